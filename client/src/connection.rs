@@ -1,0 +1,114 @@
+//! How the clients connect: deadlines, one retry, a bound on answers, a token that no log shows, an id that is passed on.
+
+use std::{
+    error, fmt, iter,
+    time::{Duration, Instant},
+};
+
+use http_body_util::Limited;
+use reqwest::{
+    Body, Method, Request, Response, StatusCode, Url,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    redirect,
+};
+
+/// How long a connection may take to be made.
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a call may take in all, from connecting to the last byte of the answer, a retry included.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How many bytes an answer may have. The longest page of a list has fewer.
+pub const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static CURRENT_REQUEST_ID: HeaderValue;
+}
+
+/// Why a client cannot be made.
+#[derive(Debug)]
+pub struct InvalidConnection(String);
+
+impl fmt::Display for InvalidConnection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl error::Error for InvalidConnection {}
+
+/// Sends every request that `work` makes with this `X-Request-Id`, so that the logs of all services can be joined.
+pub async fn with_request_id<T>(id: &str, work: impl Future<Output = T>) -> T {
+    match HeaderValue::try_from(id) {
+        Ok(id) => CURRENT_REQUEST_ID.scope(id, work).await,
+        Err(_) => work.await,
+    }
+}
+
+/// Why a call failed, down to the first cause, in one line for a log.
+pub fn cause<E: fmt::Debug>(failure: &progenitor_client::Error<E>) -> String {
+    match failure {
+        progenitor_client::Error::ErrorResponse(answer) => format!("{}: {:?}", answer.status(), **answer),
+        progenitor_client::Error::UnexpectedResponse(answer) => format!("{}, which is not documented", answer.status()),
+        _ => {
+            // The outermost text repeats its source, where there is one.
+            let first = error::Error::source(failure).unwrap_or(failure);
+            let causes = iter::successors(Some(first), |cause| cause.source());
+            causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        }
+    }
+}
+
+/// `url` as the generated clients want it: they append paths that start with a slash.
+pub(crate) fn base_url(url: &str) -> Result<String, InvalidConnection> {
+    match Url::parse(url) {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
+            Ok(url.trim_end_matches('/').to_owned())
+        }
+        _ => Err(InvalidConnection(format!("`{url}` is no address like http://127.0.0.1:5001"))),
+    }
+}
+
+pub(crate) fn http_client(token: &str) -> Result<reqwest::Client, InvalidConnection> {
+    let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| InvalidConnection("the token has characters that no header can carry".into()))?;
+    authorization.set_sensitive(true);
+    reqwest::Client::builder()
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
+        .connect_timeout(CONNECT_PATIENCE)
+        .timeout(PATIENCE)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| InvalidConnection(format!("no HTTP client: {error}")))
+}
+
+/// Sends `request`. One that changes nothing is sent a second time if the connection failed or the answer is a 503,
+/// within the same [`PATIENCE`] (RFC 9110, section 9.2.2).
+pub(crate) async fn send(client: &reqwest::Client, mut request: Request) -> reqwest::Result<Response> {
+    let deadline = Instant::now() + PATIENCE;
+    let _ = CURRENT_REQUEST_ID.try_with(|id| request.headers_mut().insert(REQUEST_ID, id.clone()));
+    let again = (request.method() == Method::GET).then(|| request.try_clone()).flatten();
+
+    let first = client.execute(request).await;
+    let failed = match &first {
+        Ok(response) => response.status() == StatusCode::SERVICE_UNAVAILABLE,
+        Err(error) => error.is_connect() || (error.is_request() && !error.is_timeout()),
+    };
+    let answer = match again {
+        Some(mut again) if failed => {
+            *again.timeout_mut() = Some(deadline.saturating_duration_since(Instant::now()));
+            client.execute(again).await
+        }
+        _ => first,
+    };
+    answer.map(bounded)
+}
+
+/// The same answer, but reading it fails beyond [`ANSWER_LIMIT`].
+fn bounded(response: Response) -> Response {
+    let (head, body) = http::Response::from(response).into_parts();
+    http::Response::from_parts(head, Body::wrap(Limited::new(body, ANSWER_LIMIT))).into()
+}

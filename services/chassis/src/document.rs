@@ -1,0 +1,156 @@
+//! What a service says of itself: the OpenAPI document that its types emit, the page that shows it, and the routes in it.
+
+use std::{collections::HashMap, marker::PhantomData};
+
+use bytes::Bytes;
+use poem::{endpoint::BoxEndpoint, http::Method};
+use poem_openapi::{
+    ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject,
+    registry::{MetaApi, Registry},
+};
+use serde_json::Value;
+
+/// Who a service is, beside what its types say.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// The title of the document and of its page.
+    pub title: &'static str,
+    /// What the service does, in a sentence or two.
+    pub description: &'static str,
+    /// Where it is found unless it was told otherwise.
+    pub address: &'static str,
+    /// The checked-in document, from which the recorded examples are taken.
+    pub checked_in: &'static str,
+}
+
+/// A service's document.
+#[derive(Clone, Debug)]
+pub struct Document {
+    json: Bytes,
+    page: Bytes,
+    routes: Vec<Route>,
+}
+
+/// A path of the document, and what can be done there.
+#[derive(Clone, Debug)]
+struct Route {
+    template: String,
+    /// Methods, with the ids of their operations.
+    operations: Vec<(Method, Option<&'static str>)>,
+}
+
+impl Document {
+    /// The document that the types of API `A` emit, with the examples that were recorded for it.
+    pub fn of<A: OpenApi>(about: &About) -> Self {
+        let service = OpenApiService::new(Declaration(PhantomData::<A>), about.title, env!("CARGO_PKG_VERSION"))
+            .description(about.description)
+            .contact(ContactObject::new().name("The authors of the store"))
+            .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
+            .server(ServerObject::new("/").description("the service that shows this document"))
+            .server(ServerObject::new(about.address).description("where it is found by default"));
+        let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+        write_whole_numbers_as_integers(&mut document);
+        let recorded: Value = serde_json::from_str(about.checked_in).unwrap_or_default();
+        adopt_examples(&mut document, &recorded);
+        let json = format!("{document:#}\n");
+        let page = page(about.title, &service.swagger_ui_html(), &json);
+        let routes = A::meta().into_iter().flat_map(|api| api.paths).map(|path| Route {
+            operations: path.operations.iter().map(|it| (it.method.clone(), it.operation_id)).collect(),
+            template: path.path,
+        });
+        Self { json: json.into(), page: page.into(), routes: routes.collect() }
+    }
+
+    /// The OpenAPI document, as it is checked in and as `/openapi.json` serves it.
+    pub fn json(&self) -> Bytes {
+        self.json.clone()
+    }
+
+    /// Swagger UI, showing the document.
+    pub(crate) fn page(&self) -> Bytes {
+        self.page.clone()
+    }
+
+    /// The path template of an operation, for logs.
+    pub(crate) fn template(&self, operation_id: &str) -> Option<&str> {
+        let has = |route: &&Route| route.operations.iter().any(|(_, id)| *id == Some(operation_id));
+        self.routes.iter().find(has).map(|route| route.template.as_str())
+    }
+
+    /// The methods that a path of the document knows. A GET can also be asked as HEAD.
+    pub(crate) fn methods(&self, path: &str) -> Vec<Method> {
+        let route = self.routes.iter().find(|route| fits(&route.template, path));
+        let mut methods: Vec<Method> =
+            route.into_iter().flat_map(|route| &route.operations).map(|(method, _)| method.clone()).collect();
+        if methods.contains(&Method::GET) {
+            methods.push(Method::HEAD);
+        }
+        methods
+    }
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let (template, path) = (template.split('/'), path.split('/'));
+    template.clone().count() == path.clone().count()
+        && template.zip(path).all(|(expected, segment)| expected.starts_with('{') || expected == segment)
+}
+
+/// What an API says of itself, without the API: a document can be made without opening a database.
+struct Declaration<A>(PhantomData<A>);
+
+impl<A: OpenApi> OpenApi for Declaration<A> {
+    fn meta() -> Vec<MetaApi> {
+        A::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+
+    fn add_routes(self, _routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+/// poem-openapi keeps every bound as a double: `1000.0` is `1000` in a document that people read.
+fn write_whole_numbers_as_integers(value: &mut Value) {
+    match value {
+        Value::Object(object) => object.values_mut().for_each(write_whole_numbers_as_integers),
+        Value::Array(array) => array.iter_mut().for_each(write_whole_numbers_as_integers),
+        Value::Number(number) => {
+            if let Some(whole) = number.as_f64().filter(|number| number.fract() == 0.0) {
+                *number = (whole as i64).into();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Copies the named examples of `recorded` to the same media types and parameters of `document`, if they are still there.
+fn adopt_examples(document: &mut Value, recorded: &Value) {
+    match (document, recorded) {
+        (Value::Object(document), Value::Object(recorded)) => {
+            if let (true, Some(examples)) = (document.contains_key("schema"), recorded.get("examples")) {
+                document.insert("examples".into(), examples.clone());
+            }
+            for (key, value) in document.iter_mut().filter(|(key, _)| *key != "examples") {
+                recorded.get(key).inspect(|recorded| adopt_examples(value, recorded));
+            }
+        }
+        (Value::Array(document), Value::Array(recorded)) => {
+            document.iter_mut().zip(recorded).for_each(|(value, recorded)| adopt_examples(value, recorded));
+        }
+        _ => {}
+    }
+}
+
+/// Our page around the Swagger UI that poem-openapi brings: it fetches nothing, and is set up as people expect it.
+fn page(title: &str, swagger_ui: &str, json: &str) -> String {
+    let between = |start: &str, end: &str| {
+        let (_, rest) = swagger_ui.split_once(start).unwrap_or_default();
+        rest.split_once(end).unwrap_or_default().0
+    };
+    include_str!("docs.html")
+        .replace("{title}", title)
+        .replace("{document}", &json.replace("</", "<\\/"))
+        .replace("{style}", between("<style charset=\"UTF-8\">", "</style>"))
+        .replace("{script}", between("<script charset=\"UTF-8\">", "</script>"))
+}

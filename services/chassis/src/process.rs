@@ -1,0 +1,77 @@
+//! The life of a service's process: log, runtime, signals, exit code.
+
+use std::{
+    io::{self, Read},
+    process::ExitCode,
+    thread,
+};
+
+use poem_openapi::OpenApi;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+
+use crate::{
+    log,
+    server::Service,
+    settings::{Common, Fatal},
+};
+
+/// Runs the service that `build` makes until the process is told to stop, and says on standard error why it does not.
+pub fn run<A: OpenApi + 'static>(
+    name: &'static str,
+    settings: &Common,
+    build: impl FnOnce() -> Result<Service<A>, Fatal>,
+) -> ExitCode {
+    log::to_standard_error(name, settings.log_format);
+    match build().and_then(|service| serve(service, settings.stop_with_stdin)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fatal) => {
+            eprintln!("{name}: {fatal}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve<A: OpenApi + 'static>(service: Service<A>, stop_with_stdin: bool) -> Result<(), Fatal> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fatal::new(format!("no threads to work with: {error}")))?;
+    runtime.block_on(async {
+        let told = told_to_stop()?;
+        let stop = async move {
+            tokio::select! {
+                () = told => {}
+                () = end_of_stdin(), if stop_with_stdin => {}
+            }
+        };
+        service.run(stop).await
+    })
+}
+
+/// Resolves at SIGTERM or SIGINT. From the call on, neither ends the process by itself.
+///
+/// # Errors
+/// The signals cannot be watched.
+pub fn told_to_stop() -> Result<impl Future<Output = ()>, Fatal> {
+    let watch = |kind| signal(kind).map_err(|error| Fatal::new(format!("signals cannot be watched: {error}")));
+    let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Reads on a thread of its own: the runtime's would keep the process from ending.
+async fn end_of_stdin() {
+    let (ended, end) = oneshot::channel();
+    thread::spawn(move || {
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        let _ = ended.send(());
+    });
+    let _ = end.await;
+}

@@ -1,0 +1,73 @@
+//! Connections: accepted within a bound, given deadlines, drained when the service stops.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{net::TcpListener, sync::Semaphore};
+
+use super::answer::Answerer;
+use crate::settings::Limits;
+
+/// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How many bytes a request's head may have; a larger one is answered 431 (RFC 6585, section 5).
+const HEAD_LIMIT: usize = 16 * 1024;
+
+/// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout.
+pub(super) async fn serve(
+    listener: TcpListener,
+    limits: &Limits,
+    answerer: Arc<Answerer>,
+    stop: impl Future<Output = ()>,
+) {
+    let slots = Arc::new(Semaphore::new(limits.max_connections as usize));
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout())
+        .max_header_size(HEAD_LIMIT)
+        .pipeline_flush(true);
+
+    let accept = async {
+        loop {
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            // Answers are small and complete: waiting for more to send would only delay them.
+            let _ = stream.set_nodelay(true);
+            let answerer = answerer.clone();
+            let service = service_fn(move |request| {
+                let answerer = answerer.clone();
+                async move { Ok::<_, Infallible>(answerer.answer(request, peer).await) }
+            });
+            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, %peer, "a connection ended early");
+                }
+                drop(slot);
+            });
+        }
+    };
+    tokio::select! {
+        () = accept => {}
+        () = stop => {}
+    }
+
+    answerer.stop();
+    drop(listener);
+    if tokio::time::timeout(limits.drain_timeout(), graceful.shutdown()).await.is_err() {
+        tracing::warn!("stopped with connections still open");
+    }
+}

@@ -1,0 +1,115 @@
+//! The HTTP server: connections are accepted by a loop of our own, requests are answered by poem.
+//!
+//! `poem::Server` has no deadline for heads and bodies, spins when file descriptors run out, and dies at once on SIGTERM;
+//! the loop in [`connections`] has limits for all of these. [`answer`] is the one function that every request goes through.
+
+mod answer;
+mod connections;
+mod open_paths;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use poem::{FromRequest, Request, RequestBody, http::HeaderValue};
+use poem_openapi::OpenApi;
+use tokio::net::TcpListener;
+
+use crate::{
+    document::Document,
+    refusal::Refused,
+    settings::{Fatal, Limits},
+    sqlite::Database,
+    token::Token,
+};
+
+/// A service, ready to be run.
+pub struct Service<A> {
+    /// Its name: the realm of its tokens, and what log lines call it.
+    pub name: &'static str,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The flag and the variable that set where it listens, for whoever finds the address taken.
+    pub listen_variable: &'static str,
+    /// The token that it asks for.
+    pub token: Token,
+    /// The limits that it works within.
+    pub limits: Limits,
+    /// Its database, which `/readyz` asks.
+    pub database: Database,
+    /// Its document.
+    pub document: Document,
+    /// Its operations.
+    pub api: A,
+}
+
+impl<A: OpenApi + 'static> Service<A> {
+    /// Serves until the process is told to stop, then lets requests under way finish.
+    ///
+    /// When it is ready it prints one line to standard output, `<name> is ready at http://<address>`.
+    ///
+    /// # Errors
+    /// It cannot listen at its address.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Fatal> {
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+            let (address, variable) = (self.listen, self.listen_variable);
+            Fatal::new(format!(
+                "{address} cannot be listened at ({error}): stop what uses it, or set {variable} to another address."
+            ))
+        })?;
+        let address = listener.local_addr().map_err(|error| Fatal::new(error.to_string()))?;
+        let limits = self.limits.clone();
+        let name = self.name;
+        let answerer = Arc::new(answer::Answerer::new(self));
+        println!("{name} is ready at http://{address}");
+        connections::serve(listener, &limits, answerer, stop).await;
+        Ok(())
+    }
+}
+
+/// What a request needs to know of the service it came to, and is known by.
+#[derive(Clone)]
+pub(crate) struct Context {
+    identity: Arc<Identity>,
+    request_id: HeaderValue,
+}
+
+/// What does not change from request to request.
+struct Identity {
+    name: &'static str,
+    token: Token,
+    limits: Limits,
+}
+
+impl Context {
+    /// The context of `request`.
+    ///
+    /// # Errors
+    /// The request did not come through this server.
+    pub(crate) fn of(request: &Request) -> Result<&Self, Refused> {
+        request.extensions().get().ok_or_else(|| Refused::internal("a request without context"))
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    pub(crate) fn realm(&self) -> &'static str {
+        self.identity.name
+    }
+
+    pub(crate) fn token(&self) -> &Token {
+        &self.identity.token
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.identity.limits
+    }
+}
+
+/// The id that a request is known by here, and at every service that is asked on its behalf.
+pub struct RequestId(pub String);
+
+impl<'a> FromRequest<'a> for RequestId {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self(Context::of(request)?.request_id().to_owned()))
+    }
+}

@@ -1,0 +1,69 @@
+//! What is open to everybody: where the document is shown, and whether the service lives and is ready.
+
+use poem::{
+    Body, Response,
+    http::{Method, StatusCode, header},
+};
+
+use crate::{
+    document::Document,
+    json,
+    refusal::{METHOD_NOT_ALLOWED, Refused},
+    sqlite::Database,
+};
+
+/// Leads to the page that shows the document.
+const ROOT: &str = "/";
+/// Shows the document with Swagger UI.
+const DOCS: &str = "/docs";
+/// The document.
+const DOCUMENT: &str = "/openapi.json";
+/// Whether the process runs.
+const LIVE: &str = "/livez";
+/// Whether the service can do its work: its database answers, and it was not told to stop.
+const READY: &str = "/readyz";
+
+/// The methods that these paths know.
+pub(super) const METHODS: &[Method] = &[Method::GET, Method::HEAD];
+
+/// `path`, if it is one of these.
+pub(super) fn find(path: &str) -> Option<&'static str> {
+    [ROOT, DOCS, DOCUMENT, LIVE, READY].into_iter().find(|open| *open == path)
+}
+
+/// Whether `path` is answered even when the service has more to do than it takes on.
+pub(super) fn is_probe(path: &str) -> bool {
+    path == LIVE || path == READY
+}
+
+/// Answers a request for one of these paths.
+pub(super) fn answer(
+    path: &'static str,
+    method: &Method,
+    document: &Document,
+    database: &Database,
+    is_stopping: bool,
+) -> Result<Response, Refused> {
+    if !METHODS.contains(method) {
+        return Err(METHOD_NOT_ALLOWED.into());
+    }
+    match path {
+        DOCS => Ok(typed("text/html; charset=utf-8", document.page())),
+        DOCUMENT => Ok(typed(json::CONTENT_TYPE, document.json())),
+        LIVE => Ok(status("live")),
+        READY if is_stopping => Err(Refused::unavailable("asked whether it is ready, while it stops")),
+        READY => {
+            database.check()?;
+            Ok(status("ready"))
+        }
+        _ => Ok(Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, DOCS).finish()),
+    }
+}
+
+fn status(status: &'static str) -> Response {
+    json::response(StatusCode::OK, &serde_json::json!({ "status": status }))
+}
+
+fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+    Response::builder().content_type(content_type).body(body)
+}

@@ -1,0 +1,131 @@
+//! Settings: flags and environment, read once and refused early. What only one service knows, its own settings add.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use crate::token::Token;
+
+/// Why a service does not start or run on: one sentence that says what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Fatal(String);
+
+impl Fatal {
+    /// A reason to stop, in a sentence for whoever started the service.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+/// What every service can be told.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Folder of the database file
+    #[arg(long, env = "DATA_DIR", default_value = "data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+
+    /// How log lines look
+    #[arg(long, env = "LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+
+    /// Stop when standard input ends, as it does when the program that started this one is gone
+    #[arg(long, hide = true)]
+    pub stop_with_stdin: bool,
+
+    /// The limits to work within.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: a JSON object a line.
+    Json,
+}
+
+/// How much a service takes on, and how long it waits.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Connections open at once; further ones wait to be accepted
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+
+    /// Requests worked on at once; further ones are answered 503
+    #[arg(long, env = "MAX_REQUESTS", default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_requests: u32,
+
+    /// Milliseconds for a request's head to arrive, also on an idle connection
+    #[arg(long, env = "HEAD_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub head_timeout_ms: u64,
+
+    /// Milliseconds for a request's body to arrive; later it is answered 408
+    #[arg(long, env = "BODY_TIMEOUT_MS", default_value_t = 5_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub body_timeout_ms: u64,
+
+    /// Milliseconds for a request to be answered; later it is answered 503
+    #[arg(long, env = "ANSWER_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub answer_timeout_ms: u64,
+
+    /// Milliseconds that requests under way are given when the service is told to stop
+    #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 4_000, value_name = "MS")]
+    pub drain_timeout_ms: u64,
+}
+
+impl Limits {
+    pub(crate) fn head_timeout(&self) -> Duration {
+        Duration::from_millis(self.head_timeout_ms)
+    }
+
+    pub(crate) fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
+    }
+
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        Duration::from_millis(self.answer_timeout_ms)
+    }
+
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout_ms)
+    }
+}
+
+/// A token as it was set, and where: not yet known to be one that may be used.
+pub struct TokenSetting<'a> {
+    variable: &'a str,
+    value: &'a str,
+    development: &'a str,
+}
+
+impl<'a> TokenSetting<'a> {
+    /// The `value` of `variable`. `development` is the value that everybody knows, which serves development only.
+    pub fn new(variable: &'a str, value: &'a str, development: &'a str) -> Self {
+        Self { variable, value, development }
+    }
+
+    /// The token, if a service that listens at `listen` may use it.
+    ///
+    /// # Errors
+    /// It is empty, has characters that no token has, or is the development default beyond loopback.
+    pub fn check(&self, listen: SocketAddr) -> Result<Token, Fatal> {
+        let variable = self.variable;
+        if self.value.is_empty() {
+            return Err(Fatal::new(format!("{variable} is empty: set it to the token.")));
+        }
+        if self.value == self.development && !listen.ip().is_loopback() {
+            return Err(Fatal::new(format!(
+                "{variable} is the development default, which everybody knows, and {listen} can be reached from \
+                 other machines: set {variable} to a secret, or listen on 127.0.0.1."
+            )));
+        }
+        Token::new(self.value).ok_or_else(|| {
+            Fatal::new(format!(
+                "{variable} has characters that no bearer token has: use letters, digits and -._~+/= only."
+            ))
+        })
+    }
+}

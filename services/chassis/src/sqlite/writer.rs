@@ -1,0 +1,151 @@
+//! The writer: one thread that owns the connection, takes whatever has queued up, commits it as one transaction, and only
+//! then tells the callers.
+//!
+//! A write that fails takes nobody along: each has a savepoint of its own. A commit that fails fails for all in its group.
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    thread,
+};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Error, is_temporary};
+use crate::settings::Fatal;
+
+/// How many writes may wait.
+const QUEUE: usize = 4096;
+
+/// How many writes one transaction takes at most, which bounds how long the first of them waits for the last.
+const GROUP: usize = 512;
+
+/// A write on its way through the writer.
+trait Job: Send {
+    /// Does the work inside the open transaction.
+    fn run(&mut self, connection: &Connection);
+
+    /// Tells the caller how it went, now that it is known how the transaction went.
+    fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>);
+}
+
+struct Write<F, T> {
+    /// Gone once it was run.
+    work: Option<F>,
+    /// What came of it; not there if the transaction could not even begin.
+    written: Option<Result<T, Error>>,
+    caller: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, F> Job for Write<F, T>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+{
+    fn run(&mut self, connection: &Connection) {
+        self.written = self.work.take().map(|work| in_savepoint(connection, work));
+    }
+
+    fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>) {
+        let outcome = match (self.written, committed) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(error)) => Err(Error::NotCommitted(error.to_string(), is_temporary(error))),
+            (None, Ok(())) => Err(Error::Stopped),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+        };
+        // A caller who hung up does not need to be told.
+        let _ = self.caller.send(outcome);
+    }
+}
+
+/// The way to the writer thread. The thread ends when the last of these is gone and the queue is empty.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self, Fatal> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let thread = thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || work(connection, jobs))
+            .map_err(|error| Fatal::new(format!("the writer thread cannot be started: {error}")))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (caller, outcome) = oneshot::channel();
+        let job = Box::new(Write { work: Some(write), written: None, caller });
+        let queue = self.queue.as_ref().ok_or(Error::Stopped)?;
+        queue.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Busy,
+            mpsc::error::TrySendError::Closed(_) => Error::Stopped,
+        })?;
+        outcome.await.map_err(|_| Error::Stopped)?
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until all that was queued is written.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(mut connection: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut group = vec![first];
+        let committed = commit(&mut connection, &mut group, &mut queue);
+        for job in group {
+            job.tell(committed.as_ref().copied());
+        }
+    }
+    // https://www.sqlite.org/pragma.html#pragma_optimize recommends this before closing.
+    if let Err(error) = connection.execute_batch("PRAGMA optimize") {
+        tracing::warn!(%error, "the database could not be optimised");
+    }
+}
+
+/// Runs the job in `group` and those that queue up meanwhile in one transaction.
+fn commit(
+    connection: &mut Connection,
+    group: &mut Vec<Box<dyn Job>>,
+    queue: &mut mpsc::Receiver<Box<dyn Job>>,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut done = 0;
+    while let Some(job) = group.get_mut(done) {
+        job.run(&transaction);
+        done += 1;
+        // A full disk, say, rolls everything back at once; then there is nothing to go on with.
+        let was_rolled_back = transaction.is_autocommit();
+        if done < GROUP && !was_rolled_back {
+            group.extend(queue.try_recv());
+        }
+    }
+    transaction.commit()
+}
+
+/// A write that fails, or panics, leaves nothing behind and the others alone.
+fn in_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, Error> {
+    connection.prepare_cached("SAVEPOINT write")?.execute([])?;
+    let written = match panic::catch_unwind(AssertUnwindSafe(|| work(connection))) {
+        Ok(written) => written.map_err(Error::from),
+        Err(_) => Err(Error::Panicked),
+    };
+    if written.is_err() {
+        connection.prepare_cached("ROLLBACK TO write")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE write")?.execute([])?;
+    written
+}

@@ -1,0 +1,112 @@
+//! Bearer tokens (RFC 6750): the secret itself, and the caller who has shown it.
+
+use std::fmt;
+
+use poem::{
+    Request, RequestBody,
+    http::{HeaderValue, header},
+};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaSecurityScheme, Registry},
+};
+use subtle::ConstantTimeEq;
+
+use crate::{refusal::UNAUTHORIZED, server::Context};
+
+/// A secret that is never shown: its `Debug` hides it, and it has no `Display`.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// `token`, if it has the form of a bearer token (RFC 6750, section 2.1).
+    pub fn new(token: impl Into<String>) -> Option<Self> {
+        let token = token.into();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        (!token.is_empty() && token.bytes().all(allowed)).then_some(Self(token))
+    }
+
+    /// The secret, for whoever has to send it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Compares in a time that depends on the lengths only.
+    fn matches(&self, candidate: &str) -> bool {
+        self.0.as_bytes().ct_eq(candidate.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(hidden)")
+    }
+}
+
+/// Somebody who has shown the service's token. An operation that takes a `Caller` first is closed to everybody else,
+/// and says so in the document.
+#[derive(Debug)]
+pub struct Caller;
+
+const SCHEME: &str = "bearer";
+
+impl<'a> ApiExtractor<'a> for Caller {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_security_scheme(
+            SCHEME,
+            MetaSecurityScheme {
+                ty: "http",
+                description: Some("The token of this service."),
+                name: None,
+                key_in: None,
+                scheme: Some(SCHEME),
+                bearer_format: None,
+                flows: None,
+                openid_connect_url: None,
+            },
+        );
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let context = Context::of(request)?;
+        let sent = request.headers().get(header::AUTHORIZATION).map(bearer_token);
+        match sent {
+            Some(Some(candidate)) if context.token().matches(candidate) => Ok(Self),
+            _ => {
+                let reason = match sent {
+                    None => "no token",
+                    Some(None) => "not a bearer token",
+                    Some(Some(_)) => "wrong token",
+                };
+                tracing::warn!(reason, request_id = context.request_id(), "authentication failed");
+                let challenge = challenge(context.realm(), sent.is_some());
+                Err(UNAUTHORIZED.with_header(header::WWW_AUTHENTICATE, challenge).into())
+            }
+        }
+    }
+}
+
+/// The token in `Bearer <token>`; the scheme is case-insensitive (RFC 9110, section 11.1).
+fn bearer_token(authorization: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_start_matches(' '))
+}
+
+/// What the caller has to show (RFC 6750, section 3): an error is named only if something was sent.
+fn challenge(realm: &str, sent: bool) -> HeaderValue {
+    let error = if sent { ", error=\"invalid_token\"" } else { "" };
+    HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
+        .unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
+}

@@ -1,0 +1,315 @@
+//! The values that requests and answers are made of: each knows its range, reads itself strictly from JSON, and puts the
+//! same range into the document, so that a limit is written once.
+
+use std::{borrow::Cow, iter};
+
+use poem_openapi::{
+    registry::{MetaSchema, MetaSchemaRef},
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
+};
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+
+/// The largest integer that every JSON reader holds exactly (RFC 8259, section 6).
+pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// What the service assigns to what it creates.
+pub type Id = Integer<1, MAX_SAFE_INTEGER>;
+/// How many there are of something.
+pub type Count = Integer<0, MAX_SAFE_INTEGER>;
+/// How many there are of something, at least one.
+pub type Quantity = Integer<1, MAX_SAFE_INTEGER>;
+/// How long a page of a list may be.
+pub type Limit = Integer<1, 1000>;
+
+/// What reading a value from JSON came to.
+#[derive(Debug, PartialEq)]
+pub enum Reading<T> {
+    /// The value is there and fits.
+    Value(T),
+    /// `null`, or empty where it must not be.
+    Missing,
+    /// Of another type, or out of range.
+    Invalid,
+}
+
+/// A value that reads itself strictly: no coercion from text, no rounding.
+pub trait Value: Sized {
+    /// Reads one JSON value from its text, which is known to be valid JSON.
+    fn read(json: &str) -> Reading<Self>;
+
+    /// What the value must be, to follow "<field> must be ".
+    fn expectation() -> String;
+
+    /// The same for the document.
+    fn schema() -> MetaSchema;
+}
+
+/// An integer from `MIN` to `MAX`. `3.0` is the integer 3, as JSON Schema has it; `"3"` and `true` are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Integer<const MIN: i64, const MAX: i64>(i64);
+
+impl<const MIN: i64, const MAX: i64> Integer<MIN, MAX> {
+    /// `value`, if it is in range.
+    pub fn new(value: i64) -> Option<Self> {
+        (MIN..=MAX).contains(&value).then_some(Self(value))
+    }
+
+    /// The integer itself.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    /// Reads a path segment or a query value: digits, and no other way to write the same number.
+    fn from_digits(text: &str) -> Option<Self> {
+        let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+        if !canonical {
+            return None;
+        }
+        text.parse().ok().and_then(Self::new)
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Value for Integer<MIN, MAX> {
+    fn read(json: &str) -> Reading<Self> {
+        if json == "null" {
+            return Reading::Missing;
+        }
+        // Within the safe range a double holds every integer exactly, so `3.0` and `3e0` may go through one.
+        let whole = |number: f64| (number.fract() == 0.0).then_some(number as i64);
+        let value = json.parse().ok().or_else(|| number(json).and_then(whole));
+        value.and_then(Self::new).map_or(Reading::Invalid, Reading::Value)
+    }
+
+    fn expectation() -> String {
+        format!("an integer from {MIN} to {MAX}")
+    }
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            minimum: Some(MIN as f64),
+            maximum: Some(MAX as f64),
+            ..MetaSchema::new_with_format("integer", "int64")
+        }
+    }
+}
+
+/// A number from 0 to 1e12 that may have a fraction, such as a price.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decimal(f64);
+
+impl Decimal {
+    const MAX: f64 = 1e12;
+
+    /// `value`, if it is in range.
+    pub fn new(value: f64) -> Option<Self> {
+        // Adding zero turns -0.0 into 0.0, which is written without a sign.
+        (0.0..=Self::MAX).contains(&value).then_some(Self(value + 0.0))
+    }
+
+    /// The number itself.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl Value for Decimal {
+    fn read(json: &str) -> Reading<Self> {
+        if json == "null" {
+            return Reading::Missing;
+        }
+        number(json).and_then(Self::new).map_or(Reading::Invalid, Reading::Value)
+    }
+
+    fn expectation() -> String {
+        format!("a number from 0 to {}", Self::MAX)
+    }
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            minimum: Some(0.0),
+            maximum: Some(Self::MAX),
+            ..MetaSchema::new_with_format("number", "double")
+        }
+    }
+}
+
+/// Writes `200` rather than `200.0`.
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.fract() == 0.0 { serializer.serialize_u64(self.0 as u64) } else { serializer.serialize_f64(self.0) }
+    }
+}
+
+/// 1 to 200 characters of any Unicode, kept as sent. The empty text counts as missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text(String);
+
+impl Text {
+    const MAX_CHARS: usize = 200;
+
+    /// `value`, if its length is in range.
+    pub fn new(value: impl Into<String>) -> Option<Self> {
+        let value = value.into();
+        (1..=Self::MAX_CHARS).contains(&value.chars().count()).then_some(Self(value))
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for Text {
+    fn read(json: &str) -> Reading<Self> {
+        match json {
+            "null" | "\"\"" => Reading::Missing,
+            _ => serde_json::from_str::<String>(json)
+                .ok()
+                .and_then(Self::new)
+                .map_or(Reading::Invalid, Reading::Value),
+        }
+    }
+
+    fn expectation() -> String {
+        format!("a text of 1 to {} characters", Self::MAX_CHARS)
+    }
+
+    fn schema() -> MetaSchema {
+        MetaSchema { min_length: Some(1), max_length: Some(Self::MAX_CHARS), ..MetaSchema::new("string") }
+    }
+}
+
+/// Reads a JSON number. Rust's own parser would also take `NaN` and `inf`, which are no JSON and never get here.
+fn number(json: &str) -> Option<f64> {
+    json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| json.parse().ok()).flatten()
+}
+
+/// A path or query parameter that is read without failing: what a wrong value means is the operation's to say.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter<T>(pub Option<T>);
+
+impl<T: Value + Send + Sync> Type for Parameter<T> {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        T::expectation().into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(T::schema()))
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> ParseFromParameter for Parameter<Integer<MIN, MAX>> {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        Ok(Self(Integer::from_digits(text)))
+    }
+}
+
+/// What `#[derive(Object)]` asks of a field. Reading goes through [`Value::read`], so that there is one set of rules.
+macro_rules! impl_openapi_type {
+    ([$($generics:tt)*] $ty:ty) => {
+        impl<$($generics)*> Type for $ty {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> Cow<'static, str> {
+                Self::expectation().into()
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Inline(Box::new(Self::schema()))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(iter::once(self))
+            }
+        }
+
+        impl<$($generics)*> ParseFromJSON for $ty {
+            fn parse_from_json(value: Option<Json>) -> ParseResult<Self> {
+                match Self::read(&value.unwrap_or_default().to_string()) {
+                    Reading::Value(value) => Ok(value),
+                    Reading::Missing | Reading::Invalid => Err(ParseError::custom(Self::expectation())),
+                }
+            }
+        }
+
+        impl<$($generics)*> ToJSON for $ty {
+            fn to_json(&self) -> Option<Json> {
+                serde_json::to_value(self).ok()
+            }
+        }
+    };
+}
+
+impl_openapi_type!([const MIN: i64, const MAX: i64] Integer<MIN, MAX>);
+impl_openapi_type!([] Decimal);
+impl_openapi_type!([] Text);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_may_be_written_with_a_fraction_of_zero_and_is_never_a_text_or_a_bool() {
+        let read = |json| Quantity::read(json);
+        let three = || Reading::Value(Integer(3));
+        assert_eq!([read("3"), read("3.0"), read("3e0"), read("30e-1")], [three(), three(), three(), three()]);
+        for json in ["0", "-1", "3.5", "\"3\"", "true", "9007199254740992", "1e400", "[3]", "{}"] {
+            assert_eq!(read(json), Reading::Invalid, "{json}");
+        }
+        assert_eq!(read("9007199254740991"), Reading::Value(Integer(MAX_SAFE_INTEGER)));
+        assert_eq!(read("null"), Reading::Missing);
+    }
+
+    #[test]
+    fn a_number_is_written_as_it_was_sent() {
+        for (sent, written) in
+            [("19.99", "19.99"), ("200", "200"), ("200.0", "200"), ("1e12", "1000000000000"), ("0", "0"), ("-0.0", "0")]
+        {
+            let Reading::Value(number) = Decimal::read(sent) else { panic!("{sent} is a number") };
+            assert_eq!(serde_json::to_string(&number).unwrap(), written);
+        }
+        for json in ["-0.01", "1000000000000.01", "1e400", "\"1\"", "false"] {
+            assert_eq!(Decimal::read(json), Reading::Invalid, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_counted_in_characters_and_kept_as_sent() {
+        let long = |chars| format!("\"{}\"", "é".repeat(chars));
+        assert_eq!(Text::read(&long(200)), Reading::Value(Text("é".repeat(200))));
+        assert_eq!(Text::read(&long(201)), Reading::Invalid);
+        assert_eq!(Text::read(r#"" \u0000\n""#), Reading::Value(Text(" \0\n".into())));
+        assert_eq!(Text::read(r#""\ud800""#), Reading::Invalid);
+        assert_eq!(Text::read("\"\""), Reading::Missing);
+        assert_eq!(Text::read("7"), Reading::Invalid);
+    }
+
+    #[test]
+    fn a_path_segment_is_an_id_in_one_way_only() {
+        assert_eq!(Id::from_digits("17"), Some(Integer(17)));
+        for text in ["", "0", "-1", "+1", "01", "1.0", "abc", "٣", &"9".repeat(40)] {
+            assert_eq!(Id::from_digits(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The wire: what the orders service can be asked, what it answers, and what it refuses with.
+
+use chassis::{
+    json::{Created, Fields, FromFields, Json},
+    refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
+    server::RequestId,
+    sqlite::Database,
+    token::Caller,
+    value::{Id, Parameter, Quantity},
+};
+use client::products;
+use poem::http::StatusCode;
+use poem_openapi::{Enum, Object, OpenApi, Tags, param::Path};
+use serde::Serialize;
+
+use crate::{
+    db,
+    stock::{self, Decision},
+};
+
+const ORDER_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Order not found");
+const PRODUCT_UNAVAILABLE: Refusal =
+    Refusal::new(StatusCode::BAD_REQUEST, "Product not found or unavailable");
+const NOT_ENOUGH_STOCK: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Not enough stock");
+
+/// What the orders service does.
+pub struct Api {
+    database: Database,
+    products: products::Client,
+}
+
+impl Api {
+    pub(crate) fn new(database: Database, products: products::Client) -> Self {
+        Self { database, products }
+    }
+}
+
+#[OpenApi(tag = "Tag::Orders")]
+impl Api {
+    /// Create an order
+    ///
+    /// The order is accepted if the product is there and its stock covers the quantity. The stock stays as it is.
+    #[oai(path = "/orders", method = "post", operation_id = "create_order")]
+    async fn create_order(
+        &self,
+        _caller: Caller,
+        request_id: RequestId,
+        order: Json<NewOrder>,
+    ) -> Result<Created<Order>, OperationError<CreateOrder>> {
+        let content = db::Content::from(order.0);
+        let stock = client::with_request_id(&request_id.0, self.stock_of(content.product_id)).await;
+        let stock = stock.map_err(|cause| {
+            let product_id = content.product_id.get();
+            tracing::warn!(product_id, cause, request_id = request_id.0, "product not available");
+            PRODUCT_UNAVAILABLE
+        })?;
+        if stock::decide(content.quantity.get(), stock) == Decision::NotEnough {
+            return Err(NOT_ENOUGH_STOCK.into());
+        }
+        let order = self.database.write(move |connection| db::insert(connection, content)).await?;
+        Ok(Created { location: format!("/orders/{}", order.id.get()), body: order.into() })
+    }
+
+    /// Read an order
+    ///
+    /// The order with this id.
+    #[oai(path = "/orders/:id", method = "get", operation_id = "get_order")]
+    async fn get_order(
+        &self,
+        _caller: Caller,
+        /// The id of the order.
+        id: Path<Parameter<Id>>,
+    ) -> Result<Json<Order>, OperationError<GetOrder>> {
+        let id = id.0.0.ok_or(ORDER_NOT_FOUND)?;
+        let order = self.database.read(|connection| db::get(connection, id))?;
+        Ok(Json(order.ok_or(ORDER_NOT_FOUND)?.into()))
+    }
+}
+
+impl Api {
+    /// How many of the product there are, as the products service says, or in words why it does not.
+    async fn stock_of(&self, product_id: Id) -> Result<i64, String> {
+        let asked = product_id.get() as u64;
+        let answer = self.products.get_product().id(asked).send().await.map_err(|error| client::cause(&error))?;
+        let product = answer.into_inner();
+        if product.id.get() != asked {
+            return Err(format!("asked for product {asked}, got product {}", product.id));
+        }
+        if product.stock < 0 {
+            return Err(format!("product {asked} has a stock of {}", product.stock));
+        }
+        Ok(product.stock)
+    }
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// What customers have ordered.
+    Orders,
+}
+
+/// An order that is to be.
+#[derive(Debug, Object)]
+pub struct NewOrder {
+    /// The id of the product, as the products service knows it.
+    product_id: Id,
+    /// How many of it.
+    quantity: Quantity,
+}
+
+impl FromFields for NewOrder {
+    const EXAMPLE: &'static str = r#"{"product_id": 1, "quantity": 3}"#;
+
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let (product_id, quantity) = (fields.read("product_id"), fields.read("quantity"));
+        Some(Self { product_id: product_id?, quantity: quantity? })
+    }
+}
+
+impl From<NewOrder> for db::Content {
+    fn from(NewOrder { product_id, quantity }: NewOrder) -> Self {
+        Self { product_id, quantity }
+    }
+}
+
+/// An order.
+#[derive(Debug, Object, Serialize)]
+pub struct Order {
+    /// What the service knows it by.
+    id: Id,
+    /// The id of the product, as the products service knows it.
+    product_id: Id,
+    /// How many of it.
+    quantity: Quantity,
+    /// How far it has come.
+    status: OrderStatus,
+}
+
+impl From<db::Order> for Order {
+    fn from(db::Order { id, content: db::Content { product_id, quantity } }: db::Order) -> Self {
+        Self { id, product_id, quantity, status: OrderStatus::Pending }
+    }
+}
+
+/// How far an order has come: it was accepted, and nothing follows yet.
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
+#[oai(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum OrderStatus {
+    Pending,
+}
+
+struct CreateOrder;
+
+impl Operation for CreateOrder {
+    const NAME: &'static str = "CreateOrder";
+    const REFUSALS: &'static [&'static [Refusal]] =
+        &[WITH_BODY, &[PRODUCT_UNAVAILABLE, NOT_ENOUGH_STOCK], ANY_OPERATION];
+}
+
+struct GetOrder;
+
+impl Operation for GetOrder {
+    const NAME: &'static str = "GetOrder";
+    const REFUSALS: &'static [&'static [Refusal]] = &[&[ORDER_NOT_FOUND], ANY_OPERATION];
+}

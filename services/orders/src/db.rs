@@ -1,0 +1,56 @@
+//! Every SQL statement of the orders service.
+
+use chassis::{
+    sqlite::Schema,
+    value::{Id, Quantity},
+};
+use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+
+/// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
+pub(crate) const SCHEMA: Schema = Schema {
+    application_id: 0x4f52_4452,
+    migrations: &["
+        CREATE TABLE purchase_order (
+            id         INTEGER PRIMARY KEY,
+            product_id INTEGER NOT NULL CHECK (product_id >= 1),
+            quantity   INTEGER NOT NULL CHECK (quantity >= 1),
+            status     TEXT    NOT NULL CHECK (status = 'PENDING')
+        ) STRICT;
+    "],
+};
+
+/// An order. It has one status, which is therefore not read.
+pub(crate) struct Order {
+    pub(crate) id: Id,
+    pub(crate) content: Content,
+}
+
+/// An order but for its id.
+#[derive(Clone, Copy)]
+pub(crate) struct Content {
+    pub(crate) product_id: Id,
+    pub(crate) quantity: Quantity,
+}
+
+impl Order {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let content = Content { product_id: row.get("product_id")?, quantity: row.get("quantity")? };
+        Ok(Self { id: row.get("id")?, content })
+    }
+}
+
+pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Order>> {
+    connection
+        .prepare_cached("SELECT id, product_id, quantity FROM purchase_order WHERE id = :id")?
+        .query_row(named_params! { ":id": id }, Order::from_row)
+        .optional()
+}
+
+pub(crate) fn insert(connection: &Connection, Content { product_id, quantity }: Content) -> Result<Order> {
+    connection
+        .prepare_cached(
+            "INSERT INTO purchase_order (product_id, quantity, status) VALUES (:product_id, :quantity, 'PENDING')
+             RETURNING id, product_id, quantity",
+        )?
+        .query_row(named_params! { ":product_id": product_id, ":quantity": quantity }, Order::from_row)
+}

@@ -1,0 +1,157 @@
+//! The wire: what the payments service can be asked, what it answers, and what it refuses with.
+
+use chassis::{
+    json::{Created, Fields, FromFields, Json},
+    refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
+    server::RequestId,
+    sqlite::Database,
+    token::Caller,
+    value::{Decimal, Id, Parameter, Text},
+};
+use client::orders;
+use poem::http::StatusCode;
+use poem_openapi::{Enum, Object, OpenApi, Tags, param::Path};
+use serde::Serialize;
+
+use crate::db;
+
+const PAYMENT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Payment not found");
+const ORDER_UNAVAILABLE: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Order not found or unavailable");
+
+/// What the payments service does.
+pub struct Api {
+    database: Database,
+    orders: orders::Client,
+}
+
+impl Api {
+    pub(crate) fn new(database: Database, orders: orders::Client) -> Self {
+        Self { database, orders }
+    }
+}
+
+#[OpenApi(tag = "Tag::Payments")]
+impl Api {
+    /// Create a payment
+    ///
+    /// The payment is accepted if the order is there. The order stays as it is, and can be paid again.
+    #[oai(path = "/payments", method = "post", operation_id = "create_payment")]
+    async fn create_payment(
+        &self,
+        _caller: Caller,
+        request_id: RequestId,
+        payment: Json<NewPayment>,
+    ) -> Result<Created<Payment>, OperationError<CreatePayment>> {
+        let content = db::Content::from(payment.0);
+        let found = client::with_request_id(&request_id.0, self.find_order(content.order_id)).await;
+        found.map_err(|cause| {
+            let order_id = content.order_id.get();
+            tracing::warn!(order_id, cause, request_id = request_id.0, "order not available");
+            ORDER_UNAVAILABLE
+        })?;
+        let payment = self.database.write(move |connection| db::insert(connection, &content)).await?;
+        Ok(Created { location: format!("/payments/{}", payment.id.get()), body: payment.into() })
+    }
+
+    /// Read a payment
+    ///
+    /// The payment with this id.
+    #[oai(path = "/payments/:id", method = "get", operation_id = "get_payment")]
+    async fn get_payment(
+        &self,
+        _caller: Caller,
+        /// The id of the payment.
+        id: Path<Parameter<Id>>,
+    ) -> Result<Json<Payment>, OperationError<GetPayment>> {
+        let id = id.0.0.ok_or(PAYMENT_NOT_FOUND)?;
+        let payment = self.database.read(|connection| db::get(connection, id))?;
+        Ok(Json(payment.ok_or(PAYMENT_NOT_FOUND)?.into()))
+    }
+}
+
+impl Api {
+    /// Makes sure that the orders service has the order, or says in words why it is not to be had.
+    async fn find_order(&self, order_id: Id) -> Result<(), String> {
+        let asked = order_id.get() as u64;
+        let answer = self.orders.get_order().id(asked).send().await.map_err(|error| client::cause(&error))?;
+        if answer.id.get() != asked {
+            return Err(format!("asked for order {asked}, got order {}", answer.id));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// What customers have paid.
+    Payments,
+}
+
+/// A payment that is to be.
+#[derive(Debug, Object)]
+pub struct NewPayment {
+    /// The id of the order, as the orders service knows it.
+    order_id: Id,
+    /// How much is paid.
+    amount: Decimal,
+    /// How it is paid.
+    method: Text,
+}
+
+impl FromFields for NewPayment {
+    const EXAMPLE: &'static str = r#"{"order_id": 1, "amount": 200, "method": "fake-card"}"#;
+
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let (order_id, amount, method) = (fields.read("order_id"), fields.read("amount"), fields.read("method"));
+        Some(Self { order_id: order_id?, amount: amount?, method: method? })
+    }
+}
+
+impl From<NewPayment> for db::Content {
+    fn from(NewPayment { order_id, amount, method }: NewPayment) -> Self {
+        Self { order_id, amount, method }
+    }
+}
+
+/// A payment.
+#[derive(Debug, Object, Serialize)]
+pub struct Payment {
+    /// What the service knows it by.
+    id: Id,
+    /// The id of the order, as the orders service knows it.
+    order_id: Id,
+    /// How much was paid.
+    amount: Decimal,
+    /// How it was paid.
+    method: Text,
+    /// How it went.
+    status: PaymentStatus,
+}
+
+impl From<db::Payment> for Payment {
+    fn from(db::Payment { id, content: db::Content { order_id, amount, method } }: db::Payment) -> Self {
+        Self { id, order_id, amount, method, status: PaymentStatus::Success }
+    }
+}
+
+/// How a payment went: those that did not go well are not kept.
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
+#[oai(rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum PaymentStatus {
+    Success,
+}
+
+struct CreatePayment;
+
+impl Operation for CreatePayment {
+    const NAME: &'static str = "CreatePayment";
+    const REFUSALS: &'static [&'static [Refusal]] = &[WITH_BODY, &[ORDER_UNAVAILABLE], ANY_OPERATION];
+}
+
+struct GetPayment;
+
+impl Operation for GetPayment {
+    const NAME: &'static str = "GetPayment";
+    const REFUSALS: &'static [&'static [Refusal]] = &[&[PAYMENT_NOT_FOUND], ANY_OPERATION];
+}

@@ -1,0 +1,64 @@
+//! Every SQL statement of the payments service.
+
+use chassis::{
+    sqlite::Schema,
+    value::{Decimal, Id, Text},
+};
+use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+
+/// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
+pub(crate) const SCHEMA: Schema = Schema {
+    application_id: 0x5041_594d,
+    migrations: &["
+        CREATE TABLE payment (
+            id       INTEGER PRIMARY KEY,
+            order_id INTEGER NOT NULL CHECK (order_id >= 1),
+            amount   REAL    NOT NULL CHECK (amount >= 0),
+            method   TEXT    NOT NULL CHECK (method <> ''),
+            status   TEXT    NOT NULL CHECK (status = 'SUCCESS')
+        ) STRICT;
+    "],
+};
+
+/// A payment. It has one status, which is therefore not read.
+pub(crate) struct Payment {
+    pub(crate) id: Id,
+    pub(crate) content: Content,
+}
+
+/// A payment but for its id.
+pub(crate) struct Content {
+    pub(crate) order_id: Id,
+    pub(crate) amount: Decimal,
+    pub(crate) method: Text,
+}
+
+impl Payment {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let content =
+            Content { order_id: row.get("order_id")?, amount: row.get("amount")?, method: row.get("method")? };
+        Ok(Self { id: row.get("id")?, content })
+    }
+}
+
+pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Payment>> {
+    connection
+        .prepare_cached("SELECT id, order_id, amount, method FROM payment WHERE id = :id")?
+        .query_row(named_params! { ":id": id }, Payment::from_row)
+        .optional()
+}
+
+pub(crate) fn insert(
+    connection: &Connection,
+    Content { order_id, amount, method }: &Content,
+) -> Result<Payment> {
+    connection
+        .prepare_cached(
+            "INSERT INTO payment (order_id, amount, method, status) VALUES (:order_id, :amount, :method, 'SUCCESS')
+             RETURNING id, order_id, amount, method",
+        )?
+        .query_row(
+            named_params! { ":order_id": order_id, ":amount": amount, ":method": method },
+            Payment::from_row,
+        )
+}

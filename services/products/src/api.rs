@@ -1,0 +1,221 @@
+//! The wire: what the products service can be asked, what it answers, and what it refuses with.
+
+use chassis::{
+    json::{Created, Fields, FromFields, Json, List},
+    refusal::{ANY_OPERATION, INVALID_FIELDS, Operation, OperationError, Refusal, Refused, WITH_BODY},
+    sqlite::Database,
+    token::Caller,
+    value::{Count, Decimal, Id, Limit, Parameter, Text, Value},
+};
+use futures_util::{StreamExt, stream};
+use poem::http::StatusCode;
+use poem_openapi::{
+    Object, OpenApi, Tags,
+    param::{Path, Query},
+};
+use serde::Serialize;
+
+use crate::db;
+
+const PRODUCT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Product not found");
+
+/// How many products of the whole list are in memory at a time.
+const PIECE: usize = 500;
+
+/// What the products service does.
+#[derive(Clone)]
+pub struct Api {
+    database: Database,
+}
+
+impl Api {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[OpenApi(tag = "Tag::Products")]
+impl Api {
+    /// List products
+    ///
+    /// All products by ascending id, whatever their number, or a page of them with `limit` and `after`.
+    #[oai(path = "/products", method = "get", operation_id = "list_products")]
+    async fn list_products(
+        &self,
+        _caller: Caller,
+        /// How many products at most; without it, all.
+        limit: Query<Option<Parameter<Limit>>>,
+        /// Only products whose id is greater than this one.
+        after: Query<Option<Parameter<Id>>>,
+    ) -> Result<List<Product>, OperationError<ListProducts>> {
+        let limit = checked("limit", limit.0)?;
+        let after = checked("after", after.0)?;
+        let Some(limit) = limit else { return Ok(self.whole_list(after).await?) };
+
+        let limit = limit.get() as usize;
+        let mut products = self.database.read_much(move |connection| db::page(connection, after, limit + 1)).await?;
+        let more_follow = products.len() > limit;
+        products.truncate(limit);
+        let next = products.last().filter(|_| more_follow).map(|last| {
+            let after = last.id.get();
+            format!("/products?limit={limit}&after={after}")
+        });
+        Ok(List::Page { items: products.into_iter().map(Product::from).collect(), next })
+    }
+
+    /// Read a product
+    ///
+    /// The product with this id.
+    #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
+    async fn get_product(
+        &self,
+        _caller: Caller,
+        /// The id of the product.
+        id: Path<Parameter<Id>>,
+    ) -> Result<Json<Product>, OperationError<GetProduct>> {
+        let id = id.0.0.ok_or(PRODUCT_NOT_FOUND)?;
+        let product = self.database.read(|connection| db::get(connection, id))?;
+        Ok(Json(product.ok_or(PRODUCT_NOT_FOUND)?.into()))
+    }
+
+    /// Create a product
+    ///
+    /// The service gives the product its id. Two products may have the same name.
+    #[oai(path = "/products", method = "post", operation_id = "create_product")]
+    async fn create_product(
+        &self,
+        _caller: Caller,
+        product: Json<NewProduct>,
+    ) -> Result<Created<Product>, OperationError<CreateProduct>> {
+        let content = product.0.into();
+        let product = self.database.write(move |connection| db::insert(connection, &content)).await?;
+        Ok(Created { location: format!("/products/{}", product.id.get()), body: product.into() })
+    }
+
+    /// Replace a product
+    ///
+    /// Everything but the id is replaced: a field that is not sent is missing, not kept.
+    #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
+    async fn replace_product(
+        &self,
+        _caller: Caller,
+        /// The id of the product.
+        id: Path<Parameter<Id>>,
+        product: Json<NewProduct>,
+    ) -> Result<Json<Product>, OperationError<ReplaceProduct>> {
+        let id = id.0.0.ok_or(PRODUCT_NOT_FOUND)?;
+        let content = product.0.into();
+        let product = self.database.write(move |connection| db::replace(connection, id, &content)).await?;
+        Ok(Json(product.ok_or(PRODUCT_NOT_FOUND)?.into()))
+    }
+}
+
+impl Api {
+    /// All products after `after`. The first piece is read at once: if the list is no longer, it is answered as a whole.
+    async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, chassis::sqlite::Error> {
+        let first = self.piece(after).await?;
+        if first.len() < PIECE {
+            return Ok(List::Page { items: first.into_iter().map(Product::from).collect(), next: None });
+        }
+        let api = self.clone();
+        let products = stream::try_unfold(first, move |piece| {
+            let api = api.clone();
+            async move {
+                let Some(last) = piece.last() else { return Ok(None) };
+                let next = api.piece(Some(last.id)).await.map_err(Refused::from)?;
+                Ok(Some((piece.into_iter().map(Product::from).collect(), next)))
+            }
+        });
+        Ok(List::Whole(products.boxed()))
+    }
+
+    /// Each piece is read in a transaction of its own, so that a slow reader of the list holds nothing up.
+    async fn piece(&self, after: Option<Id>) -> Result<Vec<db::Product>, chassis::sqlite::Error> {
+        self.database.read_much(move |connection| db::page(connection, after, PIECE)).await
+    }
+}
+
+fn checked<T: Value>(name: &str, parameter: Option<Parameter<T>>) -> Result<Option<T>, Refused> {
+    let Some(Parameter(value)) = parameter else { return Ok(None) };
+    let invalid = || INVALID_FIELDS.because(format!("{name} must be {}", T::expectation()));
+    Ok(Some(value.ok_or_else(invalid)?))
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// What the store sells.
+    Products,
+}
+
+/// A product that is to be, or that is to take the place of another.
+#[derive(Debug, Object)]
+pub struct NewProduct {
+    /// What it is called.
+    name: Text,
+    /// What one of it costs.
+    price: Decimal,
+    /// How many there are.
+    stock: Count,
+}
+
+impl FromFields for NewProduct {
+    const EXAMPLE: &'static str = r#"{"name": "Computer", "price": 200, "stock": 20}"#;
+
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let (name, price, stock) = (fields.read("name"), fields.read("price"), fields.read("stock"));
+        Some(Self { name: name?, price: price?, stock: stock? })
+    }
+}
+
+impl From<NewProduct> for db::Content {
+    fn from(NewProduct { name, price, stock }: NewProduct) -> Self {
+        Self { name, price, stock }
+    }
+}
+
+/// A product.
+#[derive(Debug, Object, Serialize)]
+pub struct Product {
+    /// What the service knows it by.
+    id: Id,
+    /// What it is called.
+    name: Text,
+    /// What one of it costs.
+    price: Decimal,
+    /// How many there are.
+    stock: Count,
+}
+
+impl From<db::Product> for Product {
+    fn from(db::Product { id, content: db::Content { name, price, stock } }: db::Product) -> Self {
+        Self { id, name, price, stock }
+    }
+}
+
+struct ListProducts;
+
+impl Operation for ListProducts {
+    const NAME: &'static str = "ListProducts";
+    const REFUSALS: &'static [&'static [Refusal]] = &[ANY_OPERATION, &[INVALID_FIELDS]];
+}
+
+struct GetProduct;
+
+impl Operation for GetProduct {
+    const NAME: &'static str = "GetProduct";
+    const REFUSALS: &'static [&'static [Refusal]] = &[ANY_OPERATION, &[PRODUCT_NOT_FOUND]];
+}
+
+struct CreateProduct;
+
+impl Operation for CreateProduct {
+    const NAME: &'static str = "CreateProduct";
+    const REFUSALS: &'static [&'static [Refusal]] = &[WITH_BODY, ANY_OPERATION];
+}
+
+struct ReplaceProduct;
+
+impl Operation for ReplaceProduct {
+    const NAME: &'static str = "ReplaceProduct";
+    const REFUSALS: &'static [&'static [Refusal]] = &[WITH_BODY, ANY_OPERATION, &[PRODUCT_NOT_FOUND]];
+}

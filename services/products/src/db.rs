@@ -1,0 +1,80 @@
+//! Every SQL statement of the products service.
+
+use chassis::{
+    sqlite::Schema,
+    value::{Count, Decimal, Id, Text},
+};
+use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+
+/// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
+pub(crate) const SCHEMA: Schema = Schema {
+    application_id: 0x5052_4f44,
+    migrations: &["
+        CREATE TABLE product (
+            id    INTEGER PRIMARY KEY,
+            name  TEXT    NOT NULL CHECK (name <> ''),
+            price REAL    NOT NULL CHECK (price >= 0),
+            stock INTEGER NOT NULL CHECK (stock >= 0)
+        ) STRICT;
+    "],
+};
+
+/// A product.
+pub(crate) struct Product {
+    pub(crate) id: Id,
+    pub(crate) content: Content,
+}
+
+/// A product but for its id.
+pub(crate) struct Content {
+    pub(crate) name: Text,
+    pub(crate) price: Decimal,
+    pub(crate) stock: Count,
+}
+
+impl Product {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let content = Content { name: row.get("name")?, price: row.get("price")?, stock: row.get("stock")? };
+        Ok(Self { id: row.get("id")?, content })
+    }
+}
+
+pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Product>> {
+    connection
+        .prepare_cached("SELECT id, name, price, stock FROM product WHERE id = :id")?
+        .query_row(named_params! { ":id": id }, Product::from_row)
+        .optional()
+}
+
+/// At most `limit` products by ascending id, from the first or from the one that follows `after`.
+pub(crate) fn page(connection: &Connection, after: Option<Id>, limit: usize) -> Result<Vec<Product>> {
+    let (after, limit) = (after.map_or(0, Id::get), limit as i64);
+    connection
+        .prepare_cached("SELECT id, name, price, stock FROM product WHERE id > :after ORDER BY id LIMIT :limit")?
+        .query_map(named_params! { ":after": after, ":limit": limit }, Product::from_row)?
+        .collect()
+}
+
+pub(crate) fn insert(connection: &Connection, Content { name, price, stock }: &Content) -> Result<Product> {
+    connection
+        .prepare_cached(
+            "INSERT INTO product (name, price, stock) VALUES (:name, :price, :stock)
+             RETURNING id, name, price, stock",
+        )?
+        .query_row(named_params! { ":name": name, ":price": price, ":stock": stock }, Product::from_row)
+}
+
+/// Replaces everything but the id, if there is such a product.
+pub(crate) fn replace(
+    connection: &Connection,
+    id: Id,
+    Content { name, price, stock }: &Content,
+) -> Result<Option<Product>> {
+    connection
+        .prepare_cached(
+            "UPDATE product SET name = :name, price = :price, stock = :stock WHERE id = :id
+             RETURNING id, name, price, stock",
+        )?
+        .query_row(named_params! { ":id": id, ":name": name, ":price": price, ":stock": stock }, Product::from_row)
+        .optional()
+}

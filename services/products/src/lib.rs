@@ -1,0 +1,69 @@
+//! The products service: what the store sells, and how much of it there is.
+//!
+//! It promises what `openapi/products.json` says: products can be listed, read, created and replaced. It calls nobody.
+//! [`api`] is the wire and knows no SQL; `db` is the SQL and knows no HTTP.
+
+pub mod api;
+mod db;
+
+use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
+
+use chassis::{
+    document::{About, Document},
+    process,
+    server::Service,
+    settings::{Common, Fatal, TokenSetting},
+    sqlite::Database,
+};
+use clap::Parser;
+
+/// The token that everybody knows.
+const DEVELOPMENT_TOKEN: &str = "SECRET_PRODUCTS_TOKEN";
+
+/// Products of the store: list, read, create, replace.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "products", version)]
+pub struct Settings {
+    /// Where products listens
+    #[arg(long, env = "PRODUCTS_LISTEN", default_value = "127.0.0.1:5001", value_name = "ADDRESS")]
+    products_listen: SocketAddr,
+
+    /// The token that products asks for
+    #[arg(long, env = "PRODUCTS_TOKEN", default_value = DEVELOPMENT_TOKEN, hide_env_values = true, value_name = "TOKEN")]
+    products_token: String,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Runs the service with `arguments`, the first of which is the program's name, until it is told to stop.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let settings = Settings::parse_from(arguments);
+    process::run("products", &settings.common, || build(&settings))
+}
+
+/// The document that the service emits.
+pub fn document() -> Document {
+    Document::of::<api::Api>(&About {
+        title: "Products",
+        description: "What the store sells, and how much of it there is.",
+        address: "http://localhost:5001",
+        checked_in: include_str!("../../../openapi/products.json"),
+    })
+}
+
+fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
+    let listen = settings.products_listen;
+    let token = TokenSetting::new("PRODUCTS_TOKEN", &settings.products_token, DEVELOPMENT_TOKEN).check(listen)?;
+    let database = Database::open(&settings.common.data_dir, "products", &db::SCHEMA)?;
+    Ok(Service {
+        name: "products",
+        listen,
+        listen_variable: "PRODUCTS_LISTEN",
+        token,
+        limits: settings.common.limits.clone(),
+        api: api::Api::new(database.clone()),
+        database,
+        document: document(),
+    })
+}

@@ -1,0 +1,161 @@
+//! The store: one program that runs the three services as three processes.
+//!
+//! A process of a service is this same program with the service's name as its first argument, so that one binary is all
+//! that has to be built. [`main`] is either the whole store or one service; `child` is a service seen from the store.
+
+mod child;
+
+use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
+
+use chassis::{
+    process::told_to_stop,
+    settings::{Common, Fatal},
+};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+
+use self::child::Child;
+
+const PRODUCTS: &str = "products";
+const ORDERS: &str = "orders";
+const PAYMENTS: &str = "payments";
+
+/// The store: products, orders and payments, each a process of its own.
+///
+/// `store products`, `store orders` and `store payments` run one service alone, like the program of that name.
+#[derive(Debug, Parser)]
+#[command(name = "store", version)]
+struct Settings {
+    /// Where products listens
+    #[arg(long, env = "PRODUCTS_LISTEN", default_value = "127.0.0.1:5001", value_name = "ADDRESS")]
+    products_listen: SocketAddr,
+
+    /// Where orders listens
+    #[arg(long, env = "ORDERS_LISTEN", default_value = "127.0.0.1:5002", value_name = "ADDRESS")]
+    orders_listen: SocketAddr,
+
+    /// Where payments listens
+    #[arg(long, env = "PAYMENTS_LISTEN", default_value = "127.0.0.1:5003", value_name = "ADDRESS")]
+    payments_listen: SocketAddr,
+
+    /// The token of products
+    #[arg(long, env = "PRODUCTS_TOKEN", default_value = "SECRET_PRODUCTS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    products_token: String,
+
+    /// The token of orders
+    #[arg(long, env = "ORDERS_TOKEN", default_value = "SECRET_ORDERS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    orders_token: String,
+
+    /// The token of payments
+    #[arg(long, env = "PAYMENTS_TOKEN", default_value = "SECRET_PAYMENTS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    payments_token: String,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Settings {
+    /// A token that everybody knows anyway, or where the secret one was set.
+    fn shown_token(&self, service: &str, variable: &str) -> String {
+        let token = match service {
+            PRODUCTS => &self.products_token,
+            ORDERS => &self.orders_token,
+            _ => &self.payments_token,
+        };
+        let command = Self::command();
+        let default = command.get_arguments().find(|argument| argument.get_env().is_some_and(|env| env == variable));
+        match default {
+            Some(argument) if argument.get_default_values().iter().any(|default| default == token.as_str()) => token.clone(),
+            _ => format!("as set in {variable}"),
+        }
+    }
+}
+
+/// Runs the store, or the one service that the first of `arguments` after the program's name is called.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let service = arguments.get(1).and_then(|argument| argument.to_str());
+    match service {
+        Some(PRODUCTS) => products::main(arguments.into_iter().skip(1)),
+        Some(ORDERS) => orders::main(arguments.into_iter().skip(1)),
+        Some(PAYMENTS) => payments::main(arguments.into_iter().skip(1)),
+        _ => {
+            let matches = Settings::command().get_matches_from(arguments);
+            let settings = Settings::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+            run(&settings, &matches).unwrap_or_else(|fatal| {
+                eprintln!("store: {fatal}");
+                ExitCode::FAILURE
+            })
+        }
+    }
+}
+
+/// A service of the store: its name, the variable that says where it is, the one that sets its token.
+const SERVICES: [(&str, &str, &str); 3] = [
+    (PRODUCTS, "PRODUCTS_URL", "PRODUCTS_TOKEN"),
+    (ORDERS, "ORDERS_URL", "ORDERS_TOKEN"),
+    (PAYMENTS, "PAYMENTS_URL", "PAYMENTS_TOKEN"),
+];
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fatal> {
+    let mut stop = std::pin::pin!(told_to_stop()?);
+    let mut environment = environment(matches);
+    let mut children = Vec::new();
+    // One after the other: orders has to know where products is, and payments where orders is.
+    for (name, url_variable, _) in SERVICES {
+        let mut child = Child::start(name, &environment)?;
+        let url = tokio::select! {
+            url = child.url_when_ready() => url?,
+            () = &mut stop => None,
+        };
+        children.push(child);
+        let Some(url) = url else {
+            stop_all(children).await;
+            return Ok(ExitCode::FAILURE);
+        };
+        environment.push((url_variable.into(), url.into()));
+    }
+    introduce(settings, &children);
+
+    let mut ends: FuturesUnordered<_> = children.iter_mut().map(Child::end).collect();
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            end = ends.next() => match end {
+                Some((name, status)) => eprintln!("store: {name} has ended ({status}); what is left goes on."),
+                None => return Err(Fatal::new("all three services have ended: start the store again.")),
+            },
+        }
+    }
+    drop(ends);
+    stop_all(children).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every setting, by its variable: so it is handed on to the services.
+fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
+    let command = Settings::command();
+    let settings = command.get_arguments().filter_map(|argument| {
+        let value = matches.get_raw(argument.get_id().as_str())?.next()?;
+        Some((argument.get_env()?.to_owned(), value.to_owned()))
+    });
+    settings.collect()
+}
+
+fn introduce(settings: &Settings, children: &[Child]) {
+    println!();
+    for (child, (name, _, token_variable)) in children.iter().zip(SERVICES) {
+        let token = settings.shown_token(name, token_variable);
+        let database = settings.common.data_dir.join(format!("{name}.db"));
+        println!("{name:<10} URL         {}", child.url());
+        println!("{:<10} Swagger UI  {}/docs", "", child.url());
+        println!("{:<10} token       {token}", "");
+        println!("{:<10} database    {}\n", "", database.display());
+    }
+    println!("Ctrl-C stops all three.");
+}
+
+async fn stop_all(children: Vec<Child>) {
+    futures_util::future::join_all(children.into_iter().map(Child::stop)).await;
+}

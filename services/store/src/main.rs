@@ -1,0 +1,7 @@
+//! The program: `cargo run --release -p store`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    store::main(std::env::args_os())
+}
