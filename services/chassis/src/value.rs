@@ -217,6 +217,15 @@ impl<const MIN: i64, const MAX: i64> ParseFromParameter for Parameter<Integer<MI
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {
         Ok(Self(Integer::from_digits(text)))
     }
+
+    /// One value is read; several are none, and so is a path segment that is no text, which poem leaves away.
+    fn parse_from_parameters<I: IntoIterator<Item = A>, A: AsRef<str>>(values: I) -> ParseResult<Self> {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => Self::parse_from_parameter(value.as_ref()),
+            _ => Ok(Self(None)),
+        }
+    }
 }
 
 /// What `#[derive(Object)]` asks of a field. Reading goes through [`Value::read`], so that there is one set of rules.

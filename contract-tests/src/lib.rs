@@ -1,0 +1,16 @@
+//! The contract suite: it reads the contract from `openapi/`, replays it against three running services, and keeps a
+//! ledger of what it saw.
+//!
+//! [`store`] is the store under test: processes that were started for it, or a deployment that runs elsewhere.
+//! [`contract`] is what was promised, [`session`] sends a request and judges the answer by it, [`ledger`] remembers.
+//! [`replay`] is every documented request; [`stock`] are the properties that no list of requests can show.
+//! [`faults`] puts [`proxy`] before the store to prove that both would notice, [`neighbour`] is a service that fails.
+
+#![allow(clippy::expect_used, reason = "a suite that cannot go on says why by panicking")]
+
+pub mod contract;
+pub mod exchange;
+pub mod ledger;
+pub mod replay;
+pub mod session;
+pub mod store;

@@ -1,0 +1,7 @@
+//! The replay: every documented request, and its exact answer.
+//!
+//! [`workflows`] plays `openapi/store.arazzo.yaml`. [`shared`] are the cases that every operation has because of what it is,
+//! made from the documents, so that a new operation is judged without anyone remembering it.
+
+pub mod shared;
+pub mod workflows;

@@ -1,0 +1,309 @@
+//! The cases that every operation has because of what it is: made from the documents.
+
+use serde_json::{Value, json};
+
+use crate::{
+    contract::{CONTRACT, Operation},
+    exchange::{Delivery, Request},
+    session::{Failure, Session},
+    store::{Deployment, SERVICES},
+};
+
+/// More than a body may have.
+const TOO_LARGE: usize = 64 * 1024 + 1;
+
+/// A request that is made up from a document, and what it must be answered.
+pub struct Case {
+    /// `<operation>::<what is special about it>`
+    pub name: String,
+    /// The request.
+    pub request: Request,
+    status: u16,
+    text: Option<String>,
+    /// What is expected beside status and text.
+    further: Expectation,
+}
+
+/// What an answer must have beside its status and text.
+enum Expectation {
+    Nothing,
+    /// A `detail` with this in it.
+    Detail(String),
+    /// This header with this value.
+    Header(&'static str, String),
+}
+
+impl Case {
+    fn new(operation: &Operation, name: &str, request: Request, status: u16, text: &str) -> Self {
+        let name = format!("{}::{name}", operation.id);
+        Self { name, request, status, text: Some(text.into()), further: Expectation::Nothing }
+    }
+
+    fn with(self, further: Expectation) -> Self {
+        Self { further, ..self }
+    }
+
+    /// Sends the request.
+    ///
+    /// # Errors
+    /// The answer is not as it must be.
+    pub fn check(&self, session: &Session) -> Result<(), Failure> {
+        let answer = session.expect(&self.request, self.status, self.text.as_deref())?;
+        let unmet = match &self.further {
+            Expectation::Nothing => None,
+            Expectation::Detail(part) => {
+                let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+                (!detail.contains(part)).then(|| format!("a detail that says: {part}"))
+            }
+            Expectation::Header(name, value) => {
+                (answer.header(name) != Some(value)).then(|| format!("the header {name}: {value}"))
+            }
+        };
+        unmet.map_or(Ok(()), |expected| Err(session.failure(&self.request, &answer, &expected)))
+    }
+}
+
+/// Every case of every operation, and of every path.
+pub fn cases(deployment: &Deployment) -> Vec<Case> {
+    let of_operations = CONTRACT.operations().flat_map(|operation| {
+        let valid = valid_request(operation, deployment);
+        let mut cases = strangers(operation, &valid, deployment);
+        if operation.body.is_some() {
+            cases.extend(bodies(operation, &valid));
+            cases.extend(fields(operation, &valid));
+        }
+        if operation.template.contains("{id}") {
+            cases.extend(ids(operation, &valid));
+        }
+        cases
+    });
+    of_operations.chain(methods(deployment)).collect()
+}
+
+/// A request that nothing is wrong with, except perhaps that what it names does not exist.
+pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request {
+    let token = &deployment.service(operation.service).token;
+    let request = Request::new(operation.service, &operation.method, operation.path("1")).token(token);
+    match operation.example() {
+        Some(body) => request.json(&body),
+        None => request,
+    }
+}
+
+/// Who has no token, or another, is told so and nothing else.
+fn strangers(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
+    let service = operation.service;
+    let token = &deployment.service(service).token;
+    let refused = |name: &str, authorization: Option<String>| {
+        let mut request = valid.clone();
+        request.headers.retain(|(name, _)| name != "Authorization");
+        let error = if authorization.is_some() { ", error=\"invalid_token\"" } else { "" };
+        let challenge = Expectation::Header("WWW-Authenticate", format!("Bearer realm=\"{service}\"{error}"));
+        request.headers.extend(authorization.map(|value| ("Authorization".into(), value)));
+        Case::new(operation, name, request, 401, "Unauthorized").with(challenge)
+    };
+    let mut cases = vec![
+        refused("without_a_token", None),
+        refused("with_a_wrong_token", Some("Bearer wrong".into())),
+        refused("with_the_beginning_of_the_token", Some(format!("Bearer {}", &token[..token.len() - 1]))),
+        refused("with_more_than_the_token", Some(format!("Bearer {token}x"))),
+        refused("with_the_token_in_another_case", Some(format!("Bearer {}", token.to_lowercase()))),
+        refused("with_the_token_in_another_scheme", Some(format!("Basic {token}"))),
+        refused("with_the_token_alone", Some(token.clone())),
+        refused("with_no_token_after_the_scheme", Some("Bearer ".into())),
+    ];
+    cases.extend(SERVICES.iter().filter(|other| **other != service).map(|other| {
+        let token = &deployment.service(other).token;
+        refused(&format!("with_the_token_of_{other}"), Some(format!("Bearer {token}")))
+    }));
+    cases
+}
+
+/// What is wrong with a body as a whole.
+fn bodies(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let with_body = |body: &str| Request { body: body.into(), ..valid.clone() };
+    let with_type = |media_type: &str| valid.clone().header("Content-Type", media_type);
+    let invalid = |name: &str, body: &str| {
+        let says = Expectation::Detail("the body cannot be read".into());
+        Case::new(operation, name, with_body(body), 400, "Invalid fields").with(says)
+    };
+    let missing = |name: &str, body: &str| Case::new(operation, name, with_body(body), 400, "Missing fields");
+    let media_type = |name: &str, request| Case::new(operation, name, request, 415, "Unsupported media type");
+    let too_large = |name: &str, delivery| {
+        let request = Request { body: vec![b' '; TOO_LARGE], delivery, ..valid.clone() };
+        Case::new(operation, name, request, 413, "Payload too large")
+    };
+    let untyped = {
+        let mut request = valid.clone();
+        request.headers.retain(|(name, _)| name != "Content-Type");
+        request
+    };
+    let example = String::from_utf8_lossy(&valid.body).into_owned();
+    let twice = example.replacen('{', &format!("{{{},", first_member(&example)), 1);
+    vec![
+        missing("without_a_body", ""),
+        missing("with_null_for_a_body", " null "),
+        missing("with_an_empty_object", "{}"),
+        invalid("with_a_body_that_is_no_json", "name=Computer"),
+        invalid("with_a_body_that_is_cut_off", &example[..example.len() - 1]),
+        invalid("with_an_array_for_a_body", &format!("[{example}]")),
+        invalid("with_a_text_for_a_body", "\"Computer\""),
+        invalid("with_a_key_twice", &twice),
+        invalid("with_more_than_the_body", &format!("{example}{{}}")),
+        media_type("with_a_body_of_another_type", with_type("text/plain")),
+        media_type("with_a_form", with_type("application/x-www-form-urlencoded")),
+        media_type("with_a_body_of_no_type", untyped),
+        too_large("with_a_body_that_is_too_large", Delivery::Whole),
+        too_large("with_chunks_that_are_too_many", Delivery::Chunked),
+        Case::new(
+            operation,
+            "with_a_body_that_never_ends",
+            Request { delivery: Delivery::Half, ..valid.clone() },
+            408,
+            "Request timeout",
+        ),
+    ]
+}
+
+/// `"name":"Computer"` of an object.
+fn first_member(object: &str) -> String {
+    let object: Value = serde_json::from_str(object).expect("an object");
+    let (name, value) = object.as_object().and_then(|object| object.iter().next()).expect("a member");
+    format!("{}:{value}", json!(name))
+}
+
+/// What is wrong with each field: missing, of another type, out of its range.
+fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let schema = operation.body.as_ref().expect("a body");
+    let example = operation.example().expect("an example");
+    let mut cases = Vec::new();
+    for (field, schema) in schema["properties"].as_object().expect("fields") {
+        let with = |value: Value| {
+            let mut body = example.clone();
+            body[field] = value;
+            valid.clone().json(&body)
+        };
+        let mut without = example.clone();
+        without.as_object_mut().expect("an object").remove(field);
+        let missing = |name: String, request| Case::new(operation, &name, request, 400, "Missing fields");
+        cases.push(missing(format!("without_{field}"), valid.clone().json(&without)));
+        cases.push(missing(format!("with_{field}_null"), with(Value::Null)));
+        if schema["minLength"] == 1 {
+            cases.push(missing(format!("with_{field}_empty"), with("".into())));
+        }
+        for (what, value) in wrong_values(schema) {
+            let name = format!("with_{field}_{what}");
+            let says = Expectation::Detail(format!("{field} must be "));
+            cases.push(Case::new(operation, &name, with(value), 400, "Invalid fields").with(says));
+        }
+    }
+    cases
+}
+
+/// Values that do not fit a schema, and in which way.
+fn wrong_values(schema: &Value) -> Vec<(&'static str, Value)> {
+    let mut values = vec![("a_bool", json!(true)), ("an_array", json!([])), ("an_object", json!({}))];
+    match schema["type"].as_str() {
+        Some("string") => {
+            let longest = schema["maxLength"].as_u64().expect("a length") as usize;
+            values.push(("a_number", json!(1)));
+            values.push(("too_long", "é".repeat(longest + 1).into()));
+        }
+        _ => {
+            let (least, most) = (schema["minimum"].as_i64().expect("a minimum"), schema["maximum"].as_i64());
+            values.push(("a_text", json!("1")));
+            values.push(("below_its_minimum", json!(least - 1)));
+            values.push(("above_its_maximum", json!(most.expect("a maximum") + 1)));
+            if schema["type"] == "integer" {
+                values.push(("with_a_fraction", json!(1.5)));
+            }
+        }
+    }
+    values
+}
+
+/// A path that names something by what is no id names nothing.
+fn ids(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let text = &operation.answers[&404].texts[0];
+    let wrong = [
+        ("a_word", "abc"),
+        ("zero", "0"),
+        ("negative", "-1"),
+        ("signed", "+1"),
+        ("padded", "01"),
+        ("a_fraction", "1.0"),
+        ("far_too_long", "1234567890123456789012345678901234567890"),
+        ("no_text_at_all", "%ff%00"),
+    ];
+    let case = |(what, id): (&str, &str)| {
+        let request = Request { path: operation.path(id), ..valid.clone() };
+        Case::new(operation, &format!("with_an_id_that_is_{what}"), request, 404, text)
+    };
+    wrong.into_iter().map(case).collect()
+}
+
+/// What a path does not know is not allowed there, and what is no path is not found.
+fn methods(deployment: &Deployment) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for document in &CONTRACT.documents {
+        let service = document.service;
+        let token = &deployment.service(service).token;
+        for (template, path) in document.json["paths"].as_object().expect("paths") {
+            let mut known: Vec<String> = path.as_object().expect("methods").keys().map(|it| it.to_uppercase()).collect();
+            if known.contains(&"GET".into()) {
+                known.push("HEAD".into());
+            }
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+                if known.iter().any(|known| known == method) {
+                    continue;
+                }
+                let request = Request::new(service, method, template.replace("{id}", "1")).token(token);
+                let has_body = method != "HEAD";
+                cases.push(Case {
+                    name: format!("{service}::{}_is_not_allowed_at_{template}", method.to_lowercase()),
+                    request,
+                    status: 405,
+                    text: has_body.then(|| "Method not allowed".into()),
+                    further: Expectation::Header("Allow", known.join(", ")),
+                });
+            }
+        }
+        for path in ["/nothing", "/products/1/reviews", "//", "/openapi.yaml"] {
+            cases.push(Case {
+                name: format!("{service}::nothing_is_found_at_{path}"),
+                request: Request::new(service, "GET", path).token(token),
+                status: 404,
+                text: Some("Not found".into()),
+                further: Expectation::Header("Content-Type", "application/json".into()),
+            });
+        }
+    }
+    cases
+}
+
+/// A service that has as many requests under way as it takes on refuses `operation`, whoever asks.
+///
+/// # Errors
+/// It does not.
+pub fn refused_while_full(operation: &Operation, session: &Session) -> Result<(), Failure> {
+    let valid = valid_request(operation, &session.deployment);
+    let with_body = CONTRACT.document(operation.service).operations.iter().find(|it| it.body.is_some());
+    let endless = valid_request(with_body.expect("an operation with a body"), &session.deployment);
+    let stranger = Request { headers: Vec::new(), ..valid.clone() };
+    // It may take a moment until one of them has the only place.
+    let mut occupiers = Vec::new();
+    for _ in 0..1000 {
+        occupiers.push(session.occupy(&endless));
+        let answer = session.send(&valid)?;
+        if answer.status == 503 {
+            let answer = session.expect(&stranger, 503, Some("Service unavailable"))?;
+            let retry_after = answer.header("Retry-After").and_then(|value| value.parse::<u64>().ok());
+            return match retry_after {
+                Some(_) => Ok(()),
+                None => Err(session.failure(&stranger, &answer, "the header Retry-After: <seconds>")),
+            };
+        }
+    }
+    let answer = session.send(&valid)?;
+    Err(session.failure(&valid, &answer, "503 Service unavailable, sooner or later"))
+}

@@ -1,0 +1,190 @@
+//! The store under test: three processes on free ports with a folder of their own, or a deployment that runs elsewhere.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// The services, each of which asks only those before it.
+pub const SERVICES: [&str; 3] = ["products", "orders", "payments"];
+
+/// Where three services are, and the tokens that they ask for.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    services: [Address; 3],
+}
+
+/// Where a service is, and the token that it asks for.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// Such as `http://127.0.0.1:5001`.
+    pub url: String,
+    /// What goes behind `Authorization: Bearer`.
+    pub token: String,
+}
+
+impl Deployment {
+    /// The deployment that `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` name, if they are set. Tokens are taken from
+    /// `PRODUCTS_TOKEN` and so on, or are those of development.
+    pub fn from_environment() -> Option<Self> {
+        let [products, orders, payments] = SERVICES.map(|service| {
+            let url = env::var(variable(service, "URL")).ok()?;
+            Some(Address { url: url.trim_end_matches('/').into(), token: token(service) })
+        });
+        Some(Self { services: [products?, orders?, payments?] })
+    }
+
+    /// The service called `name`.
+    pub fn service(&self, name: &str) -> &Address {
+        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
+        &self.services[index]
+    }
+
+    /// The same deployment, but the service called `name` is found at `url`.
+    pub fn with_url(mut self, name: &str, url: String) -> Self {
+        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
+        self.services[index].url = url;
+        self
+    }
+}
+
+/// `PRODUCTS_URL` for `products` and `URL`.
+pub fn variable(service: &str, setting: &str) -> String {
+    format!("{}_{setting}", service.to_uppercase())
+}
+
+fn token(service: &str) -> String {
+    let development = format!("SECRET_{}_TOKEN", service.to_uppercase());
+    env::var(variable(service, "TOKEN")).unwrap_or(development)
+}
+
+/// Three services that were started for a test. They stop when this is dropped.
+pub struct Store {
+    /// The processes, in the order of [`SERVICES`].
+    pub services: [Process; 3],
+    /// Holds the databases and the logs.
+    _folder: TempDir,
+}
+
+impl Store {
+    /// Starts `program`, which is the store's, once for each service, with an empty folder and these settings.
+    pub fn start(program: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = new_folder();
+        let mut settings: Vec<(String, String)> =
+            settings.iter().map(|(variable, value)| ((*variable).into(), (*value).into())).collect();
+        let services = SERVICES.map(|service| {
+            let process = Process::start(program, service, folder.path(), &settings);
+            let url = variable(service, "URL");
+            // A test may have put somebody between two services.
+            if !settings.iter().any(|(variable, _)| *variable == url) {
+                settings.push((url, process.url.clone()));
+            }
+            process
+        });
+        Self { services, _folder: folder }
+    }
+
+    /// Where the services are.
+    pub fn deployment(&self) -> Deployment {
+        let address = |process: &Process| Address { url: process.url.clone(), token: token(process.service) };
+        let [products, orders, payments] = &self.services;
+        Deployment { services: [address(products), address(orders), address(payments)] }
+    }
+
+    /// The service called `name`.
+    pub fn service(&mut self, name: &str) -> &mut Process {
+        self.services.iter_mut().find(|process| process.service == name).expect("one of the three services")
+    }
+}
+
+/// A service that was started for a test.
+pub struct Process {
+    service: &'static str,
+    child: Child,
+    /// The service stops when this ends, however the test ends.
+    stdin: Option<ChildStdin>,
+    url: String,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a service on a free port and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not start. The message has its log.
+    pub fn start(program: &str, service: &'static str, folder: &Path, settings: &[(String, String)]) -> Self {
+        let log = folder.join(format!("{service}.log"));
+        let log_file = File::options().create(true).append(true).open(&log).expect("a log file");
+        let mut child = Command::new(program)
+            .args([service, "--stop-with-stdin"])
+            .env("DATA_DIR", folder)
+            .env(variable(service, "LISTEN"), "127.0.0.1:0")
+            .env("BODY_TIMEOUT_MS", "300")
+            .envs(settings.iter().map(|(variable, value)| (variable, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log_file)
+            .spawn()
+            .expect("the store's program");
+        let output = BufReader::new(child.stdout.take().expect("a piped output"));
+        let prefix = format!("{service} is ready at ");
+        let url = output.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix(&prefix)?.to_owned()));
+        let Some(url) = url else {
+            panic!("{service} did not start: {}", fs::read_to_string(&log).unwrap_or_default());
+        };
+        Self { service, stdin: child.stdin.take(), child, url, log }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends it at once, as a power failure would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Lets it finish what it is at.
+    pub fn stop(&mut self) -> ExitStatus {
+        drop(self.stdin.take());
+        self.child.wait().expect("a status")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Where results are left for people: `target/contract`.
+pub fn results() -> PathBuf {
+    let folder = target().join("contract");
+    fs::create_dir_all(&folder).expect("a folder for results");
+    folder
+}
+
+/// A new folder below `target`, which is removed when it is dropped.
+pub fn new_folder() -> TempDir {
+    let stores = results().join("stores");
+    fs::create_dir_all(&stores).expect("a folder for stores");
+    TempDir::new_in(stores).expect("a folder for a store")
+}
+
+/// The build's folder: test programs are in `target/<profile>/deps`.
+fn target() -> PathBuf {
+    let program = env::current_exe().expect("the path of this program");
+    program.ancestors().nth(3).expect("a program below target").to_owned()
+}

@@ -1,0 +1,96 @@
+//! Every documented request is replayed against three running services: `cargo test -p contract-tests --test replay`.
+//!
+//! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged. A store that
+//! shows no documents is asked only for what any faithful implementation does; the rest is shown as ignored.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
+
+use contract_tests::{
+    contract::CONTRACT,
+    replay::{
+        shared::{self, Case},
+        workflows::{self, Outcome},
+    },
+    session::{Scope, Session},
+    store::{Deployment, Store},
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let elsewhere = Deployment::from_environment();
+    let started = elsewhere.is_none().then(|| Store::start(PROGRAM, &[]));
+    let deployment = elsewhere.or_else(|| started.as_ref().map(Store::deployment)).expect("a store");
+    let session = Arc::new(Session::new(deployment));
+
+    let mut trials = steps(&session);
+    trials.extend(cases(&session));
+    if started.is_some() {
+        trials.push(overload(&session));
+    }
+    let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && started.is_some();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+
+    if everything {
+        let ledger = session.ledger.lock().expect("the ledger");
+        ledger.write();
+        print!("{}", ledger.table());
+        println!("as a page: target/contract/index.html");
+        for complaint in ledger.complaints() {
+            println!("ledger: {complaint}");
+        }
+        if !ledger.complaints().is_empty() {
+            return ExitCode::FAILURE;
+        }
+    }
+    conclusion.exit_code()
+}
+
+/// A test for each step of each workflow. The workflow is played once, by the first of them that runs.
+fn steps(session: &Arc<Session>) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (workflow, steps) in workflows::all() {
+        let is_asked = workflows::is_asked(workflow, session.scope);
+        let played: Arc<OnceLock<Vec<Outcome>>> = Arc::default();
+        for (index, step) in steps.into_iter().enumerate() {
+            let (session, played) = (session.clone(), played.clone());
+            let check = move || {
+                let outcomes = played.get_or_init(|| workflows::play(workflow, &session));
+                match outcomes.get(index) {
+                    Some(outcome) => outcome.as_ref().map(|_| ()).map_err(Failed::from),
+                    None => Err("it was not reached, because a step before it did not pass".into()),
+                }
+            };
+            trials.push(Trial::test(format!("replay::{workflow}::{step}"), check).with_ignored_flag(!is_asked));
+        }
+    }
+    trials
+}
+
+/// A test for each case that the documents give rise to.
+fn cases(session: &Arc<Session>) -> Vec<Trial> {
+    let is_asked = session.scope == Scope::Whole;
+    let trial = |case: Case| {
+        let session = session.clone();
+        let name = format!("replay::{}", case.name);
+        Trial::test(name, move || case.check(&session).map_err(Failed::from)).with_ignored_flag(!is_asked)
+    };
+    shared::cases(&session.deployment).into_iter().map(trial).collect()
+}
+
+/// Every operation of a store that takes on one request at a time, and has one.
+fn overload(session: &Arc<Session>) -> Trial {
+    let session = session.clone();
+    Trial::test("replay::every_operation::while_the_service_is_full", move || {
+        let store = Store::start(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
+        let full = Session::new(store.deployment()).writing_in(session.ledger.clone());
+        Ok(CONTRACT.operations().try_for_each(|operation| shared::refused_while_full(operation, &full))?)
+    })
+}
