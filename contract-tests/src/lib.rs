@@ -13,4 +13,5 @@ pub mod exchange;
 pub mod ledger;
 pub mod replay;
 pub mod session;
+pub mod stock;
 pub mod store;

@@ -1,0 +1,29 @@
+//! The stock rule and everything else that is true of any store, as properties over three running services:
+//! `cargo test -p contract-tests --test stock`.
+//!
+//! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged.
+//! `STOCK_CASES` says how many cases of each property are tried; a case that failed is tried again by every later run.
+
+use std::process::ExitCode;
+
+use contract_tests::{
+    session::Session,
+    stock::{Effort, PROPERTIES, Property},
+    store::{Deployment, Store},
+};
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let cases = std::env::var("STOCK_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100);
+    let effort = Effort { cases, always_the_same: false };
+    let trial = |Property { name, check }| {
+        Trial::test(format!("stock::{name}"), move || {
+            let elsewhere = Deployment::from_environment();
+            let started = elsewhere.is_none().then(|| Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]));
+            let deployment = elsewhere.or_else(|| started.as_ref().map(Store::deployment)).ok_or("no store")?;
+            Ok(check(&Session::new(deployment), effort)?)
+        })
+    };
+    libtest_mimic::run(&arguments, PROPERTIES.into_iter().map(trial).collect()).exit_code()
+}
