@@ -10,7 +10,9 @@
 
 pub mod contract;
 pub mod exchange;
+pub mod faults;
 pub mod ledger;
+pub mod proxy;
 pub mod replay;
 pub mod session;
 pub mod stock;

@@ -4,10 +4,11 @@ use std::{
     fmt,
     io::{Read, Write},
     net::TcpStream,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
+use regex::Regex;
 use reqwest::{Method, blocking::Body, redirect};
 
 use crate::{
@@ -131,13 +132,7 @@ impl Session {
         if !is_documented || !(parameters.is_empty() || may_have_parameters) {
             return Err(format!("the content type {}", documented.media_types.join(" or ")));
         }
-        if self.scope == Scope::Whole {
-            let missing = documented.headers.iter().find(|name| answer.header(name).is_none_or(str::is_empty));
-            if let Some(name) = missing {
-                return Err(format!("the header {name}"));
-            }
-        }
-        Ok(())
+        if self.scope == Scope::Whole { judge_details(operation, documented, answer) } else { Ok(()) }
     }
 
     /// Sends `request` as it is.
@@ -163,14 +158,25 @@ impl Session {
             Delivery::Chunked => builder.body(Body::new(std::io::Cursor::new(request.body.clone()))),
             _ => builder.body(request.body.clone()),
         };
-        let response = builder.send()?;
-        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-            body: response.bytes()?.to_vec(),
-        })
+        Answer::from_response(builder.send()?)
     }
+}
+
+/// What only this store promises: required headers, the place of what was created, and `200` for what is not `200.0`.
+fn judge_details(operation: &Operation, documented: &Documented, answer: &Answer) -> Result<(), String> {
+    static WHOLE_WITH_FRACTION: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"^(?:[^"]|"(?:\\.|[^"\\])*")*?[0-9]\.0+[^0-9]"#).expect("a pattern"));
+    if let Some(name) = documented.headers.iter().find(|name| answer.header(name).is_none_or(str::is_empty)) {
+        return Err(format!("the header {name}"));
+    }
+    let place = format!("{}/{}", operation.template, answer.id());
+    if answer.status == 201 && answer.header("Location") != Some(&place) {
+        return Err(format!("the header Location: {place}"));
+    }
+    if WHOLE_WITH_FRACTION.is_match(&String::from_utf8_lossy(&answer.body)) {
+        return Err("whole numbers without a fraction of zero".into());
+    }
+    Ok(())
 }
 
 /// The body fits its schema, has its fields in their order, and its text is one of this very status.

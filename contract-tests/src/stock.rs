@@ -358,6 +358,22 @@ impl Model {
             self.products.keys().try_for_each(|id| self.read(session, *id))?;
             self.orders.keys().try_for_each(|id| self.read_order(session, *id))?;
         }
+        self.no_other_orders(session)
+    }
+
+    /// Between our orders there is none for a product of ours that was not answered: no refused one, none made twice.
+    fn no_other_orders(&self, session: &Session) -> Result<(), Failure> {
+        let (Some((first, _)), Some((last, _))) = (self.orders.first_key_value(), self.orders.last_key_value()) else {
+            return Ok(());
+        };
+        let between = (*first..*last).filter(|id| !self.orders.contains_key(id));
+        for id in between.take(100) {
+            let request = session.request("orders", "GET", format!("/orders/{id}"));
+            let answer = session.send(&request)?;
+            if answer.json()["product_id"].as_u64().is_some_and(|product| self.products.contains_key(&product)) {
+                return Err(session.failure(&request, &answer, "no order that was never answered"));
+            }
+        }
         Ok(())
     }
 }
