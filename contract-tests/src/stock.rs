@@ -5,7 +5,7 @@
 //! store that holds other things.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -20,13 +20,16 @@ use serde_json::{Value, json};
 
 use crate::{
     exchange::{Answer, Request},
-    session::{Failure, Session},
+    session::{Failure, Scope, Session},
 };
 
 /// The largest integer that every JSON reader holds exactly.
 const MAX: u64 = 9_007_199_254_740_991;
 /// An id that nothing has.
 const UNKNOWN: u64 = MAX;
+
+/// A quantity that is in no order unless a refused one was made.
+const REFUSED_QUANTITY: u64 = 7919;
 
 const PRODUCT_NOT_FOUND: &str = "Product not found";
 const PRODUCT_UNAVAILABLE: &str = "Product not found or unavailable";
@@ -54,13 +57,25 @@ pub struct Property {
 }
 
 /// Every property.
-pub const PROPERTIES: [Property; 4] = [
+pub const PROPERTIES: [Property; 7] = [
     Property {
         name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it_at_every_edge",
         check: |session, _| at_every_edge(session).map_err(|failure| failure.to_string()),
     },
     Property { name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it", check: for_any_stock_and_quantity },
     Property { name: "every_answer_is_what_a_model_says_in_any_interleaving", check: in_any_interleaving },
+    Property {
+        name: "what_was_not_there_can_be_had_once_it_is",
+        check: |session, _| once_it_is_there(session).map_err(|failure| failure.to_string()),
+    },
+    Property {
+        name: "what_is_created_at_once_has_ids_of_its_own",
+        check: |session, effort| all_at_once(session, effort).map_err(|failure| failure.to_string()),
+    },
+    Property {
+        name: "the_pages_of_the_list_are_the_list",
+        check: |session, _| in_pages(session).map_err(|failure| failure.to_string()),
+    },
     Property { name: "concurrent_orders_keep_to_a_stock_that_the_product_had", check: while_the_stock_changes },
 ];
 
@@ -191,7 +206,8 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 fn product() -> impl Strategy<Value = Product> {
-    ("\\PC{1,12}", price(), 0..40_u64).prop_map(|(name, price, stock)| Product { name, price, stock })
+    let name = prop_oneof![2 => "\\PC{1,12}", 1 => Just("twin".to_owned())];
+    (name, price(), 0..40_u64).prop_map(|(name, price, stock)| Product { name, price, stock })
 }
 
 fn price() -> impl Strategy<Value = f64> {
@@ -277,7 +293,7 @@ impl Model {
                 session.expect(&request, 400, Some(ORDER_UNAVAILABLE)).map(drop)
             }
             Action::Incomplete(write, field, target) => {
-                let mut request = self.write(session, write, target);
+                let mut request = self.write(session, write, target, REFUSED_QUANTITY);
                 let mut body: Value = serde_json::from_slice(&request.body).expect("a JSON body");
                 let object = body.as_object_mut().expect("an object");
                 let name = object.keys().nth(field.index(object.len())).expect("a field").clone();
@@ -287,7 +303,7 @@ impl Model {
                 pick(&self.products, target).map_or(Ok(()), |id| self.read(session, id))
             }
             Action::Stranger(write, target) => {
-                let request = self.write(session, write, target).token("somebody-elses-token");
+                let request = self.write(session, write, target, 1).token("somebody-elses-token");
                 session.expect(&request, 401, Some(UNAUTHORIZED))?;
                 pick(&self.products, target).map_or(Ok(()), |id| self.read(session, id))
             }
@@ -295,7 +311,7 @@ impl Model {
     }
 
     /// A write that would be noticed if it were done.
-    fn write(&self, session: &Session, write: Write, target: Index) -> Request {
+    fn write(&self, session: &Session, write: Write, target: Index, quantity: u64) -> Request {
         let product = self.named(Product { name: "refused".into(), price: 3.5, stock: 77 });
         let product_id = pick(&self.products, target).unwrap_or(UNKNOWN);
         let order_id = pick(&self.orders, target).unwrap_or(UNKNOWN);
@@ -304,7 +320,7 @@ impl Model {
             Write::Replace => {
                 session.request("products", "PUT", format!("/products/{product_id}")).json(&product.json())
             }
-            Write::Order => order_request(session, product_id, 1),
+            Write::Order => order_request(session, product_id, quantity),
             Write::Pay => session
                 .request("payments", "POST", "/payments")
                 .json(&json!({ "order_id": order_id, "amount": 1, "method": "fake-card" })),
@@ -344,6 +360,11 @@ impl Model {
         let same = listed.len() == ours.len()
             && listed.keys().eq(self.products.keys())
             && self.products.iter().all(|(id, product)| agrees(listed[id], &product.json()));
+        let first = list[0]["id"].as_u64().unwrap_or_default();
+        for older in (1..first).rev().take(3) {
+            let request = session.request("products", "GET", format!("/products/{older}"));
+            session.expect(&request, 404, Some(PRODUCT_NOT_FOUND))?;
+        }
         if !same {
             let expected = format!("a list in which these stand once, and no other {}…: {:?}", self.prefix, self.products);
             return Err(session.failure(&request, &answer, &expected));
@@ -370,8 +391,10 @@ impl Model {
         for id in between.take(100) {
             let request = session.request("orders", "GET", format!("/orders/{id}"));
             let answer = session.send(&request)?;
-            if answer.json()["product_id"].as_u64().is_some_and(|product| self.products.contains_key(&product)) {
-                return Err(session.failure(&request, &answer, "no order that was never answered"));
+            let order = answer.json();
+            let is_for_ours = order["product_id"].as_u64().is_some_and(|id| self.products.contains_key(&id));
+            if is_for_ours || order["product_id"] == UNKNOWN || order["quantity"] == REFUSED_QUANTITY {
+                return Err(session.failure(&request, &answer, "no order that was refused or never answered"));
             }
         }
         Ok(())
@@ -403,6 +426,94 @@ fn agrees(actual: &Value, expected: &Value) -> bool {
         },
         (actual, expected) => actual == expected,
     })
+}
+
+// ---- what comes to be
+
+/// Nobody remembers that something was not there: most stores count their ids, so the next one can be guessed.
+fn once_it_is_there(session: &Session) -> Result<(), Failure> {
+    for _ in 0..5 {
+        let next = create_product(session, &unique("next"), 1.0, 5)? + 1;
+        session.send(&order_request(session, next, 1))?;
+        if create_product(session, &unique("next"), 1.0, 5)? == next {
+            order(session, next, 1, 5)?;
+            break;
+        }
+    }
+    let product = create_product(session, &unique("next"), 1.0, 5)?;
+    let new_order = || Ok(session.expect(&order_request(session, product, 1), 201, None)?.id());
+    for _ in 0..5 {
+        let next = new_order()? + 1;
+        session.send(&payment_request(session, next))?;
+        if new_order()? == next {
+            session.expect(&payment_request(session, next), 201, None)?;
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn payment_request(session: &Session, order: u64) -> Request {
+    let body = json!({ "order_id": order, "amount": 1, "method": "fake-card" });
+    session.request("payments", "POST", "/payments").json(&body)
+}
+
+/// Callers that create at once are given ids that nobody else was given.
+fn all_at_once(session: &Session, effort: Effort) -> Result<(), Failure> {
+    let name = unique("at once");
+    let product = create_product(session, &name, 1.0, 5)?;
+    let order = session.expect(&order_request(session, product, 1), 201, None)?.id();
+    let body = json!({ "name": name, "price": 1, "stock": 5 });
+    let requests = [
+        session.request("products", "POST", "/products").json(&body),
+        order_request(session, product, 1),
+        payment_request(session, order),
+    ];
+    for request in &requests {
+        let create = || (0..effort.cases).map(|_| session.expect(request, 201, None)).collect::<Result<Vec<_>, _>>();
+        let answers = thread::scope(|scope| {
+            let callers: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
+            callers.into_iter().map(|caller| caller.join().expect("a caller")).collect::<Result<Vec<_>, _>>()
+        })?;
+        let mut ids = BTreeSet::new();
+        for answer in answers.iter().flatten() {
+            if !ids.insert(answer.id()) {
+                return Err(session.failure(request, answer, "an id that nobody else was given"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Following the links leads through the whole list, in order. Only a store that has pages is asked for them.
+fn in_pages(session: &Session) -> Result<(), Failure> {
+    if session.scope == Scope::Common {
+        return Ok(());
+    }
+    let name = unique("paged");
+    let created = (0..7).map(|_| create_product(session, &name, 1.0, 5)).collect::<Result<Vec<_>, _>>()?;
+    let mut walked = Vec::new();
+    let mut next = Some(format!("/products?limit=3&after={}", created[0]));
+    while let Some(path) = next {
+        let request = session.request("products", "GET", path);
+        let answer = session.expect(&request, 200, None)?;
+        let page = answer.json();
+        let ids: Vec<u64> = page.as_array().into_iter().flatten().filter_map(|product| product["id"].as_u64()).collect();
+        let last = walked.last().copied().unwrap_or(created[0]);
+        if ids.len() > 3 || !ids.is_sorted() || ids.first().is_some_and(|first| *first <= last) {
+            return Err(session.failure(&request, &answer, &format!("3 products at most, that follow {last}")));
+        }
+        walked.extend(ids);
+        let link = answer.header("Link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
+        next = link.map(ToOwned::to_owned);
+    }
+    let ours: Vec<u64> = walked.into_iter().filter(|id| created.contains(id)).collect();
+    if ours != created[1..] {
+        let request = session.request("products", "GET", format!("/products?limit=3&after={}", created[0]));
+        let answer = session.send(&request)?;
+        return Err(session.failure(&request, &answer, &format!("pages with {:?} and not with {ours:?}", &created[1..])));
+    }
+    Ok(())
 }
 
 // ---- concurrency

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     trials.extend(cases(&session));
     if started.is_some() {
         trials.push(overload(&session));
+        trials.push(emptiness());
     }
     let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && started.is_some();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -76,13 +77,24 @@ fn steps(session: &Arc<Session>) -> Vec<Trial> {
 
 /// A test for each case that the documents give rise to.
 fn cases(session: &Arc<Session>) -> Vec<Trial> {
-    let is_asked = session.scope == Scope::Whole;
     let trial = |case: Case| {
         let session = session.clone();
         let name = format!("replay::{}", case.name);
+        let is_asked = case.is_common || session.scope == Scope::Whole;
         Trial::test(name, move || case.check(&session).map_err(Failed::from)).with_ignored_flag(!is_asked)
     };
     shared::cases(&session.deployment).into_iter().map(trial).collect()
+}
+
+/// A store that nobody has used yet.
+fn emptiness() -> Trial {
+    Trial::test("replay::list_products::of_an_empty_store", || {
+        let store = Store::start(PROGRAM, &[]);
+        let session = Session::new(store.deployment());
+        let request = session.request("products", "GET", "/products");
+        let answer = session.expect(&request, 200, None)?;
+        if answer.body == b"[]" { Ok(()) } else { Err(session.failure(&request, &answer, "[]").into()) }
+    })
 }
 
 /// Every operation of a store that takes on one request at a time, and has one.

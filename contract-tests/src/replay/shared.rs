@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::workflows;
 use crate::{
     contract::{CONTRACT, Operation},
     exchange::{Delivery, Request},
-    session::{Failure, Session},
+    session::{Failure, Scope, Session},
     store::{Deployment, SERVICES},
 };
 
@@ -22,6 +23,8 @@ pub struct Case {
     text: Option<String>,
     /// What is expected beside status and text.
     further: Expectation,
+    /// Whether any faithful implementation passes it.
+    pub is_common: bool,
 }
 
 /// What an answer must have beside its status and text.
@@ -36,7 +39,12 @@ enum Expectation {
 impl Case {
     fn new(operation: &Operation, name: &str, request: Request, status: u16, text: &str) -> Self {
         let name = format!("{}::{name}", operation.id);
-        Self { name, request, status, text: Some(text.into()), further: Expectation::Nothing }
+        Self { name, request, status, text: Some(text.into()), further: Expectation::Nothing, is_common: false }
+    }
+
+    /// A case that any faithful implementation passes, if it has the operation at all.
+    fn common(self, operation: &Operation) -> Self {
+        Self { is_common: workflows::is_common(operation), ..self }
     }
 
     fn with(self, further: Expectation) -> Self {
@@ -55,6 +63,7 @@ impl Case {
                 let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
                 (!detail.contains(part)).then(|| format!("a detail that says: {part}"))
             }
+            Expectation::Header(..) if session.scope == Scope::Common => None,
             Expectation::Header(name, value) => {
                 (answer.header(name) != Some(value)).then(|| format!("the header {name}: {value}"))
             }
@@ -100,11 +109,12 @@ fn strangers(operation: &Operation, valid: &Request, deployment: &Deployment) ->
         let error = if authorization.is_some() { ", error=\"invalid_token\"" } else { "" };
         let challenge = Expectation::Header("WWW-Authenticate", format!("Bearer realm=\"{service}\"{error}"));
         request.headers.extend(authorization.map(|value| ("Authorization".into(), value)));
-        Case::new(operation, name, request, 401, "Unauthorized").with(challenge)
+        Case::new(operation, name, request, 401, "Unauthorized").with(challenge).common(operation)
     };
     let mut cases = vec![
         refused("without_a_token", None),
         refused("with_a_wrong_token", Some("Bearer wrong".into())),
+        refused("with_a_wrong_token_of_the_same_length", Some(format!("Bearer {}", "x".repeat(token.len())))),
         refused("with_the_beginning_of_the_token", Some(format!("Bearer {}", &token[..token.len() - 1]))),
         refused("with_more_than_the_token", Some(format!("Bearer {token}x"))),
         refused("with_the_token_in_another_case", Some(format!("Bearer {}", token.to_lowercase()))),
@@ -185,7 +195,8 @@ fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
         };
         let mut without = example.clone();
         without.as_object_mut().expect("an object").remove(field);
-        let missing = |name: String, request| Case::new(operation, &name, request, 400, "Missing fields");
+        let missing =
+            |name: String, request| Case::new(operation, &name, request, 400, "Missing fields").common(operation);
         cases.push(missing(format!("without_{field}"), valid.clone().json(&without)));
         cases.push(missing(format!("with_{field}_null"), with(Value::Null)));
         if schema["minLength"] == 1 {
@@ -265,6 +276,7 @@ fn methods(deployment: &Deployment) -> Vec<Case> {
                     status: 405,
                     text: has_body.then(|| "Method not allowed".into()),
                     further: Expectation::Header("Allow", known.join(", ")),
+                    is_common: false,
                 });
             }
         }
@@ -275,6 +287,7 @@ fn methods(deployment: &Deployment) -> Vec<Case> {
                 status: 404,
                 text: Some("Not found".into()),
                 further: Expectation::Header("Content-Type", "application/json".into()),
+                is_common: false,
             });
         }
     }

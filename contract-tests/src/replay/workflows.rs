@@ -7,7 +7,7 @@ use roas_arazzo::{v1_0, v1_1, validation::Validate};
 use roas_arazzo_executor::{HttpRequest, HttpResponse, Options, Performed, Progress, Run};
 
 use crate::{
-    contract::CONTRACT,
+    contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
     session::{Failure, Scope, Session},
     store::SERVICES,
@@ -36,6 +36,13 @@ pub fn all() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
 /// Whether a store is asked for this workflow.
 pub fn is_asked(workflow: &str, scope: Scope) -> bool {
     scope == Scope::Whole || COMMON.contains(&workflow)
+}
+
+/// Whether any faithful implementation has this operation.
+pub fn is_common(operation: &Operation) -> bool {
+    let reference = format!("$sourceDescriptions.{}.{}", operation.service, operation.id);
+    let common = DESCRIPTION.workflows.iter().filter(|workflow| COMMON.contains(&workflow.workflow_id.as_str()));
+    common.flat_map(|workflow| &workflow.steps).any(|step| step.operation_id.as_ref() == Some(&reference))
 }
 
 /// Plays a workflow from its first step to its last, or to the first that does not pass.
