@@ -51,7 +51,9 @@ pub async fn with_request_id<T>(id: &str, work: impl Future<Output = T>) -> T {
 pub fn cause<E: fmt::Debug>(failure: &progenitor_client::Error<E>) -> String {
     match failure {
         progenitor_client::Error::ErrorResponse(answer) => format!("{}: {:?}", answer.status(), **answer),
-        progenitor_client::Error::UnexpectedResponse(answer) => format!("{}, which is not documented", answer.status()),
+        progenitor_client::Error::UnexpectedResponse(answer) => {
+            format!("{}, which is not documented", answer.status())
+        }
         _ => {
             // The outermost text repeats its source, where there is one.
             let first = error::Error::source(failure).unwrap_or(failure);

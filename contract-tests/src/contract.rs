@@ -104,15 +104,18 @@ impl Document {
 
 impl Operation {
     fn new(service: &'static str, document: &Value, template: &str, method: &str, operation: &Value) -> Self {
-        let answers = operation["responses"].as_object().expect("answers").iter().map(|(status, answer)| {
-            (status.parse().expect("a status"), Documented::new(document, answer))
-        });
+        let answers =
+            operation["responses"].as_object().expect("answers").iter().map(|(status, answer)| {
+                (status.parse().expect("a status"), Documented::new(document, answer))
+            });
         Self {
             service,
             id: operation["operationId"].as_str().expect("an operation id").into(),
             method: method.to_uppercase(),
             template: template.into(),
-            body: operation["requestBody"]["content"]["application/json"].get("schema").map(|it| resolve(document, it)),
+            body: operation["requestBody"]["content"]["application/json"]
+                .get("schema")
+                .map(|it| resolve(document, it)),
             answers: answers.collect(),
         }
     }
@@ -158,7 +161,9 @@ impl Documented {
 
 fn resolve(document: &Value, schema: &Value) -> Value {
     match schema["$ref"].as_str() {
-        Some(reference) => document.pointer(reference.trim_start_matches('#')).expect("what is referred to").clone(),
+        Some(reference) => {
+            document.pointer(reference.trim_start_matches('#')).expect("what is referred to").clone()
+        }
         None => schema.clone(),
     }
 }

@@ -111,7 +111,8 @@ impl Answer {
     /// # Errors
     /// It breaks off.
     pub fn from_response(response: reqwest::blocking::Response) -> reqwest::Result<Self> {
-        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let text =
+            |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Ok(Self {
             status: response.status().as_u16(),
             headers: response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
@@ -121,7 +122,10 @@ impl Answer {
 
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON; `null` if it is none.

@@ -35,7 +35,9 @@ pub struct Row {
 impl Row {
     fn name(&self) -> String {
         let Self { service, operation, status, text, .. } = self;
-        format!("{service} {operation} {status} {}", text.as_deref().unwrap_or_default()).trim_end().to_owned()
+        format!("{service} {operation} {status} {}", text.as_deref().unwrap_or_default())
+            .trim_end()
+            .to_owned()
     }
 
     fn verdict(&self) -> &'static str {
@@ -72,8 +74,14 @@ impl Ledger {
                     let key = (operation.id.clone(), *status, text);
                     let seen = self.seen.get(&key).copied().unwrap_or_default();
                     let (operation_id, status, text) = key;
-                    let mut row =
-                        Row { service: operation.service, operation: operation_id, status, text, seen, waived: false };
+                    let mut row = Row {
+                        service: operation.service,
+                        operation: operation_id,
+                        status,
+                        text,
+                        seen,
+                        waived: false,
+                    };
                     row.waived = waivers.contains(&row.name().as_str());
                     rows.push(row);
                 }
@@ -85,7 +93,8 @@ impl Ledger {
     /// What is wrong: documented answers that were never seen, and waivers that are not needed.
     pub fn complaints(&self) -> Vec<String> {
         let rows = self.rows();
-        let unfit = rows.iter().filter(|row| !row.is_fine()).map(|row| format!("{}: {}", row.verdict(), row.name()));
+        let unfit =
+            rows.iter().filter(|row| !row.is_fine()).map(|row| format!("{}: {}", row.verdict(), row.name()));
         let unknown = waivers().filter(|waiver| !rows.iter().any(|row| row.name() == *waiver));
         unfit.chain(unknown.map(|waiver| format!("waived but not documented: {waiver}"))).collect()
     }
@@ -99,7 +108,8 @@ impl Ledger {
             let operation = format!("{} {}", row.service, row.operation);
             let shown = if operation == last { "" } else { &operation };
             let text = row.text.as_deref().unwrap_or("");
-            let _ = writeln!(table, "{shown:<25} {} {text:<32} {:>5}  {}", row.status, row.seen, row.verdict());
+            let _ =
+                writeln!(table, "{shown:<25} {} {text:<32} {:>5}  {}", row.status, row.seen, row.verdict());
             last = operation;
         }
         let seen = rows.iter().filter(|row| row.seen > 0).count();

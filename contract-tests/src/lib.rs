@@ -12,6 +12,7 @@ pub mod contract;
 pub mod exchange;
 pub mod faults;
 pub mod ledger;
+pub mod neighbour;
 pub mod proxy;
 pub mod replay;
 pub mod session;

@@ -126,5 +126,7 @@ impl Shared {
 
 /// What belongs to one connection, or follows from the body (RFC 9110, section 7.6.1).
 fn is_hop_by_hop(name: &str) -> bool {
-    ["connection", "content-length", "host", "transfer-encoding"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    ["connection", "content-length", "host", "transfer-encoding"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
 }

@@ -84,7 +84,8 @@ impl Session {
     /// There is no answer, or it is not as documented.
     pub fn send(&self, request: &Request) -> Result<Answer, Failure> {
         let answer = self.exchange(request)?;
-        let Some(operation) = CONTRACT.document(&request.service).find(&request.method, request.path_only()) else {
+        let Some(operation) = CONTRACT.document(&request.service).find(&request.method, request.path_only())
+        else {
             return Ok(answer);
         };
         self.judge(operation, &answer).map_err(|expected| self.failure(request, &answer, &expected))?;
@@ -110,7 +111,9 @@ impl Session {
     /// What is to be said of an answer that is not `expected`.
     pub fn failure(&self, request: &Request, answer: &Answer, expected: &str) -> Failure {
         let curl = request.curl(&self.deployment.service(&request.service).url);
-        Failure(format!("expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {curl}"))
+        Failure(format!(
+            "expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {curl}"
+        ))
     }
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.
@@ -140,10 +143,15 @@ impl Session {
         let url = &self.deployment.service(&request.service).url;
         let answer = match request.delivery {
             Delivery::Half => send_half(url, request).map_err(|error| error.to_string()),
-            Delivery::Whole | Delivery::Chunked => self.send_whole(url, request).map_err(|error| error.to_string()),
+            Delivery::Whole | Delivery::Chunked => {
+                self.send_whole(url, request).map_err(|error| error.to_string())
+            }
         };
         answer.map_err(|error| {
-            Failure(format!("expected:   an answer\nrequest:    {request}\nanswer:     none ({error})\nrepeat:     {}", request.curl(url)))
+            Failure(format!(
+                "expected:   an answer\nrequest:    {request}\nanswer:     none ({error})\nrepeat:     {}",
+                request.curl(url)
+            ))
         })
     }
 
@@ -186,7 +194,8 @@ fn judge_body(documented: &Documented, answer: &Answer) -> Result<(), String> {
         return Err(format!("a body that fits its schema ({error}, at `{}`)", error.instance_path()));
     }
     if let Some(object) = body.as_object() {
-        let in_order: Vec<&String> = documented.fields.iter().filter(|field| object.contains_key(*field)).collect();
+        let in_order: Vec<&String> =
+            documented.fields.iter().filter(|field| object.contains_key(*field)).collect();
         if !object.keys().eq(in_order) {
             return Err(format!("the fields {}, in this order", documented.fields.join(", ")));
         }
@@ -228,6 +237,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.into(), value.into()));
+    let headers =
+        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.into(), value.into()));
     Some(Answer { status, headers: headers.collect(), body: bytes[end + 4..].to_vec() })
 }

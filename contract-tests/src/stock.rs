@@ -62,7 +62,10 @@ pub const PROPERTIES: [Property; 7] = [
         name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it_at_every_edge",
         check: |session, _| at_every_edge(session).map_err(|failure| failure.to_string()),
     },
-    Property { name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it", check: for_any_stock_and_quantity },
+    Property {
+        name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it",
+        check: for_any_stock_and_quantity,
+    },
     Property { name: "every_answer_is_what_a_model_says_in_any_interleaving", check: in_any_interleaving },
     Property {
         name: "what_was_not_there_can_be_had_once_it_is",
@@ -76,7 +79,10 @@ pub const PROPERTIES: [Property; 7] = [
         name: "the_pages_of_the_list_are_the_list",
         check: |session, _| in_pages(session).map_err(|failure| failure.to_string()),
     },
-    Property { name: "concurrent_orders_keep_to_a_stock_that_the_product_had", check: while_the_stock_changes },
+    Property {
+        name: "concurrent_orders_keep_to_a_stock_that_the_product_had",
+        check: while_the_stock_changes,
+    },
 ];
 
 // ---- the stock rule
@@ -95,9 +101,8 @@ fn at_every_edge(session: &Session) -> Result<(), Failure> {
 
 fn for_any_stock_and_quantity(session: &Session, effort: Effort) -> Result<(), String> {
     let amount = prop_oneof![4 => 0..200_u64, 1 => 0..100_000_u64, 1 => 0..=MAX];
-    let near = (amount.clone(), -2..3_i64).prop_map(|(stock, distance)| {
-        (stock, stock.saturating_add_signed(distance).clamp(1, MAX))
-    });
+    let near = (amount.clone(), -2..3_i64)
+        .prop_map(|(stock, distance)| (stock, stock.saturating_add_signed(distance).clamp(1, MAX)));
     let any = prop_oneof![near, (amount.clone(), amount.prop_map(|quantity| quantity.max(1)))];
     run(effort, any, |(stock, quantity)| {
         let product = create_product(session, &unique("any"), 1.0, stock)?;
@@ -211,7 +216,11 @@ fn product() -> impl Strategy<Value = Product> {
 }
 
 fn price() -> impl Strategy<Value = f64> {
-    prop_oneof![Just(0.0), (0..100_000_u32).prop_map(|cents| f64::from(cents) / 100.0), (0..=1_000_000_000_000_u64).prop_map(|price| price as f64)]
+    prop_oneof![
+        Just(0.0),
+        (0..100_000_u32).prop_map(|cents| f64::from(cents) / 100.0),
+        (0..=1_000_000_000_000_u64).prop_map(|price| price as f64)
+    ]
 }
 
 impl Model {
@@ -230,7 +239,8 @@ impl Model {
             Action::Replace(index, product) => {
                 let Some(id) = pick(&self.products, index) else { return Ok(()) };
                 let product = self.named(product);
-                let request = session.request("products", "PUT", format!("/products/{id}")).json(&product.json());
+                let request =
+                    session.request("products", "PUT", format!("/products/{id}")).json(&product.json());
                 let mut expected = product.json();
                 expected["id"] = id.into();
                 // Twice is once.
@@ -270,10 +280,12 @@ impl Model {
                 }
                 self.read(session, id)
             }
-            Action::OrderUnknown(quantity) => {
-                session.expect(&order_request(session, UNKNOWN, quantity), 400, Some(PRODUCT_UNAVAILABLE)).map(drop)
+            Action::OrderUnknown(quantity) => session
+                .expect(&order_request(session, UNKNOWN, quantity), 400, Some(PRODUCT_UNAVAILABLE))
+                .map(drop),
+            Action::ReadOrder(index) => {
+                pick(&self.orders, index).map_or(Ok(()), |id| self.read_order(session, id))
             }
-            Action::ReadOrder(index) => pick(&self.orders, index).map_or(Ok(()), |id| self.read_order(session, id)),
             Action::Pay(index, amount) => {
                 let Some(id) = pick(&self.orders, index) else { return Ok(()) };
                 let body = json!({ "order_id": id, "amount": amount, "method": "fake-card" });
@@ -353,7 +365,8 @@ impl Model {
         let request = session.request("products", "GET", "/products");
         let answer = session.expect(&request, 200, None)?;
         let list = answer.json();
-        let is_ours = |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with(&self.prefix));
+        let is_ours =
+            |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with(&self.prefix));
         let ours: Vec<&Value> = list.as_array().into_iter().flatten().filter(is_ours).collect();
         let listed: BTreeMap<u64, &Value> =
             ours.iter().map(|product| (product["id"].as_u64().unwrap_or_default(), *product)).collect();
@@ -366,7 +379,10 @@ impl Model {
             session.expect(&request, 404, Some(PRODUCT_NOT_FOUND))?;
         }
         if !same {
-            let expected = format!("a list in which these stand once, and no other {}…: {:?}", self.prefix, self.products);
+            let expected = format!(
+                "a list in which these stand once, and no other {}…: {:?}",
+                self.prefix, self.products
+            );
             return Err(session.failure(&request, &answer, &expected));
         }
         Ok(())
@@ -384,7 +400,9 @@ impl Model {
 
     /// Between our orders there is none for a product of ours that was not answered: no refused one, none made twice.
     fn no_other_orders(&self, session: &Session) -> Result<(), Failure> {
-        let (Some((first, _)), Some((last, _))) = (self.orders.first_key_value(), self.orders.last_key_value()) else {
+        let (Some((first, _)), Some((last, _))) =
+            (self.orders.first_key_value(), self.orders.last_key_value())
+        else {
             return Ok(());
         };
         let between = (*first..*last).filter(|id| !self.orders.contains_key(id));
@@ -394,7 +412,11 @@ impl Model {
             let order = answer.json();
             let is_for_ours = order["product_id"].as_u64().is_some_and(|id| self.products.contains_key(&id));
             if is_for_ours || order["product_id"] == UNKNOWN || order["quantity"] == REFUSED_QUANTITY {
-                return Err(session.failure(&request, &answer, "no order that was refused or never answered"));
+                return Err(session.failure(
+                    &request,
+                    &answer,
+                    "no order that was refused or never answered",
+                ));
             }
         }
         Ok(())
@@ -413,7 +435,11 @@ fn pick<T>(map: &BTreeMap<u64, T>, index: Index) -> Option<u64> {
 
 /// The answer has every field of `expected`, with the same value.
 fn equal(session: &Session, request: &Request, answer: &Answer, expected: &Value) -> Result<(), Failure> {
-    if agrees(&answer.json(), expected) { Ok(()) } else { Err(session.failure(request, answer, &expected.to_string())) }
+    if agrees(&answer.json(), expected) {
+        Ok(())
+    } else {
+        Err(session.failure(request, answer, &expected.to_string()))
+    }
 }
 
 /// Numbers are compared by value: `200` is `200.0`.
@@ -470,7 +496,8 @@ fn all_at_once(session: &Session, effort: Effort) -> Result<(), Failure> {
         payment_request(session, order),
     ];
     for request in &requests {
-        let create = || (0..effort.cases).map(|_| session.expect(request, 201, None)).collect::<Result<Vec<_>, _>>();
+        let create =
+            || (0..effort.cases).map(|_| session.expect(request, 201, None)).collect::<Result<Vec<_>, _>>();
         let answers = thread::scope(|scope| {
             let callers: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
             callers.into_iter().map(|caller| caller.join().expect("a caller")).collect::<Result<Vec<_>, _>>()
@@ -498,20 +525,30 @@ fn in_pages(session: &Session) -> Result<(), Failure> {
         let request = session.request("products", "GET", path);
         let answer = session.expect(&request, 200, None)?;
         let page = answer.json();
-        let ids: Vec<u64> = page.as_array().into_iter().flatten().filter_map(|product| product["id"].as_u64()).collect();
+        let ids: Vec<u64> =
+            page.as_array().into_iter().flatten().filter_map(|product| product["id"].as_u64()).collect();
         let last = walked.last().copied().unwrap_or(created[0]);
         if ids.len() > 3 || !ids.is_sorted() || ids.first().is_some_and(|first| *first <= last) {
-            return Err(session.failure(&request, &answer, &format!("3 products at most, that follow {last}")));
+            return Err(session.failure(
+                &request,
+                &answer,
+                &format!("3 products at most, that follow {last}"),
+            ));
         }
         walked.extend(ids);
-        let link = answer.header("Link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
+        let link =
+            answer.header("Link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
         next = link.map(ToOwned::to_owned);
     }
     let ours: Vec<u64> = walked.into_iter().filter(|id| created.contains(id)).collect();
     if ours != created[1..] {
         let request = session.request("products", "GET", format!("/products?limit=3&after={}", created[0]));
         let answer = session.send(&request)?;
-        return Err(session.failure(&request, &answer, &format!("pages with {:?} and not with {ours:?}", &created[1..])));
+        return Err(session.failure(
+            &request,
+            &answer,
+            &format!("pages with {:?} and not with {ours:?}", &created[1..]),
+        ));
     }
     Ok(())
 }
@@ -555,14 +592,22 @@ fn while_the_stock_changes(session: &Session, effort: Effort) -> Result<(), Stri
         }
 
         for orders in orders {
-            for (request, answer, quantity, asked, answered) in orders.join().expect("a caller").map_err(failed)? {
+            for (request, answer, quantity, asked, answered) in
+                orders.join().expect("a caller").map_err(failed)?
+            {
                 let accepted = match (answer.status, answer.error().as_deref()) {
                     (201, _) => true,
                     (400, Some(NOT_ENOUGH_STOCK)) => false,
-                    _ => return Err(session.failure(&request, &answer, "201, or 400 Not enough stock").to_string()),
+                    _ => {
+                        return Err(session
+                            .failure(&request, &answer, "201, or 400 Not enough stock")
+                            .to_string());
+                    }
                 };
                 let explains = |&(stock, from, until): &(u64, _, Option<_>)| {
-                    from <= answered && until.is_none_or(|until| until >= asked) && (quantity <= stock) == accepted
+                    from <= answered
+                        && until.is_none_or(|until| until >= asked)
+                        && (quantity <= stock) == accepted
                 };
                 if !possible.iter().any(explains) {
                     let expected = "a decision by a stock that the product had between request and answer";

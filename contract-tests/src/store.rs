@@ -133,7 +133,10 @@ impl Process {
             .expect("the store's program");
         let output = BufReader::new(child.stdout.take().expect("a piped output"));
         let prefix = format!("{service} is ready at ");
-        let url = output.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix(&prefix)?.to_owned()));
+        let url = output
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.strip_prefix(&prefix)?.to_owned()));
         let Some(url) = url else {
             panic!("{service} did not start: {}", fs::read_to_string(&log).unwrap_or_default());
         };

@@ -109,7 +109,8 @@ impl Bench {
     fn deployment(&self) -> Deployment {
         let deployment = self.store.deployment();
         let proxies = SERVICES.into_iter().zip(&self.before);
-        proxies.fold(deployment, |deployment, (service, proxy)| deployment.with_url(service, proxy.url().into()))
+        proxies
+            .fold(deployment, |deployment, (service, proxy)| deployment.with_url(service, proxy.url().into()))
     }
 }
 

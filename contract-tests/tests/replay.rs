@@ -36,7 +36,8 @@ fn main() -> ExitCode {
         trials.push(overload(&session));
         trials.push(emptiness());
     }
-    let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && started.is_some();
+    let everything =
+        arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && started.is_some();
     let conclusion = libtest_mimic::run(&arguments, trials);
 
     if everything {
@@ -69,7 +70,8 @@ fn steps(session: &Arc<Session>) -> Vec<Trial> {
                     None => Err("it was not reached, because a step before it did not pass".into()),
                 }
             };
-            trials.push(Trial::test(format!("replay::{workflow}::{step}"), check).with_ignored_flag(!is_asked));
+            trials
+                .push(Trial::test(format!("replay::{workflow}::{step}"), check).with_ignored_flag(!is_asked));
         }
     }
     trials

@@ -20,8 +20,10 @@ fn main() -> ExitCode {
     let trial = |Property { name, check }| {
         Trial::test(format!("stock::{name}"), move || {
             let elsewhere = Deployment::from_environment();
-            let started = elsewhere.is_none().then(|| Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]));
-            let deployment = elsewhere.or_else(|| started.as_ref().map(Store::deployment)).ok_or("no store")?;
+            let started =
+                elsewhere.is_none().then(|| Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]));
+            let deployment =
+                elsewhere.or_else(|| started.as_ref().map(Store::deployment)).ok_or("no store")?;
             Ok(check(&Session::new(deployment), effort)?)
         })
     };

@@ -39,7 +39,14 @@ enum Expectation {
 impl Case {
     fn new(operation: &Operation, name: &str, request: Request, status: u16, text: &str) -> Self {
         let name = format!("{}::{name}", operation.id);
-        Self { name, request, status, text: Some(text.into()), further: Expectation::Nothing, is_common: false }
+        Self {
+            name,
+            request,
+            status,
+            text: Some(text.into()),
+            further: Expectation::Nothing,
+            is_common: false,
+        }
     }
 
     /// A case that any faithful implementation passes, if it has the operation at all.
@@ -195,8 +202,9 @@ fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
         };
         let mut without = example.clone();
         without.as_object_mut().expect("an object").remove(field);
-        let missing =
-            |name: String, request| Case::new(operation, &name, request, 400, "Missing fields").common(operation);
+        let missing = |name: String, request| {
+            Case::new(operation, &name, request, 400, "Missing fields").common(operation)
+        };
         cases.push(missing(format!("without_{field}"), valid.clone().json(&without)));
         cases.push(missing(format!("with_{field}_null"), with(Value::Null)));
         if schema["minLength"] == 1 {
@@ -260,7 +268,8 @@ fn methods(deployment: &Deployment) -> Vec<Case> {
         let service = document.service;
         let token = &deployment.service(service).token;
         for (template, path) in document.json["paths"].as_object().expect("paths") {
-            let mut known: Vec<String> = path.as_object().expect("methods").keys().map(|it| it.to_uppercase()).collect();
+            let mut known: Vec<String> =
+                path.as_object().expect("methods").keys().map(|it| it.to_uppercase()).collect();
             if known.contains(&"GET".into()) {
                 known.push("HEAD".into());
             }

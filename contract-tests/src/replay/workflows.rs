@@ -41,7 +41,8 @@ pub fn is_asked(workflow: &str, scope: Scope) -> bool {
 /// Whether any faithful implementation has this operation.
 pub fn is_common(operation: &Operation) -> bool {
     let reference = format!("$sourceDescriptions.{}.{}", operation.service, operation.id);
-    let common = DESCRIPTION.workflows.iter().filter(|workflow| COMMON.contains(&workflow.workflow_id.as_str()));
+    let common =
+        DESCRIPTION.workflows.iter().filter(|workflow| COMMON.contains(&workflow.workflow_id.as_str()));
     common.flat_map(|workflow| &workflow.steps).any(|step| step.operation_id.as_ref() == Some(&reference))
 }
 
@@ -70,7 +71,8 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
                     }
                 };
                 let supplied = run.supply(of_run(&answer));
-                let failure = supplied.err().map(|error| session.failure(&request, &answer, &error.to_string()));
+                let failure =
+                    supplied.err().map(|error| session.failure(&request, &answer, &error.to_string()));
                 let outcome = failure.map_or_else(|| Ok((request, answer)), Err);
                 let failed = outcome.is_err();
                 outcomes.push(outcome);
@@ -79,7 +81,9 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
                 }
             }
             Ok(Progress::Done(report)) => break report,
-            Ok(Progress::Wait(_)) | Err(_) => panic!("{workflow} cannot be played further than {}", outcomes.len()),
+            Ok(Progress::Wait(_)) | Err(_) => {
+                panic!("{workflow} cannot be played further than {}", outcomes.len())
+            }
         }
     };
     // Whether a step passed is known when the run is over.

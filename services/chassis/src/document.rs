@@ -42,12 +42,13 @@ struct Route {
 impl Document {
     /// The document that the types of API `A` emit, with the examples that were recorded for it.
     pub fn of<A: OpenApi>(about: &About) -> Self {
-        let service = OpenApiService::new(Declaration(PhantomData::<A>), about.title, env!("CARGO_PKG_VERSION"))
-            .description(about.description)
-            .contact(ContactObject::new().name("The authors of the store"))
-            .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
-            .server(ServerObject::new("/").description("the service that shows this document"))
-            .server(ServerObject::new(about.address).description("where it is found by default"));
+        let service =
+            OpenApiService::new(Declaration(PhantomData::<A>), about.title, env!("CARGO_PKG_VERSION"))
+                .description(about.description)
+                .contact(ContactObject::new().name("The authors of the store"))
+                .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
+                .server(ServerObject::new("/").description("the service that shows this document"))
+                .server(ServerObject::new(about.address).description("where it is found by default"));
         let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
         write_whole_numbers_as_integers(&mut document);
         let recorded: Value = serde_json::from_str(about.checked_in).unwrap_or_default();

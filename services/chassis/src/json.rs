@@ -21,7 +21,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     refusal::{
-        self, INVALID_FIELDS, MISSING_FIELDS, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, Refused, UNSUPPORTED_MEDIA_TYPE,
+        self, INVALID_FIELDS, MISSING_FIELDS, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, Refused,
+        UNSUPPORTED_MEDIA_TYPE,
     },
     server::Context,
     value::{Reading, Value},
@@ -168,7 +169,8 @@ fn is_json(content_type: &str) -> bool {
 }
 
 async fn read_body(request: &Request, body: Body, deadline: Duration) -> Result<Bytes, Refused> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > BODY_LIMIT as u64) {
         return Err(PAYLOAD_TOO_LARGE.into());
     }
@@ -269,9 +271,10 @@ impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
                 }
                 response
             }
-            Self::Whole(pieces) => {
-                bytes_response(StatusCode::OK, Body::from_bytes_stream::<_, Bytes, std::io::Error>(array(pieces)))
-            }
+            Self::Whole(pieces) => bytes_response(
+                StatusCode::OK,
+                Body::from_bytes_stream::<_, Bytes, std::io::Error>(array(pieces)),
+            ),
         }
     }
 }
@@ -322,5 +325,7 @@ fn answer(
     headers: Vec<poem_openapi::registry::MetaHeader>,
 ) -> MetaResponses {
     let status = Some(status.as_u16());
-    MetaResponses { responses: vec![MetaResponse { description, status, status_range: None, content, headers }] }
+    MetaResponses {
+        responses: vec![MetaResponse { description, status, status_range: None, content, headers }],
+    }
 }

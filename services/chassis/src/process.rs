@@ -56,7 +56,8 @@ fn serve<A: OpenApi + 'static>(service: Service<A>, stop_with_stdin: bool) -> Re
 /// # Errors
 /// The signals cannot be watched.
 pub fn told_to_stop() -> Result<impl Future<Output = ()>, Fatal> {
-    let watch = |kind| signal(kind).map_err(|error| Fatal::new(format!("signals cannot be watched: {error}")));
+    let watch =
+        |kind| signal(kind).map_err(|error| Fatal::new(format!("signals cannot be watched: {error}")));
     let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {

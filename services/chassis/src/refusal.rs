@@ -13,9 +13,7 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse,
-    registry::{
-        MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-    },
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 use serde::Serialize;
 
@@ -169,7 +167,11 @@ pub struct OperationError<O> {
 impl<O: Operation, E: Into<Refused>> From<E> for OperationError<O> {
     fn from(error: E) -> Self {
         let refused = error.into();
-        debug_assert!(texts::<O>().any(|known| known == refused.refusal), "{refused} is no refusal of {}", O::NAME);
+        debug_assert!(
+            texts::<O>().any(|known| known == refused.refusal),
+            "{refused} is no refusal of {}",
+            O::NAME
+        );
         Self { refused, operation: PhantomData }
     }
 }
@@ -243,11 +245,9 @@ fn describe(refusals: impl Iterator<Item = Refusal>) -> &'static str {
 
 fn headers_of(status: StatusCode) -> Vec<MetaHeader> {
     let (name, description, schema) = match status {
-        StatusCode::UNAUTHORIZED => (
-            "WWW-Authenticate",
-            "How to authenticate (RFC 6750, section 3).",
-            MetaSchema::new("string"),
-        ),
+        StatusCode::UNAUTHORIZED => {
+            ("WWW-Authenticate", "How to authenticate (RFC 6750, section 3).", MetaSchema::new("string"))
+        }
         StatusCode::SERVICE_UNAVAILABLE => (
             "Retry-After",
             "After how many seconds to come again (RFC 9110, section 10.2.3).",

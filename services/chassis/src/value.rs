@@ -63,7 +63,8 @@ impl<const MIN: i64, const MAX: i64> Integer<MIN, MAX> {
 
     /// Reads a path segment or a query value: digits, and no other way to write the same number.
     fn from_digits(text: &str) -> Option<Self> {
-        let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+        let canonical =
+            text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
         if !canonical {
             return None;
         }
@@ -138,7 +139,11 @@ impl Value for Decimal {
 /// Writes `200` rather than `200.0`.
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.fract() == 0.0 { serializer.serialize_u64(self.0 as u64) } else { serializer.serialize_f64(self.0) }
+        if self.0.fract() == 0.0 {
+            serializer.serialize_u64(self.0 as u64)
+        } else {
+            serializer.serialize_f64(self.0)
+        }
     }
 }
 
@@ -184,7 +189,9 @@ impl Value for Text {
 
 /// Reads a JSON number. Rust's own parser would also take `NaN` and `inf`, which are no JSON and never get here.
 fn number(json: &str) -> Option<f64> {
-    json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| json.parse().ok()).flatten()
+    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+        .then(|| json.parse().ok())
+        .flatten()
 }
 
 /// A path or query parameter that is read without failing: what a wrong value means is the operation's to say.
@@ -282,7 +289,10 @@ mod tests {
     fn an_integer_may_be_written_with_a_fraction_of_zero_and_is_never_a_text_or_a_bool() {
         let read = |json| Quantity::read(json);
         let three = || Reading::Value(Integer(3));
-        assert_eq!([read("3"), read("3.0"), read("3e0"), read("30e-1")], [three(), three(), three(), three()]);
+        assert_eq!(
+            [read("3"), read("3.0"), read("3e0"), read("30e-1")],
+            [three(), three(), three(), three()]
+        );
         for json in ["0", "-1", "3.5", "\"3\"", "true", "9007199254740992", "1e400", "[3]", "{}"] {
             assert_eq!(read(json), Reading::Invalid, "{json}");
         }
@@ -292,9 +302,14 @@ mod tests {
 
     #[test]
     fn a_number_is_written_as_it_was_sent() {
-        for (sent, written) in
-            [("19.99", "19.99"), ("200", "200"), ("200.0", "200"), ("1e12", "1000000000000"), ("0", "0"), ("-0.0", "0")]
-        {
+        for (sent, written) in [
+            ("19.99", "19.99"),
+            ("200", "200"),
+            ("200.0", "200"),
+            ("1e12", "1000000000000"),
+            ("0", "0"),
+            ("-0.0", "0"),
+        ] {
             let Reading::Value(number) = Decimal::read(sent) else { panic!("{sent} is a number") };
             assert_eq!(serde_json::to_string(&number).unwrap(), written);
         }

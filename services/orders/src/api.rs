@@ -81,7 +81,8 @@ impl Api {
     /// How many of the product there are, as the products service says, or in words why it does not.
     async fn stock_of(&self, product_id: Id) -> Result<i64, String> {
         let asked = product_id.get() as u64;
-        let answer = self.products.get_product().id(asked).send().await.map_err(|error| client::cause(&error))?;
+        let answer =
+            self.products.get_product().id(asked).send().await.map_err(|error| client::cause(&error))?;
         let product = answer.into_inner();
         if product.id.get() != asked {
             return Err(format!("asked for product {asked}, got product {}", product.id));

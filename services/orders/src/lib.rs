@@ -68,7 +68,8 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let listen = settings.orders_listen;
     let token = TokenSetting::new("ORDERS_TOKEN", &settings.orders_token, DEVELOPMENT_TOKEN).check(listen)?;
     let products_token =
-        TokenSetting::new("PRODUCTS_TOKEN", &settings.products_token, PRODUCTS_DEVELOPMENT_TOKEN).check(listen)?;
+        TokenSetting::new("PRODUCTS_TOKEN", &settings.products_token, PRODUCTS_DEVELOPMENT_TOKEN)
+            .check(listen)?;
     let products = client::products(&settings.products_url, products_token.expose())
         .map_err(|error| Fatal::new(format!("PRODUCTS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "orders", &db::SCHEMA)?;

@@ -102,7 +102,8 @@ impl FromFields for NewPayment {
     const EXAMPLE: &'static str = r#"{"order_id": 1, "amount": 200, "method": "fake-card"}"#;
 
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let (order_id, amount, method) = (fields.read("order_id"), fields.read("amount"), fields.read("method"));
+        let (order_id, amount, method) =
+            (fields.read("order_id"), fields.read("amount"), fields.read("method"));
         Some(Self { order_id: order_id?, amount: amount?, method: method? })
     }
 }

@@ -35,8 +35,11 @@ pub(crate) struct Content {
 
 impl Payment {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        let content =
-            Content { order_id: row.get("order_id")?, amount: row.get("amount")?, method: row.get("method")? };
+        let content = Content {
+            order_id: row.get("order_id")?,
+            amount: row.get("amount")?,
+            method: row.get("method")?,
+        };
         Ok(Self { id: row.get("id")?, content })
     }
 }

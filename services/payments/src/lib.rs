@@ -65,7 +65,8 @@ pub fn document() -> Document {
 
 fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let listen = settings.payments_listen;
-    let token = TokenSetting::new("PAYMENTS_TOKEN", &settings.payments_token, DEVELOPMENT_TOKEN).check(listen)?;
+    let token =
+        TokenSetting::new("PAYMENTS_TOKEN", &settings.payments_token, DEVELOPMENT_TOKEN).check(listen)?;
     let orders_token =
         TokenSetting::new("ORDERS_TOKEN", &settings.orders_token, ORDERS_DEVELOPMENT_TOKEN).check(listen)?;
     let orders = client::orders(&settings.orders_url, orders_token.expose())

@@ -53,7 +53,8 @@ impl Api {
         let Some(limit) = limit else { return Ok(self.whole_list(after).await?) };
 
         let limit = limit.get() as usize;
-        let mut products = self.database.read_much(move |connection| db::page(connection, after, limit + 1)).await?;
+        let mut products =
+            self.database.read_much(move |connection| db::page(connection, after, limit + 1)).await?;
         let more_follow = products.len() > limit;
         products.truncate(limit);
         let next = products.last().filter(|_| more_follow).map(|last| {

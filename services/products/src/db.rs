@@ -50,7 +50,9 @@ pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Product>> {
 pub(crate) fn page(connection: &Connection, after: Option<Id>, limit: usize) -> Result<Vec<Product>> {
     let (after, limit) = (after.map_or(0, Id::get), limit as i64);
     connection
-        .prepare_cached("SELECT id, name, price, stock FROM product WHERE id > :after ORDER BY id LIMIT :limit")?
+        .prepare_cached(
+            "SELECT id, name, price, stock FROM product WHERE id > :after ORDER BY id LIMIT :limit",
+        )?
         .query_map(named_params! { ":after": after, ":limit": limit }, Product::from_row)?
         .collect()
 }
@@ -75,6 +77,9 @@ pub(crate) fn replace(
             "UPDATE product SET name = :name, price = :price, stock = :stock WHERE id = :id
              RETURNING id, name, price, stock",
         )?
-        .query_row(named_params! { ":id": id, ":name": name, ":price": price, ":stock": stock }, Product::from_row)
+        .query_row(
+            named_params! { ":id": id, ":name": name, ":price": price, ":stock": stock },
+            Product::from_row,
+        )
         .optional()
 }

@@ -54,7 +54,8 @@ pub fn document() -> Document {
 
 fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let listen = settings.products_listen;
-    let token = TokenSetting::new("PRODUCTS_TOKEN", &settings.products_token, DEVELOPMENT_TOKEN).check(listen)?;
+    let token =
+        TokenSetting::new("PRODUCTS_TOKEN", &settings.products_token, DEVELOPMENT_TOKEN).check(listen)?;
     let database = Database::open(&settings.common.data_dir, "products", &db::SCHEMA)?;
     Ok(Service {
         name: "products",

@@ -39,15 +39,33 @@ struct Settings {
     payments_listen: SocketAddr,
 
     /// The token of products
-    #[arg(long, env = "PRODUCTS_TOKEN", default_value = "SECRET_PRODUCTS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(
+        long,
+        env = "PRODUCTS_TOKEN",
+        default_value = "SECRET_PRODUCTS_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     products_token: String,
 
     /// The token of orders
-    #[arg(long, env = "ORDERS_TOKEN", default_value = "SECRET_ORDERS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(
+        long,
+        env = "ORDERS_TOKEN",
+        default_value = "SECRET_ORDERS_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     orders_token: String,
 
     /// The token of payments
-    #[arg(long, env = "PAYMENTS_TOKEN", default_value = "SECRET_PAYMENTS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(
+        long,
+        env = "PAYMENTS_TOKEN",
+        default_value = "SECRET_PAYMENTS_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     payments_token: String,
 
     #[command(flatten)]
@@ -63,9 +81,14 @@ impl Settings {
             _ => &self.payments_token,
         };
         let command = Self::command();
-        let default = command.get_arguments().find(|argument| argument.get_env().is_some_and(|env| env == variable));
+        let default =
+            command.get_arguments().find(|argument| argument.get_env().is_some_and(|env| env == variable));
         match default {
-            Some(argument) if argument.get_default_values().iter().any(|default| default == token.as_str()) => token.clone(),
+            Some(argument)
+                if argument.get_default_values().iter().any(|default| default == token.as_str()) =>
+            {
+                token.clone()
+            }
             _ => format!("as set in {variable}"),
         }
     }

@@ -56,7 +56,10 @@ pub(super) fn answer(
             database.check()?;
             Ok(status("ready"))
         }
-        _ => Ok(Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header(header::LOCATION, DOCS).finish()),
+        _ => Ok(Response::builder()
+            .status(StatusCode::TEMPORARY_REDIRECT)
+            .header(header::LOCATION, DOCS)
+            .finish()),
     }
 }
 

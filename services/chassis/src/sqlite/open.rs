@@ -30,29 +30,36 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<Connection, Fatal> {
         })?;
     }
     // Made here rather than by SQLite, so that nobody but the owner can read it.
-    fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(|error| {
-        Fatal::new(format!("{file} cannot be written ({error}): set DATA_DIR to a folder that can be written."))
-    })?;
+    fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(
+        |error| {
+            Fatal::new(format!(
+                "{file} cannot be written ({error}): set DATA_DIR to a folder that can be written."
+            ))
+        },
+    )?;
     let explain = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => {
-            Fatal::new(format!("{file} is no SQLite database: move it away, or set DATA_DIR to another folder."))
-        }
+        Some(ErrorCode::NotADatabase) => Fatal::new(format!(
+            "{file} is no SQLite database: move it away, or set DATA_DIR to another folder."
+        )),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Fatal::new(format!("{file} is locked by another program: stop that program first."))
         }
-        Some(ErrorCode::ReadOnly) => {
-            Fatal::new(format!("{file} cannot be written: make it writable, or set DATA_DIR to another folder."))
-        }
+        Some(ErrorCode::ReadOnly) => Fatal::new(format!(
+            "{file} cannot be written: make it writable, or set DATA_DIR to another folder."
+        )),
         _ => Fatal::new(format!("{file} cannot be opened ({error}): set DATA_DIR to another folder.")),
     };
 
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
     let application_id: i32 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(explain)?;
-    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(explain)?;
+    let version: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(explain)?;
     let version = version as usize;
     let known = schema.migrations.len();
-    if application_id != schema.application_id && (application_id != 0 || !is_empty(&connection).map_err(explain)?) {
+    if application_id != schema.application_id
+        && (application_id != 0 || !is_empty(&connection).map_err(explain)?)
+    {
         return Err(Fatal::new(format!(
             "{file} belongs to another program: move it away, or set DATA_DIR to another folder."
         )));
@@ -78,10 +85,14 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     if access == OpenFlags::SQLITE_OPEN_READ_WRITE {
-        let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         if mode != "wal" {
             let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
-            return Err(rusqlite::Error::SqliteFailure(code, Some(format!("the journal mode is {mode}, not WAL"))));
+            return Err(rusqlite::Error::SqliteFailure(
+                code,
+                Some(format!("the journal mode is {mode}, not WAL")),
+            ));
         }
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -112,8 +123,10 @@ fn migrate(connection: &mut Connection, schema: &Schema, version: usize) -> rusq
 mod tests {
     use super::*;
 
-    const SCHEMA: Schema =
-        Schema { application_id: 0x7e57, migrations: &["CREATE TABLE thing (id INTEGER PRIMARY KEY) STRICT"] };
+    const SCHEMA: Schema = Schema {
+        application_id: 0x7e57,
+        migrations: &["CREATE TABLE thing (id INTEGER PRIMARY KEY) STRICT"],
+    };
 
     #[track_caller]
     fn refuses(prepare: impl FnOnce(&Path), sentence: &str) {
@@ -130,9 +143,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deeper/things.db");
         let connection = open(&path, &SCHEMA).unwrap();
-        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+        let pragma =
+            |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
         assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
-        for (name, value) in [("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("user_version", 1)] {
+        for (name, value) in
+            [("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("user_version", 1)]
+        {
             assert_eq!(pragma(name).unwrap(), value.into(), "{name}");
         }
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -140,7 +156,10 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_database_is_refused() {
-        refuses(|path| fs::write(path, "far too short to be a database, and of the wrong kind").unwrap(), "is no SQLite database");
+        refuses(
+            |path| fs::write(path, "far too short to be a database, and of the wrong kind").unwrap(),
+            "is no SQLite database",
+        );
     }
 
     #[test]

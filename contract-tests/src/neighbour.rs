@@ -1,0 +1,176 @@
+//! A service that others ask, and that fails in a way of its choosing.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// How a neighbour answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// As it should.
+    Well,
+    /// Nobody listens.
+    Refuses,
+    /// Connections are taken, and that is all.
+    SaysNothing,
+    /// A byte of the head at a time.
+    DripsTheHead,
+    /// A byte of the body at a time.
+    DripsTheBody,
+    /// The connection breaks in the middle of the body.
+    BreaksOff,
+    /// A page for people.
+    AnswersHtml,
+    /// JSON of another shape.
+    AnswersOtherJson,
+    /// The right shape, but with a text where an integer should be.
+    AnswersWrongTypes,
+    /// Something else than what was asked for.
+    AnswersAnotherId,
+    /// Somewhere else.
+    Redirects,
+    /// A status that goes with what is asked for all the same.
+    AnswersStatus(u16),
+    /// A body without end.
+    NeverEnds,
+    /// The first connection breaks; then all is well.
+    BreaksOffOnce,
+    /// The first answer is a 503; then all is well.
+    IsFullOnce,
+}
+
+/// A neighbour.
+pub struct Neighbour {
+    address: SocketAddr,
+    answer: &'static str,
+    manner: Arc<Mutex<Manner>>,
+    /// Tells the listening thread to end.
+    closed: Arc<AtomicBool>,
+}
+
+impl Neighbour {
+    /// A neighbour that answers `answer` to every request, if it answers well.
+    pub fn start(answer: &'static str, manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let mut neighbour =
+            Self { address, answer, manner: Arc::new(Mutex::new(manner)), closed: Arc::default() };
+        if manner == Manner::Refuses {
+            drop(listener);
+        } else {
+            neighbour.listen(listener);
+        }
+        neighbour
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on it answers well.
+    pub fn recover(&mut self) {
+        let before = std::mem::replace(&mut *self.manner.lock().expect("the manner"), Manner::Well);
+        if before == Manner::Refuses {
+            let listener = TcpListener::bind(self.address).expect("the same port");
+            self.listen(listener);
+        }
+    }
+
+    fn listen(&mut self, listener: TcpListener) {
+        let (manner, answer, closed) = (self.manner.clone(), self.answer, self.closed.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if closed.load(Ordering::Relaxed) {
+                    return;
+                }
+                let mut current = manner.lock().expect("the manner");
+                let this_time = *current;
+                if matches!(this_time, Manner::BreaksOffOnce | Manner::IsFullOnce) {
+                    *current = Manner::Well;
+                }
+                // A caller that hangs up ends the conversation, which is no failure of the test.
+                thread::spawn(move || converse(stream, this_time, answer));
+            }
+        });
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Relaxed);
+        // Wakes the thread, so that it sees it.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn converse(mut stream: TcpStream, manner: Manner, answer: &str) -> std::io::Result<()> {
+    read_head(&mut stream)?;
+    let whole = |status: u16, media_type: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status} So\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+    };
+    let json = |body: &str| whole(200, "application/json", body);
+    let text = match manner {
+        Manner::Well => json(answer),
+        Manner::Refuses | Manner::SaysNothing => {
+            // Until the caller gives up.
+            return stream.read(&mut [0]).map(drop);
+        }
+        Manner::DripsTheHead => return drip(&mut stream, "", &json(answer)),
+        Manner::DripsTheBody => {
+            let text = json(answer);
+            let (head, body) = text.split_at(text.len() - answer.len());
+            return drip(&mut stream, head, body);
+        }
+        Manner::BreaksOff | Manner::BreaksOffOnce => {
+            let text = json(answer);
+            text[..text.len() - 2].to_owned()
+        }
+        Manner::AnswersHtml => whole(200, "text/html", "<html><body>It works!</body></html>"),
+        Manner::AnswersOtherJson => json(r#"{"status": "ok"}"#),
+        Manner::AnswersWrongTypes => json(&answer.replacen("1", "\"1\"", 1)),
+        Manner::AnswersAnotherId => json(&answer.replacen("1", "2", 1)),
+        Manner::Redirects => {
+            "HTTP/1.1 307 So\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()
+        }
+        Manner::AnswersStatus(status) => whole(status, "application/json", answer),
+        Manner::IsFullOnce => whole(503, "application/json", r#"{"error":"Service unavailable"}"#),
+        Manner::NeverEnds => {
+            stream.write_all(
+                b"HTTP/1.1 200 So\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+            )?;
+            loop {
+                stream.write_all(&[b"1000\r\n".as_slice(), &[b' '; 0x1000], b"\r\n"].concat())?;
+            }
+        }
+    };
+    stream.write_all(text.as_bytes())
+}
+
+fn read_head(stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    Ok(())
+}
+
+fn drip(stream: &mut TcpStream, at_once: &str, rest: &str) -> std::io::Result<()> {
+    stream.write_all(at_once.as_bytes())?;
+    rest.bytes().try_for_each(|byte| {
+        thread::sleep(Duration::from_millis(250));
+        stream.write_all(&[byte])
+    })
+}

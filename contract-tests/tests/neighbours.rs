@@ -1,0 +1,146 @@
+//! A neighbour that fails, in every way that a neighbour can: the caller gets the documented 400 in time, nothing is stored,
+//! the log tells the cause, and all is well when the neighbour is: `cargo test -p contract-tests --test neighbours`.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    exchange::Request,
+    neighbour::{Manner, Neighbour},
+    session::Session,
+    store::Store,
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Value, json};
+
+/// Three seconds, and what it takes to say so.
+const IN_TIME: Duration = Duration::from_millis(3500);
+
+/// What happens, how, and what the log says of it.
+const FAILURES: [(&str, Manner, &str); 17] = [
+    ("refuses", Manner::Refuses, "Connection refused"),
+    ("says_nothing", Manner::SaysNothing, "timed out"),
+    ("drips_the_head", Manner::DripsTheHead, "timed out"),
+    ("drips_the_body", Manner::DripsTheBody, "timed out"),
+    ("breaks_off", Manner::BreaksOff, "end of file"),
+    ("answers_html", Manner::AnswersHtml, "expected value"),
+    ("answers_other_json", Manner::AnswersOtherJson, "missing field"),
+    ("answers_wrong_types", Manner::AnswersWrongTypes, "invalid type"),
+    ("answers_another_id", Manner::AnswersAnotherId, ", got "),
+    ("redirects", Manner::Redirects, "307"),
+    ("answers_401", Manner::AnswersStatus(401), "401"),
+    ("answers_404", Manner::AnswersStatus(404), "404"),
+    ("answers_500", Manner::AnswersStatus(500), "500"),
+    ("answers_503", Manner::AnswersStatus(503), "503"),
+    ("answers_204", Manner::AnswersStatus(204), "204"),
+    ("answers_201", Manner::AnswersStatus(201), "201"),
+    ("never_ends", Manner::NeverEnds, "length limit exceeded"),
+];
+
+/// Who asks whom for what.
+#[derive(Clone, Copy)]
+struct Edge {
+    service: &'static str,
+    path: &'static str,
+    neighbour_variable: &'static str,
+    /// What the neighbour answers if all is well. The id comes first.
+    answer: &'static str,
+    refusal: &'static str,
+}
+
+const EDGES: [Edge; 2] = [
+    Edge {
+        service: "orders",
+        path: "/orders",
+        neighbour_variable: "PRODUCTS_URL",
+        answer: r#"{"id":1,"name":"Computer","price":200,"stock":20}"#,
+        refusal: "Product not found or unavailable",
+    },
+    Edge {
+        service: "payments",
+        path: "/payments",
+        neighbour_variable: "ORDERS_URL",
+        answer: r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#,
+        refusal: "Order not found or unavailable",
+    },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // They wait more than they work.
+    arguments.test_threads.get_or_insert(12);
+    let mut trials = Vec::new();
+    for edge in EDGES {
+        for (name, manner, cause) in FAILURES {
+            let name = format!("neighbours::{}::asks_one_that_{name}", edge.service);
+            trials.push(Trial::test(name, move || fails(edge, manner, cause)));
+        }
+        for (name, manner) in
+            [("breaks_off_once", Manner::BreaksOffOnce), ("is_full_once", Manner::IsFullOnce)]
+        {
+            let name = format!("neighbours::{}::asks_one_that_{name}_again", edge.service);
+            trials.push(Trial::test(name, move || works(edge, manner)));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+impl Edge {
+    fn body(self) -> Value {
+        match self.service {
+            "orders" => json!({ "product_id": 1, "quantity": 3 }),
+            _ => json!({ "order_id": 1, "amount": 200, "method": "fake-card" }),
+        }
+    }
+
+    fn create(self, session: &Session) -> Request {
+        session.request(self.service, "POST", self.path).json(&self.body())
+    }
+
+    fn read_first(self, session: &Session) -> Request {
+        session.request(self.service, "GET", format!("{}/1", self.path))
+    }
+
+    fn start(self, neighbour: &Neighbour) -> (Store, Session) {
+        let url = neighbour.url();
+        let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[(self.neighbour_variable, &url)]);
+        let session = Session::new(store.deployment());
+        (store, session)
+    }
+}
+
+fn fails(edge: Edge, manner: Manner, cause: &str) -> Result<(), Failed> {
+    let mut neighbour = Neighbour::start(edge.answer, manner);
+    let (mut store, session) = edge.start(&neighbour);
+
+    let began = Instant::now();
+    session.expect(&edge.create(&session), 400, Some(edge.refusal))?;
+    let took = began.elapsed();
+    if took > IN_TIME {
+        return Err(format!("it took {took:?}").into());
+    }
+    session.expect(&edge.read_first(&session), 404, None)?;
+    let log = store.service(edge.service).log();
+    let told = log.lines().find(|line| line.contains("not available")).unwrap_or_default();
+    if !told.contains(cause) {
+        return Err(format!("the log does not say `{cause}`: {told}").into());
+    }
+
+    neighbour.recover();
+    let created = session.expect(&edge.create(&session), 201, None)?;
+    if created.id() != 1 {
+        return Err(format!("something was stored before: {created}").into());
+    }
+    Ok(())
+}
+
+fn works(edge: Edge, manner: Manner) -> Result<(), Failed> {
+    let neighbour = Neighbour::start(edge.answer, manner);
+    let (_store, session) = edge.start(&neighbour);
+    session.expect(&edge.create(&session), 201, None)?;
+    Ok(())
+}
