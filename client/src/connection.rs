@@ -21,6 +21,9 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 /// How many bytes an answer may have. The longest page of a list has fewer.
 pub const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 
+/// How many bytes of a body that nobody understands are shown.
+const SHOWN: usize = 100;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
@@ -54,6 +57,10 @@ pub fn cause<E: fmt::Debug>(failure: &progenitor_client::Error<E>) -> String {
         progenitor_client::Error::UnexpectedResponse(answer) => {
             format!("{}, which is not documented", answer.status())
         }
+        progenitor_client::Error::InvalidResponsePayload(body, error) => {
+            let beginning = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
+            format!("an answer that is not as documented ({error}): {beginning}")
+        }
         _ => {
             // The outermost text repeats its source, where there is one.
             let first = error::Error::source(failure).unwrap_or(failure);
@@ -66,11 +73,16 @@ pub fn cause<E: fmt::Debug>(failure: &progenitor_client::Error<E>) -> String {
 /// `url` as the generated clients want it: they append paths that start with a slash.
 pub(crate) fn base_url(url: &str) -> Result<String, InvalidConnection> {
     match Url::parse(url) {
-        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
-            Ok(url.trim_end_matches('/').to_owned())
-        }
+        Ok(parsed) if is_base(&parsed) => Ok(url.trim_end_matches('/').to_owned()),
         _ => Err(InvalidConnection(format!("`{url}` is no address like http://127.0.0.1:5001"))),
     }
+}
+
+fn is_base(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.query().is_none()
+        && url.fragment().is_none()
 }
 
 pub(crate) fn http_client(token: &str) -> Result<reqwest::Client, InvalidConnection> {
@@ -87,30 +99,31 @@ pub(crate) fn http_client(token: &str) -> Result<reqwest::Client, InvalidConnect
         .map_err(|error| InvalidConnection(format!("no HTTP client: {error}")))
 }
 
-/// Sends `request`. One that changes nothing is sent a second time if the connection failed or the answer is a 503,
-/// within the same [`PATIENCE`] (RFC 9110, section 9.2.2).
+/// Sends `request` and reads the whole answer. A request that changes nothing is sent a second time if the connection
+/// failed or the answer is a 503, within the same [`PATIENCE`] (RFC 9110, section 9.2.2).
 pub(crate) async fn send(client: &reqwest::Client, mut request: Request) -> reqwest::Result<Response> {
     let deadline = Instant::now() + PATIENCE;
     let _ = CURRENT_REQUEST_ID.try_with(|id| request.headers_mut().insert(REQUEST_ID, id.clone()));
     let again = (request.method() == Method::GET).then(|| request.try_clone()).flatten();
 
-    let first = client.execute(request).await;
-    let failed = match &first {
-        Ok(response) => response.status() == StatusCode::SERVICE_UNAVAILABLE,
-        Err(error) => error.is_connect() || (error.is_request() && !error.is_timeout()),
+    let first = exchange(client, request).await;
+    let is_worth_another = match &first {
+        Ok(answer) => answer.status() == StatusCode::SERVICE_UNAVAILABLE,
+        Err(error) => error.is_connect() || !error.is_timeout(),
     };
-    let answer = match again {
-        Some(mut again) if failed => {
+    match again {
+        Some(mut again) if is_worth_another => {
             *again.timeout_mut() = Some(deadline.saturating_duration_since(Instant::now()));
-            client.execute(again).await
+            exchange(client, again).await
         }
         _ => first,
-    };
-    answer.map(bounded)
+    }
 }
 
-/// The same answer, but reading it fails beyond [`ANSWER_LIMIT`].
-fn bounded(response: Response) -> Response {
-    let (head, body) = http::Response::from(response).into_parts();
-    http::Response::from_parts(head, Body::wrap(Limited::new(body, ANSWER_LIMIT))).into()
+/// One request and its whole answer, which has no more than [`ANSWER_LIMIT`] bytes.
+async fn exchange(client: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
+    let (head, body) = http::Response::from(client.execute(request).await?).into_parts();
+    let limited: Response = http::Response::new(Body::wrap(Limited::new(body, ANSWER_LIMIT))).into();
+    let bytes = limited.bytes().await?;
+    Ok(http::Response::from_parts(head, bytes).into())
 }

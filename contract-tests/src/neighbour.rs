@@ -36,8 +36,8 @@ pub enum Manner {
     AnswersAnotherId,
     /// Somewhere else.
     Redirects,
-    /// A status that goes with what is asked for all the same.
-    AnswersStatus(u16),
+    /// Another status, with this body, or with what was asked for all the same.
+    AnswersStatus(u16, Option<&'static str>),
     /// A body without end.
     NeverEnds,
     /// The first connection breaks; then all is well.
@@ -137,13 +137,13 @@ fn converse(mut stream: TcpStream, manner: Manner, answer: &str) -> std::io::Res
             text[..text.len() - 2].to_owned()
         }
         Manner::AnswersHtml => whole(200, "text/html", "<html><body>It works!</body></html>"),
-        Manner::AnswersOtherJson => json(r#"{"status": "ok"}"#),
+        Manner::AnswersOtherJson => json(r#"{"state": "ok"}"#),
         Manner::AnswersWrongTypes => json(&answer.replacen("1", "\"1\"", 1)),
         Manner::AnswersAnotherId => json(&answer.replacen("1", "2", 1)),
         Manner::Redirects => {
             "HTTP/1.1 307 So\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()
         }
-        Manner::AnswersStatus(status) => whole(status, "application/json", answer),
+        Manner::AnswersStatus(status, body) => whole(status, "application/json", body.unwrap_or(answer)),
         Manner::IsFullOnce => whole(503, "application/json", r#"{"error":"Service unavailable"}"#),
         Manner::NeverEnds => {
             stream.write_all(

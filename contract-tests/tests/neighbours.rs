@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 const IN_TIME: Duration = Duration::from_millis(3500);
 
 /// What happens, how, and what the log says of it.
-const FAILURES: [(&str, Manner, &str); 17] = [
+const FAILURES: [(&str, Manner, &str); 18] = [
     ("refuses", Manner::Refuses, "Connection refused"),
     ("says_nothing", Manner::SaysNothing, "timed out"),
     ("drips_the_head", Manner::DripsTheHead, "timed out"),
@@ -32,12 +32,13 @@ const FAILURES: [(&str, Manner, &str); 17] = [
     ("answers_wrong_types", Manner::AnswersWrongTypes, "invalid type"),
     ("answers_another_id", Manner::AnswersAnotherId, ", got "),
     ("redirects", Manner::Redirects, "307"),
-    ("answers_401", Manner::AnswersStatus(401), "401"),
-    ("answers_404", Manner::AnswersStatus(404), "404"),
-    ("answers_500", Manner::AnswersStatus(500), "500"),
-    ("answers_503", Manner::AnswersStatus(503), "503"),
-    ("answers_204", Manner::AnswersStatus(204), "204"),
-    ("answers_201", Manner::AnswersStatus(201), "201"),
+    ("answers_401", Manner::AnswersStatus(401, Some(r#"{"error":"Unauthorized"}"#)), "401"),
+    ("answers_500", Manner::AnswersStatus(500, Some(r#"{"error":"Internal error"}"#)), "500"),
+    ("answers_503", Manner::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)), "503"),
+    ("answers_500_for_people", Manner::AnswersStatus(500, Some("<h1>Oh no</h1>")), "<h1>Oh no</h1>"),
+    ("answers_404_for_people", Manner::AnswersStatus(404, Some("<h1>Not here</h1>")), "<h1>Not here</h1>"),
+    ("answers_204", Manner::AnswersStatus(204, None), "204"),
+    ("answers_201", Manner::AnswersStatus(201, None), "201"),
     ("never_ends", Manner::NeverEnds, "length limit exceeded"),
 ];
 

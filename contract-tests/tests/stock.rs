@@ -14,7 +14,11 @@ use contract_tests::{
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    if Deployment::from_environment().is_some() {
+        // One property at a time, so that none takes the traces of another for those of the store.
+        arguments.test_threads = Some(1);
+    }
     let cases = std::env::var("STOCK_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100);
     let effort = Effort { cases, always_the_same: false };
     let trial = |Property { name, check }| {

@@ -21,7 +21,12 @@ use crate::settings::LogFormat;
 pub(crate) fn to_standard_error(service: &'static str, format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(ansi);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        // Nobody could read the complaint that the log cannot be written, and it would take the request along.
+        .log_internal_errors(false)
+        .with_ansi(ansi);
     match format {
         LogFormat::Text => {
             let lines = TextLines { service, format: Format::default().with_target(false) };

@@ -1,7 +1,7 @@
 //! The life of a service's process: log, runtime, signals, exit code.
 
 use std::{
-    io::{self, Read},
+    io::{self, Read, Write},
     process::ExitCode,
     thread,
 };
@@ -28,7 +28,7 @@ pub fn run<A: OpenApi + 'static>(
     match build().and_then(|service| serve(service, settings.stop_with_stdin)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal) => {
-            eprintln!("{name}: {fatal}");
+            let _ = writeln!(io::stderr(), "{name}: {fatal}");
             ExitCode::FAILURE
         }
     }

@@ -6,7 +6,7 @@ use chassis::{
     server::RequestId,
     sqlite::Database,
     token::Caller,
-    value::{Id, Parameter, Quantity},
+    value::{Count, Decimal, Id, Parameter, Quantity},
 };
 use client::products;
 use poem::http::StatusCode;
@@ -54,7 +54,7 @@ impl Api {
             tracing::warn!(product_id, cause, request_id = request_id.0, "product not available");
             PRODUCT_UNAVAILABLE
         })?;
-        if stock::decide(content.quantity.get(), stock) == Decision::NotEnough {
+        if stock::decide(content.quantity, stock) == Decision::NotEnough {
             return Err(NOT_ENOUGH_STOCK.into());
         }
         let order = self.database.write(move |connection| db::insert(connection, content)).await?;
@@ -79,7 +79,7 @@ impl Api {
 
 impl Api {
     /// How many of the product there are, as the products service says, or in words why it does not.
-    async fn stock_of(&self, product_id: Id) -> Result<i64, String> {
+    async fn stock_of(&self, product_id: Id) -> Result<Count, String> {
         let asked = product_id.get() as u64;
         let answer =
             self.products.get_product().id(asked).send().await.map_err(|error| client::cause(&error))?;
@@ -87,10 +87,11 @@ impl Api {
         if product.id.get() != asked {
             return Err(format!("asked for product {asked}, got product {}", product.id));
         }
-        if product.stock < 0 {
-            return Err(format!("product {asked} has a stock of {}", product.stock));
+        // The generated types leave out the ranges of numbers.
+        match (Decimal::new(product.price), Count::new(product.stock)) {
+            (Some(_), Some(stock)) => Ok(stock),
+            _ => Err(format!("product {asked} with numbers out of range: {product:?}")),
         }
-        Ok(product.stock)
     }
 }
 

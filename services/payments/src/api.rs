@@ -74,8 +74,14 @@ impl Api {
     async fn find_order(&self, order_id: Id) -> Result<(), String> {
         let asked = order_id.get() as u64;
         let answer = self.orders.get_order().id(asked).send().await.map_err(|error| client::cause(&error))?;
-        if answer.id.get() != asked {
-            return Err(format!("asked for order {asked}, got order {}", answer.id));
+        let order = answer.into_inner();
+        if order.id.get() != asked {
+            return Err(format!("asked for order {asked}, got order {}", order.id));
+        }
+        // The generated types leave out the ranges of numbers.
+        let is_in_range = |number: u64| i64::try_from(number).ok().and_then(Id::new).is_some();
+        if !is_in_range(order.product_id.get()) || !is_in_range(order.quantity.get()) {
+            return Err(format!("order {asked} with numbers out of range: {order:?}"));
         }
         Ok(())
     }

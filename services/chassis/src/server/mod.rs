@@ -7,7 +7,11 @@ mod answer;
 mod connections;
 mod open_paths;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use poem::{FromRequest, Request, RequestBody, http::HeaderValue};
 use poem_openapi::OpenApi;
@@ -59,7 +63,8 @@ impl<A: OpenApi + 'static> Service<A> {
         let limits = self.limits.clone();
         let name = self.name;
         let answerer = Arc::new(answer::Answerer::new(self));
-        println!("{name} is ready at http://{address}");
+        // Nobody may be listening to that; the service serves all the same.
+        let _ = writeln!(io::stdout(), "{name} is ready at http://{address}");
         connections::serve(listener, &limits, answerer, stop).await;
         Ok(())
     }
