@@ -9,7 +9,7 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::answer::Answerer;
+use super::{answer::Answerer, lingering::Lingering};
 use crate::settings::Limits;
 
 /// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
@@ -28,10 +28,7 @@ pub(super) async fn serve(
     let slots = Arc::new(Semaphore::new(limits.max_connections as usize));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout())
-        .max_header_size(HEAD_LIMIT)
-        .pipeline_flush(true);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout()).max_header_size(HEAD_LIMIT);
 
     let accept = async {
         loop {
@@ -51,7 +48,8 @@ pub(super) async fn serve(
                 let answerer = answerer.clone();
                 async move { Ok::<_, Infallible>(answerer.answer(request, peer).await) }
             });
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            let connection =
+                graceful.watch(http.serve_connection(TokioIo::new(Lingering::new(stream)), service));
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, %peer, "a connection ended early");

@@ -5,6 +5,7 @@
 
 mod answer;
 mod connections;
+mod lingering;
 mod open_paths;
 
 use std::{
