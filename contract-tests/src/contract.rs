@@ -41,6 +41,8 @@ pub struct Operation {
     pub template: String,
     /// The schema of its body, if it has one.
     pub body: Option<Value>,
+    /// Judges its body.
+    body_schema: Validator,
     /// What it can answer, by status.
     pub answers: BTreeMap<u16, Documented>,
 }
@@ -108,14 +110,14 @@ impl Operation {
             operation["responses"].as_object().expect("answers").iter().map(|(status, answer)| {
                 (status.parse().expect("a status"), Documented::new(document, answer))
             });
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
         Self {
             service,
             id: operation["operationId"].as_str().expect("an operation id").into(),
             method: method.to_uppercase(),
             template: template.into(),
-            body: operation["requestBody"]["content"]["application/json"]
-                .get("schema")
-                .map(|it| resolve(document, it)),
+            body: (!body.is_null()).then(|| resolve(document, body)),
+            body_schema: validator(document, body),
             answers: answers.collect(),
         }
     }
@@ -129,6 +131,11 @@ impl Operation {
     /// The path with this id, if it has one.
     pub fn path(&self, id: &str) -> String {
         self.template.replace("{id}", id)
+    }
+
+    /// Whether the operation takes this body, as far as the document can tell.
+    pub fn fits(&self, body: &Value) -> bool {
+        self.body_schema.is_valid(body)
     }
 
     /// A body that the operation takes, from the document.
@@ -169,6 +176,7 @@ fn resolve(document: &Value, schema: &Value) -> Value {
 }
 
 fn validator(document: &Value, schema: &Value) -> Validator {
+    let schema = if schema.is_null() { &json!({}) } else { schema };
     let mut whole = json!({ "allOf": [schema], "components": document["components"] });
     let schemas = whole["components"]["schemas"].as_object_mut().expect("schemas");
     for schema in schemas.values_mut().filter(|schema| schema["type"] == "object") {

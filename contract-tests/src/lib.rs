@@ -8,7 +8,9 @@
 
 #![allow(clippy::expect_used, reason = "a suite that cannot go on says why by panicking")]
 
+pub mod compatibility;
 pub mod contract;
+pub mod examples;
 pub mod exchange;
 pub mod faults;
 pub mod ledger;

@@ -1,0 +1,141 @@
+//! The named examples of the documents: recorded, not invented.
+//!
+//! For each documented answer there is one example: what a store that nobody had used before answered to the first step of a
+//! workflow, or else to the first case, that got this answer. Its name is the step's or the case's. The request has an
+//! example of the same name if it fits its schema; a request that does not is told of in the example's summary.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    contract::{CONTRACT, Operation},
+    exchange::{Answer, Request},
+    replay::{shared, workflows},
+    session::Session,
+    store::Store,
+};
+
+/// The documents with the examples that `program`'s services give rise to, in place of any that they had.
+///
+/// # Panics
+/// The replay does not pass.
+pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
+    let store = Store::start(program, &[]);
+    let session = Session::new(store.deployment());
+    let mut recorder = Recorder { documents, known: BTreeSet::new() };
+    recorder.documents.iter_mut().for_each(|(_, document)| forget(document));
+
+    for (workflow, steps) in workflows::all() {
+        for (step, outcome) in steps.into_iter().zip(workflows::play(workflow, &session)) {
+            let (request, answer) = outcome.unwrap_or_else(|failure| panic!("{workflow}::{step}\n{failure}"));
+            recorder.record(step, &request, &answer);
+        }
+    }
+    for case in shared::cases(&session.deployment) {
+        let answer = session.send(&case.request).unwrap_or_else(|failure| panic!("{}\n{failure}", case.name));
+        let name = case.name.rsplit("::").next().unwrap_or_default();
+        recorder.record(name, &case.request, &answer);
+    }
+    recorder.add_what_cannot_be_recorded();
+    recorder.documents
+}
+
+/// Takes every named example out of a document.
+fn forget(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if object.contains_key("schema") {
+                object.shift_remove("examples");
+            }
+            object.values_mut().for_each(forget);
+        }
+        Value::Array(array) => array.iter_mut().for_each(forget),
+        _ => {}
+    }
+}
+
+struct Recorder {
+    documents: Vec<(&'static str, Value)>,
+    /// Operation, status and text of what has an example.
+    known: BTreeSet<(String, u16, Option<String>)>,
+}
+
+impl Recorder {
+    fn record(&mut self, name: &str, request: &Request, answer: &Answer) {
+        let Some(operation) = CONTRACT.document(&request.service).find(&request.method, request.path_only())
+        else {
+            return;
+        };
+        if !self.known.insert((operation.id.clone(), answer.status, answer.error())) {
+            return;
+        }
+        let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+        let fits = body.as_ref().is_some_and(|body| operation.fits(body));
+        let shown =
+            body.as_ref().filter(|_| !fits && request.body.len() < 200).map(|body| format!(": {body}"));
+        let summary = format!("{}{}", name.replace('_', " "), shown.unwrap_or_default());
+
+        let at = self.operation(operation);
+        add(&mut at["responses"][answer.status.to_string()], name, &summary, answer.json());
+        if let (true, Some(body)) = (fits, body) {
+            add(&mut at["requestBody"], name, &summary, body);
+        }
+        for parameter in at.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(value) = sent(operation, request, parameter) {
+                let example = json!({ "summary": summary, "value": value });
+                examples(parameter).insert(name.into(), example);
+            }
+        }
+    }
+
+    /// What nobody can provoke, or only by overload, is its text and nothing else.
+    fn add_what_cannot_be_recorded(&mut self) {
+        for operation in CONTRACT.operations() {
+            for (status, documented) in &operation.answers {
+                for text in &documented.texts {
+                    if self.known.insert((operation.id.clone(), *status, Some(text.clone()))) {
+                        let name = text.to_lowercase().replace(' ', "_");
+                        let at = self.operation(operation);
+                        add(&mut at["responses"][status.to_string()], &name, text, json!({ "error": text }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn operation(&mut self, operation: &Operation) -> &mut Value {
+        let document = self.documents.iter_mut().find(|(service, _)| *service == operation.service);
+        let (_, document) = document.expect("one of the three services");
+        &mut document["paths"][&operation.template][operation.method.to_lowercase()]
+    }
+}
+
+/// Adds an example to the JSON of a request or an answer.
+fn add(at: &mut Value, name: &str, summary: &str, value: Value) {
+    let example = json!({ "summary": summary, "value": value });
+    examples(&mut at["content"]["application/json"]).insert(name.into(), example);
+}
+
+fn examples(at: &mut Value) -> &mut Map<String, Value> {
+    if at["examples"].is_null() {
+        at["examples"] = json!({});
+    }
+    at["examples"].as_object_mut().expect("examples")
+}
+
+/// What was sent for a parameter, if it fits.
+fn sent(operation: &Operation, request: &Request, parameter: &Value) -> Option<Value> {
+    let name = parameter["name"].as_str()?;
+    let text = match parameter["in"].as_str()? {
+        "path" => {
+            let mut segments = operation.template.split('/').zip(request.path_only().split('/'));
+            segments.find(|(template, _)| *template == format!("{{{name}}}"))?.1
+        }
+        _ => request.path.split(['?', '&']).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?,
+    };
+    let value: u64 = text.parse().ok()?;
+    let schema = &parameter["schema"];
+    let fits = schema["minimum"].as_u64()? <= value && value <= schema["maximum"].as_u64()?;
+    fits.then(|| value.into())
+}

@@ -1,0 +1,152 @@
+//! The documents are what the code emits, what the services serve, and what was promised before:
+//! `cargo test -p contract-tests --test documents`, with `UPDATE=1` to write them anew.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{env, fs, process::Command};
+
+use contract_tests::{
+    compatibility, contract,
+    contract::CONTRACT,
+    examples,
+    exchange::Request,
+    replay::shared,
+    session::Session,
+    store::{SERVICES, Store},
+};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+
+fn emitted() -> Vec<(&'static str, Value)> {
+    let documents = [products::document(), orders::document(), payments::document()];
+    let parsed =
+        documents.map(|document| serde_json::from_slice(&document.json()).expect("an OpenAPI document"));
+    SERVICES.into_iter().zip(parsed).collect()
+}
+
+fn checked_in(service: &str) -> String {
+    fs::read_to_string(contract::folder().join(format!("{service}.json"))).expect("a document")
+}
+
+#[test]
+fn what_is_checked_in_is_what_the_code_emits_and_the_store_answers() {
+    for (service, document) in examples::record(PROGRAM, emitted()) {
+        let document = format!("{document:#}\n");
+        if env::var("UPDATE").is_ok_and(|update| update == "1") {
+            fs::write(contract::folder().join(format!("{service}.json")), document)
+                .expect("the document is written");
+            continue;
+        }
+        let checked_in = checked_in(service);
+        if let Some((line, (is, should_be))) =
+            checked_in.lines().zip(document.lines()).enumerate().find(|(_, (is, should_be))| is != should_be)
+        {
+            panic!(
+                "openapi/{service}.json is not what the code emits, from line {}:\n  is:        {is}\n  should be: \
+                 {should_be}\nwrite it anew with: UPDATE=1 cargo test -p contract-tests --test documents",
+                line + 1
+            );
+        }
+        assert_eq!(
+            checked_in.len(),
+            document.len(),
+            "openapi/{service}.json is longer or shorter than what is emitted"
+        );
+    }
+}
+
+#[test]
+fn what_is_served_is_what_is_checked_in() {
+    let store = Store::start(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    for service in SERVICES {
+        let answer = session.send(&Request::new(service, "GET", "/openapi.json")).expect("an answer");
+        assert_eq!(answer.header("Content-Type"), Some("application/json"));
+        assert_eq!(String::from_utf8_lossy(&answer.body), checked_in(service), "{service}");
+    }
+}
+
+#[test]
+fn every_example_fits_its_schema_and_its_status() {
+    let mut count = 0;
+    for operation in CONTRACT.operations() {
+        let document = &CONTRACT.document(operation.service).json;
+        let at = &document["paths"][&operation.template][operation.method.to_lowercase()];
+        for (status, documented) in &operation.answers {
+            let examples = &at["responses"][status.to_string()]["content"]["application/json"]["examples"];
+            let examples =
+                examples.as_object().unwrap_or_else(|| panic!("{} {status} has no example", operation.id));
+            let mut texts = documented.texts.clone();
+            for (name, example) in examples {
+                let value = &example["value"];
+                assert!(documented.schema.is_valid(value), "{} {status} {name}: {value}", operation.id);
+                if let Some(text) = value["error"].as_str() {
+                    assert!(
+                        documented.texts.iter().any(|known| known == text),
+                        "{} {status}: {text}",
+                        operation.id
+                    );
+                    texts.retain(|known| known != text);
+                }
+                count += 1;
+            }
+            assert!(texts.is_empty(), "{} {status} has no example of {texts:?}", operation.id);
+        }
+        for (name, example) in
+            at["requestBody"]["content"]["application/json"]["examples"].as_object().into_iter().flatten()
+        {
+            assert!(operation.fits(&example["value"]), "{} {name}", operation.id);
+        }
+    }
+    assert!(count >= 60, "only {count} examples");
+}
+
+#[test]
+fn every_operation_is_in_the_token_matrix() {
+    let store = Store::start(PROGRAM, &[]);
+    let cases = shared::cases(&store.deployment());
+    for operation in CONTRACT.operations() {
+        let document = &CONTRACT.document(operation.service).json;
+        let at = &document["paths"][&operation.template][operation.method.to_lowercase()];
+        assert_eq!(at["security"], serde_json::json!([{ "bearer": [] }]), "{} is open", operation.id);
+        for stranger in ["without_a_token", "with_a_wrong_token", "with_the_beginning_of_the_token"] {
+            let name = format!("{}::{stranger}", operation.id);
+            assert!(cases.iter().any(|case| case.name == name), "{name} is not tried");
+        }
+    }
+}
+
+#[test]
+fn nothing_breaks_those_who_rely_on_what_was_promised_before() {
+    let Some(base) = base() else {
+        println!("there is no history to compare with, so nothing was compared");
+        return;
+    };
+    let mut breaks = Vec::new();
+    for service in SERVICES {
+        let Some(old) = git(&["show", &format!("{base}:openapi/{service}.json")]) else { continue };
+        let old = serde_json::from_str(&old).expect("an OpenAPI document");
+        breaks.extend(compatibility::breaks(service, &old, &CONTRACT.document(service).json));
+    }
+    assert!(
+        breaks.is_empty(),
+        "compared with {base}, this breaks callers; a new major version in info.version says that it is meant:\n{}",
+        breaks.join("\n")
+    );
+}
+
+/// The revision to compare with: `CONTRACT_BASE`, or where this branch left main, or on main the commit before.
+fn base() -> Option<String> {
+    if let Ok(base) = env::var("CONTRACT_BASE") {
+        return Some(base);
+    }
+    let head = git(&["rev-parse", "HEAD"])?;
+    let main = ["origin/main", "main"].into_iter().find_map(|main| git(&["merge-base", "HEAD", main]));
+    main.filter(|main| *main != head).or_else(|| git(&["rev-parse", "--verify", "--quiet", "HEAD^"]))
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).current_dir(contract::folder()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
