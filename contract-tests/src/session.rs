@@ -9,7 +9,7 @@ use std::{
 };
 
 use regex::Regex;
-use reqwest::{Method, blocking::Body, redirect};
+use reqwest::{Method, redirect};
 
 use crate::{
     contract::{CONTRACT, Documented, Operation},
@@ -118,7 +118,8 @@ impl Session {
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.
     pub fn occupy(&self, request: &Request) -> TcpStream {
-        begin(&self.deployment.service(&request.service).url, request).expect("a connection")
+        let request = Request { delivery: Delivery::Half, ..request.clone() };
+        begin(&self.deployment.service(&request.service).url, &request).expect("a connection")
     }
 
     fn judge(&self, operation: &Operation, answer: &Answer) -> Result<(), String> {
@@ -142,10 +143,8 @@ impl Session {
     fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
         let url = &self.deployment.service(&request.service).url;
         let answer = match request.delivery {
-            Delivery::Half => send_half(url, request).map_err(|error| error.to_string()),
-            Delivery::Whole | Delivery::Chunked => {
-                self.send_whole(url, request).map_err(|error| error.to_string())
-            }
+            Delivery::Whole => self.send_whole(url, request).map_err(|error| error.to_string()),
+            Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
         };
         answer.map_err(|error| {
             Failure(format!(
@@ -161,11 +160,9 @@ impl Session {
         for (name, value) in &request.headers {
             builder = builder.header(name, value.as_bytes());
         }
-        builder = match request.delivery {
-            _ if request.body.is_empty() => builder,
-            Delivery::Chunked => builder.body(Body::new(std::io::Cursor::new(request.body.clone()))),
-            _ => builder.body(request.body.clone()),
-        };
+        if !request.body.is_empty() {
+            builder = builder.body(request.body.clone());
+        }
         Answer::from_response(builder.send()?)
     }
 }
@@ -209,26 +206,44 @@ fn judge_body(documented: &Documented, answer: &Answer) -> Result<(), String> {
     Ok(())
 }
 
-/// Announces the whole body, sends half of it, and waits for what the service says to that.
-fn send_half(url: &str, request: &Request) -> std::io::Result<Answer> {
+/// Sends what no HTTP client would send, and waits for what the service says to that.
+fn send_raw(url: &str, request: &Request) -> std::io::Result<Answer> {
     let mut stream = begin(url, request)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     parse(&bytes).ok_or_else(|| std::io::Error::other("no HTTP answer"))
 }
 
-/// Announces the whole body and sends half of it.
+/// Sends a request in the way that its delivery says.
 fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let mut head = format!("{} {} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
+    let mut bytes = format!("{} {} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
-        head += &format!("{name}: {value}\r\n");
+        bytes += &format!("{name}: {value}\r\n");
     }
-    head += &format!("Content-Length: {}\r\nConnection: close\r\n\r\n", request.body.len());
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(&request.body[..request.body.len() / 2])?;
+    bytes += "Connection: close\r\n";
+    let mut bytes = match request.delivery {
+        Delivery::Chunked => bytes + "Transfer-Encoding: chunked\r\n\r\n",
+        Delivery::Whole | Delivery::Half => {
+            bytes + &format!("Content-Length: {}\r\n\r\n", request.body.len())
+        }
+    }
+    .into_bytes();
+    match request.delivery {
+        Delivery::Whole => bytes.extend(&request.body),
+        Delivery::Half => bytes.extend(&request.body[..request.body.len() / 2]),
+        Delivery::Chunked => {
+            for chunk in request.body.chunks(8192) {
+                bytes.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+                bytes.extend(chunk);
+                bytes.extend(b"\r\n");
+            }
+            bytes.extend(b"0\r\n\r\n");
+        }
+    }
+    stream.write_all(&bytes)?;
     Ok(stream)
 }
 
