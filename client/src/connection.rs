@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use http_body_util::Limited;
 use reqwest::{
     Body, Method, Request, Response, StatusCode, Url,
@@ -124,6 +125,10 @@ pub(crate) async fn send(client: &reqwest::Client, mut request: Request) -> reqw
 async fn exchange(client: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
     let (head, body) = http::Response::from(client.execute(request).await?).into_parts();
     let limited: Response = http::Response::new(Body::wrap(Limited::new(body, ANSWER_LIMIT))).into();
-    let bytes = limited.bytes().await?;
+    let mut bytes = limited.bytes().await?;
+    // The JSON reader does not look into fields that it leaves out, but JSON is UTF-8 as a whole (RFC 8259, section 8.1).
+    if str::from_utf8(&bytes).is_err() {
+        bytes = Bytes::from_static(b"(a body that is not UTF-8)");
+    }
     Ok(http::Response::from_parts(head, bytes).into())
 }

@@ -1,7 +1,8 @@
 //! The named examples of the documents: recorded, not invented.
 //!
 //! For each documented answer there is one example: what a store that nobody had used before answered to the first step of a
-//! workflow, or else to the first case, that got this answer. Its name is the step's or the case's. The request has an
+//! workflow, or else to the first case, that got this answer. Its name is the step's or the case's. Each workflow has a store
+//! of its own, so that the examples can be tried in the order in which people try things. The request has an
 //! example of the same name if it fits its schema; a request that does not is told of in the example's summary.
 
 use std::collections::BTreeSet;
@@ -21,17 +22,20 @@ use crate::{
 /// # Panics
 /// The replay does not pass.
 pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
-    let store = Store::start(program, &[]);
-    let session = Session::new(store.deployment());
     let mut recorder = Recorder { documents, known: BTreeSet::new() };
     recorder.documents.iter_mut().for_each(|(_, document)| forget(document));
 
     for (workflow, steps) in workflows::all() {
-        for (step, outcome) in steps.into_iter().zip(workflows::play(workflow, &session)) {
+        let store = Store::start(program, &[]);
+        for (step, outcome) in
+            steps.into_iter().zip(workflows::play(workflow, &Session::new(store.deployment())))
+        {
             let (request, answer) = outcome.unwrap_or_else(|failure| panic!("{workflow}::{step}\n{failure}"));
             recorder.record(step, &request, &answer);
         }
     }
+    let store = Store::start(program, &[]);
+    let session = Session::new(store.deployment());
     for case in shared::cases(&session.deployment) {
         let answer = session.send(&case.request).unwrap_or_else(|failure| panic!("{}\n{failure}", case.name));
         let name = case.name.rsplit("::").next().unwrap_or_default();

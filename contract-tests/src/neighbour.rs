@@ -32,6 +32,8 @@ pub enum Manner {
     AnswersOtherJson,
     /// The right shape, but with a text where an integer should be.
     AnswersWrongTypes,
+    /// What was asked for, and beside it a text that is none.
+    AnswersNoText,
     /// Something else than what was asked for.
     AnswersAnotherId,
     /// Somewhere else.
@@ -139,6 +141,13 @@ fn converse(mut stream: TcpStream, manner: Manner, answer: &str) -> std::io::Res
         Manner::AnswersHtml => whole(200, "text/html", "<html><body>It works!</body></html>"),
         Manner::AnswersOtherJson => json(r#"{"state": "ok"}"#),
         Manner::AnswersWrongTypes => json(&answer.replacen("1", "\"1\"", 1)),
+        Manner::AnswersNoText => {
+            let body = answer.replacen('}', ",\"note\":\"?\"}", 1);
+            let bytes = json(&body).into_bytes();
+            let bytes: Vec<u8> =
+                bytes.into_iter().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
+            return stream.write_all(&bytes);
+        }
         Manner::AnswersAnotherId => json(&answer.replacen("1", "2", 1)),
         Manner::Redirects => {
             "HTTP/1.1 307 So\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 const IN_TIME: Duration = Duration::from_millis(3500);
 
 /// What happens, how, and what the log says of it.
-const FAILURES: [(&str, Manner, &str); 18] = [
+const FAILURES: [(&str, Manner, &str); 19] = [
     ("refuses", Manner::Refuses, "Connection refused"),
     ("says_nothing", Manner::SaysNothing, "timed out"),
     ("drips_the_head", Manner::DripsTheHead, "timed out"),
@@ -30,6 +30,7 @@ const FAILURES: [(&str, Manner, &str); 18] = [
     ("answers_html", Manner::AnswersHtml, "expected value"),
     ("answers_other_json", Manner::AnswersOtherJson, "missing field"),
     ("answers_wrong_types", Manner::AnswersWrongTypes, "invalid type"),
+    ("answers_no_text", Manner::AnswersNoText, "not UTF-8"),
     ("answers_another_id", Manner::AnswersAnotherId, ", got "),
     ("redirects", Manner::Redirects, "307"),
     ("answers_401", Manner::AnswersStatus(401, Some(r#"{"error":"Unauthorized"}"#)), "401"),
