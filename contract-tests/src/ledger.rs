@@ -141,7 +141,7 @@ fn page(rows: &[Row]) -> String {
             method.to_lowercase()
         );
         for row in rows.iter().filter(|row| row.operation == *id) {
-            let text = row.text.as_deref().unwrap_or("the answer, as its schema says");
+            let text = row.text.as_deref().unwrap_or("as its schema says");
             let verdict = row.verdict();
             let class = verdict.replace([',', ' '], "-");
             let _ = write!(

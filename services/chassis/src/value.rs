@@ -38,7 +38,7 @@ pub trait Value: Sized {
     /// Reads one JSON value from its text, which is known to be valid JSON.
     fn read(json: &str) -> Reading<Self>;
 
-    /// What the value must be, to follow "<field> must be ".
+    /// What the value must be, to follow "`price` must be ".
     fn expectation() -> String;
 
     /// The same for the document.

@@ -1,7 +1,7 @@
 //! The HTTP server: connections are accepted by a loop of our own, requests are answered by poem.
 //!
 //! `poem::Server` has no deadline for heads and bodies, spins when file descriptors run out, and dies at once on SIGTERM;
-//! the loop in [`connections`] has limits for all of these. [`answer`] is the one function that every request goes through.
+//! the loop in `connections` has limits for all of these. `answer` is the one function that every request goes through.
 
 mod answer;
 mod connections;

@@ -1,0 +1,109 @@
+//! What the services write of themselves: a line a request, the cause of what went wrong, and no secret:
+//! `cargo test -p contract-tests --test logs`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use contract_tests::{
+    exchange::Request,
+    session::Session,
+    store::{SERVICES, Store},
+};
+use serde_json::{Value, json};
+
+fn start(settings: &[(&str, &str)]) -> (Store, Session) {
+    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), settings);
+    let session = Session::new(store.deployment());
+    (store, session)
+}
+
+/// Sells one computer, with an id of ours on the order.
+fn sell(session: &Session) {
+    let product = json!({ "name": "Quantum computer", "price": 200, "stock": 20 });
+    session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
+    let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
+    let answer = session.expect(&order.header("X-Request-Id", "order-4711"), 201, None).unwrap();
+    assert_eq!(answer.header("X-Request-Id"), Some("order-4711"));
+    let payment = json!({ "order_id": 1, "amount": 200, "method": "secret-card" });
+    session.expect(&session.request("payments", "POST", "/payments").json(&payment), 201, None).unwrap();
+}
+
+#[test]
+fn a_request_has_one_line_with_method_route_status_time_and_id() {
+    let (mut store, session) = start(&[]);
+    sell(&session);
+    let log = store.service("orders").log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("order-4711")).collect();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    for part in
+        ["orders ", " INFO answered method=POST", "route=\"/orders\"", "status=201", "ms=", "request_id="]
+    {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+}
+
+#[test]
+fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
+    let (mut store, session) = start(&[]);
+    sell(&session);
+    let log = store.service("products").log();
+    let line = log.lines().find(|line| line.contains("order-4711")).expect("the request of orders");
+    assert!(line.contains("method=GET route=\"/products/{id}\" status=200"), "{line}");
+}
+
+#[test]
+fn an_id_that_is_not_sane_is_not_taken() {
+    let (_store, session) = start(&[]);
+    for id in ["with blanks", "quoted\"", &"x".repeat(129), ""] {
+        let request = session.request("products", "GET", "/products").header("X-Request-Id", id);
+        let answer = session.expect(&request, 200, None).unwrap();
+        let given = answer.header("X-Request-Id").unwrap();
+        assert!(given != id && given.len() == 32, "{given}");
+    }
+}
+
+#[test]
+fn machines_get_an_object_a_line() {
+    let (mut store, session) = start(&[("LOG_FORMAT", "json")]);
+    sell(&session);
+    for service in SERVICES {
+        let log = store.service(service).log();
+        assert!(!log.is_empty());
+        for line in log.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["service"], service);
+            assert!(
+                line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_failed_authentication_is_logged_without_what_was_shown() {
+    let (mut store, session) = start(&[]);
+    let stranger = Request::new("products", "GET", "/products").token("stolen-token");
+    session.expect(&stranger, 401, None).unwrap();
+    let log = store.service("products").log();
+    assert!(log.contains("WARN authentication failed reason=\"wrong token\""), "{log}");
+    assert!(!log.contains("stolen-token"), "{log}");
+}
+
+#[test]
+fn no_token_and_no_body_is_in_any_log_however_much_is_logged() {
+    let (mut store, session) = start(&[("RUST_LOG", "trace")]);
+    sell(&session);
+    for service in SERVICES {
+        let log = store.service(service).log();
+        assert!(log.contains("answered"), "{service} has logged");
+        for secret in [
+            "SECRET_PRODUCTS_TOKEN",
+            "SECRET_ORDERS_TOKEN",
+            "SECRET_PAYMENTS_TOKEN",
+            "Quantum",
+            "secret-card",
+        ] {
+            assert!(!log.contains(secret), "{secret} is in the log of {service}");
+        }
+    }
+}
