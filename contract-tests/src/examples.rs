@@ -41,6 +41,15 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
         let name = case.name.rsplit("::").next().unwrap_or_default();
         recorder.record(name, &case.request, &answer);
     }
+    let store = Store::start(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
+    let session = Session::new(store.deployment());
+    for document in &CONTRACT.documents {
+        let refused =
+            shared::refused_while_full(document, &session).unwrap_or_else(|failure| panic!("{failure}"));
+        for (request, answer) in refused {
+            recorder.record("while_the_service_is_full", &request, &answer);
+        }
+    }
     recorder.add_what_cannot_be_recorded();
     recorder.documents
 }
@@ -81,7 +90,17 @@ impl Recorder {
         let summary = format!("{}{}", name.replace('_', " "), shown.unwrap_or_default());
 
         let at = self.operation(operation);
-        add(&mut at["responses"][answer.status.to_string()], name, &summary, answer.json());
+        let documented = &mut at["responses"][answer.status.to_string()];
+        add(documented, name, &summary, answer.json());
+        for (header, documented) in
+            documented.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten()
+        {
+            if let Some(value) = answer.header(header) {
+                let is_integer = documented["schema"]["type"] == "integer";
+                let value = if is_integer { value.parse::<u64>().ok().into() } else { Value::from(value) };
+                examples(documented).insert(name.into(), json!({ "summary": summary, "value": value }));
+            }
+        }
         if let (true, Some(body)) = (fits, body) {
             add(&mut at["requestBody"], name, &summary, body);
         }
@@ -93,7 +112,7 @@ impl Recorder {
         }
     }
 
-    /// What nobody can provoke, or only by overload, is its text and nothing else.
+    /// What nobody can provoke is its text and nothing else.
     fn add_what_cannot_be_recorded(&mut self) {
         for operation in CONTRACT.operations() {
             for (status, documented) in &operation.answers {

@@ -104,6 +104,9 @@ fn overload(session: &Arc<Session>) -> Trial {
     Trial::test("replay::every_operation::while_the_service_is_full", move || {
         let store = Store::start(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
         let full = Session::new(store.deployment()).writing_in(session.ledger.clone());
-        Ok(CONTRACT.documents.iter().try_for_each(|document| shared::refused_while_full(document, &full))?)
+        Ok(CONTRACT
+            .documents
+            .iter()
+            .try_for_each(|document| shared::refused_while_full(document, &full).map(drop))?)
     })
 }

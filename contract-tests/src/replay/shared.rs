@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::workflows;
 use crate::{
     contract::{CONTRACT, Document, Operation},
-    exchange::{Delivery, Request},
+    exchange::{Answer, Delivery, Request},
     session::{Failure, Scope, Session},
     store::{Deployment, SERVICES},
 };
@@ -304,11 +304,11 @@ fn methods(deployment: &Deployment) -> Vec<Case> {
 }
 
 /// A service that has as many requests under way as it takes on refuses every operation, whoever asks. The store takes on
-/// one request at a time, and nobody else uses it.
+/// one request at a time, and nobody else uses it. Returns what was asked and answered.
 ///
 /// # Errors
 /// It does not.
-pub fn refused_while_full(document: &Document, session: &Session) -> Result<(), Failure> {
+pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<(Request, Answer)>, Failure> {
     let with_body = document.operations.iter().find(|operation| operation.body.is_some());
     let endless = valid_request(with_body.expect("an operation with a body"), &session.deployment);
     let first = valid_request(&document.operations[0], &session.deployment);
@@ -318,6 +318,7 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<(), 
         occupiers.push(session.occupy(&endless));
         assert!(occupiers.len() < 1000, "nobody gets the only place");
     }
+    let mut refused = Vec::new();
     for operation in &document.operations {
         let valid = valid_request(operation, &session.deployment);
         let stranger = Request { headers: Vec::new(), ..valid.clone() };
@@ -326,7 +327,8 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<(), 
             if answer.header("Retry-After").is_none_or(|seconds| seconds.parse::<u64>().is_err()) {
                 return Err(session.failure(&request, &answer, "the header Retry-After: <seconds>"));
             }
+            refused.push((request, answer));
         }
     }
-    Ok(())
+    Ok(refused)
 }

@@ -134,7 +134,6 @@ pub struct Order {
     product_id: Id,
     /// How many of it.
     quantity: Quantity,
-    /// How far it has come.
     status: OrderStatus,
 }
 

@@ -131,7 +131,6 @@ pub struct Payment {
     amount: Decimal,
     /// How it was paid.
     method: Text,
-    /// How it went.
     status: PaymentStatus,
 }
 
