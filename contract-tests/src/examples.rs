@@ -3,7 +3,8 @@
 //! For each documented answer there is one example: what a store that nobody had used before answered to the first step of a
 //! workflow, or else to the first case, that got this answer. Its name is the step's or the case's. Each workflow has a store
 //! of its own, so that the examples can be tried in the order in which people try things. The request has an
-//! example of the same name if it fits its schema; a request that does not is told of in the example's summary.
+//! example of the same name if the answer follows from it and it fits its schema; one that does not fit is told of in the
+//! example's summary.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,10 @@ use crate::{
     session::Session,
     store::Store,
 };
+
+/// The statuses that follow from what an example of a request can show: its parameters and its body. The others follow from
+/// its token, its size, or what else the service has to do.
+const DOCUMENTED_BY_REQUEST: [u16; 4] = [200, 201, 400, 404];
 
 /// The documents with the examples that `program`'s services give rise to, in place of any that they had.
 ///
@@ -100,6 +105,9 @@ impl Recorder {
                 let value = if is_integer { value.parse::<u64>().ok().into() } else { Value::from(value) };
                 examples(documented).insert(name.into(), json!({ "summary": summary, "value": value }));
             }
+        }
+        if !DOCUMENTED_BY_REQUEST.contains(&answer.status) {
+            return;
         }
         if let (true, Some(body)) = (fits, body) {
             add(&mut at["requestBody"], name, &summary, body);
