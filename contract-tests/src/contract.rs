@@ -43,6 +43,8 @@ pub struct Operation {
     pub body: Option<Value>,
     /// Judges its body.
     body_schema: Validator,
+    /// Whether it takes an `Idempotency-Key`.
+    pub takes_key: bool,
     /// What it can answer, by status.
     pub answers: BTreeMap<u16, Documented>,
 }
@@ -111,6 +113,7 @@ impl Operation {
                 (status.parse().expect("a status"), Documented::new(document, answer))
             });
         let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
         Self {
             service,
             id: operation["operationId"].as_str().expect("an operation id").into(),
@@ -118,6 +121,7 @@ impl Operation {
             template: template.into(),
             body: (!body.is_null()).then(|| resolve(document, body)),
             body_schema: validator(document, body),
+            takes_key: parameters.any(|parameter| parameter["name"] == "Idempotency-Key"),
             answers: answers.collect(),
         }
     }

@@ -55,6 +55,14 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
             recorder.record("while_the_service_is_full", &request, &answer);
         }
     }
+    let store = Store::start(program, &[]);
+    let session = Session::new(store.deployment());
+    shared::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
+    for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
+        let refused = shared::refused_while_under_way(operation, &session, store.lock(operation.service));
+        let (request, answer) = refused.unwrap_or_else(|failure| panic!("{failure}"));
+        recorder.record("while_the_first_is_under_way", &request, &answer);
+    }
     recorder.add_what_cannot_be_recorded();
     recorder.documents
 }

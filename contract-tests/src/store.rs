@@ -8,6 +8,7 @@ use std::{
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
 };
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// The services, each of which asks only those before it.
@@ -68,7 +69,7 @@ pub struct Store {
     /// The processes, in the order of [`SERVICES`].
     pub services: [Process; 3],
     /// Holds the databases and the logs.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Store {
@@ -86,7 +87,7 @@ impl Store {
             }
             process
         });
-        Self { services, _folder: folder }
+        Self { services, folder }
     }
 
     /// Where the services are.
@@ -94,6 +95,18 @@ impl Store {
         let address = |process: &Process| Address { url: process.url.clone(), token: token(process.service) };
         let [products, orders, payments] = &self.services;
         Deployment { services: [address(products), address(orders), address(payments)] }
+    }
+
+    /// The database file of the service called `name`.
+    pub fn database(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.db"))
+    }
+
+    /// Keeps the database of the service called `name` locked, as another program might, until what is returned is dropped.
+    pub fn lock(&self, name: &str) -> Connection {
+        let connection = Connection::open(self.database(name)).expect("the database");
+        connection.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+        connection
     }
 
     /// The service called `name`.
@@ -110,6 +123,9 @@ pub struct Process {
     stdin: Option<ChildStdin>,
     url: String,
     log: PathBuf,
+    program: String,
+    /// Variables, with their values.
+    settings: Vec<(String, String)>,
 }
 
 impl Process {
@@ -118,13 +134,19 @@ impl Process {
     /// # Panics
     /// It does not start. The message has its log.
     pub fn start(program: &str, service: &'static str, folder: &Path, settings: &[(String, String)]) -> Self {
-        let log = folder.join(format!("{service}.log"));
+        let mut all = vec![
+            ("DATA_DIR".to_owned(), folder.to_string_lossy().into_owned()),
+            (variable(service, "LISTEN"), "127.0.0.1:0".into()),
+            ("BODY_TIMEOUT_MS".into(), "300".into()),
+        ];
+        all.extend_from_slice(settings);
+        Self::run(program.into(), service, folder.join(format!("{service}.log")), all)
+    }
+
+    fn run(program: String, service: &'static str, log: PathBuf, settings: Vec<(String, String)>) -> Self {
         let log_file = File::options().create(true).append(true).open(&log).expect("a log file");
-        let mut child = Command::new(program)
+        let mut child = Command::new(&program)
             .args([service, "--stop-with-stdin"])
-            .env("DATA_DIR", folder)
-            .env(variable(service, "LISTEN"), "127.0.0.1:0")
-            .env("BODY_TIMEOUT_MS", "300")
             .envs(settings.iter().map(|(variable, value)| (variable, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -140,7 +162,20 @@ impl Process {
         let Some(url) = url else {
             panic!("{service} did not start: {}", fs::read_to_string(&log).unwrap_or_default());
         };
-        Self { service, stdin: child.stdin.take(), child, url, log }
+        Self { service, stdin: child.stdin.take(), child, url, log, program, settings }
+    }
+
+    /// Starts it again, at the same address and with the same folder, after it was killed or stopped.
+    pub fn start_again(&mut self) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        let mut settings = self.settings.clone();
+        settings.push((variable(self.service, "LISTEN"), address));
+        *self = Self::run(self.program.clone(), self.service, self.log.clone(), settings);
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Where it is.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use contract_tests::{
-    contract::CONTRACT,
+    contract::{CONTRACT, Operation},
     replay::{
         shared::{self, Case},
         workflows::{self, Outcome},
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
     trials.extend(cases(&session));
     if started.is_some() {
         trials.push(overload(&session));
+        trials.extend(under_way(&session));
     }
     let everything =
         arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && started.is_some();
@@ -96,6 +97,22 @@ fn before_anything_else(session: &Session, is_new: bool) -> Trial {
         _ => Ok(()),
     });
     Trial::test("replay::list_products::before_anything_else", || Ok(outcome?))
+}
+
+/// Every operation that can be repeated safely, while the first request is under way.
+fn under_way(session: &Arc<Session>) -> Vec<Trial> {
+    let trial = |operation: &'static Operation| {
+        let session = session.clone();
+        Trial::test(format!("replay::{}::while_the_first_is_under_way", operation.id), move || {
+            let store = Store::start(PROGRAM, &[]);
+            let session = Session::new(store.deployment()).writing_in(session.ledger.clone());
+            shared::prepare(&session)?;
+            let locked = store.lock(operation.service);
+            shared::refused_while_under_way(operation, &session, locked)?;
+            Ok(())
+        })
+    };
+    CONTRACT.operations().filter(|operation| operation.takes_key).map(trial).collect()
 }
 
 /// Every operation of a store that takes on one request at a time, and has one.

@@ -1,5 +1,7 @@
 //! The cases that every operation has because of what it is: made from the documents.
 
+use std::{sync::mpsc, thread};
+
 use serde_json::{Value, json};
 
 use super::workflows;
@@ -8,6 +10,15 @@ use crate::{
     exchange::{Answer, Delivery, Request},
     session::{Failure, Scope, Session},
     store::{Deployment, SERVICES},
+};
+
+/// Names a request, so that it can be repeated.
+const KEY: &str = "Idempotency-Key";
+
+/// A key with a character too many.
+const TOO_LONG: &str = match str::from_utf8(&[b'k'; 256]) {
+    Ok(key) => key,
+    Err(_) => unreachable!(),
 };
 
 /// More than a body may have.
@@ -91,6 +102,9 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
         if operation.template.contains("{id}") {
             cases.extend(ids(operation, &valid));
         }
+        if operation.takes_key {
+            cases.extend(keys(operation, &valid));
+        }
         cases
     });
     of_operations.chain(methods(deployment)).collect()
@@ -104,6 +118,17 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
         Some(body) => request.json(&body),
         None => request,
     }
+}
+
+/// Makes the things that valid requests name.
+///
+/// # Errors
+/// They cannot be made.
+pub fn prepare(session: &Session) -> Result<(), Failure> {
+    let with_body = CONTRACT.operations().filter(|operation| operation.method == "POST");
+    with_body
+        .map(|operation| session.expect(&valid_request(operation, &session.deployment), 201, None))
+        .try_for_each(|it| it.map(drop))
 }
 
 /// Who has no token, or another, is told so and nothing else.
@@ -261,6 +286,23 @@ fn ids(operation: &Operation, valid: &Request) -> Vec<Case> {
     wrong.into_iter().map(case).collect()
 }
 
+/// A key that is none.
+fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let wrong = [
+        ("empty", ""),
+        ("quoted_and_empty", "\"\""),
+        ("two_words", "two words"),
+        ("no_ascii", "clé"),
+        ("too_long", TOO_LONG),
+    ];
+    let case = |(what, key): (&str, &str)| {
+        let request = valid.clone().header(KEY, key);
+        let says = Expectation::Detail("Idempotency-Key must be 1 to 255 characters".into());
+        Case::new(operation, &format!("with_a_key_that_is_{what}"), request, 400, "Invalid fields").with(says)
+    };
+    wrong.into_iter().map(case).collect()
+}
+
 /// What a path does not know is not allowed there, and what is no path is not found.
 fn methods(deployment: &Deployment) -> Vec<Case> {
     let mut cases = Vec::new();
@@ -331,4 +373,40 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<
         }
     }
     Ok(refused)
+}
+
+/// While a request with a key is under way, the same request is told so; afterwards it gets the answer of the first. The
+/// first takes as long as `locked`, which keeps the service's database locked, is held. Returns what was asked and answered.
+///
+/// # Errors
+/// It is not so.
+pub fn refused_while_under_way<L>(
+    operation: &Operation,
+    session: &Session,
+    locked: L,
+) -> Result<(Request, Answer), Failure> {
+    let request = valid_request(operation, &session.deployment).header(KEY, "under-way");
+    let (answered, answers) = mpsc::channel();
+    let (early, late) = thread::scope(|scope| {
+        for _ in 0..2 {
+            let answered = answered.clone();
+            let request = &request;
+            scope.spawn(move || answered.send(session.send(request)));
+        }
+        let early = answers.recv().expect("an answer");
+        drop(locked);
+        (early, answers.recv().expect("another answer"))
+    });
+    let (early, late) = (early?, late?);
+    if early.status != 409 || early.error().as_deref() != Some("Request in progress") {
+        return Err(session.failure(&request, &early, "409 Request in progress"));
+    }
+    if late.status != 201 {
+        return Err(session.failure(&request, &late, "201, since it was the first"));
+    }
+    let again = session.expect(&request, 201, None)?;
+    if again.body != late.body {
+        return Err(session.failure(&request, &again, &String::from_utf8_lossy(&late.body)));
+    }
+    Ok((request, early))
 }

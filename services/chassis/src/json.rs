@@ -1,6 +1,6 @@
 //! The JSON payload: read strictly and within limits, written as `application/json`.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -212,18 +212,41 @@ impl<T: Type> ApiResponse for Json<T> {
     }
 }
 
-/// A 201 with what was created, and where it can be read.
+/// A 201 with a `T` that was created, as JSON, and where it can be read.
 #[derive(Debug)]
 pub struct Created<T> {
-    /// What was created.
-    pub body: T,
-    /// The path that reads it.
-    pub location: String,
+    json: Vec<u8>,
+    location: String,
+    created: PhantomData<T>,
 }
 
-impl<T: Serialize + Send> IntoResponse for Created<T> {
+impl<T> Created<T> {
+    /// What was created, and the path that reads it.
+    pub fn new(body: &T, location: String) -> Self
+    where
+        T: Serialize,
+    {
+        // Structs of values can always be written.
+        Self::again(serde_json::to_vec(body).unwrap_or_default(), location)
+    }
+
+    /// An answer that was given before.
+    pub(crate) fn again(json: Vec<u8>, location: String) -> Self {
+        Self { json, location, created: PhantomData }
+    }
+
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        &self.location
+    }
+}
+
+impl<T: Send> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
-        let mut response = response(StatusCode::CREATED, &self.body);
+        let mut response = bytes_response(StatusCode::CREATED, self.json.into());
         if let Ok(location) = HeaderValue::try_from(self.location) {
             response.headers_mut().insert(header::LOCATION, location);
         }

@@ -5,6 +5,7 @@
 //! with the [`document`] that its types emit. [`process::run`] is the rest of its `main`.
 
 pub mod document;
+pub mod idempotency;
 pub mod json;
 mod log;
 pub mod process;

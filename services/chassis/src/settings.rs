@@ -71,6 +71,10 @@ pub struct Limits {
     #[arg(long, env = "ANSWER_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     pub answer_timeout_ms: u64,
 
+    /// Seconds that the answer to a request with an Idempotency-Key is kept at least
+    #[arg(long, env = "KEY_LIFETIME_S", default_value_t = 86_400, value_name = "S")]
+    pub key_lifetime_s: u64,
+
     /// Milliseconds that requests under way are given when the service is told to stop
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 4_000, value_name = "MS")]
     pub drain_timeout_ms: u64,
@@ -87,6 +91,11 @@ impl Limits {
 
     pub(crate) fn answer_timeout(&self) -> Duration {
         Duration::from_millis(self.answer_timeout_ms)
+    }
+
+    /// How long the answer to a request with an `Idempotency-Key` is kept at least.
+    pub fn key_lifetime(&self) -> Duration {
+        Duration::from_secs(self.key_lifetime_s)
     }
 
     pub(crate) fn drain_timeout(&self) -> Duration {

@@ -10,6 +10,8 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
+use crate::refusal::{INVALID_FIELDS, Refused};
+
 /// The largest integer that every JSON reader holds exactly (RFC 8259, section 6).
 pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
@@ -197,6 +199,18 @@ fn number(json: &str) -> Option<f64> {
 /// A path or query parameter that is read without failing: what a wrong value means is the operation's to say.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter<T>(pub Option<T>);
+
+impl<T: Value> Parameter<T> {
+    /// The value of a parameter that may be absent.
+    ///
+    /// # Errors
+    /// It is there, and not as it must be.
+    pub fn optional(name: &str, parameter: Option<Self>) -> Result<Option<T>, Refused> {
+        let Some(Self(value)) = parameter else { return Ok(None) };
+        let invalid = || INVALID_FIELDS.because(format!("{name} must be {}", T::expectation()));
+        Ok(Some(value.ok_or_else(invalid)?))
+    }
+}
 
 impl<T: Value + Send + Sync> Type for Parameter<T> {
     const IS_REQUIRED: bool = true;

@@ -1,6 +1,7 @@
 //! The wire: what the orders service can be asked, what it answers, and what it refuses with.
 
 use chassis::{
+    idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
     json::{Created, Fields, FromFields, Json},
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
     server::RequestId,
@@ -26,12 +27,13 @@ const NOT_ENOUGH_STOCK: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Not eno
 /// What the orders service does.
 pub struct Api {
     database: Database,
+    keys: Keys,
     products: products::Client,
 }
 
 impl Api {
-    pub(crate) fn new(database: Database, products: products::Client) -> Self {
-        Self { database, products }
+    pub(crate) fn new(database: Database, keys: Keys, products: products::Client) -> Self {
+        Self { database, keys, products }
     }
 }
 
@@ -46,7 +48,14 @@ impl Api {
         _caller: Caller,
         request_id: RequestId,
         order: Json<NewOrder>,
+        /// Names the request, so that it creates one order however often it is sent.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
     ) -> Result<Created<Order>, OperationError<CreateOrder>> {
+        let work = match self.keys.claim(key, &order.0)? {
+            Claim::Answered(answer) => return Ok(answer),
+            Claim::New(work) => work,
+        };
         let content = db::Content::from(order.0);
         let stock = client::with_request_id(&request_id.0, self.stock_of(content.product_id)).await;
         let stock = stock.map_err(|cause| {
@@ -57,8 +66,8 @@ impl Api {
         if stock::decide(content.quantity, stock) == Decision::NotEnough {
             return Err(NOT_ENOUGH_STOCK.into());
         }
-        let order = self.database.write(move |connection| db::insert(connection, content)).await?;
-        Ok(Created { location: format!("/orders/{}", order.id.get()), body: order.into() })
+        let insert = move |connection: &_| db::insert(connection, content).map(created);
+        Ok(self.database.write(move |connection| work.create(connection, insert)).await?)
     }
 
     /// Read an order
@@ -75,6 +84,11 @@ impl Api {
         let order = self.database.read(|connection| db::get(connection, id))?;
         Ok(Json(order.ok_or(ORDER_NOT_FOUND)?.into()))
     }
+}
+
+fn created(order: db::Order) -> Created<Order> {
+    let location = format!("/orders/{}", order.id.get());
+    Created::new(&order.into(), location)
 }
 
 impl Api {
@@ -102,7 +116,7 @@ enum Tag {
 }
 
 /// An order that is to be.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 pub struct NewOrder {
     /// The id of the product, as the products service knows it.
     product_id: Id,
@@ -156,7 +170,7 @@ struct CreateOrder;
 impl Operation for CreateOrder {
     const NAME: &'static str = "CreateOrder";
     const REFUSALS: &'static [&'static [Refusal]] =
-        &[WITH_BODY, &[PRODUCT_UNAVAILABLE, NOT_ENOUGH_STOCK], ANY_OPERATION];
+        &[WITH_BODY, &[PRODUCT_UNAVAILABLE, NOT_ENOUGH_STOCK], WITH_KEY, ANY_OPERATION];
 }
 
 struct GetOrder;

@@ -1,6 +1,7 @@
 //! Every SQL statement of the orders service.
 
 use chassis::{
+    idempotency,
     sqlite::Schema,
     value::{Id, Quantity},
 };
@@ -9,14 +10,17 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
 pub(crate) const SCHEMA: Schema = Schema {
     application_id: 0x4f52_4452,
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE purchase_order (
             id         INTEGER PRIMARY KEY,
             product_id INTEGER NOT NULL CHECK (product_id >= 1),
             quantity   INTEGER NOT NULL CHECK (quantity >= 1),
             status     TEXT    NOT NULL CHECK (status = 'PENDING')
         ) STRICT;
-    "],
+        ",
+        idempotency::TABLE,
+    ],
 };
 
 /// An order. It has one status, which is therefore not read.

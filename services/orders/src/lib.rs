@@ -12,6 +12,7 @@ use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
 
 use chassis::{
     document::{About, Document},
+    idempotency::Keys,
     process,
     server::Service,
     settings::{Common, Fatal, TokenSetting},
@@ -73,13 +74,14 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let products = client::products(&settings.products_url, products_token.expose())
         .map_err(|error| Fatal::new(format!("PRODUCTS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "orders", &db::SCHEMA)?;
+    let keys = Keys::new(database.clone(), settings.common.limits.key_lifetime());
     Ok(Service {
         name: "orders",
         listen,
         listen_variable: "ORDERS_LISTEN",
         token,
         limits: settings.common.limits.clone(),
-        api: api::Api::new(database.clone(), products),
+        api: api::Api::new(database.clone(), keys, products),
         database,
         document: document(),
     })

@@ -1,6 +1,7 @@
 //! The wire: what the payments service can be asked, what it answers, and what it refuses with.
 
 use chassis::{
+    idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
     json::{Created, Fields, FromFields, Json},
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
     server::RequestId,
@@ -21,12 +22,13 @@ const ORDER_UNAVAILABLE: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Order 
 /// What the payments service does.
 pub struct Api {
     database: Database,
+    keys: Keys,
     orders: orders::Client,
 }
 
 impl Api {
-    pub(crate) fn new(database: Database, orders: orders::Client) -> Self {
-        Self { database, orders }
+    pub(crate) fn new(database: Database, keys: Keys, orders: orders::Client) -> Self {
+        Self { database, keys, orders }
     }
 }
 
@@ -41,7 +43,14 @@ impl Api {
         _caller: Caller,
         request_id: RequestId,
         payment: Json<NewPayment>,
+        /// Names the request, so that it creates one payment however often it is sent.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
     ) -> Result<Created<Payment>, OperationError<CreatePayment>> {
+        let work = match self.keys.claim(key, &payment.0)? {
+            Claim::Answered(answer) => return Ok(answer),
+            Claim::New(work) => work,
+        };
         let content = db::Content::from(payment.0);
         let found = client::with_request_id(&request_id.0, self.find_order(content.order_id)).await;
         found.map_err(|cause| {
@@ -49,8 +58,8 @@ impl Api {
             tracing::warn!(order_id, cause, request_id = request_id.0, "order not available");
             ORDER_UNAVAILABLE
         })?;
-        let payment = self.database.write(move |connection| db::insert(connection, &content)).await?;
-        Ok(Created { location: format!("/payments/{}", payment.id.get()), body: payment.into() })
+        let insert = move |connection: &_| db::insert(connection, &content).map(created);
+        Ok(self.database.write(move |connection| work.create(connection, insert)).await?)
     }
 
     /// Read a payment
@@ -67,6 +76,11 @@ impl Api {
         let payment = self.database.read(|connection| db::get(connection, id))?;
         Ok(Json(payment.ok_or(PAYMENT_NOT_FOUND)?.into()))
     }
+}
+
+fn created(payment: db::Payment) -> Created<Payment> {
+    let location = format!("/payments/{}", payment.id.get());
+    Created::new(&payment.into(), location)
 }
 
 impl Api {
@@ -94,7 +108,7 @@ enum Tag {
 }
 
 /// A payment that is to be.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 pub struct NewPayment {
     /// The id of the order, as the orders service knows it.
     order_id: Id,
@@ -152,7 +166,8 @@ struct CreatePayment;
 
 impl Operation for CreatePayment {
     const NAME: &'static str = "CreatePayment";
-    const REFUSALS: &'static [&'static [Refusal]] = &[WITH_BODY, &[ORDER_UNAVAILABLE], ANY_OPERATION];
+    const REFUSALS: &'static [&'static [Refusal]] =
+        &[WITH_BODY, &[ORDER_UNAVAILABLE], WITH_KEY, ANY_OPERATION];
 }
 
 struct GetPayment;

@@ -1,6 +1,7 @@
 //! Every SQL statement of the payments service.
 
 use chassis::{
+    idempotency,
     sqlite::Schema,
     value::{Decimal, Id, Text},
 };
@@ -9,7 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
 pub(crate) const SCHEMA: Schema = Schema {
     application_id: 0x5041_594d,
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE payment (
             id       INTEGER PRIMARY KEY,
             order_id INTEGER NOT NULL CHECK (order_id >= 1),
@@ -17,7 +19,9 @@ pub(crate) const SCHEMA: Schema = Schema {
             method   TEXT    NOT NULL CHECK (method <> ''),
             status   TEXT    NOT NULL CHECK (status = 'SUCCESS')
         ) STRICT;
-    "],
+        ",
+        idempotency::TABLE,
+    ],
 };
 
 /// A payment. It has one status, which is therefore not read.

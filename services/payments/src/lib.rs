@@ -11,6 +11,7 @@ use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
 
 use chassis::{
     document::{About, Document},
+    idempotency::Keys,
     process,
     server::Service,
     settings::{Common, Fatal, TokenSetting},
@@ -72,13 +73,14 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let orders = client::orders(&settings.orders_url, orders_token.expose())
         .map_err(|error| Fatal::new(format!("ORDERS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "payments", &db::SCHEMA)?;
+    let keys = Keys::new(database.clone(), settings.common.limits.key_lifetime());
     Ok(Service {
         name: "payments",
         listen,
         listen_variable: "PAYMENTS_LISTEN",
         token,
         limits: settings.common.limits.clone(),
-        api: api::Api::new(database.clone(), orders),
+        api: api::Api::new(database.clone(), keys, orders),
         database,
         document: document(),
     })

@@ -1,11 +1,12 @@
 //! The wire: what the products service can be asked, what it answers, and what it refuses with.
 
 use chassis::{
+    idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
     json::{Created, Fields, FromFields, Json, List},
     refusal::{ANY_OPERATION, INVALID_FIELDS, Operation, OperationError, Refusal, Refused, WITH_BODY},
     sqlite::Database,
     token::Caller,
-    value::{Count, Decimal, Id, Limit, Parameter, Text, Value},
+    value::{Count, Decimal, Id, Limit, Parameter, Text},
 };
 use futures_util::{StreamExt, stream};
 use poem::http::StatusCode;
@@ -26,11 +27,12 @@ const PIECE: usize = 500;
 #[derive(Clone)]
 pub struct Api {
     database: Database,
+    keys: Keys,
 }
 
 impl Api {
-    pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+    pub(crate) fn new(database: Database, keys: Keys) -> Self {
+        Self { database, keys }
     }
 }
 
@@ -48,8 +50,8 @@ impl Api {
         /// Only products whose id is greater than this one.
         after: Query<Option<Parameter<Id>>>,
     ) -> Result<List<Product>, OperationError<ListProducts>> {
-        let limit = checked("limit", limit.0)?;
-        let after = checked("after", after.0)?;
+        let limit = Parameter::optional("limit", limit.0)?;
+        let after = Parameter::optional("after", after.0)?;
         let Some(limit) = limit else { return Ok(self.whole_list(after).await?) };
 
         let limit = limit.get() as usize;
@@ -87,10 +89,17 @@ impl Api {
         &self,
         _caller: Caller,
         product: Json<NewProduct>,
+        /// Names the request, so that it creates one product however often it is sent.
+        #[oai(name = "Idempotency-Key")]
+        key: IdempotencyKey,
     ) -> Result<Created<Product>, OperationError<CreateProduct>> {
+        let work = match self.keys.claim(key, &product.0)? {
+            Claim::Answered(answer) => return Ok(answer),
+            Claim::New(work) => work,
+        };
         let content = product.0.into();
-        let product = self.database.write(move |connection| db::insert(connection, &content)).await?;
-        Ok(Created { location: format!("/products/{}", product.id.get()), body: product.into() })
+        let insert = move |connection: &_| db::insert(connection, &content).map(created);
+        Ok(self.database.write(move |connection| work.create(connection, insert)).await?)
     }
 
     /// Replace a product
@@ -109,6 +118,11 @@ impl Api {
         let product = self.database.write(move |connection| db::replace(connection, id, &content)).await?;
         Ok(Json(product.ok_or(PRODUCT_NOT_FOUND)?.into()))
     }
+}
+
+fn created(product: db::Product) -> Created<Product> {
+    let location = format!("/products/{}", product.id.get());
+    Created::new(&product.into(), location)
 }
 
 impl Api {
@@ -136,12 +150,6 @@ impl Api {
     }
 }
 
-fn checked<T: Value>(name: &str, parameter: Option<Parameter<T>>) -> Result<Option<T>, Refused> {
-    let Some(Parameter(value)) = parameter else { return Ok(None) };
-    let invalid = || INVALID_FIELDS.because(format!("{name} must be {}", T::expectation()));
-    Ok(Some(value.ok_or_else(invalid)?))
-}
-
 #[derive(Tags)]
 enum Tag {
     /// What the store sells.
@@ -149,7 +157,7 @@ enum Tag {
 }
 
 /// A product that is to be, or that is to take the place of another.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 pub struct NewProduct {
     /// What it is called.
     name: Text,
@@ -211,7 +219,7 @@ struct CreateProduct;
 
 impl Operation for CreateProduct {
     const NAME: &'static str = "CreateProduct";
-    const REFUSALS: &'static [&'static [Refusal]] = &[WITH_BODY, ANY_OPERATION];
+    const REFUSALS: &'static [&'static [Refusal]] = &[WITH_BODY, WITH_KEY, ANY_OPERATION];
 }
 
 struct ReplaceProduct;

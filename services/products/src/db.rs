@@ -1,6 +1,7 @@
 //! Every SQL statement of the products service.
 
 use chassis::{
+    idempotency,
     sqlite::Schema,
     value::{Count, Decimal, Id, Text},
 };
@@ -9,14 +10,17 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
 pub(crate) const SCHEMA: Schema = Schema {
     application_id: 0x5052_4f44,
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE product (
             id    INTEGER PRIMARY KEY,
             name  TEXT    NOT NULL CHECK (name <> ''),
             price REAL    NOT NULL CHECK (price >= 0),
             stock INTEGER NOT NULL CHECK (stock >= 0)
         ) STRICT;
-    "],
+        ",
+        idempotency::TABLE,
+    ],
 };
 
 /// A product.

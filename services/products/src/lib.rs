@@ -10,6 +10,7 @@ use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
 
 use chassis::{
     document::{About, Document},
+    idempotency::Keys,
     process,
     server::Service,
     settings::{Common, Fatal, TokenSetting},
@@ -57,13 +58,14 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let token =
         TokenSetting::new("PRODUCTS_TOKEN", &settings.products_token, DEVELOPMENT_TOKEN).check(listen)?;
     let database = Database::open(&settings.common.data_dir, "products", &db::SCHEMA)?;
+    let keys = Keys::new(database.clone(), settings.common.limits.key_lifetime());
     Ok(Service {
         name: "products",
         listen,
         listen_variable: "PRODUCTS_LISTEN",
         token,
         limits: settings.common.limits.clone(),
-        api: api::Api::new(database.clone()),
+        api: api::Api::new(database.clone(), keys),
         database,
         document: document(),
     })
