@@ -33,7 +33,7 @@ fn create(operation: &Operation, session: &Session, key: &str) -> Request {
 }
 
 /// How many rows a service's table of what it created has.
-fn rows(store: &Store, service: &str) -> u64 {
+fn rows(store: &Store, service: &str) -> i64 {
     let connection = Connection::open(store.database(service)).unwrap();
     let table = match service {
         "orders" => "purchase_order",
@@ -43,7 +43,7 @@ fn rows(store: &Store, service: &str) -> u64 {
     connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
-fn kept(connection: &Connection) -> u64 {
+fn kept(connection: &Connection) -> i64 {
     connection.query_row("SELECT count(*) FROM idempotency", [], |row| row.get(0)).unwrap()
 }
 
