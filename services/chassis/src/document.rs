@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, marker::PhantomData};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
@@ -9,6 +10,7 @@ use poem_openapi::{
     registry::{MetaApi, Registry},
 };
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// Who a service is, beside what its types say.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +30,7 @@ pub struct About {
 pub struct Document {
     json: Bytes,
     page: Bytes,
+    page_policy: String,
     routes: Vec<Route>,
 }
 
@@ -59,7 +62,7 @@ impl Document {
             operations: path.operations.iter().map(|it| (it.method.clone(), it.operation_id)).collect(),
             template: path.path,
         });
-        Self { json: json.into(), page: page.into(), routes: routes.collect() }
+        Self { json: json.into(), page_policy: policy(&page), page: page.into(), routes: routes.collect() }
     }
 
     /// The OpenAPI document, as it is checked in and as `/openapi.json` serves it.
@@ -70,6 +73,11 @@ impl Document {
     /// Swagger UI, showing the document.
     pub(crate) fn page(&self) -> Bytes {
         self.page.clone()
+    }
+
+    /// What the page may do (<https://www.w3.org/TR/CSP3/>): run its own two scripts and talk to its own service.
+    pub(crate) fn page_policy(&self) -> &str {
+        &self.page_policy
     }
 
     /// The path template of an operation, for logs.
@@ -141,6 +149,17 @@ fn adopt_examples(document: &mut Value, recorded: &Value) {
         }
         _ => {}
     }
+}
+
+fn policy(page: &str) -> String {
+    let scripts = page.split("<script>").skip(1).filter_map(|rest| rest.split_once("</script>"));
+    let hashes =
+        scripts.map(|(script, _)| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(script))));
+    format!(
+        "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hashes.collect::<Vec<_>>().join(" ")
+    )
 }
 
 /// Our page around the Swagger UI that poem-openapi brings: it fetches nothing, and is set up as people expect it.

@@ -1,6 +1,12 @@
 //! Settings: flags and environment, read once and refused early. What only one service knows, its own settings add.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    borrow::Cow,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 
@@ -67,6 +73,10 @@ pub struct Limits {
     #[arg(long, env = "BODY_TIMEOUT_MS", default_value_t = 5_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     pub body_timeout_ms: u64,
 
+    /// Milliseconds that an answer may wait for its caller to read on; then the connection is closed
+    #[arg(long, env = "WRITE_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub write_timeout_ms: u64,
+
     /// Milliseconds for a request to be answered; later it is answered 503
     #[arg(long, env = "ANSWER_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     pub answer_timeout_ms: u64,
@@ -74,6 +84,10 @@ pub struct Limits {
     /// Seconds that the answer to a request with an Idempotency-Key is kept at least
     #[arg(long, env = "KEY_LIFETIME_S", default_value_t = 86_400, value_name = "S")]
     pub key_lifetime_s: u64,
+
+    /// Milliseconds between saying at /readyz that the service stops and taking nothing new
+    #[arg(long, env = "STOP_DELAY_MS", default_value_t = 200, value_name = "MS")]
+    pub stop_delay_ms: u64,
 
     /// Milliseconds that requests under way are given when the service is told to stop
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 4_000, value_name = "MS")]
@@ -87,6 +101,14 @@ impl Limits {
 
     pub(crate) fn body_timeout(&self) -> Duration {
         Duration::from_millis(self.body_timeout_ms)
+    }
+
+    pub(crate) fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms)
+    }
+
+    pub(crate) fn stop_delay(&self) -> Duration {
+        Duration::from_millis(self.stop_delay_ms)
     }
 
     pub(crate) fn answer_timeout(&self) -> Duration {
@@ -107,33 +129,47 @@ impl Limits {
 pub struct TokenSetting<'a> {
     variable: &'a str,
     value: &'a str,
+    file: Option<&'a Path>,
     development: &'a str,
 }
 
 impl<'a> TokenSetting<'a> {
-    /// The `value` of `variable`. `development` is the value that everybody knows, which serves development only.
-    pub fn new(variable: &'a str, value: &'a str, development: &'a str) -> Self {
-        Self { variable, value, development }
+    /// The `value` of `variable`, or what is in `file` if there is one. `development` is the value that everybody knows, which
+    /// serves development only.
+    pub fn new(variable: &'a str, value: &'a str, file: Option<&'a PathBuf>, development: &'a str) -> Self {
+        Self { variable, value, file: file.map(PathBuf::as_path), development }
     }
 
     /// The token, if a service that listens at `listen` may use it.
     ///
     /// # Errors
-    /// It is empty, has characters that no token has, or is the development default beyond loopback.
+    /// It is empty, has characters that no token has, is the development default beyond loopback, or its file cannot be read.
     pub fn check(&self, listen: SocketAddr) -> Result<Token, Fatal> {
         let variable = self.variable;
-        if self.value.is_empty() {
+        let value = match self.file {
+            None => Cow::Borrowed(self.value),
+            Some(file) => Cow::Owned(fs::read_to_string(file).map_err(|error| {
+                let file = file.display();
+                Fatal::new(format!(
+                    "{file} cannot be read ({error}): set {variable}_FILE to a file with the token, or set {variable}."
+                ))
+            })?),
+        };
+        if value.trim().is_empty() {
             return Err(Fatal::new(format!("{variable} is empty: set it to the token.")));
         }
-        if self.value == self.development && !listen.ip().is_loopback() {
+        if !listen.ip().is_loopback()
+            && value.split([',', '\n']).any(|token| token.trim() == self.development)
+        {
             return Err(Fatal::new(format!(
                 "{variable} is the development default, which everybody knows, and {listen} can be reached from \
                  other machines: set {variable} to a secret, or listen on 127.0.0.1."
             )));
         }
-        Token::new(self.value).ok_or_else(|| {
+        Token::new(&value).ok_or_else(|| {
             Fatal::new(format!(
-                "{variable} has characters that no bearer token has: use letters, digits and -._~+/= only."
+                "{variable} has characters that no bearer token has, or more than two tokens: use letters, digits and \
+                 -._~+/= only, and a comma between the new token and the old one."
             ))
         })
     }

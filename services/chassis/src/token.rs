@@ -10,30 +10,35 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::{refusal::UNAUTHORIZED, server::Context};
 
-/// A secret that is never shown: its `Debug` hides it, and it has no `Display`.
+/// The secret of a service, or two while it is changed: the new one first, which callers send, then the old one, which the
+/// service still takes. It is never shown: its `Debug` hides it, and it has no `Display`.
 #[derive(Clone)]
-pub struct Token(String);
+pub struct Token(Vec<String>);
 
 impl Token {
-    /// `token`, if it has the form of a bearer token (RFC 6750, section 2.1).
-    pub fn new(token: impl Into<String>) -> Option<Self> {
-        let token = token.into();
+    /// The tokens in `text`, which are parted by a comma or a line break, if there are one or two and each has
+    /// the form of a bearer token (RFC 6750, section 2.1).
+    pub fn new(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-        (!token.is_empty() && token.bytes().all(allowed)).then_some(Self(token))
+        let tokens: Vec<&str> =
+            text.split([',', '\n']).map(str::trim).filter(|token| !token.is_empty()).collect();
+        let is_fit = (1..=2).contains(&tokens.len()) && tokens.iter().all(|token| token.bytes().all(allowed));
+        is_fit.then(|| Self(tokens.into_iter().map(str::to_owned).collect()))
     }
 
     /// The secret, for whoever has to send it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0[0]
     }
 
     /// Compares in a time that depends on the lengths only.
     fn matches(&self, candidate: &str) -> bool {
-        self.0.as_bytes().ct_eq(candidate.as_bytes()).into()
+        let equal = self.0.iter().map(|token| token.as_bytes().ct_eq(candidate.as_bytes()));
+        equal.fold(Choice::from(0), |any, one| any | one).into()
     }
 }
 
@@ -109,4 +114,31 @@ fn challenge(realm: &str, sent: bool) -> HeaderValue {
     let error = if sent { ", error=\"invalid_token\"" } else { "" };
     HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
         .unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_a_token_is_changed_both_are_taken_and_the_first_is_sent() {
+        for text in ["new,old", "new\nold\n", " new , old "] {
+            let token = Token::new(text).unwrap();
+            assert!(token.matches("new") && token.matches("old"), "{text:?}");
+            assert!(!token.matches("new,old") && !token.matches("") && !token.matches("ne"), "{text:?}");
+            assert_eq!(token.expose(), "new");
+        }
+    }
+
+    #[test]
+    fn no_more_than_two_and_nothing_that_is_none() {
+        for text in ["", " ", ",", "one,two,three", "two words", "naïve"] {
+            assert!(Token::new(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_hides_it() {
+        assert_eq!(format!("{:?}", Token::new("secret").unwrap()), "Token(hidden)");
+    }
 }

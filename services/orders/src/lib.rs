@@ -8,7 +8,7 @@ pub mod api;
 mod db;
 pub mod stock;
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
     document::{About, Document},
@@ -37,6 +37,10 @@ pub struct Settings {
     #[arg(long, env = "ORDERS_TOKEN", default_value = DEVELOPMENT_TOKEN, hide_env_values = true, value_name = "TOKEN")]
     orders_token: String,
 
+    /// File with that token, which is taken instead
+    #[arg(long, env = "ORDERS_TOKEN_FILE", value_name = "FILE")]
+    orders_token_file: Option<PathBuf>,
+
     /// Where orders finds products
     #[arg(long, env = "PRODUCTS_URL", default_value = "http://127.0.0.1:5001", value_name = "URL")]
     products_url: String,
@@ -44,6 +48,10 @@ pub struct Settings {
     /// The token that orders shows to products
     #[arg(long, env = "PRODUCTS_TOKEN", default_value = PRODUCTS_DEVELOPMENT_TOKEN, hide_env_values = true, value_name = "TOKEN")]
     products_token: String,
+
+    /// File with that token, which is taken instead
+    #[arg(long, env = "PRODUCTS_TOKEN_FILE", value_name = "FILE")]
+    products_token_file: Option<PathBuf>,
 
     #[command(flatten)]
     common: Common,
@@ -67,10 +75,20 @@ pub fn document() -> Document {
 
 fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let listen = settings.orders_listen;
-    let token = TokenSetting::new("ORDERS_TOKEN", &settings.orders_token, DEVELOPMENT_TOKEN).check(listen)?;
-    let products_token =
-        TokenSetting::new("PRODUCTS_TOKEN", &settings.products_token, PRODUCTS_DEVELOPMENT_TOKEN)
-            .check(listen)?;
+    let token = TokenSetting::new(
+        "ORDERS_TOKEN",
+        &settings.orders_token,
+        settings.orders_token_file.as_ref(),
+        DEVELOPMENT_TOKEN,
+    )
+    .check(listen)?;
+    let products_token = TokenSetting::new(
+        "PRODUCTS_TOKEN",
+        &settings.products_token,
+        settings.products_token_file.as_ref(),
+        PRODUCTS_DEVELOPMENT_TOKEN,
+    )
+    .check(listen)?;
     let products = client::products(&settings.products_url, products_token.expose())
         .map_err(|error| Fatal::new(format!("PRODUCTS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "orders", &db::SCHEMA)?;

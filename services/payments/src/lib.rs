@@ -7,7 +7,7 @@
 pub mod api;
 mod db;
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
     document::{About, Document},
@@ -36,6 +36,10 @@ pub struct Settings {
     #[arg(long, env = "PAYMENTS_TOKEN", default_value = DEVELOPMENT_TOKEN, hide_env_values = true, value_name = "TOKEN")]
     payments_token: String,
 
+    /// File with that token, which is taken instead
+    #[arg(long, env = "PAYMENTS_TOKEN_FILE", value_name = "FILE")]
+    payments_token_file: Option<PathBuf>,
+
     /// Where payments finds orders
     #[arg(long, env = "ORDERS_URL", default_value = "http://127.0.0.1:5002", value_name = "URL")]
     orders_url: String,
@@ -43,6 +47,10 @@ pub struct Settings {
     /// The token that payments shows to orders
     #[arg(long, env = "ORDERS_TOKEN", default_value = ORDERS_DEVELOPMENT_TOKEN, hide_env_values = true, value_name = "TOKEN")]
     orders_token: String,
+
+    /// File with that token, which is taken instead
+    #[arg(long, env = "ORDERS_TOKEN_FILE", value_name = "FILE")]
+    orders_token_file: Option<PathBuf>,
 
     #[command(flatten)]
     common: Common,
@@ -66,10 +74,20 @@ pub fn document() -> Document {
 
 fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let listen = settings.payments_listen;
-    let token =
-        TokenSetting::new("PAYMENTS_TOKEN", &settings.payments_token, DEVELOPMENT_TOKEN).check(listen)?;
-    let orders_token =
-        TokenSetting::new("ORDERS_TOKEN", &settings.orders_token, ORDERS_DEVELOPMENT_TOKEN).check(listen)?;
+    let token = TokenSetting::new(
+        "PAYMENTS_TOKEN",
+        &settings.payments_token,
+        settings.payments_token_file.as_ref(),
+        DEVELOPMENT_TOKEN,
+    )
+    .check(listen)?;
+    let orders_token = TokenSetting::new(
+        "ORDERS_TOKEN",
+        &settings.orders_token,
+        settings.orders_token_file.as_ref(),
+        ORDERS_DEVELOPMENT_TOKEN,
+    )
+    .check(listen)?;
     let orders = client::orders(&settings.orders_url, orders_token.expose())
         .map_err(|error| Fatal::new(format!("ORDERS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "payments", &db::SCHEMA)?;

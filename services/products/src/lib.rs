@@ -6,7 +6,7 @@
 pub mod api;
 mod db;
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
     document::{About, Document},
@@ -33,6 +33,10 @@ pub struct Settings {
     #[arg(long, env = "PRODUCTS_TOKEN", default_value = DEVELOPMENT_TOKEN, hide_env_values = true, value_name = "TOKEN")]
     products_token: String,
 
+    /// File with that token, which is taken instead
+    #[arg(long, env = "PRODUCTS_TOKEN_FILE", value_name = "FILE")]
+    products_token_file: Option<PathBuf>,
+
     #[command(flatten)]
     common: Common,
 }
@@ -55,8 +59,13 @@ pub fn document() -> Document {
 
 fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let listen = settings.products_listen;
-    let token =
-        TokenSetting::new("PRODUCTS_TOKEN", &settings.products_token, DEVELOPMENT_TOKEN).check(listen)?;
+    let token = TokenSetting::new(
+        "PRODUCTS_TOKEN",
+        &settings.products_token,
+        settings.products_token_file.as_ref(),
+        DEVELOPMENT_TOKEN,
+    )
+    .check(listen)?;
     let database = Database::open(&settings.common.data_dir, "products", &db::SCHEMA)?;
     let keys = Keys::new(database.clone(), settings.common.limits.key_lifetime());
     Ok(Service {

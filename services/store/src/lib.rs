@@ -5,7 +5,7 @@
 
 mod child;
 
-use std::{ffi::OsString, net::SocketAddr, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
     process::told_to_stop,
@@ -48,6 +48,10 @@ struct Settings {
     )]
     products_token: String,
 
+    /// File with that token, which is taken instead
+    #[arg(long, env = "PRODUCTS_TOKEN_FILE", value_name = "FILE")]
+    products_token_file: Option<PathBuf>,
+
     /// The token of orders
     #[arg(
         long,
@@ -57,6 +61,10 @@ struct Settings {
         value_name = "TOKEN"
     )]
     orders_token: String,
+
+    /// File with that token, which is taken instead
+    #[arg(long, env = "ORDERS_TOKEN_FILE", value_name = "FILE")]
+    orders_token_file: Option<PathBuf>,
 
     /// The token of payments
     #[arg(
@@ -68,6 +76,10 @@ struct Settings {
     )]
     payments_token: String,
 
+    /// File with that token, which is taken instead
+    #[arg(long, env = "PAYMENTS_TOKEN_FILE", value_name = "FILE")]
+    payments_token_file: Option<PathBuf>,
+
     #[command(flatten)]
     common: Common,
 }
@@ -75,11 +87,14 @@ struct Settings {
 impl Settings {
     /// A token that everybody knows anyway, or where the secret one was set.
     fn shown_token(&self, service: &str, variable: &str) -> String {
-        let token = match service {
-            PRODUCTS => &self.products_token,
-            ORDERS => &self.orders_token,
-            _ => &self.payments_token,
+        let (token, file) = match service {
+            PRODUCTS => (&self.products_token, &self.products_token_file),
+            ORDERS => (&self.orders_token, &self.orders_token_file),
+            _ => (&self.payments_token, &self.payments_token_file),
         };
+        if let Some(file) = file {
+            return format!("as in {}", file.display());
+        }
         let command = Self::command();
         let default =
             command.get_arguments().find(|argument| argument.get_env().is_some_and(|env| env == variable));

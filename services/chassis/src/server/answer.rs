@@ -96,7 +96,11 @@ impl Answerer {
             request_id = request_id.to_str().unwrap_or_default(),
             "answered"
         );
-        response.headers_mut().insert(REQUEST_ID, request_id);
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, request_id);
+        // What is answered is for this caller and this moment, and is what it says it is.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response.into()
     }
 

@@ -9,7 +9,7 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::{answer::Answerer, lingering::Lingering};
+use super::{answer::Answerer, stream::PatientStream};
 use crate::settings::Limits;
 
 /// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
@@ -49,7 +49,10 @@ pub(super) async fn serve(
                 async move { Ok::<_, Infallible>(answerer.answer(request, peer).await) }
             });
             let connection =
-                graceful.watch(http.serve_connection(TokioIo::new(Lingering::new(stream)), service));
+                graceful.watch(http.serve_connection(
+                    TokioIo::new(PatientStream::new(stream, limits.write_timeout())),
+                    service,
+                ));
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, %peer, "a connection ended early");
@@ -58,12 +61,17 @@ pub(super) async fn serve(
             });
         }
     };
+    let stopped = async {
+        stop.await;
+        // Whoever sends callers here has a moment to see it at /readyz, before they find nobody.
+        answerer.stop();
+        tokio::time::sleep(limits.stop_delay()).await;
+    };
     tokio::select! {
         () = accept => {}
-        () = stop => {}
+        () = stopped => {}
     }
 
-    answerer.stop();
     drop(listener);
     if tokio::time::timeout(limits.drain_timeout(), graceful.shutdown()).await.is_err() {
         tracing::warn!("stopped with connections still open");

@@ -5,8 +5,8 @@
 
 mod answer;
 mod connections;
-mod lingering;
 mod open_paths;
+mod stream;
 
 use std::{
     io::{self, Write},

@@ -1,7 +1,7 @@
 //! What is open to everybody: where the document is shown, and whether the service lives and is ready.
 
 use poem::{
-    Body, Response,
+    Body, IntoResponse, Response,
     http::{Method, StatusCode, header},
 };
 
@@ -48,7 +48,10 @@ pub(super) fn answer(
         return Err(METHOD_NOT_ALLOWED.into());
     }
     match path {
-        DOCS => Ok(typed("text/html; charset=utf-8", document.page())),
+        DOCS => {
+            let page = typed("text/html; charset=utf-8", document.page());
+            Ok(page.with_header(header::CONTENT_SECURITY_POLICY, document.page_policy()).into_response())
+        }
         DOCUMENT => Ok(typed(json::CONTENT_TYPE, document.json())),
         LIVE => Ok(status("live")),
         READY if is_stopping => Err(Refused::unavailable("asked whether it is ready, while it stops")),
