@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -16,6 +16,8 @@ use std::{
 pub enum Manner {
     /// As it should.
     Well,
+    /// As it should, but it takes a second.
+    TakesASecond,
     /// Nobody listens.
     Refuses,
     /// Connections are taken, and that is all.
@@ -53,6 +55,7 @@ pub struct Neighbour {
     address: SocketAddr,
     answer: &'static str,
     manner: Arc<Mutex<Manner>>,
+    conversations: Arc<AtomicUsize>,
     /// Tells the listening thread to end.
     closed: Arc<AtomicBool>,
 }
@@ -62,14 +65,25 @@ impl Neighbour {
     pub fn start(answer: &'static str, manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let mut neighbour =
-            Self { address, answer, manner: Arc::new(Mutex::new(manner)), closed: Arc::default() };
+        let manner_of_all = Arc::new(Mutex::new(manner));
+        let mut neighbour = Self {
+            address,
+            answer,
+            manner: manner_of_all,
+            conversations: Arc::default(),
+            closed: Arc::default(),
+        };
         if manner == Manner::Refuses {
             drop(listener);
         } else {
             neighbour.listen(listener);
         }
         neighbour
+    }
+
+    /// How often it was asked so far.
+    pub fn conversations(&self) -> usize {
+        self.conversations.load(Ordering::Relaxed)
     }
 
     /// Where it is.
@@ -88,6 +102,7 @@ impl Neighbour {
 
     fn listen(&mut self, listener: TcpListener) {
         let (manner, answer, closed) = (self.manner.clone(), self.answer, self.closed.clone());
+        let conversations = self.conversations.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if closed.load(Ordering::Relaxed) {
@@ -99,7 +114,8 @@ impl Neighbour {
                     *current = Manner::Well;
                 }
                 // A caller that hangs up ends the conversation, which is no failure of the test.
-                thread::spawn(move || converse(stream, this_time, answer));
+                let conversations = conversations.clone();
+                thread::spawn(move || converse(stream, this_time, answer, &conversations));
             }
         });
     }
@@ -113,8 +129,14 @@ impl Drop for Neighbour {
     }
 }
 
-fn converse(mut stream: TcpStream, manner: Manner, answer: &str) -> std::io::Result<()> {
+fn converse(
+    mut stream: TcpStream,
+    manner: Manner,
+    answer: &str,
+    conversations: &AtomicUsize,
+) -> std::io::Result<()> {
     read_head(&mut stream)?;
+    conversations.fetch_add(1, Ordering::Relaxed);
     let whole = |status: u16, media_type: &str, body: &str| {
         let length = body.len();
         format!(
@@ -124,6 +146,10 @@ fn converse(mut stream: TcpStream, manner: Manner, answer: &str) -> std::io::Res
     let json = |body: &str| whole(200, "application/json", body);
     let text = match manner {
         Manner::Well => json(answer),
+        Manner::TakesASecond => {
+            thread::sleep(Duration::from_secs(1));
+            json(answer)
+        }
         Manner::Refuses | Manner::SaysNothing => {
             // Until the caller gives up.
             return stream.read(&mut [0]).map(drop);

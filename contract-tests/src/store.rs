@@ -197,6 +197,11 @@ impl Process {
     /// Lets it finish what it is at.
     pub fn stop(&mut self) -> ExitStatus {
         drop(self.stdin.take());
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("a status")
     }
 }

@@ -18,6 +18,9 @@ use crate::{
     settings::{Common, Fatal},
 };
 
+/// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
+const SIGXFSZ: i32 = 25;
+
 /// Runs the service that `build` makes until the process is told to stop, and says on standard error why it does not.
 pub fn run<A: OpenApi + 'static>(
     name: &'static str,
@@ -40,6 +43,8 @@ fn serve<A: OpenApi + 'static>(service: Service<A>, stop_with_stdin: bool) -> Re
         .build()
         .map_err(|error| Fatal::new(format!("no threads to work with: {error}")))?;
     runtime.block_on(async {
+        // A file that grows beyond the process's limit is a write that fails, not the end of the process.
+        let _size_limit_is_survived = signal(SignalKind::from_raw(SIGXFSZ));
         let told = told_to_stop()?;
         let stop = async move {
             tokio::select! {

@@ -21,7 +21,7 @@ use crate::db;
 const PRODUCT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Product not found");
 
 /// How many products of the whole list are in memory at a time.
-const PIECE: usize = 500;
+const PIECE: usize = 200;
 
 /// What the products service does.
 #[derive(Clone)]

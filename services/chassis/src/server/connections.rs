@@ -18,6 +18,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How many bytes a request's head may have; a larger one is answered 431 (RFC 6585, section 5).
 const HEAD_LIMIT: usize = 16 * 1024;
 
+/// How many bytes of an answer a connection holds back for a caller who reads slowly.
+const BUFFER_LIMIT: usize = 64 * 1024;
+
 /// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -28,7 +31,10 @@ pub(super) async fn serve(
     let slots = Arc::new(Semaphore::new(limits.max_connections as usize));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout()).max_header_size(HEAD_LIMIT);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout())
+        .max_header_size(HEAD_LIMIT)
+        .max_buf_size(BUFFER_LIMIT);
 
     let accept = async {
         loop {

@@ -8,6 +8,8 @@ mod open;
 mod writer;
 
 use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
@@ -40,24 +42,55 @@ pub enum Error {
     /// More writes are queued than the writer takes on.
     #[error("too many writes are queued")]
     Busy,
+    /// The file is not where it was: what is written now would be lost.
+    #[error("{0} is gone, or another file is in its place")]
+    Vanished(String),
     /// The writer is gone.
     #[error("the writer has stopped")]
     Stopped,
 }
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        match &error {
-            Error::Busy | Error::Stopped | Error::NotCommitted(_, true) => Self::unavailable(error),
-            Error::Sqlite(cause) if is_temporary(cause) => Self::unavailable(error),
-            Error::Sqlite(_) | Error::NotCommitted(..) | Error::Panicked => Self::internal(error),
+impl Error {
+    /// Whether it is a matter of waiting, not a fault: another program holds the file, or there is too much to do.
+    fn is_temporary(&self) -> bool {
+        match self {
+            Self::Busy | Self::Stopped => true,
+            Self::Sqlite(cause) => {
+                matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+            }
+            Self::NotCommitted(_, is_temporary) => *is_temporary,
+            Self::Vanished(_) | Self::Panicked => false,
         }
     }
 }
 
-/// Whether another program holds the file: a matter of waiting, not a fault.
-fn is_temporary(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        if error.is_temporary() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+/// A file that is known again. SQLite goes on writing to a file that was deleted, and nobody would ever read that.
+#[derive(Clone)]
+struct File {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl File {
+    fn at(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    /// Whether it is still where it was.
+    fn check(&self) -> Result<(), Error> {
+        match Self::at(&self.path) {
+            Ok(found) if (found.device, found.inode) == (self.device, self.inode) => Ok(()),
+            _ => Err(Error::Vanished(self.path.display().to_string())),
+        }
+    }
 }
 
 /// A database that can be shared by everybody who answers requests.
@@ -67,7 +100,7 @@ pub struct Database {
 }
 
 struct Shared {
-    path: PathBuf,
+    file: File,
     readers: Vec<Mutex<Connection>>,
     writer: Writer,
 }
@@ -80,14 +113,12 @@ impl Database {
     pub fn open(folder: &Path, name: &str, schema: &Schema) -> Result<Self, Fatal> {
         let path = folder.join(format!("{name}.db"));
         let writer = open::open(&path, schema)?;
+        let file =
+            File::at(&path).map_err(|error| Fatal::new(format!("{} is gone: {error}", path.display())))?;
         let reader = || open::open_reader(&path).map(Mutex::new);
         let readers = std::iter::repeat_with(reader).take(READERS).collect::<Result<_, _>>()?;
-        Ok(Self { shared: Arc::new(Shared { readers, writer: Writer::start(writer)?, path }) })
-    }
-
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.shared.path
+        let writer = Writer::start(writer, file.clone())?;
+        Ok(Self { shared: Arc::new(Shared { readers, writer, file }) })
     }
 
     /// Reads on the spot. For a few rows: the thread that calls does nothing else meanwhile.
@@ -128,6 +159,7 @@ impl Database {
     /// # Errors
     /// It does not.
     pub fn check(&self) -> Result<(), Error> {
+        self.shared.file.check()?;
         self.read(|connection| connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())))
     }
 

@@ -11,7 +11,7 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Error, is_temporary};
+use super::{Error, File};
 use crate::settings::Fatal;
 
 /// How many writes may wait.
@@ -26,7 +26,7 @@ trait Job: Send {
     fn run(&mut self, connection: &Connection);
 
     /// Tells the caller how it went, now that it is known how the transaction went.
-    fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>);
+    fn tell(self: Box<Self>, committed: Result<(), &Error>);
 }
 
 struct Write<F, T> {
@@ -46,10 +46,10 @@ where
         self.written = self.work.take().map(|work| in_savepoint(connection, work));
     }
 
-    fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>) {
+    fn tell(self: Box<Self>, committed: Result<(), &Error>) {
         let outcome = match (self.written, committed) {
             (Some(Err(error)), _) => Err(error),
-            (_, Err(error)) => Err(Error::NotCommitted(error.to_string(), is_temporary(error))),
+            (_, Err(error)) => Err(Error::NotCommitted(error.to_string(), error.is_temporary())),
             (None, Ok(())) => Err(Error::Stopped),
             (Some(Ok(value)), Ok(())) => Ok(value),
         };
@@ -65,11 +65,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, Fatal> {
+    pub(super) fn start(connection: Connection, file: File) -> Result<Self, Fatal> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("writer".into())
-            .spawn(move || work(connection, jobs))
+            .spawn(move || work(connection, &file, jobs))
             .map_err(|error| Fatal::new(format!("the writer thread cannot be started: {error}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -99,10 +99,10 @@ impl Drop for Writer {
     }
 }
 
-fn work(mut connection: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+fn work(mut connection: Connection, file: &File, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
-        let committed = commit(&mut connection, &mut group, &mut queue);
+        let committed = commit(&mut connection, file, &mut group, &mut queue);
         for job in group {
             job.tell(committed.as_ref().copied());
         }
@@ -116,9 +116,10 @@ fn work(mut connection: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
 /// Runs the job in `group` and those that queue up meanwhile in one transaction.
 fn commit(
     connection: &mut Connection,
+    file: &File,
     group: &mut Vec<Box<dyn Job>>,
     queue: &mut mpsc::Receiver<Box<dyn Job>>,
-) -> rusqlite::Result<()> {
+) -> Result<(), Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut done = 0;
     while let Some(job) = group.get_mut(done) {
@@ -130,7 +131,8 @@ fn commit(
             group.extend(queue.try_recv());
         }
     }
-    transaction.commit()
+    file.check()?;
+    Ok(transaction.commit()?)
 }
 
 /// A write that fails, or panics, leaves nothing behind and the others alone.

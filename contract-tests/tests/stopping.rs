@@ -1,0 +1,134 @@
+//! A service that is told to stop finishes what it has begun, takes nothing new, and is gone within five seconds, whoever
+//! is stuck: `cargo test -p contract-tests --test stopping`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    net::TcpStream,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    exchange::{Delivery, Request},
+    neighbour::{Manner, Neighbour},
+    session::Session,
+    store::{SERVICES, Store},
+};
+use serde_json::json;
+
+const IN_TIME: Duration = Duration::from_secs(5);
+
+fn start(settings: &[(&str, &str)]) -> (Store, Session) {
+    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), settings);
+    let session = Session::new(store.deployment());
+    (store, session)
+}
+
+fn signal(name: &str, process: u32) {
+    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn what_was_begun_is_answered() {
+    for name in ["TERM", "INT"] {
+        let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
+        let neighbour = Neighbour::start(product, Manner::TakesASecond);
+        let (mut store, session) = start(&[("PRODUCTS_URL", &neighbour.url())]);
+        let order =
+            session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
+        let began = Instant::now();
+        thread::scope(|scope| {
+            let orders: Vec<_> = (0..8).map(|_| scope.spawn(|| session.expect(&order, 201, None))).collect();
+            while neighbour.conversations() < 8 {
+                thread::yield_now();
+            }
+            signal(name, store.service("orders").id());
+            for order in orders {
+                order.join().unwrap().unwrap();
+            }
+        });
+        assert!(store.service("orders").wait().success());
+        assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn stuck_callers_keep_nobody_from_stopping() {
+    let (mut store, session) = start(&[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
+    let mut stuck = Vec::new();
+    for service in SERVICES {
+        stuck.push(
+            TcpStream::connect(session.deployment.service(service).url.trim_start_matches("http://"))
+                .unwrap(),
+        );
+    }
+    let endless = session.request("products", "POST", "/products").json(&json!({ "name": "Computer" }));
+    stuck.push(session.occupy(&Request { delivery: Delivery::Half, ..endless }));
+    for service in SERVICES {
+        let began = Instant::now();
+        signal("TERM", store.service(service).id());
+        assert!(store.service(service).wait().success(), "{service}");
+        assert!(began.elapsed() < IN_TIME, "{service} took {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
+    let (mut store, session) = start(&[("STOP_DELAY_MS", "2000")]);
+    let ready = Request::new("products", "GET", "/readyz");
+    session.expect(&ready, 200, None).unwrap();
+    signal("TERM", store.service("products").id());
+    let began = Instant::now();
+    while session.send(&ready).unwrap().status == 200 {
+        assert!(began.elapsed() < IN_TIME);
+    }
+    session.expect(&ready, 503, Some("Service unavailable")).unwrap();
+    session.expect(&Request::new("products", "GET", "/livez"), 200, None).unwrap();
+    session.expect(&session.request("products", "GET", "/products"), 200, None).unwrap();
+    assert!(store.service("products").wait().success());
+}
+
+#[test]
+fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
+    for name in ["TERM", "INT"] {
+        let (mut store, session) = start(&[]);
+        let create = session
+            .request("products", "POST", "/products")
+            .json(&json!({ "name": "Computer", "price": 200, "stock": 20 }));
+        let stopped = AtomicBool::new(false);
+        let mut acknowledged: Vec<u64> = thread::scope(|scope| {
+            let callers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut ids = Vec::new();
+                        while let Ok(answer) = session.send(&create) {
+                            match answer.status {
+                                201 => ids.push(answer.id()),
+                                status => panic!("{status} while stopping"),
+                            }
+                            if ids.len() == 50 {
+                                stopped.store(true, Ordering::Relaxed);
+                            }
+                        }
+                        ids
+                    })
+                })
+                .collect();
+            while !stopped.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            signal(name, store.service("products").id());
+            callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+        });
+        assert!(store.service("products").wait().success());
+        store.service("products").start_again();
+        let list = session.send(&session.request("products", "GET", "/products")).unwrap().json();
+        let listed: Vec<u64> =
+            list.as_array().unwrap().iter().filter_map(|product| product["id"].as_u64()).collect();
+        acknowledged.sort_unstable();
+        assert!(acknowledged.iter().all(|id| listed.binary_search(id).is_ok()), "after SIG{name}");
+    }
+}
