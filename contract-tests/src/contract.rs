@@ -129,7 +129,10 @@ impl Operation {
     fn is_at(&self, path: &str) -> bool {
         let (template, path) = (self.template.split('/'), path.split('/'));
         template.clone().count() == path.clone().count()
-            && template.zip(path).all(|(expected, segment)| expected.starts_with('{') || expected == segment)
+            && template.zip(path).all(|(expected, segment)| match expected.starts_with('{') {
+                true => !segment.is_empty(),
+                false => expected == segment,
+            })
     }
 
     /// The path with this id, if it has one.

@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod faults;
 pub mod ledger;
 pub mod neighbour;
+pub mod property;
 pub mod proxy;
 pub mod replay;
 pub mod session;

@@ -11,15 +11,12 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use proptest::{
-    prelude::*,
-    sample::Index,
-    test_runner::{FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
-};
+use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
 use crate::{
     exchange::{Answer, Request},
+    property::{Effort, run},
     session::{Failure, Scope, Session},
 };
 
@@ -35,15 +32,6 @@ const ORDER_NOT_FOUND: &str = "Order not found";
 const ORDER_UNAVAILABLE: &str = "Order not found or unavailable";
 const MISSING_FIELDS: &str = "Missing fields";
 const UNAUTHORIZED: &str = "Unauthorized";
-
-/// How many cases are tried, and which.
-#[derive(Clone, Copy, Debug)]
-pub struct Effort {
-    /// How many cases of each property.
-    pub cases: u32,
-    /// The same cases every time, or others each time, with those that failed kept in `contract-tests/regressions`.
-    pub always_the_same: bool,
-}
 
 /// Something that is true of every store.
 pub struct Property {
@@ -628,39 +616,11 @@ fn while_the_stock_changes(session: &Session, effort: Effort) -> Result<(), Stri
     })
 }
 
-// ---- running
+// ---- names
 
 /// A name that nothing else has: properties run at once, and against stores that hold other things.
 fn unique(what: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     format!("{what}-{now:x}-{} ", NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// Tries `check` on many values; if it fails, on simpler ones, to tell the simplest for which it fails.
-fn run<S: Strategy>(
-    effort: Effort,
-    values: S,
-    check: impl Fn(S::Value) -> Result<(), Failure>,
-) -> Result<(), String> {
-    let regressions = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions/stock.txt");
-    let persistence = || -> Box<dyn proptest::test_runner::FailurePersistence> {
-        Box::new(FileFailurePersistence::Direct(regressions))
-    };
-    let config = ProptestConfig {
-        cases: effort.cases,
-        failure_persistence: (!effort.always_the_same).then(persistence),
-        max_shrink_iters: 500,
-        ..ProptestConfig::default()
-    };
-    let mut runner = match effort.always_the_same {
-        true => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
-        false => TestRunner::new(config),
-    };
-    let outcome =
-        runner.run(&values, |value| check(value).map_err(|failure| TestCaseError::fail(failure.to_string())));
-    outcome.map_err(|error| match error {
-        TestError::Fail(reason, value) => format!("{reason}\nsimplest:   {value:?}"),
-        TestError::Abort(reason) => reason.to_string(),
-    })
 }

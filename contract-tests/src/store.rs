@@ -6,6 +6,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    thread,
 };
 
 use rusqlite::Connection;
@@ -44,6 +45,13 @@ impl Deployment {
     pub fn service(&self, name: &str) -> &Address {
         let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
         &self.services[index]
+    }
+
+    /// The same deployment, but the service called `name` asks for `token`.
+    pub fn with_token(mut self, name: &str, token: &str) -> Self {
+        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
+        self.services[index].token = token.into();
+        self
     }
 
     /// The same deployment, but the service called `name` is found at `url`.
@@ -100,6 +108,18 @@ impl Store {
     /// The database file of the service called `name`.
     pub fn database(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.db"))
+    }
+
+    /// How many things the service called `name` holds, beside answers that it keeps.
+    pub fn rows(&self, name: &str) -> i64 {
+        let connection = Connection::open(self.database(name)).expect("the database");
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'idempotency'";
+        let mut tables = connection.prepare(tables).expect("the tables");
+        let names = tables.query_map([], |row| row.get::<_, String>(0)).expect("the tables");
+        let count = |table: String| {
+            connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
+        };
+        names.map(|name| name.and_then(count).expect("a number of rows")).sum::<i64>()
     }
 
     /// Keeps the database of the service called `name` locked, as another program might, until what is returned is dropped.
@@ -209,6 +229,13 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        let log = self.log();
+        let told = SERVICES.iter().map(|service| token(service)).find(|token| log.contains(token.as_str()));
+        assert!(
+            told.is_none() || thread::panicking(),
+            "{} has written a token into its log:\n{log}",
+            self.service
+        );
     }
 }
 

@@ -12,10 +12,11 @@ use std::{
 use contract_tests::{
     exchange::Delivery,
     faults::{self, Place},
+    property::Effort,
     proxy::{Proxy, Tamper},
     replay::{shared, workflows},
     session::{Scope, Session},
-    stock::{Effort, PROPERTIES},
+    stock::PROPERTIES,
     store::{Deployment, SERVICES, Store, results},
 };
 use libtest_mimic::{Arguments, Trial};

@@ -32,17 +32,6 @@ fn create(operation: &Operation, session: &Session, key: &str) -> Request {
     shared::valid_request(operation, &session.deployment).header("Idempotency-Key", key)
 }
 
-/// How many rows a service's table of what it created has.
-fn rows(store: &Store, service: &str) -> i64 {
-    let connection = Connection::open(store.database(service)).unwrap();
-    let table = match service {
-        "orders" => "purchase_order",
-        "payments" => "payment",
-        _ => "product",
-    };
-    connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-}
-
 fn kept(connection: &Connection) -> i64 {
     connection.query_row("SELECT count(*) FROM idempotency", [], |row| row.get(0)).unwrap()
 }
@@ -52,7 +41,7 @@ fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
     let (store, session) = start();
     for operation in creating_operations() {
         for round in 0..5 {
-            let before = rows(&store, operation.service);
+            let before = store.rows(operation.service);
             let request = create(operation, &session, &format!("race-{round}"));
             let answers: Vec<Answer> = thread::scope(|scope| {
                 let callers: Vec<_> =
@@ -64,7 +53,7 @@ fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
             assert!(!created.is_empty(), "{} {round}", operation.id);
             assert!(created.iter().all(|answer| answer.body == created[0].body), "{created:?}");
             assert!(refused.iter().all(|answer| answer.status == 409), "{refused:?}");
-            assert_eq!(rows(&store, operation.service), before + 1, "{} {round}", operation.id);
+            assert_eq!(store.rows(operation.service), before + 1, "{} {round}", operation.id);
         }
     }
 }

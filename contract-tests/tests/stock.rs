@@ -7,8 +7,9 @@
 use std::process::ExitCode;
 
 use contract_tests::{
+    property::Effort,
     session::Session,
-    stock::{Effort, PROPERTIES, Property},
+    stock::{PROPERTIES, Property},
     store::{Deployment, Store},
 };
 use libtest_mimic::{Arguments, Trial};

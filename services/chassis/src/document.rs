@@ -101,7 +101,10 @@ impl Document {
 fn fits(template: &str, path: &str) -> bool {
     let (template, path) = (template.split('/'), path.split('/'));
     template.clone().count() == path.clone().count()
-        && template.zip(path).all(|(expected, segment)| expected.starts_with('{') || expected == segment)
+        && template.zip(path).all(|(expected, segment)| match expected.starts_with('{') {
+            true => !segment.is_empty(),
+            false => expected == segment,
+        })
 }
 
 /// What an API says of itself, without the API: a document can be made without opening a database.

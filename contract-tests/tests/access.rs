@@ -1,0 +1,100 @@
+//! Who is let in, and what every answer says to browsers: `cargo test -p contract-tests --test access`.
+//! Tokens that are refused are in the replay; what a service refuses to start with, in the tests of the store's program.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::fs;
+
+use contract_tests::{
+    contract::CONTRACT,
+    exchange::Request,
+    replay::shared,
+    session::Session,
+    store::{Deployment, SERVICES, Store, new_folder},
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+
+fn session(deployment: Deployment, token: &str) -> Session {
+    Session::new(
+        SERVICES.into_iter().fold(deployment, |deployment, service| deployment.with_token(service, token)),
+    )
+}
+
+/// Products, orders and payments, each of which is asked by the next, can be made.
+#[track_caller]
+fn lets_in(store: &Store, token: &str) {
+    shared::prepare(&session(store.deployment(), token)).unwrap();
+}
+
+#[track_caller]
+fn keeps_out(store: &Store, token: &str) {
+    let session = session(store.deployment(), token);
+    for service in SERVICES {
+        session
+            .expect(&session.request(service, "GET", format!("/{service}/1")), 401, Some("Unauthorized"))
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_token_can_be_in_a_file() {
+    let folder = new_folder();
+    let file = folder.path().join("token");
+    fs::write(&file, "from-a-file\n").unwrap();
+    let file = file.to_str().unwrap();
+    let settings =
+        [("PRODUCTS_TOKEN_FILE", file), ("ORDERS_TOKEN_FILE", file), ("PAYMENTS_TOKEN_FILE", file)];
+    let store = Store::start(PROGRAM, &settings);
+    lets_in(&store, "from-a-file");
+    keeps_out(&store, "SECRET_PRODUCTS_TOKEN");
+}
+
+#[test]
+fn while_a_token_is_changed_the_old_one_and_the_new_one_are_taken() {
+    let both = "the-new-one,the-old-one";
+    let store =
+        Store::start(PROGRAM, &[("PRODUCTS_TOKEN", both), ("ORDERS_TOKEN", both), ("PAYMENTS_TOKEN", both)]);
+    lets_in(&store, "the-new-one");
+    lets_in(&store, "the-old-one");
+    for token in [both, "the-new-one,", "the-new", "the-new-one-and-more"] {
+        keeps_out(&store, token);
+    }
+}
+
+#[test]
+fn every_answer_is_kept_by_nobody_and_is_what_it_says() {
+    let store = Store::start(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    let open = ["/", "/docs", "/openapi.json", "/livez", "/readyz", "/nothing"];
+    let mut requests: Vec<Request> =
+        SERVICES.iter().flat_map(|service| open.map(|path| Request::new(service, "GET", path))).collect();
+    for operation in CONTRACT.operations() {
+        let valid = shared::valid_request(operation, &session.deployment);
+        requests.push(Request { method: "DELETE".into(), ..valid.clone() });
+        requests.push(valid.clone().token("wrong"));
+        requests.push(valid);
+    }
+    for request in requests {
+        let answer = session.send(&request).unwrap();
+        assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{request}");
+        assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"), "{request}");
+    }
+}
+
+#[test]
+fn the_page_may_run_its_own_scripts_and_talk_to_its_own_service() {
+    let store = Store::start(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    for service in SERVICES {
+        let page = session.expect(&Request::new(service, "GET", "/docs"), 200, None).unwrap();
+        let policy = page.header("Content-Security-Policy").expect("a policy");
+        assert_eq!(policy.matches("'sha256-").count(), 2, "{policy}");
+        assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
+        assert!(policy.contains("connect-src 'self'") && !policy.contains("unsafe-eval"), "{policy}");
+        let html = String::from_utf8(page.body).unwrap();
+        let title = format!("<title>{}{}</title>", service[..1].to_uppercase(), &service[1..]);
+        assert!(html.contains(&title) && html.contains("SwaggerUIBundle({"), "{title}");
+        assert!(!html.contains("src=\"http") && !html.contains("href=\"http"), "the page fetches nothing");
+    }
+}

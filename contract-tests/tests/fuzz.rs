@@ -1,0 +1,177 @@
+//! Whatever is thrown at an operation, the answer is a documented one, never a 5xx and never a hang, and what is refused
+//! stores nothing: `cargo test -p contract-tests --test fuzz`, with `FUZZ_CASES` for more of it.
+//!
+//! The operations are those of the documents, so a new one is included by itself.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::process::ExitCode;
+
+use contract_tests::{
+    contract::{CONTRACT, Operation},
+    exchange::Request,
+    property::{Effort, run},
+    replay::shared,
+    session::{Failure, Session},
+    store::Store,
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let cases = std::env::var("FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
+    let trial = |operation: &'static Operation| {
+        let effort = Effort { cases, always_the_same: false };
+        Trial::test(format!("fuzz::{}", operation.id), move || fuzz(operation, effort))
+    };
+    libtest_mimic::run(&arguments, CONTRACT.operations().map(trial).collect()).exit_code()
+}
+
+/// What is unusual about a request.
+#[derive(Clone, Debug)]
+enum Oddity {
+    /// A body of any bytes.
+    Bytes(Vec<u8>),
+    /// A body of any JSON.
+    Json(Value),
+    /// A body like the example, but with any JSON in place of some of its fields, and some more.
+    Fields(Vec<(prop::sample::Index, Value)>, Map<String, Value>),
+    /// A header of any value that can be sent.
+    Header(&'static str, Vec<u8>),
+    /// An id of any text.
+    Id(String),
+    /// Any query.
+    Query(String),
+}
+
+fn oddity() -> impl Strategy<Value = Oddity> {
+    let header = prop::sample::select(vec![
+        "Authorization",
+        "Content-Type",
+        "Accept",
+        "Idempotency-Key",
+        "X-Request-Id",
+        "Content-Encoding",
+        "Expect",
+        "If-None-Match",
+        "Range",
+        "Cookie",
+    ]);
+    let value = prop::collection::vec(prop_oneof![Just(b'\t'), 0x20..0x7f_u8, 0x80..=0xff_u8], 0..300);
+    let fields = prop::collection::vec((any::<prop::sample::Index>(), any_json()), 0..3);
+    let more = prop::collection::hash_map("\\PC{0,20}", any_json(), 0..3);
+    prop_oneof![
+        2 => prop::collection::vec(any::<u8>(), 0..2000).prop_map(Oddity::Bytes),
+        2 => any_json().prop_map(Oddity::Json),
+        6 => (fields, more).prop_map(|(fields, more)| Oddity::Fields(fields, more.into_iter().collect())),
+        3 => (header, value).prop_map(|(name, value)| Oddity::Header(name, value)),
+        2 => any_id().prop_map(Oddity::Id),
+        2 => "[^#\\x00-\\x20]{0,80}".prop_map(Oddity::Query),
+    ]
+}
+
+/// Clients take dots for a way through the folders, and do not send them.
+fn any_id() -> impl Strategy<Value = String> {
+    "[^/?#\\x00-\\x20]{0,60}".prop_filter("dots", |id| id != "." && id != "..")
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let edge = prop::sample::select(vec![
+        json!(0),
+        json!(-1),
+        json!(1),
+        json!(9_007_199_254_740_991_i64),
+        json!(9_007_199_254_740_992_i64),
+        json!(i64::MIN),
+        json!(u64::MAX),
+        json!(1e12),
+        json!(1e300),
+        json!(0.1),
+        json!(""),
+        json!("1"),
+        json!("\u{0}"),
+    ]);
+    let leaf = prop_oneof![
+        3 => edge,
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => any::<f64>().prop_map(Value::from),
+        2 => "\\PC{0,300}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map("\\PC{0,10}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn fuzz(operation: &Operation, effort: Effort) -> Result<(), Failed> {
+    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
+    let session = Session::new(store.deployment());
+    shared::prepare(&session)?;
+    let valid = shared::valid_request(operation, &session.deployment);
+    run(effort, prop::collection::vec(oddity(), 1..3), |oddities| {
+        let request =
+            oddities.into_iter().fold(valid.clone(), |request, oddity| oddity.apply(operation, request));
+        let before = store.rows(operation.service);
+        let answer = session.send(&request)?;
+        if answer.status >= 500 {
+            return Err(session.failure(&request, &answer, "no failure of the service"));
+        }
+        let stored = store.rows(operation.service) - before;
+        if stored != i64::from(answer.status == 201) {
+            return Err(session.failure(
+                &request,
+                &answer,
+                &format!("nothing to be stored, and not {stored}"),
+            ));
+        }
+        is_well(&session, operation)
+    })?;
+    Ok(())
+}
+
+/// Afterwards the service does its work as before.
+fn is_well(session: &Session, operation: &Operation) -> Result<(), Failure> {
+    session.expect(&Request::new(operation.service, "GET", "/readyz"), 200, None).map(drop)
+}
+
+impl Oddity {
+    fn apply(self, operation: &Operation, request: Request) -> Request {
+        match self {
+            Self::Bytes(_) | Self::Json(_) | Self::Fields(..) if operation.body.is_none() => request,
+            Self::Bytes(bytes) => request.raw_json(bytes),
+            Self::Json(value) => request.json(&value),
+            Self::Fields(fields, more) => {
+                let mut body = operation.example().expect("an example");
+                let object = body.as_object_mut().expect("an object");
+                for (index, value) in fields {
+                    let name = object.keys().nth(index.index(object.len())).expect("a field").clone();
+                    object.insert(name, value);
+                }
+                object.extend(more);
+                request.json(&body)
+            }
+            // What is no text becomes a replacement character, which is no ASCII either.
+            Self::Header(name, value) => {
+                request.header(name, String::from_utf8_lossy(&value).trim().to_owned())
+            }
+            Self::Id(id) => Request { path: operation.path(&escape(&id)), ..request },
+            Self::Query(query) => Request { path: format!("{}?{}", request.path, escape(&query)), ..request },
+        }
+    }
+}
+
+/// What a URL cannot have, as percent-encoded bytes.
+fn escape(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'!' | b'$'..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}
