@@ -27,8 +27,18 @@ const SHOWN: usize = 100;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Tells the service how many milliseconds we wait for its answer.
+const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+
+/// The request that calls are made for.
+#[derive(Clone)]
+struct Origin {
+    request_id: HeaderValue,
+    deadline: Instant,
+}
+
 tokio::task_local! {
-    static CURRENT_REQUEST_ID: HeaderValue;
+    static ORIGIN: Origin;
 }
 
 /// Why a client cannot be made.
@@ -43,10 +53,11 @@ impl fmt::Display for InvalidConnection {
 
 impl error::Error for InvalidConnection {}
 
-/// Sends every request that `work` makes with this `X-Request-Id`, so that the logs of all services can be joined.
-pub async fn with_request_id<T>(id: &str, work: impl Future<Output = T>) -> T {
-    match HeaderValue::try_from(id) {
-        Ok(id) => CURRENT_REQUEST_ID.scope(id, work).await,
+/// Does `work` on behalf of a request: its calls carry the request's id, so that the logs of all services can be joined, and
+/// take no longer than until its `deadline`, since nobody waits for them any more then.
+pub async fn on_behalf_of<T>(request_id: &str, deadline: Instant, work: impl Future<Output = T>) -> T {
+    match HeaderValue::try_from(request_id) {
+        Ok(request_id) => ORIGIN.scope(Origin { request_id, deadline }, work).await,
         Err(_) => work.await,
     }
 }
@@ -103,26 +114,33 @@ pub(crate) fn http_client(token: &str) -> Result<reqwest::Client, InvalidConnect
 /// Sends `request` and reads the whole answer. A request that changes nothing is sent a second time if the connection
 /// failed or the answer is a 503, within the same [`PATIENCE`] (RFC 9110, section 9.2.2).
 pub(crate) async fn send(client: &reqwest::Client, mut request: Request) -> reqwest::Result<Response> {
-    let deadline = Instant::now() + PATIENCE;
-    let _ = CURRENT_REQUEST_ID.try_with(|id| request.headers_mut().insert(REQUEST_ID, id.clone()));
+    let mut deadline = Instant::now() + PATIENCE;
+    let _ = ORIGIN.try_with(|origin| {
+        deadline = deadline.min(origin.deadline);
+        request.headers_mut().insert(REQUEST_ID, origin.request_id.clone());
+    });
     let again = (request.method() == Method::GET).then(|| request.try_clone()).flatten();
 
-    let first = exchange(client, request).await;
+    let first = exchange(client, request, deadline).await;
     let is_worth_another = match &first {
         Ok(answer) => answer.status() == StatusCode::SERVICE_UNAVAILABLE,
         Err(error) => error.is_connect() || !error.is_timeout(),
     };
     match again {
-        Some(mut again) if is_worth_another => {
-            *again.timeout_mut() = Some(deadline.saturating_duration_since(Instant::now()));
-            exchange(client, again).await
-        }
+        Some(again) if is_worth_another => exchange(client, again, deadline).await,
         _ => first,
     }
 }
 
 /// One request and its whole answer, which has no more than [`ANSWER_LIMIT`] bytes.
-async fn exchange(client: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
+async fn exchange(
+    client: &reqwest::Client,
+    mut request: Request,
+    deadline: Instant,
+) -> reqwest::Result<Response> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    *request.timeout_mut() = Some(left);
+    request.headers_mut().insert(TIMEOUT, HeaderValue::from(left.as_millis() as u64));
     let (head, body) = http::Response::from(client.execute(request).await?).into_parts();
     let limited: Response = http::Response::new(Body::wrap(Limited::new(body, ANSWER_LIMIT))).into();
     let mut bytes = limited.bytes().await?;

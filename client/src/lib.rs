@@ -6,7 +6,7 @@
 
 mod connection;
 
-pub use connection::{ANSWER_LIMIT, CONNECT_PATIENCE, InvalidConnection, PATIENCE, cause, with_request_id};
+pub use connection::{ANSWER_LIMIT, CONNECT_PATIENCE, InvalidConnection, PATIENCE, cause, on_behalf_of};
 pub use progenitor_client::{Error, ResponseValue};
 
 macro_rules! service {

@@ -4,7 +4,10 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
+    fs,
     process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -88,6 +91,11 @@ fn main() -> ExitCode {
             trials.push(Trial::test(name, move || works(edge, manner)));
         }
     }
+    for edge in EDGES {
+        let name = format!("neighbours::{}::asks_no_longer_than_its_caller_waits", edge.service);
+        trials.push(Trial::test(name, move || asks_no_longer(edge)));
+    }
+    trials.push(Trial::test("neighbours::orders::goes_on_while_products_says_nothing", goes_on));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -145,4 +153,68 @@ fn works(edge: Edge, manner: Manner) -> Result<(), Failed> {
     let (_store, session) = edge.start(&neighbour);
     session.expect(&edge.create(&session), 201, None)?;
     Ok(())
+}
+
+fn asks_no_longer(edge: Edge) -> Result<(), Failed> {
+    let neighbour = Neighbour::start(edge.answer, Manner::SaysNothing);
+    let (_store, session) = edge.start(&neighbour);
+    let began = Instant::now();
+    let request = edge.create(&session).header("X-Request-Timeout-Ms", "300");
+    session.expect(&request, 400, Some(edge.refusal))?;
+    let took = began.elapsed();
+    if took > Duration::from_secs(1) {
+        return Err(format!("it took {took:?}, and its caller would have waited 300 ms").into());
+    }
+    Ok(())
+}
+
+/// While products takes connections and says nothing, orders under load answers everything else as before, refuses each
+/// order in time, and has only so many of them under way.
+fn goes_on() -> Result<(), Failed> {
+    let neighbour = Neighbour::start(EDGES[0].answer, Manner::SaysNothing);
+    let url = neighbour.url();
+    let program = env!("CARGO_BIN_EXE_store-under-test");
+    let mut store = Store::start(program, &[("PRODUCTS_URL", &url), ("MAX_REQUESTS", "64")]);
+    let session = Session::new(store.deployment());
+    let order = EDGES[0].create(&session);
+    let read = EDGES[0].read_first(&session);
+    let process = store.service("orders").id();
+
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let customers: Vec<_> = (0..32)
+            .map(|_| {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let began = Instant::now();
+                        session.expect(&order, 400, Some(EDGES[0].refusal))?;
+                        let took = began.elapsed();
+                        if took > IN_TIME {
+                            return Err(Failed::from(format!("an order took {took:?}")));
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        while neighbour.conversations() < 32 {
+            thread::yield_now();
+        }
+        let mut slowest = Duration::ZERO;
+        for _ in 0..500 {
+            let began = Instant::now();
+            session.expect(&read, 404, None)?;
+            slowest = slowest.max(began.elapsed());
+        }
+        let files = fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
+        is_over.store(true, Ordering::Relaxed);
+        customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
+        if slowest > Duration::from_millis(500) {
+            return Err(format!("reading took up to {slowest:?}").into());
+        }
+        if files > 200 {
+            return Err(format!("{files} files and connections are open").into());
+        }
+        Ok(())
+    })
 }

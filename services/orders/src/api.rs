@@ -4,7 +4,7 @@ use chassis::{
     idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
     json::{Created, Fields, FromFields, Json},
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
-    server::RequestId,
+    server::Origin,
     sqlite::Database,
     token::Caller,
     value::{Count, Decimal, Id, Parameter, Quantity},
@@ -46,7 +46,7 @@ impl Api {
     async fn create_order(
         &self,
         _caller: Caller,
-        request_id: RequestId,
+        origin: Origin,
         order: Json<NewOrder>,
         /// Names the request, so that it creates one order however often it is sent.
         #[oai(name = "Idempotency-Key")]
@@ -57,10 +57,12 @@ impl Api {
             Claim::New(work) => work,
         };
         let content = db::Content::from(order.0);
-        let stock = client::with_request_id(&request_id.0, self.stock_of(content.product_id)).await;
+        let stock =
+            client::on_behalf_of(&origin.request_id, origin.deadline, self.stock_of(content.product_id))
+                .await;
         let stock = stock.map_err(|cause| {
             let product_id = content.product_id.get();
-            tracing::warn!(product_id, cause, request_id = request_id.0, "product not available");
+            tracing::warn!(product_id, cause, request_id = origin.request_id, "product not available");
             PRODUCT_UNAVAILABLE
         })?;
         if stock::decide(content.quantity, stock) == Decision::NotEnough {

@@ -4,7 +4,7 @@ use chassis::{
     idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
     json::{Created, Fields, FromFields, Json},
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
-    server::RequestId,
+    server::Origin,
     sqlite::Database,
     token::Caller,
     value::{Decimal, Id, Parameter, Text},
@@ -41,7 +41,7 @@ impl Api {
     async fn create_payment(
         &self,
         _caller: Caller,
-        request_id: RequestId,
+        origin: Origin,
         payment: Json<NewPayment>,
         /// Names the request, so that it creates one payment however often it is sent.
         #[oai(name = "Idempotency-Key")]
@@ -52,10 +52,12 @@ impl Api {
             Claim::New(work) => work,
         };
         let content = db::Content::from(payment.0);
-        let found = client::with_request_id(&request_id.0, self.find_order(content.order_id)).await;
+        let found =
+            client::on_behalf_of(&origin.request_id, origin.deadline, self.find_order(content.order_id))
+                .await;
         found.map_err(|cause| {
             let order_id = content.order_id.get();
-            tracing::warn!(order_id, cause, request_id = request_id.0, "order not available");
+            tracing::warn!(order_id, cause, request_id = origin.request_id, "order not available");
             ORDER_UNAVAILABLE
         })?;
         let insert = move |connection: &_| db::insert(connection, &content).map(created);

@@ -12,6 +12,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use poem::{FromRequest, Request, RequestBody, http::HeaderValue};
@@ -111,11 +112,24 @@ impl Context {
     }
 }
 
-/// The id that a request is known by here, and at every service that is asked on its behalf.
-pub struct RequestId(pub String);
+/// Where a request comes from, for the services that are asked on its behalf.
+#[derive(Debug)]
+pub struct Origin {
+    /// The id that the request is known by here, and at every service that is asked on its behalf.
+    pub request_id: String,
+    /// Until when somebody waits for the answer.
+    pub deadline: Instant,
+}
 
-impl<'a> FromRequest<'a> for RequestId {
+/// How many milliseconds the caller waits for the answer, if it says so.
+const TIMEOUT: &str = "x-request-timeout-ms";
+
+impl<'a> FromRequest<'a> for Origin {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
-        Ok(Self(Context::of(request)?.request_id().to_owned()))
+        let context = Context::of(request)?;
+        let said = request.headers().get(TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
+        let ours = context.limits().answer_timeout();
+        let timeout = said.map_or(ours, |milliseconds| ours.min(Duration::from_millis(milliseconds)));
+        Ok(Self { request_id: context.request_id().to_owned(), deadline: Instant::now() + timeout })
     }
 }

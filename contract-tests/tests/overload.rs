@@ -1,0 +1,137 @@
+//! More work than a service takes on: the surplus is refused at once, and what is accepted is done as fast as ever:
+//! `cargo test -p contract-tests --test overload`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    exchange::Request,
+    replay::shared,
+    session::Session,
+    store::{SERVICES, Store},
+};
+use serde_json::json;
+
+/// How many requests the service takes on at once.
+const PLACES: usize = 8;
+
+/// For how long each load lasts.
+const LOAD: Duration = Duration::from_secs(2);
+
+/// What came of a load.
+#[derive(Debug, Default)]
+struct Outcome {
+    accepted: usize,
+    refused: usize,
+    /// Of those that were accepted.
+    slowest: Duration,
+}
+
+/// Loads are compared with one another, so there is one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn start() -> (Store, Session) {
+    let places = PLACES.to_string();
+    let settings = [("MAX_REQUESTS", places.as_str()), ("RUST_LOG", "warn")];
+    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &settings);
+    let session = Session::new(store.deployment());
+    (store, session)
+}
+
+/// That many callers create products one after the other; who is refused comes again a little later.
+fn load(session: &Session, callers: usize) -> Outcome {
+    let body = json!({ "name": "Computer", "price": 200, "stock": 20 });
+    let create = session.request("products", "POST", "/products").json(&body);
+    let began = Instant::now();
+    let call = || {
+        let mut outcome = Outcome::default();
+        while began.elapsed() < LOAD {
+            let asked = Instant::now();
+            let answer = session.send(&create).unwrap();
+            match answer.status {
+                201 => {
+                    outcome.accepted += 1;
+                    outcome.slowest = outcome.slowest.max(asked.elapsed());
+                }
+                _ => {
+                    assert_eq!(
+                        (answer.status, answer.error().as_deref()),
+                        (503, Some("Service unavailable"))
+                    );
+                    assert!(answer.header("Retry-After").is_some());
+                    outcome.refused += 1;
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+        outcome
+    };
+    thread::scope(|scope| {
+        let callers: Vec<_> = (0..callers).map(|_| scope.spawn(call)).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).fold(Outcome::default(), |all, one| {
+            Outcome {
+                accepted: all.accepted + one.accepted,
+                refused: all.refused + one.refused,
+                slowest: all.slowest.max(one.slowest),
+            }
+        })
+    })
+}
+
+#[test]
+fn twice_what_it_can_do_is_done_to_the_half_and_refused_to_the_other() {
+    let _alone = ALONE.lock();
+    let (_store, session) = start();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Whether it lives and is ready is answered throughout.
+        let probes = scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for path in ["/livez", "/readyz"] {
+                    session.expect(&Request::new("products", "GET", path), 200, None).unwrap();
+                }
+            }
+        });
+        let peak = load(&session, PLACES);
+        let over = load(&session, 2 * PLACES);
+        let afterwards = load(&session, PLACES / 2);
+        is_over.store(true, Ordering::Relaxed);
+        probes.join().unwrap();
+
+        println!("peak {peak:?}, twice of that {over:?}, afterwards {afterwards:?}");
+        assert!(over.refused > 0, "nothing was too much: {over:?}");
+        assert!(over.accepted as f64 >= 0.8 * peak.accepted as f64, "{over:?} after {peak:?}");
+        assert!(over.slowest < Duration::from_secs(1), "{over:?}");
+        assert_eq!(afterwards.refused, 0, "it does not recover: {afterwards:?}");
+    });
+}
+
+#[test]
+fn who_is_refused_has_stored_nothing() {
+    let _alone = ALONE.lock();
+    let (store, session) = start();
+    let before = store.rows("products");
+    let outcome = load(&session, 4 * PLACES);
+    assert_eq!(store.rows("products") - before, outcome.accepted as i64);
+}
+
+#[test]
+fn a_refusal_comes_before_token_and_body() {
+    let store = Store::start(
+        env!("CARGO_BIN_EXE_store-under-test"),
+        &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "9000")],
+    );
+    let session = Session::new(store.deployment());
+    for service in SERVICES {
+        let document = contract_tests::contract::CONTRACT.document(service);
+        shared::refused_while_full(document, &session).unwrap();
+    }
+}
