@@ -3,7 +3,10 @@
 use std::{
     convert::Infallible,
     net::TcpListener,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -31,6 +34,8 @@ struct Shared {
     service: &'static str,
     http: reqwest::blocking::Client,
     target: Mutex<String>,
+    /// Whether a tampering has panicked, which proves nothing of those who notice.
+    has_failed: AtomicBool,
     tamper: Mutex<Option<Tamper>>,
 }
 
@@ -45,7 +50,13 @@ impl Proxy {
             .timeout(Duration::from_secs(20))
             .build()
             .expect("an HTTP client");
-        let shared = Arc::new(Shared { service, http, target: Mutex::default(), tamper: Mutex::default() });
+        let shared = Arc::new(Shared {
+            service,
+            http,
+            target: Mutex::default(),
+            has_failed: AtomicBool::default(),
+            tamper: Mutex::default(),
+        });
         let served = shared.clone();
         thread::spawn(move || serve(listener, served));
         Self { url, shared }
@@ -62,7 +73,11 @@ impl Proxy {
     }
 
     /// Does this to every request from now on.
+    ///
+    /// # Panics
+    /// What was done before has panicked.
     pub fn tamper(&self, tamper: Option<Tamper>) {
+        assert!(!self.shared.has_failed.swap(false, Ordering::Relaxed), "the tampering itself has failed");
         *self.shared.tamper.lock().unwrap_or_else(PoisonError::into_inner) = tamper;
     }
 }
@@ -90,6 +105,7 @@ async fn answer(
         body: body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default(),
         ..Request::new(shared.service, head.method.as_str(), head.uri.to_string())
     };
+    let served = shared.clone();
     let answer = tokio::task::spawn_blocking(move || {
         let tamper = shared.tamper.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let forward = |request: &Request| shared.forward(request);
@@ -98,7 +114,10 @@ async fn answer(
             None => forward(&request),
         }
     });
-    let answer = answer.await.unwrap_or_default();
+    let answer = answer.await.unwrap_or_else(|_| {
+        served.has_failed.store(true, Ordering::Relaxed);
+        Answer { status: 502, ..Answer::default() }
+    });
     let mut response = hyper::Response::builder().status(answer.status);
     for (name, value) in answer.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
         response = response.header(name, value);
