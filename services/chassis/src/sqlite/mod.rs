@@ -173,3 +173,79 @@ impl Database {
         free.unwrap_or_else(|| self.shared.readers[0].lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: Schema = Schema {
+        application_id: 0x7e57,
+        migrations: &["CREATE TABLE thing (id INTEGER PRIMARY KEY CHECK (id < 1000)) STRICT"],
+    };
+
+    fn insert(id: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
+        move |connection| connection.execute("INSERT INTO thing VALUES (?1)", [id]).map(drop)
+    }
+
+    fn ids(database: &Database) -> Vec<i64> {
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare("SELECT id FROM thing ORDER BY id")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        database.read(read).unwrap()
+    }
+
+    #[tokio::test]
+    async fn writes_that_fail_or_panic_leave_nothing_and_take_nobody_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        // The first write holds the writer up, so that the others form one group behind it.
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let first = database.write(move |connection| {
+            wait.recv().ok();
+            insert(1)(connection)
+        });
+        let half = database.write(|connection| {
+            insert(2)(connection)?;
+            insert(5000)(connection)
+        });
+        let panicking = database.write(|connection| {
+            insert(3)(connection)?;
+            panic!("in the middle of a write");
+        });
+        let last = database.write(insert(4));
+        let outcomes = async { tokio::join!(first, half, panicking, last) };
+        let (outcomes, ()) = tokio::join!(outcomes, async { go_on.send(()).unwrap() });
+        let (first, half, panicking, last): (_, _, Result<(), Error>, _) = outcomes;
+        assert!(first.is_ok() && last.is_ok());
+        assert!(matches!(half, Err(Error::Sqlite(_))), "{half:?}");
+        assert!(matches!(panicking, Err(Error::Panicked)), "{panicking:?}");
+        assert_eq!(ids(&database), [1, 4]);
+    }
+
+    #[tokio::test]
+    async fn a_write_whose_caller_has_gone_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        {
+            let mut write = std::pin::pin!(database.write(insert(1)));
+            let polled = futures_util::poll!(&mut write);
+            assert!(polled.is_pending() || polled.is_ready());
+        }
+        database.write(insert(2)).await.unwrap();
+        assert_eq!(ids(&database), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn what_was_queued_is_written_before_the_database_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        for id in 1..100 {
+            let mut write = std::pin::pin!(database.write(insert(id)));
+            let _ = futures_util::poll!(&mut write);
+        }
+        drop(database);
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        assert_eq!(ids(&database), (1..100).collect::<Vec<_>>());
+    }
+}
