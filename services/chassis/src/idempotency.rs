@@ -23,7 +23,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde::Serialize;
 
 use crate::{
-    json::Created,
+    answers::Created,
     refusal::{INVALID_FIELDS, Refusal, Refused},
     sqlite::Database,
 };

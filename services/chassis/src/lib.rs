@@ -1,13 +1,16 @@
 //! What every service stands on, and none is about: nothing here knows what a service sells, takes or charges.
 //!
-//! A service declares its operations with poem-openapi, in terms of [`value`]s, [`json`] payloads, a [`token::Caller`]
-//! and [`refusal`]s; it keeps its rows with [`sqlite`]; and it hands all that to [`server::Service`], which serves it
+//! A service declares its operations with poem-openapi, in terms of [`value`]s, [`json`] payloads made of [`fields`], [`answers`],
+//! a [`token::Caller`] and [`refusal`]s; it keeps its rows with [`sqlite`]; and it hands all that to [`server::Service`], which serves it
 //! with the [`document`] that its types emit. [`process::run`] is the rest of its `main`.
 
+pub mod answers;
 pub mod document;
+pub mod fields;
 pub mod idempotency;
 pub mod json;
 mod log;
+pub mod parameter;
 pub mod process;
 pub mod refusal;
 pub mod server;

@@ -1,13 +1,16 @@
 //! The wire: what the orders service can be asked, what it answers, and what it refuses with.
 
 use chassis::{
+    answers::Created,
+    fields::{Fields, FromFields},
     idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
-    json::{Created, Fields, FromFields, Json},
+    json::Json,
+    parameter::Parameter,
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
     server::Origin,
     sqlite::Database,
     token::Caller,
-    value::{Count, Decimal, Id, Parameter, Quantity},
+    value::{Count, Decimal, Id, Quantity},
 };
 use client::products;
 use poem::http::StatusCode;

@@ -1,13 +1,16 @@
 //! The wire: what the payments service can be asked, what it answers, and what it refuses with.
 
 use chassis::{
+    answers::Created,
+    fields::{Fields, FromFields},
     idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
-    json::{Created, Fields, FromFields, Json},
+    json::Json,
+    parameter::Parameter,
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
     server::Origin,
     sqlite::Database,
     token::Caller,
-    value::{Decimal, Id, Parameter, Text},
+    value::{Decimal, Id, Text},
 };
 use client::orders;
 use poem::http::StatusCode;

@@ -1,12 +1,15 @@
 //! The wire: what the products service can be asked, what it answers, and what it refuses with.
 
 use chassis::{
+    answers::{Created, List},
+    fields::{Fields, FromFields},
     idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
-    json::{Created, Fields, FromFields, Json, List},
+    json::Json,
+    parameter::Parameter,
     refusal::{ANY_OPERATION, INVALID_FIELDS, Operation, OperationError, Refusal, Refused, WITH_BODY},
     sqlite::Database,
     token::Caller,
-    value::{Count, Decimal, Id, Limit, Parameter, Text},
+    value::{Count, Decimal, Id, Limit, Text},
 };
 use futures_util::{StreamExt, stream};
 use poem::http::StatusCode;

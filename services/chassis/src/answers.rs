@@ -1,0 +1,146 @@
+//! Answers that have more to them than a body: what was created and where it is, and lists of any length.
+
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use poem::{
+    Body, IntoResponse, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaResponses, MetaSchema, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+use crate::{
+    json,
+    refusal::{self, Refused},
+};
+
+/// A 201 with a `T` that was created, as JSON, and where it can be read.
+#[derive(Debug)]
+pub struct Created<T> {
+    json: Vec<u8>,
+    location: String,
+    created: PhantomData<T>,
+}
+
+impl<T> Created<T> {
+    /// What was created, and the path that reads it.
+    pub fn new(body: &T, location: String) -> Self
+    where
+        T: Serialize,
+    {
+        // Structs of values can always be written.
+        Self::again(serde_json::to_vec(body).unwrap_or_default(), location)
+    }
+
+    /// An answer that was given before.
+    pub(crate) fn again(json: Vec<u8>, location: String) -> Self {
+        Self { json, location, created: PhantomData }
+    }
+
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        &self.location
+    }
+}
+
+impl<T: Send> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = json::bytes_response(StatusCode::CREATED, self.json.into());
+        if let Ok(location) = HeaderValue::try_from(self.location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+impl<T: Type> ApiResponse for Created<T> {
+    fn meta() -> MetaResponses {
+        let location = refusal::response_header(
+            "Location",
+            "The path of what was created (RFC 9110, section 10.2.2).",
+            true,
+            MetaSchema::new("string"),
+        );
+        json::meta(StatusCode::CREATED, "What was created.", json::content::<T>(), vec![location])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// A 200 with a list: one page of it with the path of the next, or all of it.
+pub enum List<T> {
+    /// Some of the list.
+    Page {
+        /// The items of this page.
+        items: Vec<T>,
+        /// The path of the next page, if more follow.
+        next: Option<String>,
+    },
+    /// The whole list, a piece at a time: it is never in memory as a whole.
+    Whole(BoxStream<'static, Result<Vec<T>, Refused>>),
+}
+
+impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Page { items, next } => {
+                let mut response = json::response(StatusCode::OK, &items);
+                let link = next.map(|path| HeaderValue::try_from(format!("<{path}>; rel=\"next\"")));
+                if let Some(Ok(link)) = link {
+                    response.headers_mut().insert(header::LINK, link);
+                }
+                response
+            }
+            Self::Whole(pieces) => json::bytes_response(
+                StatusCode::OK,
+                Body::from_bytes_stream::<_, Bytes, std::io::Error>(array(pieces)),
+            ),
+        }
+    }
+}
+
+/// One JSON array from the pieces of a list. A failure breaks the answer off, so that no caller takes a part for the whole.
+fn array<T: Serialize>(
+    pieces: impl Stream<Item = Result<Vec<T>, Refused>>,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    let bracket = |text: &'static str| futures_util::stream::once(async { Ok(text.into()) });
+    let mut is_first = true;
+    let items = pieces.map(move |piece| {
+        let mut bytes = Vec::new();
+        for item in piece.map_err(std::io::Error::other)? {
+            if !std::mem::take(&mut is_first) {
+                bytes.push(b',');
+            }
+            serde_json::to_writer(&mut bytes, &item)?;
+        }
+        Ok(bytes.into())
+    });
+    bracket("[").chain(items).chain(bracket("]"))
+}
+
+impl<T: Type> ApiResponse for List<T> {
+    fn meta() -> MetaResponses {
+        let link = refusal::response_header(
+            "Link",
+            "Where the next page is, with `rel=\"next\"`, when more follow (RFC 8288).",
+            false,
+            MetaSchema::new("string"),
+        );
+        json::meta(StatusCode::OK, "The list, by ascending id.", json::content::<Vec<T>>(), vec![link])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
