@@ -3,6 +3,19 @@
 //! Everything about the wire is generated from `openapi/*.json`: operations, bodies, answers, and an enum of the exact
 //! texts that each operation can refuse with. What is written by hand is how to connect: [`products()`], [`orders()`]
 //! and [`payments()`] give clients that send the token, follow no redirects, and wait no longer than [`PATIENCE`].
+//!
+//! ```no_run
+//! # async fn buy() -> Result<(), client::InvalidConnection> {
+//! let orders = client::orders("http://127.0.0.1:5002", "SECRET_ORDERS_TOKEN")?;
+//! let order = client::orders::types::NewOrder::builder().product_id(1_u64).quantity(3_u64);
+//! match orders.create_order().body(order).idempotency_key("monday-1").send().await {
+//!     Ok(order) => println!("order {} is {}", order.id, order.status),
+//!     Err(client::Error::ErrorResponse(refusal)) => println!("refused: {}", refusal.error),
+//!     Err(other) => println!("out of reach: {other}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod connection;
 

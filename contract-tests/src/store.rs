@@ -193,6 +193,11 @@ impl Process {
         *self = Self::run(self.program.clone(), self.service, self.log.clone(), settings);
     }
 
+    /// Which service it is.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
