@@ -40,10 +40,10 @@ enum Oddity {
     Fields(Vec<(prop::sample::Index, Value)>, Map<String, Value>),
     /// A header of any value that can be sent.
     Header(&'static str, Vec<u8>),
-    /// An id of any text.
-    Id(String),
-    /// Any query.
-    Query(String),
+    /// An id of any bytes.
+    Id(Vec<u8>),
+    /// A query of any bytes.
+    Query(Vec<u8>),
 }
 
 fn oddity() -> impl Strategy<Value = Oddity> {
@@ -68,13 +68,23 @@ fn oddity() -> impl Strategy<Value = Oddity> {
         6 => (fields, more).prop_map(|(fields, more)| Oddity::Fields(fields, more.into_iter().collect())),
         3 => (header, value).prop_map(|(name, value)| Oddity::Header(name, value)),
         2 => any_id().prop_map(Oddity::Id),
-        2 => "[^#\\x00-\\x20]{0,80}".prop_map(Oddity::Query),
+        2 => any_bytes().prop_map(Oddity::Query),
     ]
 }
 
 /// Clients take dots for a way through the folders, and do not send them.
-fn any_id() -> impl Strategy<Value = String> {
-    "[^/?#\\x00-\\x20]{0,60}".prop_filter("dots", |id| id != "." && id != "..")
+fn any_id() -> impl Strategy<Value = Vec<u8>> {
+    any_bytes().prop_filter("dots", |id| id != b"." && id != b"..")
+}
+
+/// Text, digits, and bytes that are no text.
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        "\\PC{0,60}".prop_map(String::into_bytes),
+        "[0-9]{0,30}".prop_map(String::into_bytes),
+        "(limit|after)=[0-9]{0,5}(&limit=.{0,3})?".prop_map(String::into_bytes),
+        prop::collection::vec(any::<u8>(), 0..60),
+    ]
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -168,10 +178,12 @@ impl Oddity {
 }
 
 /// What a URL cannot have, as percent-encoded bytes.
-fn escape(text: &str) -> String {
+fn escape(bytes: &[u8]) -> String {
     let escape = |byte: u8| match byte {
-        b'!' | b'$'..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~' => char::from(byte).to_string(),
+        b'!' | b'$'..=b'.' | b'0'..=b';' | b'=' | b'@'..=b'Z' | b'_' | b'a'..=b'z' | b'~' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     };
-    text.bytes().map(escape).collect()
+    bytes.iter().copied().map(escape).collect()
 }

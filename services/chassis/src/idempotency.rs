@@ -124,7 +124,7 @@ pub struct Work {
 
 struct Keyed {
     key: String,
-    /// The request in one way of writing it, so that white space and the order of fields do not matter.
+    /// The request in one way of writing it, so that white space and how fields are arranged do not matter.
     request: String,
     under_way: Arc<Mutex<HashSet<String>>>,
 }

@@ -39,7 +39,7 @@ pub(crate) fn to_standard_error(service: &'static str, format: LogFormat) {
     }
 }
 
-/// `products 2026-01-31T12:00:00Z INFO answered ...`
+/// `<service> 2026-01-31T12:00:00Z INFO answered ...`
 struct TextLines {
     service: &'static str,
     format: Format<Full>,
@@ -61,7 +61,7 @@ where
     }
 }
 
-/// `{"service":"products","timestamp":"2026-01-31T12:00:00Z", ...}`
+/// `{"service":"<service>","timestamp":"2026-01-31T12:00:00Z", ...}`
 struct JsonLines {
     service: &'static str,
     format: Format<Json>,
