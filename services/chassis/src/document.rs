@@ -57,12 +57,12 @@ impl Document {
         let recorded: Value = serde_json::from_str(about.checked_in).unwrap_or_default();
         adopt_examples(&mut document, &recorded);
         let json = format!("{document:#}\n");
-        let page = page(about.title, &service.swagger_ui_html(), &json);
+        let (page, page_policy) = page(about.title, &service.swagger_ui_html(), &json);
         let routes = A::meta().into_iter().flat_map(|api| api.paths).map(|path| Route {
             operations: path.operations.iter().map(|it| (it.method.clone(), it.operation_id)).collect(),
             template: path.path,
         });
-        Self { json: json.into(), page_policy: policy(&page), page: page.into(), routes: routes.collect() }
+        Self { json: json.into(), page: page.into(), page_policy, routes: routes.collect() }
     }
 
     /// The OpenAPI document, as it is checked in and as `/openapi.json` serves it.
@@ -75,7 +75,7 @@ impl Document {
         self.page.clone()
     }
 
-    /// What the page may do (<https://www.w3.org/TR/CSP3/>): run its own two scripts and talk to its own service.
+    /// The content security policy of the page.
     pub(crate) fn page_policy(&self) -> &str {
         &self.page_policy
     }
@@ -154,26 +154,24 @@ fn adopt_examples(document: &mut Value, recorded: &Value) {
     }
 }
 
-fn policy(page: &str) -> String {
-    let scripts = page.split("<script>").skip(1).filter_map(|rest| rest.split_once("</script>"));
-    let hashes =
-        scripts.map(|(script, _)| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(script))));
-    format!(
-        "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hashes.collect::<Vec<_>>().join(" ")
-    )
-}
-
-/// Our page around the Swagger UI that poem-openapi brings: it fetches nothing, and is set up as people expect it.
-fn page(title: &str, swagger_ui: &str, json: &str) -> String {
+/// Our page around the Swagger UI that poem-openapi brings, set up as people expect it, and what the page may do
+/// (<https://www.w3.org/TR/CSP3/>): run its two scripts and talk to its own service. It fetches nothing.
+fn page(title: &str, swagger_ui: &str, json: &str) -> (String, String) {
     let between = |start: &str, end: &str| {
         let (_, rest) = swagger_ui.split_once(start).unwrap_or_default();
         rest.split_once(end).unwrap_or_default().0
     };
-    include_str!("docs.html")
+    let script = between("<script charset=\"UTF-8\">", "</script>");
+    let setup = include_str!("docs.js").replace("{document}", &json.replace("</", "<\\/"));
+    let page = include_str!("docs.html")
         .replace("{title}", title)
-        .replace("{document}", &json.replace("</", "<\\/"))
+        .replace("{setup}", &setup)
         .replace("{style}", between("<style charset=\"UTF-8\">", "</style>"))
-        .replace("{script}", between("<script charset=\"UTF-8\">", "</script>"))
+        .replace("{script}", script);
+    let [script, setup] = [script, &setup].map(|script| BASE64_STANDARD.encode(Sha256::digest(script)));
+    let policy = format!(
+        "default-src 'none'; script-src 'sha256-{script}' 'sha256-{setup}'; style-src 'unsafe-inline'; img-src data:; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    (page, policy)
 }
