@@ -202,6 +202,32 @@ fn a_file_that_is_no_database_is_named() {
 }
 
 #[test]
+fn a_file_that_is_read_only_is_named() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let file = data.join("products.db");
+    fs::write(&file, "").unwrap();
+    let mut permissions = fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&file, permissions).unwrap();
+    // root may write all the same, unless the file is immutable.
+    let immutable = |flag: &str| {
+        Command::new("chattr").arg(flag).arg(&file).status().is_ok_and(|status| status.success())
+    };
+    let is_immutable = immutable("+i");
+    if fs::OpenOptions::new().append(true).open(&file).is_ok() {
+        println!("skipped: whoever runs this may write to a read-only file");
+        return;
+    }
+    let output = command(folder.path(), &[]).output().unwrap();
+    if is_immutable {
+        immutable("-i");
+    }
+    refuses(output, "products.db cannot be written");
+}
+
+#[test]
 fn an_empty_token_is_named() {
     let output = run(
         |_, command| {
