@@ -36,6 +36,8 @@ pub enum Manner {
     AnswersWrongTypes,
     /// What was asked for, and beside it a text that is none.
     AnswersNoText,
+    /// The right shape, but with a number that its document rules out.
+    AnswersOutOfRange,
     /// Something else than what was asked for.
     AnswersAnotherId,
     /// Somewhere else.
@@ -174,6 +176,11 @@ fn converse(
                 bytes.into_iter().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
             return stream.write_all(&bytes);
         }
+        Manner::AnswersOutOfRange => json(
+            &answer
+                .replace("\"stock\":20", "\"stock\":-1")
+                .replace("\"quantity\":3", "\"quantity\":9007199254740992"),
+        ),
         Manner::AnswersAnotherId => json(&answer.replacen("1", "2", 1)),
         Manner::Redirects => {
             "HTTP/1.1 307 So\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()

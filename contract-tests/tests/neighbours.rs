@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 const IN_TIME: Duration = Duration::from_millis(3500);
 
 /// What happens, how, and what the log says of it.
-const FAILURES: [(&str, Manner, &str); 19] = [
+const FAILURES: [(&str, Manner, &str); 20] = [
     ("refuses", Manner::Refuses, "Connection refused"),
     ("says_nothing", Manner::SaysNothing, "timed out"),
     ("drips_the_head", Manner::DripsTheHead, "timed out"),
@@ -34,6 +34,7 @@ const FAILURES: [(&str, Manner, &str); 19] = [
     ("answers_other_json", Manner::AnswersOtherJson, "missing field"),
     ("answers_wrong_types", Manner::AnswersWrongTypes, "invalid type"),
     ("answers_no_text", Manner::AnswersNoText, "not UTF-8"),
+    ("answers_out_of_range", Manner::AnswersOutOfRange, "out of range"),
     ("answers_another_id", Manner::AnswersAnotherId, ", got "),
     ("redirects", Manner::Redirects, "307"),
     ("answers_401", Manner::AnswersStatus(401, Some(r#"{"error":"Unauthorized"}"#)), "401"),
