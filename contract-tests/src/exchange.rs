@@ -1,8 +1,19 @@
 //! A request and its answer, as they are sent, judged, and shown to people.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
+use reqwest::redirect;
 use serde_json::Value;
+
+/// A client that shows what is answered, whatever it is, and waits 20 seconds for it.
+pub(crate) fn http_client() -> reqwest::blocking::Client {
+    reqwest::blocking::Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .timeout(Duration::from_secs(20))
+        .build()
+        .expect("an HTTP client")
+}
 
 /// A request to a service of the store.
 #[derive(Clone, Debug, Default)]

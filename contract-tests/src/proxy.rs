@@ -8,16 +8,14 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use reqwest::redirect;
 
-use crate::exchange::{Answer, Request};
+use crate::exchange::{self, Answer, Request};
 
 /// Sends a request on to the service.
 pub type Forward<'a> = &'a dyn Fn(&Request) -> Answer;
@@ -44,12 +42,7 @@ impl Proxy {
     pub fn start(service: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let http = reqwest::blocking::Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .expect("an HTTP client");
+        let http = exchange::http_client();
         let shared = Arc::new(Shared {
             service,
             http,

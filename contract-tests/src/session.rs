@@ -9,11 +9,11 @@ use std::{
 };
 
 use regex::Regex;
-use reqwest::{Method, redirect};
+use reqwest::Method;
 
 use crate::{
     contract::{CONTRACT, Documented, Operation},
-    exchange::{Answer, Delivery, Request},
+    exchange::{self, Answer, Delivery, Request},
     ledger::Ledger,
     store::{Deployment, SERVICES},
 };
@@ -51,12 +51,7 @@ impl fmt::Display for Failure {
 impl Session {
     /// A session with `deployment`. A store that shows its documents is asked for the whole contract.
     pub fn new(deployment: Deployment) -> Self {
-        let http = reqwest::blocking::Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .expect("an HTTP client");
+        let http = exchange::http_client();
         let mut session = Self { deployment, scope: Scope::Common, ledger: Arc::default(), http };
         let shows_document = |service: &&str| {
             let answer = session.exchange(&Request::new(service, "GET", "/openapi.json"));

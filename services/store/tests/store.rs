@@ -39,6 +39,10 @@ impl Store {
     fn start() -> Self {
         let folder = folder();
         let log = fs::File::create(folder.path().join("log")).unwrap();
+        Self::start_in(folder, log)
+    }
+
+    fn start_in(folder: TempDir, log: fs::File) -> Self {
         let mut process = command(folder.path(), &[]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut urls = Vec::new();
@@ -48,7 +52,8 @@ impl Store {
                 break;
             }
         }
-        assert_eq!(urls.len(), 3, "{}", fs::read_to_string(folder.path().join("log")).unwrap());
+        let log = fs::read_to_string(folder.path().join("log"));
+        assert_eq!(urls.len(), 3, "{log:?}");
         Self { process, output, urls, folder }
     }
 
@@ -161,6 +166,15 @@ fn when_one_service_dies_the_others_go_on_and_it_says_so() {
     assert_eq!(get(&store.urls[0], "/readyz"), "HTTP/1.1 200 OK");
     assert_eq!(get(&store.urls[1], "/readyz"), "");
     assert_eq!(get(&store.urls[2], "/readyz"), "HTTP/1.1 200 OK");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nobody() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let store = Store::start_in(folder(), full);
+    for url in &store.urls {
+        assert_eq!(get(url, "/readyz"), "HTTP/1.1 200 OK");
+    }
 }
 
 #[test]
