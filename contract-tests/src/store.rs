@@ -31,6 +31,11 @@ pub struct Address {
 }
 
 impl Deployment {
+    /// The deployment whose services are at these addresses, in the order of [`SERVICES`].
+    pub fn new(services: [Address; 3]) -> Self {
+        Self { services }
+    }
+
     /// The deployment that `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` name, if they are set. Tokens are taken from
     /// `PRODUCTS_TOKEN` and so on, or are those of development.
     pub fn from_environment() -> Option<Self> {

@@ -1,0 +1,162 @@
+//! Load: many connections that ask as fast as they are answered, or at a fixed rate whatever they are answered.
+//!
+//! The first way shows what can be done at most. It says little of latency, since a server that stalls is asked less
+//! meanwhile ("coordinated omission"); the second asks on, and counts from the moment when it was to ask.
+
+use std::{
+    net::SocketAddr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, StatusCode,
+    client::conn::http1::{SendRequest, handshake},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    runtime,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinSet,
+};
+
+/// How many threads ask. As many as answer: the machine is shared half and half.
+const THREADS: usize = 2;
+
+/// What is asked: a request for each number, and the status that answers it.
+pub(crate) struct Question {
+    pub(crate) server: SocketAddr,
+    pub(crate) request: Box<dyn Fn(u64) -> Request<Full<Bytes>> + Send + Sync>,
+    pub(crate) status: StatusCode,
+}
+
+/// How often it was answered, and after how long.
+pub(crate) struct Answers {
+    pub(crate) rate: f64,
+    /// In microseconds.
+    pub(crate) latencies: Histogram<u64>,
+}
+
+/// Asks on `connections` for `time`, each next question as soon as the last one was answered.
+pub(crate) fn closed_loop(question: &'static Question, connections: usize, time: Duration) -> Answers {
+    let threads = THREADS.min(connections);
+    let started = Instant::now();
+    let until = started + time;
+    let latencies = thread::scope(|scope| {
+        let ask = |thread: usize| {
+            let own = (thread..connections).step_by(threads).map(move |index| async move {
+                let mut connection = Connection::open(question.server).await;
+                let mut latencies = histogram();
+                let mut number = index as u64;
+                while Instant::now() < until {
+                    let asked = Instant::now();
+                    connection.ask(question, number).await;
+                    record(&mut latencies, asked);
+                    number += connections as u64;
+                }
+                latencies
+            });
+            scope.spawn(move || on_this_thread(own))
+        };
+        let threads: Vec<_> = (0..threads).map(ask).collect();
+        sum(threads.into_iter().map(|thread| thread.join().expect("a thread that asks")))
+    });
+    Answers { rate: latencies.len() as f64 / started.elapsed().as_secs_f64(), latencies }
+}
+
+/// Asks `rate` times a second on `connections` for `time`, each in its turn.
+pub(crate) fn open_loop(
+    question: &'static Question,
+    connections: usize,
+    time: Duration,
+    rate: f64,
+) -> Answers {
+    let (turns, waiting): (Vec<_>, Vec<_>) = (0..connections).map(|_| unbounded_channel()).unzip();
+    let asking = thread::spawn(move || {
+        let each = waiting.into_iter().map(|turns| ask_in_turn(question, turns));
+        on_this_thread(each)
+    });
+    let started = Instant::now();
+    let count = (rate * time.as_secs_f64()) as u64;
+    for number in 0..count {
+        let due = started + Duration::from_secs_f64(number as f64 / rate);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        turns[number as usize % connections].send((number, due)).expect("a connection");
+    }
+    drop(turns);
+    let latencies = asking.join().expect("the thread that asks");
+    Answers { rate: count as f64 / started.elapsed().as_secs_f64(), latencies }
+}
+
+async fn ask_in_turn(
+    question: &'static Question,
+    mut turns: UnboundedReceiver<(u64, Instant)>,
+) -> Histogram<u64> {
+    let mut connection = Connection::open(question.server).await;
+    let mut latencies = histogram();
+    while let Some((number, due)) = turns.recv().await {
+        connection.ask(question, number).await;
+        record(&mut latencies, due);
+    }
+    latencies
+}
+
+/// Asks once, and says how many bytes the answer's body had.
+pub(crate) fn once(question: &'static Question) -> usize {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { Connection::open(question.server).await.ask(question, 0).await })
+}
+
+/// A connection that stays open.
+pub(crate) struct Connection(SendRequest<Full<Bytes>>);
+
+impl Connection {
+    pub(crate) async fn open(server: SocketAddr) -> Self {
+        let stream = TcpStream::connect(server).await.expect("a server");
+        stream.set_nodelay(true).expect("a connection without delay");
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("an HTTP connection");
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    /// Asks, and reads the whole answer, which must have the expected status.
+    pub(crate) async fn ask(&mut self, question: &Question, number: u64) -> usize {
+        let request = (question.request)(number);
+        let mut response = self.0.send_request(request).await.expect("an answer");
+        let status = response.status();
+        let mut length = 0;
+        while let Some(frame) = response.body_mut().frame().await {
+            let frame = frame.expect("the rest of the answer");
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if status != question.status {
+                panic!("{status}: {:?}", frame.data_ref());
+            }
+        }
+        assert_eq!(status, question.status, "an answer without a body");
+        length
+    }
+}
+
+fn on_this_thread(
+    tasks: impl Iterator<Item = impl Future<Output = Histogram<u64>> + Send + 'static>,
+) -> Histogram<u64> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { sum(tasks.collect::<JoinSet<_>>().join_all().await.into_iter()) })
+}
+
+fn sum(mut histograms: impl Iterator<Item = Histogram<u64>>) -> Histogram<u64> {
+    let first = histograms.next().unwrap_or_else(histogram);
+    histograms.fold(first, |sum, one| sum + one)
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new(3).expect("three digits")
+}
+
+fn record(latencies: &mut Histogram<u64>, since: Instant) {
+    latencies.record(since.elapsed().as_micros() as u64).expect("a latency");
+}

@@ -1,0 +1,86 @@
+//! How fast the store is, as ratios to what the machine can do at all: `cargo bench -p contract-tests`.
+//!
+//! Three services run as processes of their own, with data on disk and default settings, beside a bare hyper server that
+//! answers every request with the same product. All get the same load in turns, so that whatever else the machine does
+//! hits all of them. `-- --quick` takes less time, and a word more measures only what has it in its name.
+//! `STORE_BENCH_PEER=http://127.0.0.1:6001` adds another implementation of the store: its products is there, its orders
+//! and payments are at the next two ports, and its tokens are those of development.
+
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on says why by panicking")]
+
+mod big;
+mod drive;
+mod limit;
+mod picture;
+mod report;
+mod throughput;
+mod usage;
+mod work;
+
+use std::{
+    env,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use contract_tests::store::{SERVICES, Store};
+
+/// The service that is none.
+const LIMIT: &str = "limit";
+
+fn main() -> ExitCode {
+    match env::args().nth(1) {
+        Some(name) if name == LIMIT => limit::serve(LIMIT),
+        Some(name) if SERVICES.contains(&name.as_str()) => store::main(env::args_os()),
+        _ => measure(),
+    }
+}
+
+/// How long and how often to measure.
+struct Plan {
+    run: Duration,
+    rounds: usize,
+    /// Measures only what has this in its name.
+    only: String,
+    /// How many rows are many.
+    many: u64,
+}
+
+impl Plan {
+    fn from_arguments() -> Self {
+        let only = env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
+        match env::args().any(|argument| argument == "--quick") {
+            true => Self { run: Duration::from_millis(500), rounds: 3, only, many: 100_000 },
+            false => Self { run: Duration::from_millis(1500), rounds: 7, only, many: 1_000_000 },
+        }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
+    }
+}
+
+fn measure() -> ExitCode {
+    let started = Instant::now();
+    let plan = Plan::from_arguments();
+    let program = env::current_exe().expect("the path of this program");
+    let program = program.to_str().expect("a path that is text");
+
+    let mut report = report::Report::default();
+    throughput::measure(&plan, program, &mut report);
+    big::measure(&plan, program, &mut report);
+    report.print();
+    picture::draw(&report);
+    println!("measured in {:.0} s", started.elapsed().as_secs_f64());
+    ExitCode::SUCCESS
+}
+
+/// A store with default settings, but on free ports and with a folder of its own.
+fn start_store(program: &str) -> Store {
+    Store::start(program, &[("BODY_TIMEOUT_MS", "5000")])
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

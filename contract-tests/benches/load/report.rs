@@ -1,0 +1,107 @@
+//! What was measured, as tables.
+
+use std::thread;
+
+use hdrhistogram::Histogram;
+
+/// All that was measured in one run.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) figures: Vec<Figure>,
+    /// The peak memory of each service, in MiB.
+    pub(crate) memory: Vec<(&'static str, f64)>,
+}
+
+/// Work of many callers. Rates are a second, ratios are to the limit in the same round, all of them medians.
+pub(crate) struct Line {
+    pub(crate) name: &'static str,
+    pub(crate) target: f64,
+    pub(crate) limit: f64,
+    pub(crate) rate: f64,
+    pub(crate) ratio: f64,
+    /// For one request, of all services that work at it.
+    pub(crate) microseconds_of_cpu: f64,
+    /// In microseconds, asked as fast as possible.
+    pub(crate) busy: Histogram<u64>,
+    /// In microseconds, asked at a fixed rate.
+    pub(crate) steady: Histogram<u64>,
+    /// The ratio of another implementation.
+    pub(crate) peer: Option<f64>,
+}
+
+/// A single figure.
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    pub(crate) value: f64,
+    pub(crate) target: Target,
+    pub(crate) unit: &'static str,
+    pub(crate) explanation: String,
+}
+
+/// What a figure has to reach.
+pub(crate) enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Figure {
+    fn is_reached(&self) -> bool {
+        match self.target {
+            Target::AtLeast(least) => self.value >= least,
+            Target::AtMost(most) => self.value <= most,
+        }
+    }
+
+    fn target(&self) -> String {
+        let (word, value) = match self.target {
+            Target::AtLeast(value) => ("at least", value),
+            Target::AtMost(value) => ("at most", value),
+        };
+        format!("{word} {value}{}", self.unit)
+    }
+}
+
+impl Report {
+    /// Prints everything, for people.
+    pub(crate) fn print(&self) {
+        let cores = thread::available_parallelism().map_or(0, usize::from);
+        println!(
+            "\n{cores} cores, which callers and services share; ratios are to bare hyper in the same round\n"
+        );
+        println!(
+            "{:<20} {:>6} {:>6} {:>7} {:>7} {:>6}   p50, p99, p99.9 in ms",
+            "", "ratio", "goal", "a sec.", "limit", "CPU µs"
+        );
+        for line in &self.lines {
+            let Line { name, ratio, target, rate, limit, microseconds_of_cpu, .. } = line;
+            let verdict = if ratio >= target { "" } else { "  MISSED" };
+            let peer = line.peer.map(|peer| format!("  other store {peer:.3}")).unwrap_or_default();
+            println!(
+                "{name:<20} {ratio:>6.2} {target:>6.2} {rate:>7.0} {limit:>7.0} {microseconds_of_cpu:>6.1}   {} busy, {} steady{peer}{verdict}",
+                quantiles(&line.busy),
+                quantiles(&line.steady),
+            );
+        }
+        println!();
+        for figure in &self.figures {
+            let verdict = if figure.is_reached() { "" } else { "  MISSED" };
+            println!(
+                "{:<36} {:>6.2}{:<4} {:<16} {}{verdict}",
+                figure.name,
+                figure.value,
+                figure.unit,
+                figure.target(),
+                figure.explanation
+            );
+        }
+        for (service, mib) in &self.memory {
+            println!("{service:<8} had {mib:.1} MiB of memory at most");
+        }
+    }
+}
+
+fn quantiles(microseconds: &Histogram<u64>) -> String {
+    let quantile = |quantile| format!("{:.2}", microseconds.value_at_quantile(quantile) as f64 / 1e3);
+    [0.5, 0.99, 0.999].map(quantile).join(" ")
+}

@@ -1,0 +1,132 @@
+//! How much the store does with many callers, and how long a caller waits: each work in turns with the limit.
+
+use std::{env, path::Path, time::Duration};
+
+use contract_tests::store::{Address, Deployment, Process, SERVICES, Store, new_folder};
+use hdrhistogram::Histogram;
+
+use crate::{
+    LIMIT, Plan,
+    drive::{Question, closed_loop, open_loop},
+    limit, median,
+    report::{Line, Report},
+    usage,
+    work::{self, CREATE_PRODUCT, WORKS, Work},
+};
+
+/// How many callers there are.
+const CALLERS: usize = 32;
+
+/// The share of what can be done at most that the open loop asks for.
+const STEADY: f64 = 0.5;
+
+/// Measures all work of the store.
+pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
+    let folder = new_folder();
+    let limit = Process::start(program, LIMIT, folder.path(), &[]);
+    let store = crate::start_store(program);
+    work::prepare(&store.deployment());
+    let bench = Bench {
+        plan,
+        limit: work::get(&Address { url: limit.url().into(), token: "none".into() }, "/products/1"),
+        peer: env::var("STORE_BENCH_PEER").ok().map(|url| peer(&url)),
+        store,
+    };
+    for work in WORKS.iter().filter(|work| plan.wants(work.name)) {
+        report.lines.push(bench.many_callers(work));
+    }
+    if plan.wants(CREATE_PRODUCT.name) {
+        report.figures.push(bench.one_caller(folder.path()));
+    }
+    for process in &bench.store.services {
+        report.memory.push((process.service(), usage::peak_memory(process.id())));
+    }
+}
+
+struct Bench<'a> {
+    plan: &'a Plan,
+    limit: &'static Question,
+    store: Store,
+    peer: Option<Deployment>,
+}
+
+impl Bench<'_> {
+    fn many_callers(&self, work: &Work) -> Line {
+        let question = work.question(&self.store.deployment());
+        let peer = self.peer.as_ref().map(|peer| work.question(peer));
+        let run = |question| closed_loop(question, CALLERS, self.plan.run);
+
+        let (mut limits, mut rates, mut ratios, mut costs, mut peers) =
+            (vec![], vec![], vec![], vec![], vec![]);
+        let mut busy = Histogram::<u64>::new(3).expect("three digits");
+        for _ in 0..self.plan.rounds {
+            let limit = run(self.limit).rate;
+            let before = self.cpu(work);
+            let answers = run(question);
+            costs.push((self.cpu(work) - before).as_secs_f64() * 1e6 / answers.latencies.len() as f64);
+            limits.push(limit);
+            rates.push(answers.rate);
+            ratios.push(answers.rate / limit);
+            busy += answers.latencies;
+            peers.extend(peer.map(|peer| run(peer).rate / limit));
+        }
+        let rate = median(rates);
+        let steady = open_loop(question, CALLERS, self.plan.run * 2, rate * STEADY).latencies;
+        Line {
+            name: work.name,
+            target: work.target,
+            limit: median(limits),
+            rate,
+            ratio: median(ratios),
+            microseconds_of_cpu: median(costs),
+            busy,
+            steady,
+            peer: peer.map(|_| median(peers)),
+        }
+    }
+
+    /// The processor time of everybody who works at `work`.
+    fn cpu(&self, work: &Work) -> Duration {
+        let involved =
+            self.store.services.iter().filter(|process| work.involved.contains(&process.service()));
+        involved.map(|process| usage::cpu(process.id())).sum()
+    }
+
+    /// One caller alone, who waits for each write to be on the disk.
+    fn one_caller(&self, folder: &Path) -> crate::report::Figure {
+        let question = CREATE_PRODUCT.question(&self.store.deployment());
+        let latency = |question| {
+            let answers = closed_loop(question, 1, self.plan.run);
+            answers.latencies.value_at_quantile(0.5) as f64
+        };
+        let (mut ratios, mut parts) = (vec![], vec![]);
+        for _ in 0..self.plan.rounds {
+            let request = latency(self.limit);
+            let commit = limit::commit(folder, self.plan.run).as_secs_f64() * 1e6;
+            let ours = latency(question);
+            ratios.push((request + commit) / ours);
+            parts.push((request, commit, ours));
+        }
+        let (request, commit, ours) = parts[parts.len() / 2];
+        crate::report::Figure {
+            name: "POST /products, one caller",
+            value: median(ratios),
+            target: crate::report::Target::AtLeast(0.8),
+            unit: "",
+            explanation: format!(
+                "{ours:.0} µs; a bare request {request:.0} µs, a bare commit {commit:.0} µs"
+            ),
+        }
+    }
+}
+
+/// Another store, whose products is at `url` and whose orders and payments are at the next two ports.
+fn peer(url: &str) -> Deployment {
+    let (host, port) = url.trim_end_matches('/').rsplit_once(':').expect("STORE_BENCH_PEER with a port");
+    let port: u16 = port.parse().expect("STORE_BENCH_PEER with a port");
+    Deployment::new(SERVICES.map(|service| {
+        let index = SERVICES.iter().position(|other| *other == service).unwrap_or_default() as u16;
+        let token = format!("SECRET_{}_TOKEN", service.to_uppercase());
+        Address { url: format!("{host}:{}", port + index), token }
+    }))
+}

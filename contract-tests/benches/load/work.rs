@@ -1,0 +1,160 @@
+//! The work that is measured: what is asked of which service, and what share of the limit it has to reach.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use contract_tests::store::{Address, Deployment};
+use http_body_util::Full;
+use hyper::{
+    Method, Request, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
+};
+
+use crate::drive::{Question, closed_loop};
+
+/// How many products, orders and payments there are.
+pub(crate) const ROWS: u64 = 1000;
+
+/// One kind of request.
+pub(crate) struct Work {
+    pub(crate) name: &'static str,
+    pub(crate) service: &'static str,
+    /// The services that work at it.
+    pub(crate) involved: &'static [&'static str],
+    /// What it has to reach, as a ratio to bare hyper.
+    pub(crate) target: f64,
+    method: Method,
+    path: fn(u64) -> String,
+    body: Option<fn(u64) -> String>,
+}
+
+pub(crate) const WORKS: [Work; 6] = [
+    GET_PRODUCT,
+    Work {
+        name: "GET /orders/{id}",
+        service: "orders",
+        involved: &["orders"],
+        target: 0.80,
+        method: Method::GET,
+        path: |number| format!("/orders/{}", some_id(number)),
+        body: None,
+    },
+    CREATE_PRODUCT,
+    Work {
+        name: "POST /orders",
+        service: "orders",
+        involved: &["orders", "products"],
+        target: 0.27,
+        method: Method::POST,
+        path: |_| "/orders".into(),
+        body: Some(|number| format!(r#"{{"product_id": {}, "quantity": 3}}"#, some_id(number))),
+    },
+    Work {
+        name: "POST /payments",
+        service: "payments",
+        involved: &["payments", "orders"],
+        target: 0.27,
+        method: Method::POST,
+        path: |_| "/payments".into(),
+        body: Some(|number| {
+            let id = some_id(number);
+            format!(r#"{{"order_id": {id}, "amount": 600, "method": "fake-card"}}"#)
+        }),
+    },
+    Work {
+        name: "GET /payments/{id}",
+        service: "payments",
+        involved: &["payments"],
+        target: 0.80,
+        method: Method::GET,
+        path: |number| format!("/payments/{}", some_id(number)),
+        body: None,
+    },
+];
+
+pub(crate) const GET_PRODUCT: Work = Work {
+    name: "GET /products/{id}",
+    service: "products",
+    involved: &["products"],
+    target: 0.80,
+    method: Method::GET,
+    path: |number| format!("/products/{}", some_id(number)),
+    body: None,
+};
+
+pub(crate) const CREATE_PRODUCT: Work = Work {
+    name: "POST /products",
+    service: "products",
+    involved: &["products"],
+    target: 0.55,
+    method: Method::POST,
+    path: |_| "/products".into(),
+    body: Some(|number| format!(r#"{{"name": "Computer {number}", "price": 199.99, "stock": 20}}"#)),
+};
+
+/// An id from 1 to [`ROWS`], in an order that no cache likes.
+fn some_id(number: u64) -> u64 {
+    number.wrapping_mul(7919) % ROWS + 1
+}
+
+impl Work {
+    /// What is asked of `deployment`.
+    pub(crate) fn question(&self, deployment: &Deployment) -> &'static Question {
+        self.question_at(deployment.service(self.service))
+    }
+
+    /// What is asked of the service at `address`.
+    pub(crate) fn question_at(&self, address: &Address) -> &'static Question {
+        let (server, host) = server(&address.url);
+        let authorization = format!("Bearer {}", address.token);
+        let (method, path, body) = (self.method.clone(), self.path, self.body);
+        let status = if body.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+        let request = move |number| {
+            let request = Request::builder()
+                .method(method.clone())
+                .uri(path(number))
+                .header(HOST, &*host)
+                .header(AUTHORIZATION, &*authorization);
+            let request = match body {
+                Some(body) => request
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(Full::new(Bytes::from(body(number)))),
+                None => request.body(Full::default()),
+            };
+            request.expect("a request")
+        };
+        Box::leak(Box::new(Question { server, status, request: Box::new(request) }))
+    }
+}
+
+/// A GET of `path` from the server at `address`.
+pub(crate) fn get(address: &Address, path: &'static str) -> &'static Question {
+    let work = Work { method: Method::GET, path: |_| String::new(), body: None, ..CREATE_PRODUCT };
+    let question = work.question_at(address);
+    let request = move |number| {
+        let mut request = (question.request)(number);
+        *request.uri_mut() = path.parse().expect("a path");
+        request
+    };
+    Box::leak(Box::new(Question { request: Box::new(request), ..*question }))
+}
+
+fn server(url: &str) -> (SocketAddr, String) {
+    let host = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let server = host.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    (server.unwrap_or_else(|| panic!("{url} is no address like http://127.0.0.1:5001")), host)
+}
+
+/// Gives a store that is empty [`ROWS`] products, orders and payments.
+pub(crate) fn prepare(deployment: &Deployment) {
+    for work in WORKS.iter().filter(|work| work.body.is_some()) {
+        let question = work.question(deployment);
+        let mut rows = 0;
+        while rows < ROWS {
+            rows += closed_loop(question, 32, Duration::from_millis(200)).latencies.len();
+        }
+    }
+}
