@@ -6,9 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::Limited;
+use http_body_util::{BodyExt, Collected, Limited};
 use reqwest::{
-    Body, Method, Request, Response, StatusCode, Url,
+    Method, Request, Response, ResponseBuilderExt, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
@@ -141,12 +141,20 @@ async fn exchange(
     let left = deadline.saturating_duration_since(Instant::now());
     *request.timeout_mut() = Some(left);
     request.headers_mut().insert(TIMEOUT, HeaderValue::from(left.as_millis() as u64));
-    let (head, body) = http::Response::from(client.execute(request).await?).into_parts();
-    let limited: Response = http::Response::new(Body::wrap(Limited::new(body, ANSWER_LIMIT))).into();
-    let mut bytes = limited.bytes().await?;
-    // The JSON reader does not look into fields that it leaves out, but JSON is UTF-8 as a whole (RFC 8259, section 8.1).
-    if str::from_utf8(&bytes).is_err() {
-        bytes = Bytes::from_static(b"(a body that is not UTF-8)");
-    }
-    Ok(http::Response::from_parts(head, bytes).into())
+    let answer = client.execute(request).await?;
+    let url = answer.url().clone();
+    let (head, body) = http::Response::from(answer).into_parts();
+    let bytes = match Limited::new(body, ANSWER_LIMIT).collect().await.map(Collected::to_bytes) {
+        // The JSON reader does not look into fields that it leaves out, but JSON is UTF-8 as a whole (RFC 8259, section 8.1).
+        Ok(bytes) if str::from_utf8(&bytes).is_err() => Bytes::from_static(b"(a body that is not UTF-8)"),
+        Ok(bytes) => bytes,
+        Err(error) => match error.downcast::<reqwest::Error>() {
+            Ok(error) => return Err(*error),
+            Err(_) => Bytes::from_static(b"(a body that is too long)"),
+        },
+    };
+    // An answer without an address would get one that has to be parsed.
+    let mut whole = http::Response::builder().status(head.status).url(url);
+    whole.headers_mut().map(|headers| *headers = head.headers);
+    Ok(whole.body(bytes).unwrap_or_default().into())
 }

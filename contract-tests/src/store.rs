@@ -213,9 +213,15 @@ impl Process {
         &self.url
     }
 
-    /// What it has logged so far.
+    /// What it has logged so far, but for the last few milliseconds.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// All that it has logged, after it was let finish.
+    pub fn whole_log(&mut self) -> String {
+        self.stop();
+        self.log()
     }
 
     /// Ends it at once, as a power failure would.

@@ -31,7 +31,7 @@ fn sell(session: &Session) {
 fn a_request_has_one_line_with_method_route_status_time_and_id() {
     let (mut store, session) = start(&[]);
     sell(&session);
-    let log = store.service("orders").log();
+    let log = store.service("orders").whole_log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("order-4711")).collect();
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
     for part in
@@ -45,7 +45,7 @@ fn a_request_has_one_line_with_method_route_status_time_and_id() {
 fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
     let (mut store, session) = start(&[]);
     sell(&session);
-    let log = store.service("products").log();
+    let log = store.service("products").whole_log();
     let line = log.lines().find(|line| line.contains("order-4711")).expect("the request of orders");
     assert!(line.contains("method=GET route=\"/products/{id}\" status=200"), "{line}");
 }
@@ -66,7 +66,7 @@ fn machines_get_an_object_a_line() {
     let (mut store, session) = start(&[("LOG_FORMAT", "json")]);
     sell(&session);
     for service in SERVICES {
-        let log = store.service(service).log();
+        let log = store.service(service).whole_log();
         assert!(!log.is_empty());
         for line in log.lines() {
             let line: Value = serde_json::from_str(line).unwrap();
@@ -84,7 +84,7 @@ fn a_failed_authentication_is_logged_without_what_was_shown() {
     let (mut store, session) = start(&[]);
     let stranger = Request::new("products", "GET", "/products").token("stolen-token");
     session.expect(&stranger, 401, None).unwrap();
-    let log = store.service("products").log();
+    let log = store.service("products").whole_log();
     assert!(log.contains("WARN authentication failed reason=\"wrong token\""), "{log}");
     assert!(!log.contains("stolen-token"), "{log}");
 }
@@ -94,7 +94,7 @@ fn no_token_and_no_body_is_in_any_log_however_much_is_logged() {
     let (mut store, session) = start(&[("RUST_LOG", "trace")]);
     sell(&session);
     for service in SERVICES {
-        let log = store.service(service).log();
+        let log = store.service(service).whole_log();
         assert!(log.contains("answered"), "{service} has logged");
         for secret in [
             "SECRET_PRODUCTS_TOKEN",

@@ -132,7 +132,7 @@ impl Work {
 
 /// A GET of `path` from the server at `address`.
 pub(crate) fn get(address: &Address, path: &'static str) -> &'static Question {
-    let work = Work { method: Method::GET, path: |_| String::new(), body: None, ..CREATE_PRODUCT };
+    let work = Work { method: Method::GET, path: |_| "/".into(), body: None, ..CREATE_PRODUCT };
     let question = work.question_at(address);
     let request = move |number| {
         let mut request = (question.request)(number);

@@ -88,7 +88,30 @@ pub enum List<T> {
         next: Option<String>,
     },
     /// The whole list, a piece at a time: it is never in memory as a whole.
-    Whole(BoxStream<'static, Result<Vec<T>, Refused>>),
+    Whole(BoxStream<'static, Result<Piece<T>, Refused>>),
+}
+
+/// Some items of a list, written as they will be sent.
+pub struct Piece<T> {
+    json: Vec<u8>,
+    items: PhantomData<T>,
+}
+
+impl<T> Default for Piece<T> {
+    fn default() -> Self {
+        Self { json: Vec::new(), items: PhantomData }
+    }
+}
+
+impl<T: Serialize> Piece<T> {
+    /// Adds an item to the end.
+    pub fn push(&mut self, item: &T) {
+        if !self.json.is_empty() {
+            self.json.push(b',');
+        }
+        // Structs of values can always be written.
+        let _ = serde_json::to_writer(&mut self.json, item);
+    }
 }
 
 impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
@@ -111,20 +134,17 @@ impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
 }
 
 /// One JSON array from the pieces of a list. A failure breaks the answer off, so that no caller takes a part for the whole.
-fn array<T: Serialize>(
-    pieces: impl Stream<Item = Result<Vec<T>, Refused>>,
+fn array<T>(
+    pieces: impl Stream<Item = Result<Piece<T>, Refused>>,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     let bracket = |text: &'static str| futures_util::stream::once(async { Ok(text.into()) });
     let mut is_first = true;
     let items = pieces.map(move |piece| {
-        let mut bytes = Vec::new();
-        for item in piece.map_err(std::io::Error::other)? {
-            if !std::mem::take(&mut is_first) {
-                bytes.push(b',');
-            }
-            serde_json::to_writer(&mut bytes, &item)?;
+        let mut json = piece.map_err(std::io::Error::other)?.json;
+        if !std::mem::take(&mut is_first) && !json.is_empty() {
+            json.insert(0, b',');
         }
-        Ok(bytes.into())
+        Ok(json.into())
     });
     bracket("[").chain(items).chain(bracket("]"))
 }

@@ -31,15 +31,6 @@ pub struct Document {
     json: Bytes,
     page: Bytes,
     page_policy: String,
-    routes: Vec<Route>,
-}
-
-/// A path of the document, and what can be done there.
-#[derive(Clone, Debug)]
-struct Route {
-    template: String,
-    /// Methods, with the ids of their operations.
-    operations: Vec<(Method, Option<&'static str>)>,
 }
 
 impl Document {
@@ -58,11 +49,7 @@ impl Document {
         adopt_examples(&mut document, &recorded);
         let json = format!("{document:#}\n");
         let (page, page_policy) = page(about.title, &service.swagger_ui_html(), &json);
-        let routes = A::meta().into_iter().flat_map(|api| api.paths).map(|path| Route {
-            operations: path.operations.iter().map(|it| (it.method.clone(), it.operation_id)).collect(),
-            template: path.path,
-        });
-        Self { json: json.into(), page: page.into(), page_policy, routes: routes.collect() }
+        Self { json: json.into(), page: page.into(), page_policy }
     }
 
     /// The OpenAPI document, as it is checked in and as `/openapi.json` serves it.
@@ -79,32 +66,6 @@ impl Document {
     pub(crate) fn page_policy(&self) -> &str {
         &self.page_policy
     }
-
-    /// The path template of an operation, for logs.
-    pub(crate) fn template(&self, operation_id: &str) -> Option<&str> {
-        let has = |route: &&Route| route.operations.iter().any(|(_, id)| *id == Some(operation_id));
-        self.routes.iter().find(has).map(|route| route.template.as_str())
-    }
-
-    /// The methods that a path of the document knows. A GET can also be asked as HEAD.
-    pub(crate) fn methods(&self, path: &str) -> Vec<Method> {
-        let route = self.routes.iter().find(|route| fits(&route.template, path));
-        let mut methods: Vec<Method> =
-            route.into_iter().flat_map(|route| &route.operations).map(|(method, _)| method.clone()).collect();
-        if methods.contains(&Method::GET) {
-            methods.push(Method::HEAD);
-        }
-        methods
-    }
-}
-
-fn fits(template: &str, path: &str) -> bool {
-    let (template, path) = (template.split('/'), path.split('/'));
-    template.clone().count() == path.clone().count()
-        && template.zip(path).all(|(expected, segment)| match expected.starts_with('{') {
-            true => !segment.is_empty(),
-            false => expected == segment,
-        })
 }
 
 /// What an API says of itself, without the API: a document can be made without opening a database.

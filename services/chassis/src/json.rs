@@ -27,10 +27,14 @@ pub const CONTENT_TYPE: &str = "application/json";
 /// How many bytes a request's body may have.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+/// How many bytes most answers have room in.
+const USUAL_SIZE: usize = 256;
+
 /// An answer with a JSON body.
 pub fn response(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
-        Ok(bytes) => bytes_response(status, bytes.into()),
+    let mut bytes = Vec::with_capacity(USUAL_SIZE);
+    match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => bytes_response(status, bytes.into()),
         Err(cause) => Refused::internal(cause).into_response(),
     }
 }
@@ -66,7 +70,7 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let deadline = Context::of(request)?.limits().body_timeout();
+        let deadline = Context::get(|context| context.limits().body_timeout())?;
         let is_json = request.content_type().map(is_json);
         if is_json == Some(false) {
             return Err(Refused::from(UNSUPPORTED_MEDIA_TYPE).into());

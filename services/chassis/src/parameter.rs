@@ -1,66 +1,78 @@
-//! Values in paths and queries.
+//! Values in paths and queries. They are read without failing where what a wrong value means is the operation's to say.
 
-use std::{borrow::Cow, iter};
-
+use poem::{Request, RequestBody};
 use poem_openapi::{
-    registry::MetaSchemaRef,
-    types::{ParseFromParameter, ParseResult, Type},
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchemaRef},
 };
 
 use crate::{
-    refusal::{INVALID_FIELDS, Refused},
+    refusal::INVALID_FIELDS,
+    server::Context,
     value::{Integer, Value},
 };
 
-/// A path or query parameter that is read without failing: what a wrong value means is the operation's to say.
+/// What stands in the path in place of a parameter, if it is a `T`.
 #[derive(Clone, Copy, Debug)]
-pub struct Parameter<T>(pub Option<T>);
+pub struct Path<T>(pub Option<T>);
 
-impl<T: Value> Parameter<T> {
-    /// The value of a parameter that may be absent.
-    ///
-    /// # Errors
-    /// It is there, and not as it must be.
-    pub fn optional(name: &str, parameter: Option<Self>) -> Result<Option<T>, Refused> {
-        let Some(Self(value)) = parameter else { return Ok(None) };
-        let invalid = || INVALID_FIELDS.because(format!("{name} must be {}", T::expectation()));
-        Ok(Some(value.ok_or_else(invalid)?))
+impl<'a, const MIN: i64, const MAX: i64> ApiExtractor<'a> for Path<Integer<MIN, MAX>> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = true;
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Path)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(MetaSchemaRef::Inline(Box::new(Integer::<MIN, MAX>::schema())))
+    }
+
+    async fn from_request(
+        _request: &'a Request,
+        _body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        // poem-openapi calls the parameters of a path param0, param1 and so on.
+        let index = options.name.trim_start_matches("param").parse().unwrap_or_default();
+        Ok(Self(Context::get(|context| Integer::from_digits(context.path_value(index)?))?))
     }
 }
 
-impl<T: Value + Send + Sync> Type for Parameter<T> {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
+/// A value in the query, if there is one. One that is there and is no `T` is refused, and so are several.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<T>(pub Option<T>);
 
-    fn name() -> Cow<'static, str> {
-        T::expectation().into()
+impl<'a, const MIN: i64, const MAX: i64> ApiExtractor<'a> for Query<Integer<MIN, MAX>> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Query)
     }
 
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(T::schema()))
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(MetaSchemaRef::Inline(Box::new(Integer::<MIN, MAX>::schema())))
     }
 
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(iter::once(self))
-    }
-}
-
-impl<const MIN: i64, const MAX: i64> ParseFromParameter for Parameter<Integer<MIN, MAX>> {
-    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
-        Ok(Self(Integer::from_digits(text)))
-    }
-
-    /// One value is read; several are none, and so is a path segment that is no text, which poem leaves away.
-    fn parse_from_parameters<I: IntoIterator<Item = A>, A: AsRef<str>>(values: I) -> ParseResult<Self> {
-        let mut values = values.into_iter();
-        match (values.next(), values.next()) {
-            (Some(value), None) => Self::parse_from_parameter(value.as_ref()),
-            _ => Ok(Self(None)),
-        }
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let query = request.uri().query().unwrap_or_default();
+        let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == options.name);
+        let value = match (values.next(), values.next()) {
+            (None, _) => return Ok(Self(None)),
+            (Some((_, value)), None) => Integer::from_digits(&value),
+            _ => None,
+        };
+        let invalid = || {
+            INVALID_FIELDS.because(format!("{} must be {}", options.name, Integer::<MIN, MAX>::expectation()))
+        };
+        Ok(Self(Some(value.ok_or_else(invalid)?)))
     }
 }

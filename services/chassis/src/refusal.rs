@@ -8,7 +8,7 @@ use std::{fmt, marker::PhantomData};
 
 use poem::{
     IntoResponse, Response,
-    error::{MethodNotAllowedError, NotFoundError, ResponseError},
+    error::ResponseError,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
@@ -98,14 +98,8 @@ impl Refused {
         SERVICE_UNAVAILABLE.into()
     }
 
-    /// Whatever failure reached the top of the endpoint, as a refusal.
+    /// Whatever an operation failed with, as a refusal.
     pub(crate) fn from_failure(error: poem::Error) -> Self {
-        if error.is::<NotFoundError>() {
-            return NOT_FOUND.into();
-        }
-        if error.is::<MethodNotAllowedError>() {
-            return METHOD_NOT_ALLOWED.into();
-        }
         match error.downcast::<Refused>() {
             Ok(refused) => refused,
             Err(error) => Self::internal(format!("{error} ({})", error.status())),

@@ -85,21 +85,20 @@ impl<'a> ApiExtractor<'a> for Caller {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let context = Context::of(request)?;
         let sent = request.headers().get(header::AUTHORIZATION).map(bearer_token);
-        match sent {
-            Some(Some(candidate)) if context.token().matches(candidate) => Ok(Self),
-            _ => {
-                let reason = match sent {
-                    None => "no token",
-                    Some(None) => "not a bearer token",
-                    Some(Some(_)) => "wrong token",
-                };
-                tracing::warn!(reason, request_id = context.request_id(), "authentication failed");
-                let challenge = challenge(context.realm(), sent.is_some());
-                Err(UNAUTHORIZED.with_header(header::WWW_AUTHENTICATE, challenge).into())
-            }
+        let is_known =
+            |context: &Context| matches!(sent, Some(Some(token)) if context.token().matches(token));
+        if Context::get(is_known)? {
+            return Ok(Self);
         }
+        let reason = match sent {
+            None => "no token",
+            Some(None) => "not a bearer token",
+            Some(Some(_)) => "wrong token",
+        };
+        tracing::warn!(reason, "authentication failed");
+        let challenge = challenge(Context::get(Context::realm)?, sent.is_some());
+        Err(UNAUTHORIZED.with_header(header::WWW_AUTHENTICATE, challenge).into())
     }
 }
 

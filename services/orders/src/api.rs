@@ -5,7 +5,7 @@ use chassis::{
     fields::{Fields, FromFields},
     idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
     json::Json,
-    parameter::Parameter,
+    parameter::Path,
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
     server::Origin,
     sqlite::Database,
@@ -14,7 +14,7 @@ use chassis::{
 };
 use client::products;
 use poem::http::StatusCode;
-use poem_openapi::{Enum, Object, OpenApi, Tags, param::Path};
+use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde::Serialize;
 
 use crate::{
@@ -65,7 +65,7 @@ impl Api {
                 .await;
         let stock = stock.map_err(|cause| {
             let product_id = content.product_id.get();
-            tracing::warn!(product_id, cause, request_id = origin.request_id, "product not available");
+            tracing::warn!(product_id, cause, "product not available");
             PRODUCT_UNAVAILABLE
         })?;
         if stock::decide(content.quantity, stock) == Decision::NotEnough {
@@ -83,9 +83,9 @@ impl Api {
         &self,
         _caller: Caller,
         /// The id of the order.
-        id: Path<Parameter<Id>>,
+        id: Path<Id>,
     ) -> Result<Json<Order>, OperationError<GetOrder>> {
-        let id = id.0.0.ok_or(ORDER_NOT_FOUND)?;
+        let id = id.0.ok_or(ORDER_NOT_FOUND)?;
         let order = self.database.read(|connection| db::get(connection, id))?;
         Ok(Json(order.ok_or(ORDER_NOT_FOUND)?.into()))
     }

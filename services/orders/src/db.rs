@@ -2,7 +2,7 @@
 
 use chassis::{
     idempotency,
-    sqlite::Schema,
+    sqlite::{self, Schema},
     value::{Id, Quantity},
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
@@ -38,8 +38,8 @@ pub(crate) struct Content {
 
 impl Order {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        let content = Content { product_id: row.get("product_id")?, quantity: row.get("quantity")? };
-        Ok(Self { id: row.get("id")?, content })
+        let content = Content { product_id: row.get(1)?, quantity: row.get(2)? };
+        Ok(Self { id: row.get(0)?, content })
     }
 }
 
@@ -50,11 +50,13 @@ pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Order>> {
         .optional()
 }
 
-pub(crate) fn insert(connection: &Connection, Content { product_id, quantity }: Content) -> Result<Order> {
+/// What is inserted is what was checked, so it is not read back: RETURNING would keep it in a table of its own meanwhile.
+pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Order> {
+    let Content { product_id, quantity } = content;
     connection
         .prepare_cached(
-            "INSERT INTO purchase_order (product_id, quantity, status) VALUES (:product_id, :quantity, 'PENDING')
-             RETURNING id, product_id, quantity",
+            "INSERT INTO purchase_order (product_id, quantity, status) VALUES (:product_id, :quantity, 'PENDING')",
         )?
-        .query_row(named_params! { ":product_id": product_id, ":quantity": quantity }, Order::from_row)
+        .execute(named_params! { ":product_id": product_id, ":quantity": quantity })?;
+    Ok(Order { id: sqlite::last_id(connection)?, content })
 }

@@ -5,7 +5,7 @@ use chassis::{
     fields::{Fields, FromFields},
     idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
     json::Json,
-    parameter::Parameter,
+    parameter::Path,
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
     server::Origin,
     sqlite::Database,
@@ -14,7 +14,7 @@ use chassis::{
 };
 use client::orders;
 use poem::http::StatusCode;
-use poem_openapi::{Enum, Object, OpenApi, Tags, param::Path};
+use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde::Serialize;
 
 use crate::db;
@@ -60,10 +60,10 @@ impl Api {
                 .await;
         found.map_err(|cause| {
             let order_id = content.order_id.get();
-            tracing::warn!(order_id, cause, request_id = origin.request_id, "order not available");
+            tracing::warn!(order_id, cause, "order not available");
             ORDER_UNAVAILABLE
         })?;
-        let insert = move |connection: &_| db::insert(connection, &content).map(created);
+        let insert = move |connection: &_| db::insert(connection, content).map(created);
         Ok(self.database.write(move |connection| work.create(connection, insert)).await?)
     }
 
@@ -75,9 +75,9 @@ impl Api {
         &self,
         _caller: Caller,
         /// The id of the payment.
-        id: Path<Parameter<Id>>,
+        id: Path<Id>,
     ) -> Result<Json<Payment>, OperationError<GetPayment>> {
-        let id = id.0.0.ok_or(PAYMENT_NOT_FOUND)?;
+        let id = id.0.ok_or(PAYMENT_NOT_FOUND)?;
         let payment = self.database.read(|connection| db::get(connection, id))?;
         Ok(Json(payment.ok_or(PAYMENT_NOT_FOUND)?.into()))
     }

@@ -2,7 +2,7 @@
 
 use chassis::{
     idempotency,
-    sqlite::Schema,
+    sqlite::{self, Schema},
     value::{Decimal, Id, Text},
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
@@ -39,12 +39,8 @@ pub(crate) struct Content {
 
 impl Payment {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        let content = Content {
-            order_id: row.get("order_id")?,
-            amount: row.get("amount")?,
-            method: row.get("method")?,
-        };
-        Ok(Self { id: row.get("id")?, content })
+        let content = Content { order_id: row.get(1)?, amount: row.get(2)?, method: row.get(3)? };
+        Ok(Self { id: row.get(0)?, content })
     }
 }
 
@@ -55,17 +51,13 @@ pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Payment>> {
         .optional()
 }
 
-pub(crate) fn insert(
-    connection: &Connection,
-    Content { order_id, amount, method }: &Content,
-) -> Result<Payment> {
+/// What is inserted is what was checked, so it is not read back: RETURNING would keep it in a table of its own meanwhile.
+pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Payment> {
+    let Content { order_id, amount, method } = &content;
     connection
         .prepare_cached(
-            "INSERT INTO payment (order_id, amount, method, status) VALUES (:order_id, :amount, :method, 'SUCCESS')
-             RETURNING id, order_id, amount, method",
+            "INSERT INTO payment (order_id, amount, method, status) VALUES (:order_id, :amount, :method, 'SUCCESS')",
         )?
-        .query_row(
-            named_params! { ":order_id": order_id, ":amount": amount, ":method": method },
-            Payment::from_row,
-        )
+        .execute(named_params! { ":order_id": order_id, ":amount": amount, ":method": method })?;
+    Ok(Payment { id: sqlite::last_id(connection)?, content })
 }

@@ -1,30 +1,32 @@
 //! The wire: what the products service can be asked, what it answers, and what it refuses with.
 
+use std::{iter, ops::RangeInclusive};
+
 use chassis::{
-    answers::{Created, List},
+    answers::{Created, List, Piece},
     fields::{Fields, FromFields},
     idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
     json::Json,
-    parameter::Parameter,
-    refusal::{ANY_OPERATION, INVALID_FIELDS, Operation, OperationError, Refusal, Refused, WITH_BODY},
+    parameter::{Path, Query},
+    refusal::{ANY_OPERATION, INVALID_FIELDS, Operation, OperationError, Refusal, WITH_BODY},
     sqlite::Database,
     token::Caller,
     value::{Count, Decimal, Id, Limit, Text},
 };
 use futures_util::{StreamExt, stream};
 use poem::http::StatusCode;
-use poem_openapi::{
-    Object, OpenApi, Tags,
-    param::{Path, Query},
-};
+use poem_openapi::{Object, OpenApi, Tags};
 use serde::Serialize;
 
 use crate::db;
 
 const PRODUCT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Product not found");
 
-/// How many products of the whole list are in memory at a time.
-const PIECE: usize = 200;
+/// How many products a piece of the whole list has at most.
+const PIECE: i64 = 1000;
+
+/// How many pieces are read while the first of them is sent, each on a thread of its own.
+const PIECES_AHEAD: usize = 2;
 
 /// What the products service does.
 #[derive(Clone)]
@@ -49,13 +51,12 @@ impl Api {
         &self,
         _caller: Caller,
         /// How many products at most; without it, all.
-        limit: Query<Option<Parameter<Limit>>>,
+        limit: Query<Limit>,
         /// Only products whose id is greater than this one.
-        after: Query<Option<Parameter<Id>>>,
+        after: Query<Id>,
     ) -> Result<List<Product>, OperationError<ListProducts>> {
-        let limit = Parameter::optional("limit", limit.0)?;
-        let after = Parameter::optional("after", after.0)?;
-        let Some(limit) = limit else { return Ok(self.whole_list(after).await?) };
+        let after = after.0;
+        let Some(limit) = limit.0 else { return Ok(self.whole_list(after).await?) };
 
         let limit = limit.get() as usize;
         let mut products =
@@ -77,9 +78,9 @@ impl Api {
         &self,
         _caller: Caller,
         /// The id of the product.
-        id: Path<Parameter<Id>>,
+        id: Path<Id>,
     ) -> Result<Json<Product>, OperationError<GetProduct>> {
-        let id = id.0.0.ok_or(PRODUCT_NOT_FOUND)?;
+        let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
         let product = self.database.read(|connection| db::get(connection, id))?;
         Ok(Json(product.ok_or(PRODUCT_NOT_FOUND)?.into()))
     }
@@ -101,7 +102,7 @@ impl Api {
             Claim::New(work) => work,
         };
         let content = product.0.into();
-        let insert = move |connection: &_| db::insert(connection, &content).map(created);
+        let insert = move |connection: &_| db::insert(connection, content).map(created);
         Ok(self.database.write(move |connection| work.create(connection, insert)).await?)
     }
 
@@ -113,10 +114,10 @@ impl Api {
         &self,
         _caller: Caller,
         /// The id of the product.
-        id: Path<Parameter<Id>>,
+        id: Path<Id>,
         product: Json<NewProduct>,
     ) -> Result<Json<Product>, OperationError<ReplaceProduct>> {
-        let id = id.0.0.ok_or(PRODUCT_NOT_FOUND)?;
+        let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
         let content = product.0.into();
         let product = self.database.write(move |connection| db::replace(connection, id, &content)).await?;
         Ok(Json(product.ok_or(PRODUCT_NOT_FOUND)?.into()))
@@ -129,27 +130,45 @@ fn created(product: db::Product) -> Created<Product> {
 }
 
 impl Api {
-    /// All products after `after`. The first piece is read at once: if the list is no longer, it is answered as a whole.
+    /// All products after `after`. Each piece is read in a transaction of its own, so that a slow reader of the list holds
+    /// nothing up.
     async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, chassis::sqlite::Error> {
-        let first = self.piece(after).await?;
-        if first.len() < PIECE {
-            return Ok(List::Page { items: first.into_iter().map(Product::from).collect(), next: None });
+        let first = self.next_piece(after.map_or(0, Id::get))?;
+        let second = first.as_ref().map(|ids| self.next_piece(*ids.end())).transpose()?.flatten();
+        if second.is_none() {
+            let ids = first.unwrap_or(1..=0);
+            let items = self.database.read_much(move |connection| {
+                let mut products = Vec::new();
+                db::range(connection, &ids, |product| products.push(product.into()))?;
+                Ok(products)
+            });
+            return Ok(List::Page { items: items.await?, next: None });
         }
         let api = self.clone();
-        let products = stream::try_unfold(first, move |piece| {
-            let api = api.clone();
+        let pieces = iter::successors(first.map(Ok), move |ids| {
+            let ids = ids.as_ref().ok()?;
+            api.next_piece(*ids.end()).transpose()
+        });
+        let database = self.database.clone();
+        let products = stream::iter(pieces).map(move |ids| {
+            let database = database.clone();
             async move {
-                let Some(last) = piece.last() else { return Ok(None) };
-                let next = api.piece(Some(last.id)).await.map_err(Refused::from)?;
-                Ok(Some((piece.into_iter().map(Product::from).collect(), next)))
+                let ids = ids?;
+                let piece = database.read_much(move |connection| {
+                    let mut piece = Piece::default();
+                    db::range(connection, &ids, |product| piece.push(&Product::from(product)))?;
+                    Ok(piece)
+                });
+                Ok(piece.await?)
             }
         });
-        Ok(List::Whole(products.boxed()))
+        Ok(List::Whole(products.buffered(PIECES_AHEAD).boxed()))
     }
 
-    /// Each piece is read in a transaction of its own, so that a slow reader of the list holds nothing up.
-    async fn piece(&self, after: Option<Id>) -> Result<Vec<db::Product>, chassis::sqlite::Error> {
-        self.database.read_much(move |connection| db::page(connection, after, PIECE)).await
+    /// The ids of the next piece of the list, if there are any greater than `after`.
+    fn next_piece(&self, after: i64) -> Result<Option<RangeInclusive<i64>>, chassis::sqlite::Error> {
+        let first = self.database.read(|connection| db::next_id(connection, after))?;
+        Ok(first.map(|first| first..=first.saturating_add(PIECE - 1)))
     }
 }
 

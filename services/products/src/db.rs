@@ -1,8 +1,10 @@
 //! Every SQL statement of the products service.
 
+use std::ops::RangeInclusive;
+
 use chassis::{
     idempotency,
-    sqlite::Schema,
+    sqlite::{self, Schema},
     value::{Count, Decimal, Id, Text},
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
@@ -37,9 +39,10 @@ pub(crate) struct Content {
 }
 
 impl Product {
+    /// Columns are taken by their places, since finding them by their names took a fifth of the time of a read.
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        let content = Content { name: row.get("name")?, price: row.get("price")?, stock: row.get("stock")? };
-        Ok(Self { id: row.get("id")?, content })
+        let content = Content { name: row.get(1)?, price: row.get(2)?, stock: row.get(3)? };
+        Ok(Self { id: row.get(0)?, content })
     }
 }
 
@@ -61,13 +64,36 @@ pub(crate) fn page(connection: &Connection, after: Option<Id>, limit: usize) -> 
         .collect()
 }
 
-pub(crate) fn insert(connection: &Connection, Content { name, price, stock }: &Content) -> Result<Product> {
+/// The smallest id of a product that is greater than `after`.
+pub(crate) fn next_id(connection: &Connection, after: i64) -> Result<Option<i64>> {
     connection
-        .prepare_cached(
-            "INSERT INTO product (name, price, stock) VALUES (:name, :price, :stock)
-             RETURNING id, name, price, stock",
-        )?
-        .query_row(named_params! { ":name": name, ":price": price, ":stock": stock }, Product::from_row)
+        .prepare_cached("SELECT min(id) FROM product WHERE id > :after")?
+        .query_row(named_params! { ":after": after }, |row| row.get(0))
+}
+
+/// Hands each product with these ids to `take`, by ascending id.
+pub(crate) fn range(
+    connection: &Connection,
+    ids: &RangeInclusive<i64>,
+    mut take: impl FnMut(Product),
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, price, stock FROM product WHERE id BETWEEN :first AND :last ORDER BY id",
+    )?;
+    let mut rows = statement.query(named_params! { ":first": ids.start(), ":last": ids.end() })?;
+    while let Some(row) = rows.next()? {
+        take(Product::from_row(row)?);
+    }
+    Ok(())
+}
+
+/// What is inserted is what was checked, so it is not read back: RETURNING would keep it in a table of its own meanwhile.
+pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Product> {
+    let Content { name, price, stock } = &content;
+    connection
+        .prepare_cached("INSERT INTO product (name, price, stock) VALUES (:name, :price, :stock)")?
+        .execute(named_params! { ":name": name, ":price": price, ":stock": stock })?;
+    Ok(Product { id: sqlite::last_id(connection)?, content })
 }
 
 /// Replaces everything but the id, if there is such a product.

@@ -15,19 +15,21 @@ use futures_util::FutureExt;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use poem::{
-    Endpoint, IntoEndpoint, IntoResponse, Request, Response,
-    endpoint::BoxEndpoint,
+    IntoResponse, Request, Response,
     http::{HeaderName, HeaderValue, Method, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
-use poem_openapi::{OpenApi, OpenApiService, OperationId};
+use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Context, Identity, Service, open_paths};
+use super::{
+    CONTEXT, Context, Identity, Service, open_paths,
+    routes::{Route, Routes},
+};
 use crate::{
     document::Document,
-    refusal::{METHOD_NOT_ALLOWED, Refused, SERVICE_UNAVAILABLE},
+    refusal::{METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
     sqlite::Database,
 };
 
@@ -42,19 +44,29 @@ pub(super) struct Answerer {
     identity: Arc<Identity>,
     document: Document,
     database: Database,
-    operations: BoxEndpoint<'static>,
+    routes: Routes,
     under_way: Semaphore,
     is_stopping: AtomicBool,
 }
 
+/// What a request is for.
+enum Destination<'a> {
+    /// A path that is open to everybody.
+    Open(&'static str),
+    /// An operation, or another method of its path.
+    Route(&'a Route),
+    /// No path of this service.
+    Nowhere,
+}
+
 impl Answerer {
-    pub(super) fn new<A: OpenApi + 'static>(service: Service<A>) -> Self {
+    pub(super) fn new<A: OpenApi>(service: Service<A>) -> Self {
         Self {
             under_way: Semaphore::new(service.limits.max_requests as usize),
             identity: Arc::new(Identity { name: service.name, token: service.token, limits: service.limits }),
             document: service.document,
             database: service.database,
-            operations: OpenApiService::new(service.api, service.name, "").into_endpoint(),
+            routes: Routes::new(service.api),
             is_stopping: AtomicBool::new(false),
         }
     }
@@ -69,33 +81,17 @@ impl Answerer {
         request: hyper::Request<Incoming>,
         peer: SocketAddr,
     ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
-        let started = Instant::now();
         let request_id = request_id(&request);
-        let method = request.method().clone();
-        let uri = request.uri().clone();
-
-        let (route, answer) = match open_paths::find(uri.path()) {
-            Some(path) if open_paths::is_probe(path) => (Some(path), self.open(path, &method)),
-            open => match (self.under_way.try_acquire(), open) {
-                (Err(_), _) => (open, Err(SERVICE_UNAVAILABLE.into())),
-                (Ok(_place), Some(path)) => (open, self.open(path, &method)),
-                (Ok(_place), None) => self.operate(request, peer, &request_id).await,
-            },
+        let path = request.uri().path();
+        let (destination, path_values) = match (open_paths::find(path), self.routes.find(path)) {
+            (Some(path), _) => (Destination::Open(path), Vec::new()),
+            (None, Some((route, values))) => (Destination::Route(route), values),
+            (None, None) => (Destination::Nowhere, Vec::new()),
         };
-        let mut response = answer.unwrap_or_else(Refused::into_response);
-        if response.status() == METHOD_NOT_ALLOWED.status {
-            response.headers_mut().insert(header::ALLOW, self.allow(uri.path()));
-        }
+        let context =
+            Context { identity: self.identity.clone(), request_id: request_id.clone(), path_values };
+        let mut response = CONTEXT.scope(context, self.work(request, peer, destination)).await;
 
-        let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-        tracing::info!(
-            %method,
-            route = route.unwrap_or("(none)"),
-            status = response.status().as_u16(),
-            ms = format_args!("{milliseconds:.2}"),
-            request_id = request_id.to_str().unwrap_or_default(),
-            "answered"
-        );
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, request_id);
         // What is answered is for this caller and this moment, and is what it says it is.
@@ -104,50 +100,58 @@ impl Answerer {
         response.into()
     }
 
+    async fn work(
+        &self,
+        request: hyper::Request<Incoming>,
+        peer: SocketAddr,
+        destination: Destination<'_>,
+    ) -> Response {
+        let started = Instant::now();
+        let method = request.method().clone();
+        let (route, allow) = match &destination {
+            Destination::Open(path) => (*path, Some(&open_paths::ALLOW)),
+            Destination::Route(route) => (route.template, Some(&route.allow)),
+            Destination::Nowhere => ("(none)", None),
+        };
+        let answer = match (&destination, self.under_way.try_acquire()) {
+            (Destination::Open(path), _) if open_paths::is_probe(path) => self.open(path, &method),
+            (_, Err(_)) => Err(SERVICE_UNAVAILABLE.into()),
+            (Destination::Open(path), Ok(_place)) => self.open(path, &method),
+            (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer).await,
+            (Destination::Nowhere, Ok(_place)) => Err(NOT_FOUND.into()),
+        };
+        let mut response = answer.unwrap_or_else(Refused::into_response);
+        if let Some(allow) = allow.filter(|_| response.status() == METHOD_NOT_ALLOWED.status) {
+            response.headers_mut().insert(header::ALLOW, allow.clone());
+        }
+
+        let milliseconds = (started.elapsed().as_secs_f64() * 1e5).round() / 1e2;
+        let status = response.status().as_u16();
+        tracing::info!(method = method.as_str(), route, status, ms = milliseconds, "answered");
+        response
+    }
+
     /// Answers for a path that is no operation.
     fn open(&self, path: &'static str, method: &Method) -> Result<Response, Refused> {
         let is_stopping = self.is_stopping.load(Ordering::Relaxed);
         open_paths::answer(path, method, &self.document, &self.database, is_stopping)
     }
 
-    /// Answers with an operation, if there is one for the request, and says which path template it has.
+    /// Answers with an operation, within the deadline.
     async fn operate(
         &self,
+        route: &Route,
         request: hyper::Request<Incoming>,
         peer: SocketAddr,
-        request_id: &HeaderValue,
-    ) -> (Option<&str>, Result<Response, Refused>) {
-        let mut request =
-            Request::from((request, LocalAddr::default(), RemoteAddr(peer.into()), Scheme::HTTP));
-        // hyper leaves the body of an answer to HEAD away and keeps its length (RFC 9110, section 9.3.2).
-        if request.method() == Method::HEAD {
-            request.set_method(Method::GET);
+    ) -> Result<Response, Refused> {
+        let operation = route.operation(request.method()).ok_or(METHOD_NOT_ALLOWED)?;
+        let request = Request::from((request, LocalAddr::default(), RemoteAddr(peer.into()), Scheme::HTTP));
+        let answer = AssertUnwindSafe(operation.as_ref().call(request)).catch_unwind();
+        match tokio::time::timeout(self.identity.limits.answer_timeout(), answer).await {
+            Err(_) => Err(Refused::unavailable("no answer within the deadline")),
+            Ok(Err(_)) => Err(Refused::internal("a panic, which is reported above")),
+            Ok(Ok(answer)) => answer.map_err(Refused::from_failure),
         }
-        let context = Context { identity: self.identity.clone(), request_id: request_id.clone() };
-        request.extensions_mut().insert(context);
-
-        let operation = AssertUnwindSafe(self.operations.call(request)).catch_unwind();
-        let answer = match tokio::time::timeout(self.identity.limits.answer_timeout(), operation).await {
-            Err(_) => return (None, Err(Refused::unavailable("no answer within the deadline"))),
-            Ok(Err(_)) => return (None, Err(Refused::internal("a panic, which is reported above"))),
-            Ok(Ok(answer)) => answer,
-        };
-        let operation_id = match &answer {
-            Ok(response) => response.data::<OperationId>(),
-            Err(error) => error.data::<OperationId>(),
-        };
-        let template = operation_id.and_then(|id| self.document.template(id.0));
-        (template, answer.map_err(Refused::from_failure))
-    }
-
-    /// The methods that `path` knows (RFC 9110, section 10.2.1).
-    fn allow(&self, path: &str) -> HeaderValue {
-        let mut methods = self.document.methods(path);
-        if open_paths::find(path).is_some() {
-            methods.extend_from_slice(open_paths::METHODS);
-        }
-        let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-        HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(""))
     }
 }
 
@@ -159,7 +163,8 @@ fn request_id(request: &hyper::Request<Incoming>) -> HeaderValue {
     };
     let given = request.headers().get(REQUEST_ID).filter(is_sane).cloned();
     given.unwrap_or_else(|| {
-        let id = Uuid::now_v7().simple().to_string();
-        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+        let mut text = Uuid::encode_buffer();
+        let id = Uuid::now_v7().simple().encode_lower(&mut text);
+        HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
     })
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod connections;
 mod open_paths;
+mod routes;
 mod stream;
 
 use std::{
@@ -72,11 +73,13 @@ impl<A: OpenApi + 'static> Service<A> {
     }
 }
 
-/// What a request needs to know of the service it came to, and is known by.
-#[derive(Clone)]
+/// What a request needs to know of the service it came to, and is known by. Whoever works on the request finds it without
+/// being handed it.
 pub(crate) struct Context {
     identity: Arc<Identity>,
     request_id: HeaderValue,
+    /// What stands in the path in place of the parameters of its template.
+    path_values: Vec<String>,
 }
 
 /// What does not change from request to request.
@@ -86,17 +89,30 @@ struct Identity {
     limits: Limits,
 }
 
+tokio::task_local! {
+    static CONTEXT: Context;
+}
+
 impl Context {
-    /// The context of `request`.
+    /// Hands the context of the request that is worked on to `take`, if one is.
+    pub(crate) fn with<T>(take: impl FnOnce(&Self) -> T) -> Option<T> {
+        CONTEXT.try_with(take).ok()
+    }
+
+    /// What `take` makes of the context of the request that is worked on.
     ///
     /// # Errors
-    /// The request did not come through this server.
-    pub(crate) fn of(request: &Request) -> Result<&Self, Refused> {
-        request.extensions().get().ok_or_else(|| Refused::internal("a request without context"))
+    /// None is: an operation was called by somebody else than this server.
+    pub(crate) fn get<T>(take: impl FnOnce(&Self) -> T) -> Result<T, Refused> {
+        Self::with(take).ok_or_else(|| Refused::internal("no request is worked on"))
     }
 
     pub(crate) fn request_id(&self) -> &str {
         self.request_id.to_str().unwrap_or_default()
+    }
+
+    pub(crate) fn path_value(&self, index: usize) -> Option<&str> {
+        self.path_values.get(index).map(String::as_str)
     }
 
     pub(crate) fn realm(&self) -> &'static str {
@@ -126,10 +142,12 @@ const TIMEOUT: &str = "x-request-timeout-ms";
 
 impl<'a> FromRequest<'a> for Origin {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
-        let context = Context::of(request)?;
         let said = request.headers().get(TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
-        let ours = context.limits().answer_timeout();
-        let timeout = said.map_or(ours, |milliseconds| ours.min(Duration::from_millis(milliseconds)));
-        Ok(Self { request_id: context.request_id().to_owned(), deadline: Instant::now() + timeout })
+        let origin = Context::get(|context| {
+            let ours = context.limits().answer_timeout();
+            let timeout = said.map_or(ours, |milliseconds| ours.min(Duration::from_millis(milliseconds)));
+            Self { request_id: context.request_id().to_owned(), deadline: Instant::now() + timeout }
+        })?;
+        Ok(origin)
     }
 }

@@ -2,7 +2,7 @@
 
 use poem::{
     Body, IntoResponse, Response,
-    http::{Method, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 
 use crate::{
@@ -24,7 +24,9 @@ const LIVE: &str = "/livez";
 const READY: &str = "/readyz";
 
 /// The methods that these paths know.
-pub(super) const METHODS: &[Method] = &[Method::GET, Method::HEAD];
+const METHODS: &[Method] = &[Method::GET, Method::HEAD];
+/// The same as a header.
+pub(super) static ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// `path`, if it is one of these.
 pub(super) fn find(path: &str) -> Option<&'static str> {

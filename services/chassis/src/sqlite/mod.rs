@@ -5,23 +5,21 @@
 
 mod column;
 mod open;
+mod readers;
 mod writer;
 
 use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+    sync::Arc,
 };
 
 use rusqlite::{Connection, ErrorCode};
 
 pub use self::open::Schema;
-use self::writer::Writer;
-use crate::{refusal::Refused, settings::Fatal};
-
-/// How many connections read. Reads are short, so more than the cores that run them would not help.
-const READERS: usize = 4;
+use self::{readers::Readers, writer::Writer};
+use crate::{refusal::Refused, settings::Fatal, value::Id};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +99,7 @@ pub struct Database {
 
 struct Shared {
     file: File,
-    readers: Vec<Mutex<Connection>>,
+    readers: Arc<Readers>,
     writer: Writer,
 }
 
@@ -115,9 +113,8 @@ impl Database {
         let writer = open::open(&path, schema)?;
         let file =
             File::at(&path).map_err(|error| Fatal::new(format!("{} is gone: {error}", path.display())))?;
-        let reader = || open::open_reader(&path).map(Mutex::new);
-        let readers = std::iter::repeat_with(reader).take(READERS).collect::<Result<_, _>>()?;
-        let writer = Writer::start(writer, file.clone())?;
+        let readers = Arc::new(Readers::open(&path)?);
+        let writer = Writer::start(writer, file.clone(), readers.clone())?;
         Ok(Self { shared: Arc::new(Shared { readers, writer, file }) })
     }
 
@@ -126,7 +123,7 @@ impl Database {
     /// # Errors
     /// SQLite fails.
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        Ok(read(&self.reader())?)
+        Ok(self.shared.readers.read(read)?)
     }
 
     /// Reads on a thread that may wait. For many rows.
@@ -162,16 +159,15 @@ impl Database {
         self.shared.file.check()?;
         self.read(|connection| connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())))
     }
+}
 
-    /// A connection that nobody uses, or else the first to become free.
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        let free = self.shared.readers.iter().find_map(|reader| match reader.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        });
-        free.unwrap_or_else(|| self.shared.readers[0].lock().unwrap_or_else(PoisonError::into_inner))
-    }
+/// The id of the row that was inserted last.
+///
+/// # Errors
+/// It is none that a service assigns.
+pub fn last_id(connection: &Connection) -> rusqlite::Result<Id> {
+    let id = connection.last_insert_rowid();
+    Id::new(id).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, id))
 }
 
 #[cfg(test)]

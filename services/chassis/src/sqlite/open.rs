@@ -1,6 +1,12 @@
 //! Opening a database file: its settings, whose it is, and which version it has.
 
-use std::{fs, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+use std::{
+    fs,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
@@ -8,6 +14,10 @@ use crate::settings::Fatal;
 
 /// How long SQLite waits for a lock that another program holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many bytes the write-ahead log has when SQLite begins it anew: a header, and 1000 pages with theirs
+/// (<https://www.sqlite.org/pragma.html#pragma_wal_autocheckpoint>).
+const LOG_SIZE: u64 = 32 + 1000 * (24 + 4096);
 
 /// What a database file is for, and every step that its tables went through.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +81,11 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<Connection, Fatal> {
         )));
     }
     migrate(&mut connection, schema, version).map_err(explain)?;
+    grow_log(path).map_err(|error| {
+        Fatal::new(format!(
+            "{file} cannot be written ({error}): make room for it, or set DATA_DIR to another folder."
+        ))
+    })?;
     Ok(connection)
 }
 
@@ -99,6 +114,18 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
+}
+
+/// Gives the write-ahead log at once the size that it comes to have, since a sync of a file that has grown takes ten times as
+/// long. Zeros are no frames, so SQLite goes on behind what is there
+/// (<https://www.sqlite.org/walformat.html>).
+fn grow_log(path: &Path) -> io::Result<()> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let mut log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
+    let missing = LOG_SIZE.saturating_sub(log.metadata()?.len());
+    io::copy(&mut io::repeat(0).take(missing), &mut log)?;
+    log.sync_all()
 }
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {

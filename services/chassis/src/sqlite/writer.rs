@@ -5,13 +5,14 @@
 
 use std::{
     panic::{self, AssertUnwindSafe},
+    sync::Arc,
     thread,
 };
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Error, File};
+use super::{Error, File, readers::Readers};
 use crate::settings::Fatal;
 
 /// How many writes may wait.
@@ -65,11 +66,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, file: File) -> Result<Self, Fatal> {
+    pub(super) fn start(connection: Connection, file: File, readers: Arc<Readers>) -> Result<Self, Fatal> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("writer".into())
-            .spawn(move || work(connection, &file, jobs))
+            .spawn(move || work(connection, &file, &readers, jobs))
             .map_err(|error| Fatal::new(format!("the writer thread cannot be started: {error}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -99,10 +100,11 @@ impl Drop for Writer {
     }
 }
 
-fn work(mut connection: Connection, file: &File, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+fn work(mut connection: Connection, file: &File, readers: &Readers, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
         let committed = commit(&mut connection, file, &mut group, &mut queue);
+        readers.note_commit();
         for job in group {
             job.tell(committed.as_ref().copied());
         }

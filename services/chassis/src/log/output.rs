@@ -1,0 +1,96 @@
+//! Standard error, written to by one thread: a line waits for its turn, and no request waits for a line.
+
+use std::{
+    io::{self, Write},
+    mem,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// How long lines are gathered while there are many. So long they may be lost if the process is killed.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// How many bytes of lines wait at most; what is too much for whoever reads the log is left out, and counted.
+const LIMIT: usize = 4 * 1024 * 1024;
+
+/// How long the end of the process waits for the last lines.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+static WAITING: Mutex<Waiting> =
+    Mutex::new(Waiting { lines: Vec::new(), left_out: 0, is_writing: false, is_started: false });
+static LINES_CAME: Condvar = Condvar::new();
+static LINES_WENT: Condvar = Condvar::new();
+
+struct Waiting {
+    lines: Vec<u8>,
+    left_out: u64,
+    is_writing: bool,
+    is_started: bool,
+}
+
+/// Takes a line.
+pub(super) struct Output;
+
+impl Write for Output {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = waiting();
+        if waiting.lines.len() + line.len() > LIMIT {
+            waiting.left_out += 1;
+        } else {
+            waiting.lines.extend_from_slice(line);
+        }
+        if !waiting.is_writing {
+            drop(waiting);
+            LINES_CAME.notify_one();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts the thread that writes. Without one nothing is written.
+pub(super) fn start() {
+    let started = thread::Builder::new().name("log".into()).spawn(write_lines);
+    waiting().is_started = started.is_ok();
+}
+
+/// Waits until all lines are written, or nobody takes them.
+pub(crate) fn flush() {
+    let is_waiting =
+        |waiting: &mut Waiting| waiting.is_started && (waiting.is_writing || !waiting.lines.is_empty());
+    let _ = LINES_WENT.wait_timeout_while(waiting(), LAST_WORDS, is_waiting);
+}
+
+fn write_lines() {
+    let mut lines = Vec::new();
+    loop {
+        let mut idle = waiting();
+        idle.is_writing = false;
+        LINES_WENT.notify_all();
+        let mut waiting = LINES_CAME
+            .wait_while(idle, |waiting| waiting.lines.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        waiting.is_writing = true;
+        mem::swap(&mut waiting.lines, &mut lines);
+        let left_out = mem::take(&mut waiting.left_out);
+        drop(waiting);
+
+        let mut error = io::stderr().lock();
+        // A log that cannot be written is nobody's failure.
+        let _ = error.write_all(&lines);
+        if left_out > 0 {
+            let _ = writeln!(error, "{left_out} lines were left out, since nobody took them in time");
+        }
+        drop(error);
+        lines.clear();
+        thread::sleep(GATHER);
+    }
+}
+
+fn waiting() -> MutexGuard<'static, Waiting> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
