@@ -38,7 +38,7 @@ const ARGUMENTS: [&str; 11] = [
     "--no-first-run",
     // No name leads anywhere, so that what a page asks for elsewhere fails here as it does without a network.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    // Chromium ends with chromedriver, however that ends.
+    // Chromium ends with chromedriver.
     "--remote-debugging-pipe",
 ];
 
@@ -49,6 +49,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const CONSOLE: &str = "browser";
 /// What chromedriver writes about the network, beside other things.
 const PERFORMANCE: &str = "performance";
+
+/// Runs a program until its input ends, which it does with the test, however that ends.
+const RUN: &str = r#"trap '' INT; "$@" & read -r end; kill "$!"; wait "$!""#;
 
 /// A running `chromedriver`, which starts a Chromium for each visit. It ends when this is dropped.
 pub struct Browser {
@@ -69,9 +72,11 @@ impl Browser {
     /// It is there and does not start.
     pub fn start() -> Result<Self, String> {
         let chromium = find("CHROME", "chromium")?;
-        let mut chromedriver = Command::new(find("CHROMEDRIVER", "chromedriver")?)
+        let mut chromedriver = Command::new("sh")
+            .args(["-c", RUN, "sh"])
+            .arg(find("CHROMEDRIVER", "chromedriver")?)
             .arg("--port=0")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -123,7 +128,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.chromedriver.kill();
+        drop(self.chromedriver.stdin.take());
         let _ = self.chromedriver.wait();
     }
 }
