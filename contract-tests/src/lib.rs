@@ -5,9 +5,11 @@
 //! [`contract`] is what was promised, [`session`] sends a request and judges the answer by it, [`ledger`] remembers.
 //! [`replay`] is every documented request; [`stock`] are the properties that no list of requests can show.
 //! [`faults`] puts [`proxy`] before the store to prove that both would notice, [`neighbour`] is a service that fails.
+//! [`browser`] is Chromium, for the page that shows the document.
 
 #![allow(clippy::expect_used, reason = "a suite that cannot go on says why by panicking")]
 
+pub mod browser;
 pub mod compatibility;
 pub mod contract;
 pub mod examples;

@@ -222,7 +222,7 @@ fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
     let mut bytes = match request.delivery {
         Delivery::Chunked => bytes + "Transfer-Encoding: chunked\r\n\r\n",
         Delivery::Whole | Delivery::Half => {
-            bytes + &format!("Content-Length: {}\r\n\r\n", request.body.len())
+            format!("{bytes}Content-Length: {}\r\n\r\n", request.body.len())
         }
     }
     .into_bytes();

@@ -65,7 +65,9 @@ impl<'a> ApiExtractor<'a> for Caller {
             SCHEME,
             MetaSecurityScheme {
                 ty: "http",
-                description: Some("The token of this service."),
+                description: Some(
+                    "The token of this service. The store prints it, or where it was set, when it starts.",
+                ),
                 name: None,
                 key_in: None,
                 scheme: Some(SCHEME),

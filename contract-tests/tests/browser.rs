@@ -1,0 +1,184 @@
+//! The three pages with Swagger UI, as people use them, in a real browser: `cargo test -p contract-tests --test browser`.
+//!
+//! It needs Chromium and `chromedriver`, on the PATH or named by `CHROME` and `CHROMEDRIVER`. Without them every test is
+//! shown as ignored.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{process::ExitCode, sync::Arc};
+
+use contract_tests::{
+    browser::{
+        Browser, Outcome,
+        swagger_ui::{Choice, Example, Page, Shown},
+    },
+    contract::{CONTRACT, Document, Operation},
+    replay::shared,
+    session::Session,
+    store::{Address, Deployment, Store},
+};
+use libtest_mimic::{Arguments, Trial};
+use serde_json::{Value, json};
+use thirtyfour::By;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let browser = Browser::start();
+    if let Err(reason) = &browser {
+        eprintln!("skipped: {reason}");
+    }
+    let scene = browser.ok().map(|browser| Arc::new(Scene::new(browser)));
+
+    let trial = |subject: &str, name: &str, check: Box<dyn Fn(&Scene) -> Outcome + Send>| {
+        let present = scene.clone();
+        let check = move || Ok(check(present.as_deref().ok_or("there is no browser")?)?);
+        Trial::test(format!("browser::{subject}::{name}"), check).with_ignored_flag(scene.is_none())
+    };
+    let pages = CONTRACT.documents.iter().flat_map(|document| {
+        PAGE.map(|(name, check)| trial(document.service, name, Box::new(move |scene| check(scene, document))))
+    });
+    let operations = CONTRACT.operations().flat_map(|operation| {
+        OPERATION
+            .map(|(name, check)| trial(&operation.id, name, Box::new(move |scene| check(scene, operation))))
+    });
+    libtest_mimic::run(&arguments, pages.chain(operations).collect()).exit_code()
+}
+
+/// A store that has a product, an order and a payment, and somebody who looks at it.
+struct Scene {
+    browser: Browser,
+    deployment: Deployment,
+    /// Runs until all is over.
+    _store: Store,
+}
+
+impl Scene {
+    fn new(browser: Browser) -> Self {
+        let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]);
+        let deployment = store.deployment();
+        shared::prepare(&Session::new(deployment.clone())).unwrap_or_else(|failure| panic!("{failure}"));
+        Self { browser, deployment, _store: store }
+    }
+
+    /// Looks at the page of `service`.
+    fn look(&self, service: &str, look: impl AsyncFnOnce(Page<'_>, &Address) -> Outcome) -> Outcome {
+        let address = self.deployment.service(service);
+        self.browser.visit(&address.url, async |tab| look(Page::load(tab).await?, address).await)
+    }
+}
+
+/// A sentence that is true of each `T`, and how one sees it.
+type Expectation<T> = (&'static str, fn(&Scene, &T) -> Outcome);
+
+/// What is true of each page.
+const PAGE: [Expectation<Document>; 5] = [
+    ("the_page_loads_without_another_request_and_with_an_empty_console", loads_alone),
+    ("authorize_takes_the_token", authorizes),
+    ("a_wrong_token_is_answered_401", refuses_a_wrong_token),
+    ("a_reload_keeps_the_authorization", keeps_the_authorization),
+    ("the_page_fits_a_window_of_400_pixels", fits_a_narrow_window),
+];
+
+fn loads_alone(scene: &Scene, document: &Document) -> Outcome {
+    scene.look(document.service, async |page, address| {
+        assert_eq!(page.tab.driver.title().await?, document.json["info"]["title"]);
+        assert_eq!(page.tab.driver.find_all(By::Css(".opblock")).await?.len(), document.operations.len());
+        page.open_all(document).await?;
+        page.tab.driver.goto(format!("{}/", address.url)).await?;
+        page.see(".opblock").await?;
+        assert_eq!(page.tab.driver.current_url().await?.path(), "/docs");
+        let requests: Vec<String> = page.tab.requests().await?.into_iter().map(|sent| sent.path).collect();
+        assert_eq!(requests, ["/docs", "/", "/docs"]);
+        let console = page.tab.console().await?;
+        assert!(console.is_empty(), "{console:#?}");
+        Ok(())
+    })
+}
+
+fn authorizes(scene: &Scene, document: &Document) -> Outcome {
+    scene.look(document.service, async |page, address| {
+        page.see(".auth-wrapper .authorize.unlocked").await?;
+        page.authorize(&address.token).await?;
+        page.see(".auth-wrapper .authorize.locked").await?;
+        let (sent, shown) = page.try_out(&document.operations[0]).await?;
+        assert_eq!(sent.authorization, Some(format!("Bearer {}", address.token)));
+        assert!(shown.status.starts_with('2'), "{shown:?}");
+        Ok(())
+    })
+}
+
+fn refuses_a_wrong_token(scene: &Scene, document: &Document) -> Outcome {
+    scene.look(document.service, async |page, _| {
+        page.authorize("wrong").await?;
+        let (_, shown) = page.try_out(&document.operations[0]).await?;
+        assert_eq!(shown, Shown { status: "401".into(), body: json!({ "error": "Unauthorized" }) });
+        Ok(())
+    })
+}
+
+fn keeps_the_authorization(scene: &Scene, document: &Document) -> Outcome {
+    scene.look(document.service, async |page, address| {
+        page.authorize(&address.token).await?;
+        page.tab.driver.refresh().await?;
+        page.see(".auth-wrapper .authorize.locked").await?;
+        let (_, shown) = page.try_out(&document.operations[0]).await?;
+        assert!(shown.status.starts_with('2'), "{shown:?}");
+        Ok(())
+    })
+}
+
+fn fits_a_narrow_window(scene: &Scene, document: &Document) -> Outcome {
+    scene.look(document.service, async |page, _| {
+        let narrow = json!({ "width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+        page.tab.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", narrow).await?;
+        page.open_all(document).await?;
+        let beyond = "const page = document.documentElement; return page.scrollWidth - page.clientWidth";
+        assert_eq!(page.tab.driver.execute(beyond, []).await?.json(), 0, "pixels beyond the window");
+        Ok(())
+    })
+}
+
+/// What is true of each operation.
+const OPERATION: [Expectation<Operation>; 2] = [
+    ("the_choices_list_the_named_examples", lists_the_examples),
+    ("try_it_out_sends_the_recorded_examples_and_shows_the_documented_answers", tries_the_examples),
+];
+
+fn lists_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
+    scene.look(operation.service, async |page, _| {
+        page.open(operation).await?;
+        for choice in Choice::all(operation) {
+            let named = choice.examples.values().map(|example| example["summary"].as_str());
+            let shown = page.listed(&choice).await?;
+            assert!(shown.iter().map(|it| Some(it.as_str())).eq(named), "{}: {shown:?}", choice.place);
+        }
+        Ok(())
+    })
+}
+
+fn tries_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
+    scene.look(operation.service, async |page, address| {
+        page.authorize(&address.token).await?;
+        page.open(operation).await?;
+        for example in Example::all(operation) {
+            page.choose(operation, example.name).await?;
+            let (sent, shown) = page.execute(operation).await?;
+            assert_eq!((&sent.method, sent.path), (&operation.method, example.path), "{}", example.name);
+            assert_eq!(sent.body, example.body, "{}", example.name);
+            let documented = &operation.answers[&example.status];
+            assert_eq!(shown.status, example.status.to_string(), "{}: {}", example.name, shown.body);
+            assert!(documented.schema.is_valid(&shown.body), "{}: {}", example.name, shown.body);
+            let is_as_recorded = match documented.texts.is_empty() {
+                true => has_what_was_sent(&shown.body, &sent.body),
+                false => shown.body == *example.answer,
+            };
+            assert!(is_as_recorded, "{}: {}", example.name, shown.body);
+        }
+        Ok(())
+    })
+}
+
+/// Whether each field of `sent` is the same in `shown`: what is beside them, the service has chosen.
+fn has_what_was_sent(shown: &Value, sent: &Value) -> bool {
+    sent.as_object().into_iter().flatten().all(|(field, value)| shown[field] == *value)
+}
