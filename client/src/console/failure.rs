@@ -3,6 +3,7 @@
 use std::{error, fmt::Debug, io, iter, process::ExitCode};
 
 use client::{Error, ResponseValue};
+use reqwest::header::HeaderMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -49,92 +50,70 @@ impl Failure {
         }
     }
 
-    /// What `service`, which was asked at `url` with the id `asked`, made of a call that failed.
+    /// Why a call of `service` at `url`, which had the request id `asked`, came to nothing.
     pub(super) fn of_call<E: Serialize + Debug>(
         service: &str,
         url: &str,
         asked: &str,
         error: Error<E>,
     ) -> Self {
-        match error {
-            Error::ErrorResponse(answer) => Self::of_refusal(service, asked, &answer),
+        let is_retryable = error.is_retryable();
+        let failure = match &error {
+            Error::ErrorResponse(answer) => Self::of_refusal(service, answer),
             Error::InvalidRequest(reason) => {
                 Self::new(Kind::Wrong, format!("That cannot be sent to {service}: {reason}."), "")
             }
-            Error::CommunicationError(cause) if cause.is_connect() => Self {
-                is_passing: true,
-                ..Self::new(
-                    Kind::OutOfReach,
-                    format!("{service} cannot be reached at {url}."),
-                    format!(
-                        "Nobody answers there ({}). Start it with `cargo run --release -p store`, or say where it is with {}_URL.",
-                        root(&cause),
-                        service.to_uppercase()
-                    ),
-                )
-            },
+            Error::CommunicationError(cause) if cause.is_connect() => Self::new(
+                Kind::OutOfReach,
+                format!("{service} cannot be reached at {url}."),
+                format!(
+                    "Nobody answers there ({}). Start it with `cargo run --release -p store`, or say where it is with {}_URL.",
+                    root(cause),
+                    service.to_uppercase()
+                ),
+            ),
             Error::CommunicationError(cause) => Self {
-                is_passing: true,
                 request_id: Some(asked.to_owned()),
                 ..Self::new(
                     Kind::OutOfReach,
-                    format!("{service} at {url} gave no answer."),
+                    format!("{service} at {url} gave no whole answer."),
                     format!(
-                        "It was there, but there was no whole answer within {} seconds ({}). Try again in a moment.",
-                        client::PATIENCE.as_secs(),
-                        root(&cause)
+                        "It is there, but the answer did not come ({}). Try again in a moment.",
+                        root(cause)
                     ),
                 )
             },
-            other => {
-                let answered = match &other {
-                    Error::UnexpectedResponse(answer) => answer
-                        .headers()
-                        .get(REQUEST_ID)
-                        .and_then(|id| id.to_str().ok())
-                        .map(ToOwned::to_owned),
-                    _ => None,
-                };
-                Self {
-                    request_id: Some(answered.unwrap_or_else(|| asked.to_owned())),
-                    ..Self::new(
-                        Kind::OutOfReach,
-                        format!(
-                            "{service} at {url} does not answer as its document says: {}.",
-                            client::cause(&other)
-                        ),
-                        "Something else may be listening there, or another version of the service; see `client check`.",
-                    )
-                }
-            }
-        }
-    }
-
-    fn of_refusal<E: Serialize>(service: &str, asked: &str, answer: &ResponseValue<E>) -> Self {
-        let body = serde_json::to_value(&**answer).unwrap_or_default();
-        let text = body["error"].as_str().unwrap_or_default().to_owned();
-        let is_unexpected = answer.status().is_server_error();
-        let answered = answer.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or(asked);
-        Self {
-            request_id: is_unexpected.then(|| answered.to_owned()),
-            is_passing: matches!(
-                text.as_str(),
-                "Service unavailable" | "Request in progress" | "Request timeout"
-            ),
-            ..Self::new(
-                Kind::Refused,
-                format!("{service} says: {text}."),
-                match body["detail"].as_str() {
-                    Some(detail) => format!("A field has a value that is not taken: {detail}."),
-                    None => advice(service, &text),
+            other => Self {
+                request_id: match other {
+                    Error::UnexpectedResponse(answer) => request_id(answer.headers()),
+                    _ => Some(asked.to_owned()),
                 },
-            )
-        }
-        .with_refusal(text)
+                ..Self::new(
+                    Kind::OutOfReach,
+                    format!(
+                        "{service} at {url} does not answer as its document says: {}.",
+                        client::cause(other)
+                    ),
+                    "Something else may be listening there, or another version of the service; see `client check`.",
+                )
+            },
+        };
+        Self { is_passing: failure.is_passing || is_retryable, ..failure }
     }
 
-    fn with_refusal(self, text: String) -> Self {
-        Self { refusal: Some(text), ..self }
+    fn of_refusal<E: Serialize>(service: &str, answer: &ResponseValue<E>) -> Self {
+        let body = serde_json::to_value(&**answer).unwrap_or_default();
+        let text = body["error"].as_str().unwrap_or_default();
+        let advice = match body["detail"].as_str() {
+            Some(detail) => format!("A field has a value that is not taken: {detail}."),
+            None => advice(service, text),
+        };
+        Self {
+            request_id: request_id(answer.headers()).filter(|_| answer.status().is_server_error()),
+            is_passing: text == "Request in progress",
+            refusal: Some(text.to_owned()),
+            ..Self::new(Kind::Refused, format!("{service} says: {text}."), advice)
+        }
     }
 
     pub(super) fn exit_code(&self) -> ExitCode {
@@ -162,6 +141,11 @@ impl From<io::Error> for Failure {
             _ => Self::new(Kind::Refused, format!("The answer cannot be written: {error}."), ""),
         }
     }
+}
+
+/// The id that a service answers.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    headers.get(REQUEST_ID)?.to_str().ok().map(ToOwned::to_owned)
 }
 
 /// The first cause, which says most.

@@ -90,14 +90,14 @@ pub(crate) fn a_service_that_answers_something_else_is_told(console: &Console) {
         (Manner::AnswersHtml, "does not answer as its document says"),
         (Manner::AnswersOtherJson, "does not answer as its document says"),
         (Manner::AnswersStatus(418, None), "does not answer as its document says: 418"),
-        (Manner::BreaksOff, "gave no answer"),
+        (Manner::BreaksOff, "gave no whole answer"),
     ] {
         let neighbour =
             Neighbour::start(r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#, manner);
         let mut command = console.command("orders show 1");
         command.env("ORDERS_URL", neighbour.url());
         let told = fails(command, 3, told);
-        assert!(told.contains(&neighbour.url()) && told.contains("Its log knows this as request"), "{told}");
+        assert!(told.contains(&neighbour.url()), "{told}");
     }
 }
 

@@ -180,6 +180,7 @@ pub(crate) fn the_menu_fits_a_narrow_terminal(console: &Console) {
     customer
         .terminal
         .shows("orders says: Product not found or\nunavailable.\nThere is no product with this id,\nor products did not answer.");
+    assert!(!customer.terminal.has_broken_lines(), "{}", customer.terminal.screen());
     customer.leaves();
 }
 
