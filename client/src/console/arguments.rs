@@ -24,9 +24,6 @@ use super::limits;
 Exit codes: 0 it was done, 1 the service refused, 2 the command is wrong, 3 the service cannot be reached."
 )]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    pub(super) addresses: Addresses,
-
     /// Print JSON, for machines
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -34,6 +31,9 @@ pub(super) struct Arguments {
     /// Whether to print in colours; NO_COLOR=1 is `never` too
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: ColorChoice,
+
+    #[command(flatten)]
+    pub(super) addresses: Addresses,
 
     #[command(subcommand)]
     pub(super) command: Option<Command>,

@@ -86,6 +86,7 @@ pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Fail
     let stranger = Store::connect(&Addresses { payments_token: "wrong".into(), ..addresses.clone() })?;
     guide.refuses("Unauthorized", stranger.payment(payment).await)?;
 
+    show::out("\n")?;
     show::say(
         PLAIN,
         &format!(

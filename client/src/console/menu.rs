@@ -63,6 +63,7 @@ pub(super) async fn run(store: &Store) -> Result<(), Failure> {
             Err(failure) => show::failure(&failure, false),
             Ok(()) => {}
         }
+        show::out("\n")?;
     }
     cliclack::outro("Goodbye.")?;
     Ok(())

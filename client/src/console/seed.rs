@@ -1,10 +1,10 @@
 //! Fills a store with products, fast, and each once however often it is begun.
 
-use std::time::Instant;
+use std::{fmt, time::Instant};
 
 use clap::builder::styling::Style;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{
@@ -42,12 +42,12 @@ pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Fa
         outcome = all => outcome,
         _ = tokio::signal::ctrl_c() => Err(Failure::new(Kind::Interrupted, "It was interrupted.", "")),
     };
+    let there = bar.position();
     bar.finish_and_clear();
 
     if let Err(failure) = outcome {
         let rest = format!(
-            "{} of {products} products are there; the same command goes on with the rest and creates nothing twice.",
-            bar.position()
+            "{there} of {products} products are there; the same command goes on with the rest and creates nothing twice."
         );
         let advice = [failure.advice.as_str(), rest.as_str()].join(" ").trim_start().to_owned();
         return Err(Failure { advice, ..failure });
@@ -67,8 +67,12 @@ pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Fa
 }
 
 fn style() -> ProgressStyle {
-    let template = "{wide_bar:.cyan/dim} {human_pos}/{human_len}, {per_sec}, {eta} left";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let template = "{wide_bar:.cyan/dim} {human_pos}/{human_len}, {rate} a second, {eta} left";
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = write!(text, "{:.0}", state.per_sec());
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", rate)
 }
 
 /// The id of the newest product, 0 if there is none: what has a higher one was created later.

@@ -11,6 +11,7 @@ use comfy_table::{
 };
 use console::Term;
 use serde_json::Value;
+use textwrap::WordSplitter;
 
 use super::{
     failure::{Failure, Kind},
@@ -107,9 +108,9 @@ impl Layout {
         // Where there is a line below the header, columns are a character apart already.
         let gap = if self.terminal.is_some() { GAP - 1 } else { GAP };
         let gaps = (1..fields.len()).map(|_| gap).chain([0]);
-        for ((column, value), gap) in table.column_iter_mut().zip(fields.values()).zip(gaps.clone()) {
+        for ((column, name), gap) in table.column_iter_mut().zip(fields.keys()).zip(gaps.clone()) {
             column.set_padding((0, gap));
-            if value.is_number() {
+            if records.iter().any(|record| record[name].is_number()) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -216,7 +217,10 @@ pub(super) fn told(failure: &Failure) -> String {
 fn paragraph(style: Style, text: &str, width: Option<usize>) -> String {
     let text = visible(text);
     let lines = match width {
-        Some(width) => textwrap::fill(&text, width),
+        // What one may copy, such as a command or an id, is not broken at its hyphens.
+        Some(width) => {
+            textwrap::fill(&text, textwrap::Options::new(width).word_splitter(WordSplitter::NoHyphenation))
+        }
         None => text,
     };
     lines.lines().map(|line| format!("{style}{line}{style:#}\n")).collect()

@@ -32,8 +32,12 @@ pub(crate) fn a_seed_goes_on_after_an_interruption_and_creates_nothing_twice(con
     let mut terminal = Terminal::start(console, 80, "seed --products 1000000", &[]);
     terminal.shows("/1,000,000, ");
     terminal.types("\u{3}");
-    terminal.shows("the same command goes on");
+    terminal.shows(" of 1000000 products are there; the same command goes on");
     assert_eq!(terminal.ends(), 130);
+    let screen = terminal.screen();
+    let (there, _) = screen.split_once(" of 1000000").unwrap();
+    let there: i64 = there.lines().last().unwrap().parse().unwrap();
+    assert!((1..1_000_000).contains(&there) && there <= console.store.rows("products"), "{screen}");
 
     let enough = console.store.rows("products") + 1000;
     let told = console.does(&format!("seed --products {enough}"));
