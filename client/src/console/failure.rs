@@ -137,7 +137,9 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::new(Kind::Unread, "", ""),
-            io::ErrorKind::Interrupted => Self::new(Kind::Interrupted, "It was interrupted.", ""),
+            io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => {
+                Self::new(Kind::Interrupted, "It was interrupted.", "")
+            }
             _ => Self::new(Kind::Refused, format!("The answer cannot be written: {error}."), ""),
         }
     }

@@ -1,6 +1,6 @@
 //! The menu: what a customer does at the counter, one thing after the other.
 
-use std::io::{self, ErrorKind};
+use std::io;
 
 use cliclack::{StringCursor, Theme, ThemeState};
 use console::{Emoji, Style, Term};
@@ -70,10 +70,14 @@ pub(super) async fn run(store: &Store) -> Result<(), Failure> {
 }
 
 fn choose() -> Result<Option<Choice>, Failure> {
-    match block_in_place(|| cliclack::select("What is it to be?").items(&CHOICES).interact()) {
-        Ok(choice) => Ok(Some(choice)),
-        Err(left) if matches!(left.kind(), ErrorKind::Interrupted | ErrorKind::UnexpectedEof) => Ok(None),
-        Err(error) => Err(error.into()),
+    unless_left(|| cliclack::select("What is it to be?").items(&CHOICES).interact())
+}
+
+/// What somebody answers, if they do not rather leave.
+fn unless_left<T>(prompt: impl FnOnce() -> io::Result<T>) -> Result<Option<T>, Failure> {
+    match block_in_place(prompt).map_err(Failure::from) {
+        Err(failure) if failure.kind == Kind::Interrupted => Ok(None),
+        answer => answer.map(Some),
     }
 }
 
@@ -92,7 +96,8 @@ async fn list_products(store: &Store) -> Result<(), Failure> {
     while let Some(page) = pages.next(height.into()).await? {
         list.page(&page)?;
         let is_full = page.len() == usize::from(height);
-        if is_full && !block_in_place(|| cliclack::confirm("Show more?").initial_value(true).interact())? {
+        let more = || cliclack::confirm("Show more?").initial_value(true).interact();
+        if is_full && unless_left(more)? != Some(true) {
             return Ok(());
         }
     }

@@ -11,6 +11,7 @@ mod record;
 mod seed;
 mod show;
 mod store;
+mod table;
 
 use std::{
     env,
@@ -29,10 +30,9 @@ use self::{
 
 /// Does what the command line says.
 pub(super) async fn run() -> ExitCode {
-    let color = color(env::args());
-    let matches = Arguments::command().color(color).get_matches();
+    let matches = Arguments::command().color(color_of_help()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    use_colors(color);
+    use_colors(arguments.color);
 
     let json = arguments.json;
     match act(arguments).await {
@@ -44,8 +44,9 @@ pub(super) async fn run() -> ExitCode {
     }
 }
 
-/// What `--color` says, also to the help, which is printed before the arguments are known.
-fn color(arguments: impl Iterator<Item = String>) -> ColorChoice {
+/// What `--color` says, for the help, which is printed before the arguments are known.
+fn color_of_help() -> ColorChoice {
+    let arguments = env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let mut arguments = arguments.skip_while(|argument| !argument.starts_with("--color"));
     let when = match arguments.next().as_deref() {
         Some("--color") => arguments.next(),
@@ -103,7 +104,7 @@ async fn act(arguments: Arguments) -> Result<(), Failure> {
     show::one(&record, json)
 }
 
-/// The menu, or the help where nobody can choose.
+/// The menu, if there is somebody to choose from it.
 async fn offer(store: &Store) -> Result<(), Failure> {
     let is_for_people = io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
     if is_for_people {

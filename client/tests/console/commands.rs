@@ -1,5 +1,12 @@
 //! Commands that do what they are to do.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use contract_tests::{exchange::Answer, proxy::Proxy};
+
 use crate::Console;
 
 pub(crate) fn all_three_services_are_driven(console: &Console) {
@@ -62,6 +69,25 @@ pub(crate) fn a_command_with_a_key_can_be_repeated(console: &Console) {
     assert_eq!(console.does(create), console.does(create));
     let other = "products create --name Other --price 1 --stock 1 --key monday";
     console.fails(other, 1, "products says: Idempotency key reused.\nAnother request had this key.");
+}
+
+/// The answer is lost on its way, when the work has been done.
+pub(crate) fn a_create_that_gets_no_answer_is_sent_again_and_done_once(console: &Console) {
+    let proxy = Proxy::start("products");
+    proxy.forward_to(console.store.services[0].url());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    proxy.tamper(Some(Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer { status: 502, ..Answer::default() },
+            _ => answer,
+        }
+    })));
+    let mut create = console.command("products create --name Computer --price 200 --stock 20");
+    let created = create.env("PRODUCTS_URL", proxy.url()).output().unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    assert_eq!((sent.load(Ordering::Relaxed), console.store.rows("products")), (2, 1));
 }
 
 pub(crate) fn help_has_examples_everywhere(console: &Console) {

@@ -33,6 +33,7 @@ const CASES: &[Case] = cases! {
         machines_get_what_the_service_answered
         a_list_is_as_long_as_was_asked_for
         a_command_with_a_key_can_be_repeated
+        a_create_that_gets_no_answer_is_sent_again_and_done_once
         help_has_examples_everywhere
         shells_complete_commands;
     errors:
