@@ -6,7 +6,7 @@
 //!
 //! ```toml
 //! [dependencies]
-//! # Without its default feature, which is the console, it is a library of few dependencies.
+//! # Its default feature is the console.
 //! client = { git = "<where this repository is>", default-features = false }
 //! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 //! ```

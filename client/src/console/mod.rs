@@ -74,6 +74,10 @@ async fn act(arguments: Arguments) -> Result<(), Failure> {
     let store = Store::connect(&addresses)?;
     let record = match command {
         None => return offer(&store).await,
+        Some(Command::Demo) if json => {
+            let advice = "Leave --json away; the other commands have it.";
+            return Err(Failure::new(Kind::Wrong, "The demo is for people and has no JSON.", advice));
+        }
         Some(Command::Demo) => return demo::run(&store, &addresses).await,
         Some(Command::Seed(seed)) => return seed::run(&store, &seed, json).await,
         Some(Command::Check) => return check::run(&store, json).await,

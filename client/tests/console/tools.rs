@@ -21,6 +21,7 @@ pub(crate) fn a_demo_explains_a_purchase_and_its_refusals(console: &Console) {
     let rows = ["products", "orders", "payments"].map(|service| console.store.rows(service));
     assert_eq!(rows, [1, 1, 2], "what it says that it leaves");
 
+    console.fails("demo --json", 2, "The demo is for people");
     let mut command = console.command("demo");
     command.env("ORDERS_URL", "http://127.0.0.1:1");
     let output = command.output().unwrap();
@@ -87,8 +88,10 @@ pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
     let stopping =
         Neighbour::start("", Manner::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
     let stranger = Neighbour::start("", Manner::AnswersHtml);
+    let broken = Neighbour::start("", Manner::BreaksOff);
     for (url, state, told) in [
         ("http://127.0.0.1:1", "out of reach", "orders cannot be reached at http://127.0.0.1:1."),
+        (&broken.url(), "out of reach", "gave no whole answer.\nIt is there, but"),
         (&stopping.url(), "not ready", "is not ready."),
         (&stranger.url(), "strange", "does not answer as its document says"),
     ] {
@@ -99,6 +102,7 @@ pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert_eq!(output.status.code(), Some(3), "{table}{errors}");
         assert!(table.contains(&format!("orders    {state}")) && errors.contains(told), "{table}{errors}");
+        assert!(!errors.contains("request ."), "{errors}");
         assert_eq!(table.matches("ready  ").count() - table.matches("not ready  ").count(), 2, "{table}");
     }
 }
