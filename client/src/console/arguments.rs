@@ -121,7 +121,7 @@ pub(super) enum Command {
     Payments(Payments),
     /// Walk through a purchase and explain each step
     ///
-    /// It creates a product, an order and a payment, and provokes what the services refuse.
+    /// It creates a product, an order and two payments, and provokes what the services refuse.
     #[command(after_help = "Example:\n  client demo")]
     Demo,
     /// Fill the store with products

@@ -93,12 +93,13 @@ async fn look<C: ClientInfo<()>>(service: &Service<C>, ask: impl AsyncFn() -> Re
         match ask().await {
             Err(failure) if !is_answer(&failure) => {
                 if found.failure.is_none() {
-                    found.state = match failure.refusal.as_deref() {
-                        Some("Unauthorized") => "wrong token",
-                        Some(_) => "failing",
-                        None => "strange",
+                    let (state, kind) = match failure.refusal.as_deref() {
+                        Some("Unauthorized") => ("wrong token", Kind::Refused),
+                        Some(_) => ("failing", Kind::OutOfReach),
+                        None => ("strange", Kind::OutOfReach),
                     };
-                    found.failure = Some(failure);
+                    found.state = state;
+                    found.failure = Some(Failure { kind, ..failure });
                 }
                 return found;
             }

@@ -1,7 +1,6 @@
 //! A purchase through all three services, step by step, with what they refuse.
 
 use clap::builder::styling::{AnsiColor, Style};
-
 use uuid::Uuid;
 
 use super::{
@@ -19,7 +18,7 @@ const REQUEST: Style = Style::new().dimmed();
 /// No order has this id: it is the highest that there may be.
 const UNKNOWN: u64 = 9_007_199_254_740_991;
 
-/// Walks through a purchase. It leaves a product, an order and a payment.
+/// Walks through a purchase. It leaves a product, an order and two payments.
 pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Failure> {
     let mut guide = Guide { step: 0 };
 

@@ -1,6 +1,12 @@
 //! Demo, seed and check.
 
-use contract_tests::neighbour::{Manner, Neighbour};
+use std::sync::Arc;
+
+use contract_tests::{
+    exchange::Answer,
+    neighbour::{Manner, Neighbour},
+    proxy::Proxy,
+};
 use serde_json::Value;
 
 use crate::{Console, fails, terminal::Terminal};
@@ -89,9 +95,18 @@ pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
         Neighbour::start("", Manner::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
     let stranger = Neighbour::start("", Manner::AnswersHtml);
     let broken = Neighbour::start("", Manner::BreaksOff);
+    let full = Proxy::start("orders");
+    full.forward_to(console.store.services[1].url());
+    full.tamper(Some(Arc::new(|request, forward| match request.path.starts_with("/orders") {
+        true => {
+            Answer { status: 503, body: r#"{"error":"Service unavailable"}"#.into(), ..Answer::default() }
+        }
+        false => forward(&request),
+    })));
     for (url, state, told) in [
         ("http://127.0.0.1:1", "out of reach", "orders cannot be reached at http://127.0.0.1:1."),
         (&broken.url(), "out of reach", "gave no whole answer.\nIt is there, but"),
+        (full.url(), "failing", "orders says: Service unavailable."),
         (&stopping.url(), "not ready", "is not ready."),
         (&stranger.url(), "strange", "does not answer as its document says"),
     ] {
