@@ -155,6 +155,8 @@ async fn exchange(
     };
     // An answer without an address would get one that has to be parsed.
     let mut whole = http::Response::builder().status(head.status).url(url);
-    whole.headers_mut().map(|headers| *headers = head.headers);
+    if let Some(headers) = whole.headers_mut() {
+        *headers = head.headers;
+    }
     Ok(whole.body(bytes).unwrap_or_default().into())
 }
