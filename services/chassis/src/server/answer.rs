@@ -127,7 +127,7 @@ impl Answerer {
 
         let milliseconds = (started.elapsed().as_secs_f64() * 1e5).round() / 1e2;
         let status = response.status().as_u16();
-        tracing::info!(method = method.as_str(), route, status, ms = milliseconds, "answered");
+        tracing::info!(%method, route, status, ms = milliseconds, "answered");
         response
     }
 
