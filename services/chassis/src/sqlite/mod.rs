@@ -19,7 +19,7 @@ use rusqlite::{Connection, ErrorCode};
 
 pub use self::open::Schema;
 use self::{readers::Readers, writer::Writer};
-use crate::{refusal::Refused, settings::Fatal, value::Id};
+use crate::{metrics, refusal::Refused, settings::Fatal, value::Id};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +123,7 @@ impl Database {
     /// # Errors
     /// SQLite fails.
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        metrics::count_read();
         Ok(self.shared.readers.read(read)?)
     }
 
