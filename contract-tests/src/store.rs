@@ -269,8 +269,11 @@ pub fn new_folder() -> TempDir {
     TempDir::new_in(stores).expect("a folder for a store")
 }
 
-/// The build's folder: test programs are in `target/<profile>/deps`.
-fn target() -> PathBuf {
+/// The build's folder: programs of tests and benchmarks are in `target/<profile>/deps`.
+///
+/// # Panics
+/// This program is somewhere else.
+pub fn target() -> PathBuf {
     let program = env::current_exe().expect("the path of this program");
     program.ancestors().nth(3).expect("a program below target").to_owned()
 }

@@ -9,18 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract_tests::store::{Address, Process, new_folder};
+use contract_tests::{
+    load::{
+        drive::{closed_loop, once},
+        work::{self, CREATE_PRODUCT, GET_PRODUCT, ROWS, Work},
+    },
+    store::{Address, Process, new_folder},
+};
 use rusqlite::Connection;
 use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::{
-    Plan,
-    drive::{closed_loop, once},
-    median,
+    Plan, median,
     report::{Figure, Report, Target},
     usage,
-    work::{self, CREATE_PRODUCT, GET_PRODUCT, ROWS, Work},
 };
 
 /// How many products the list has that is compared with one in memory.

@@ -9,13 +9,11 @@
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on says why by panicking")]
 
 mod big;
-mod drive;
 mod limit;
 mod picture;
 mod report;
 mod throughput;
 mod usage;
-mod work;
 
 use std::{
     env,
@@ -70,8 +68,8 @@ fn measure() -> ExitCode {
     throughput::measure(&plan, program, &mut report);
     big::measure(&plan, program, &mut report);
     report.print();
-    picture::draw(&report);
-    println!("measured in {:.0} s", started.elapsed().as_secs_f64());
+    let picture = picture::draw(&report).expect("a picture");
+    println!("\n{}; measured in {:.0} s", picture.display(), started.elapsed().as_secs_f64());
     ExitCode::SUCCESS
 }
 

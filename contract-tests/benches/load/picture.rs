@@ -1,5 +1,65 @@
 //! What was measured, as a picture: `target/bench/store.svg`.
 
-use crate::report::Report;
+use std::{fmt::Write, fs, io, path::PathBuf};
 
-pub(crate) fn draw(_report: &Report) {}
+use contract_tests::store::target;
+
+use crate::report::{Line, Report};
+
+/// The picture's measures, in pixels: a row a work, whose bar is as long as its ratio to the limit.
+const WIDTH: usize = 760;
+const LABEL: usize = 170;
+const BAR: usize = 400;
+const ROW: usize = 34;
+const TOP: usize = 70;
+
+/// Draws the ratios and their goals, and says where.
+///
+/// # Errors
+/// The picture cannot be written.
+pub(crate) fn draw(report: &Report) -> io::Result<PathBuf> {
+    let folder = target().join("bench");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join("store.svg");
+    fs::write(&file, svg(&report.lines))?;
+    Ok(file)
+}
+
+fn svg(lines: &[Line]) -> String {
+    let height = TOP + lines.len() * ROW + 20;
+    let end = LABEL + BAR;
+    let mut svg = format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif" font-size="14">
+<style>
+  svg {{ background: #fff }} text {{ fill: #1a202c }} .small {{ font-size: 12px; fill: #5a6678 }}
+  .limit {{ fill: #edf1f6 }} .bar {{ fill: #2f7d5b }} .missed {{ fill: #c2703d }} .goal {{ stroke: #1a202c; stroke-width: 2 }}
+</style>
+<text x="16" y="28" font-size="17" font-weight="600">Requests a second, as a ratio to bare hyper answering a constant</text>
+<text class="small" x="16" y="50">the whole width is bare hyper; the upright line is the goal; 32 callers on the same machine</text>
+"##
+    );
+    for (index, line) in lines.iter().enumerate() {
+        let y = TOP + index * ROW;
+        let text = y + 17;
+        let bar = (line.ratio.min(1.0) * BAR as f64).round();
+        let goal = LABEL as f64 + line.target * BAR as f64;
+        let class = if line.ratio < line.target { "missed" } else { "bar" };
+        // A text can always be written into a string.
+        let _ = writeln!(
+            svg,
+            r##"<text x="16" y="{text}">{name}</text>
+<rect class="limit" x="{LABEL}" y="{y}" width="{BAR}" height="24" rx="3"/>
+<rect class="{class}" x="{LABEL}" y="{y}" width="{bar}" height="24" rx="3"/>
+<line class="goal" x1="{goal}" x2="{goal}" y1="{from}" y2="{to}"/>
+<text x="{value}" y="{text}">{ratio:.2}</text><text class="small" x="{rate}" y="{text}">{per_second:.0} a second</text>"##,
+            name = line.name,
+            from = y - 3,
+            to = y + 27,
+            value = end + 14,
+            ratio = line.ratio,
+            rate = end + 60,
+            per_second = line.rate,
+        );
+    }
+    svg + "</svg>\n"
+}

@@ -22,6 +22,8 @@ pub(crate) struct Line {
     pub(crate) ratio: f64,
     /// For one request, of all services that work at it.
     pub(crate) microseconds_of_cpu: f64,
+    /// How many writes shared a commit, on average.
+    pub(crate) group: Option<f64>,
     /// In microseconds, asked as fast as possible.
     pub(crate) busy: Histogram<u64>,
     /// In microseconds, asked at a fixed rate.
@@ -77,11 +79,12 @@ impl Report {
             let Line { name, ratio, target, rate, limit, microseconds_of_cpu, .. } = line;
             let verdict = if ratio >= target { "" } else { "  MISSED" };
             let peer = line.peer.map(|peer| format!("  other store {peer:.3}")).unwrap_or_default();
-            println!(
-                "{name:<20} {ratio:>6.2} {target:>6.2} {rate:>7.0} {limit:>7.0} {microseconds_of_cpu:>6.1}   {} busy, {} steady{peer}{verdict}",
-                quantiles(&line.busy),
-                quantiles(&line.steady),
+            let group = line.group.map(|group| format!("{group:.1}")).unwrap_or_default();
+            let (busy, steady) = (quantiles(&line.busy), quantiles(&line.steady));
+            print!(
+                "{name:<20} {ratio:>6.2} {target:>6.2} {rate:>7.0} {limit:>7.0} {microseconds_of_cpu:>6.1} {group:>6}"
             );
+            println!("   {busy} busy, {steady} steady{peer}{verdict}");
         }
         println!();
         for figure in &self.figures {

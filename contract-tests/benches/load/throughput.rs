@@ -2,16 +2,20 @@
 
 use std::{env, path::Path, time::Duration};
 
-use contract_tests::store::{Address, Deployment, Process, SERVICES, Store, new_folder};
+use contract_tests::{
+    load::{
+        drive::{Question, closed_loop, open_loop},
+        work::{self, CREATE_PRODUCT, WORKS, Work},
+    },
+    metrics::Metrics,
+    store::{Address, Deployment, Process, SERVICES, Store, new_folder},
+};
 use hdrhistogram::Histogram;
 
 use crate::{
-    LIMIT, Plan,
-    drive::{Question, closed_loop, open_loop},
-    limit, median,
-    report::{Line, Report},
+    LIMIT, Plan, limit, median,
+    report::{Figure, Line, Report, Target},
     usage,
-    work::{self, CREATE_PRODUCT, WORKS, Work},
 };
 
 /// How many callers there are.
@@ -58,6 +62,7 @@ impl Bench<'_> {
 
         let (mut limits, mut rates, mut ratios, mut costs, mut peers) =
             (vec![], vec![], vec![], vec![], vec![]);
+        let commits = self.commits(work);
         let mut busy = Histogram::<u64>::new(3).expect("three digits");
         for _ in 0..self.plan.rounds {
             let limit = run(self.limit).rate;
@@ -70,6 +75,7 @@ impl Bench<'_> {
             busy += answers.latencies;
             peers.extend(peer.map(|peer| run(peer).rate / limit));
         }
+        let group = self.commits(work).writes_each_since(&commits);
         let rate = median(rates);
         let steady = open_loop(question, CALLERS, self.plan.run * 2, rate * STEADY).latencies;
         Line {
@@ -79,6 +85,7 @@ impl Bench<'_> {
             rate,
             ratio: median(ratios),
             microseconds_of_cpu: median(costs),
+            group,
             busy,
             steady,
             peer: peer.map(|_| median(peers)),
@@ -92,8 +99,17 @@ impl Bench<'_> {
         involved.map(|process| usage::cpu(process.id())).sum()
     }
 
+    /// How many writes there were so far, and in how many commits.
+    fn commits(&self, work: &Work) -> Commits {
+        let url = format!("{}/metrics", self.store.deployment().service(work.service).url);
+        let text = reqwest::blocking::get(url).and_then(|answer| answer.text()).expect("metrics");
+        let metrics = Metrics::read(&text).expect("metrics");
+        let sum = |name| metrics.sum(name, &[]);
+        Commits { writes: sum("sqlite_commit_writes_sum"), commits: sum("sqlite_commit_writes_count") }
+    }
+
     /// One caller alone, who waits for each write to be on the disk.
-    fn one_caller(&self, folder: &Path) -> crate::report::Figure {
+    fn one_caller(&self, folder: &Path) -> Figure {
         let question = CREATE_PRODUCT.question(&self.store.deployment());
         let latency = |question| {
             let answers = closed_loop(question, 1, self.plan.run);
@@ -108,15 +124,28 @@ impl Bench<'_> {
             parts.push((request, commit, ours));
         }
         let (request, commit, ours) = parts[parts.len() / 2];
-        crate::report::Figure {
+        Figure {
             name: "POST /products, one caller",
             value: median(ratios),
-            target: crate::report::Target::AtLeast(0.8),
+            target: Target::AtLeast(0.8),
             unit: "",
             explanation: format!(
                 "{ours:.0} µs; a bare request {request:.0} µs, a bare commit {commit:.0} µs"
             ),
         }
+    }
+}
+
+struct Commits {
+    writes: f64,
+    commits: f64,
+}
+
+impl Commits {
+    /// How many writes shared a commit, on average; none if nothing was written.
+    fn writes_each_since(&self, before: &Self) -> Option<f64> {
+        let commits = self.commits - before.commits;
+        (commits > 0.0).then(|| (self.writes - before.writes) / commits)
     }
 }
 

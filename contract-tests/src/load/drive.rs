@@ -28,21 +28,25 @@ use tokio::{
 const THREADS: usize = 2;
 
 /// What is asked: a request for each number, and the status that answers it.
-pub(crate) struct Question {
-    pub(crate) server: SocketAddr,
-    pub(crate) request: Box<dyn Fn(u64) -> Request<Full<Bytes>> + Send + Sync>,
-    pub(crate) status: StatusCode,
+pub struct Question {
+    /// Who is asked.
+    pub server: SocketAddr,
+    /// The request with a number.
+    pub request: Box<dyn Fn(u64) -> Request<Full<Bytes>> + Send + Sync>,
+    /// The status of every answer; another one ends the benchmark.
+    pub status: StatusCode,
 }
 
 /// How often it was answered, and after how long.
-pub(crate) struct Answers {
-    pub(crate) rate: f64,
+pub struct Answers {
+    /// How many answers a second.
+    pub rate: f64,
     /// In microseconds.
-    pub(crate) latencies: Histogram<u64>,
+    pub latencies: Histogram<u64>,
 }
 
 /// Asks on `connections` for `time`, each next question as soon as the last one was answered.
-pub(crate) fn closed_loop(question: &'static Question, connections: usize, time: Duration) -> Answers {
+pub fn closed_loop(question: &'static Question, connections: usize, time: Duration) -> Answers {
     let threads = THREADS.min(connections);
     let started = Instant::now();
     let until = started + time;
@@ -69,12 +73,7 @@ pub(crate) fn closed_loop(question: &'static Question, connections: usize, time:
 }
 
 /// Asks `rate` times a second on `connections` for `time`, each in its turn.
-pub(crate) fn open_loop(
-    question: &'static Question,
-    connections: usize,
-    time: Duration,
-    rate: f64,
-) -> Answers {
+pub fn open_loop(question: &'static Question, connections: usize, time: Duration, rate: f64) -> Answers {
     let (turns, waiting): (Vec<_>, Vec<_>) = (0..connections).map(|_| unbounded_channel()).unzip();
     let asking = thread::spawn(move || {
         let each = waiting.into_iter().map(|turns| ask_in_turn(question, turns));
@@ -106,16 +105,20 @@ async fn ask_in_turn(
 }
 
 /// Asks once, and says how many bytes the answer's body had.
-pub(crate) fn once(question: &'static Question) -> usize {
+pub fn once(question: &'static Question) -> usize {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { Connection::open(question.server).await.ask(question, 0).await })
 }
 
 /// A connection that stays open.
-pub(crate) struct Connection(SendRequest<Full<Bytes>>);
+pub struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
-    pub(crate) async fn open(server: SocketAddr) -> Self {
+    /// Connects.
+    ///
+    /// # Panics
+    /// Nobody answers there.
+    pub async fn open(server: SocketAddr) -> Self {
         let stream = TcpStream::connect(server).await.expect("a server");
         stream.set_nodelay(true).expect("a connection without delay");
         let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("an HTTP connection");
@@ -123,8 +126,11 @@ impl Connection {
         Self(sender)
     }
 
-    /// Asks, and reads the whole answer, which must have the expected status.
-    pub(crate) async fn ask(&mut self, question: &Question, number: u64) -> usize {
+    /// Asks, reads the whole answer, which must have the expected status, and says how long it was.
+    ///
+    /// # Panics
+    /// It has another status, or breaks off.
+    pub async fn ask(&mut self, question: &Question, number: u64) -> usize {
         let request = (question.request)(number);
         let mut response = self.0.send_request(request).await.expect("an answer");
         let status = response.status();

@@ -5,33 +5,36 @@ use std::{
     time::Duration,
 };
 
+use crate::store::{Address, Deployment};
 use bytes::Bytes;
-use contract_tests::store::{Address, Deployment};
 use http_body_util::Full;
 use hyper::{
     Method, Request, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 
-use crate::drive::{Question, closed_loop};
+use super::drive::{Question, closed_loop};
 
 /// How many products, orders and payments there are.
-pub(crate) const ROWS: u64 = 1000;
+pub const ROWS: u64 = 1000;
 
 /// One kind of request.
-pub(crate) struct Work {
-    pub(crate) name: &'static str,
-    pub(crate) service: &'static str,
+pub struct Work {
+    /// What it is called in tables.
+    pub name: &'static str,
+    /// Who is asked.
+    pub service: &'static str,
     /// The services that work at it.
-    pub(crate) involved: &'static [&'static str],
+    pub involved: &'static [&'static str],
     /// What it has to reach, as a ratio to bare hyper.
-    pub(crate) target: f64,
+    pub target: f64,
     method: Method,
     path: fn(u64) -> String,
     body: Option<fn(u64) -> String>,
 }
 
-pub(crate) const WORKS: [Work; 6] = [
+/// Everything that is measured with many callers.
+pub const WORKS: [Work; 6] = [
     GET_PRODUCT,
     Work {
         name: "GET /orders/{id}",
@@ -75,7 +78,8 @@ pub(crate) const WORKS: [Work; 6] = [
     },
 ];
 
-pub(crate) const GET_PRODUCT: Work = Work {
+/// Reads one row.
+pub const GET_PRODUCT: Work = Work {
     name: "GET /products/{id}",
     service: "products",
     involved: &["products"],
@@ -85,7 +89,8 @@ pub(crate) const GET_PRODUCT: Work = Work {
     body: None,
 };
 
-pub(crate) const CREATE_PRODUCT: Work = Work {
+/// Writes one row, durably.
+pub const CREATE_PRODUCT: Work = Work {
     name: "POST /products",
     service: "products",
     involved: &["products"],
@@ -102,12 +107,12 @@ fn some_id(number: u64) -> u64 {
 
 impl Work {
     /// What is asked of `deployment`.
-    pub(crate) fn question(&self, deployment: &Deployment) -> &'static Question {
+    pub fn question(&self, deployment: &Deployment) -> &'static Question {
         self.question_at(deployment.service(self.service))
     }
 
     /// What is asked of the service at `address`.
-    pub(crate) fn question_at(&self, address: &Address) -> &'static Question {
+    pub fn question_at(&self, address: &Address) -> &'static Question {
         let (server, host) = server(&address.url);
         let authorization = format!("Bearer {}", address.token);
         let (method, path, body) = (self.method.clone(), self.path, self.body);
@@ -131,7 +136,7 @@ impl Work {
 }
 
 /// A GET of `path` from the server at `address`.
-pub(crate) fn get(address: &Address, path: &'static str) -> &'static Question {
+pub fn get(address: &Address, path: &'static str) -> &'static Question {
     let work = Work { method: Method::GET, path: |_| "/".into(), body: None, ..CREATE_PRODUCT };
     let question = work.question_at(address);
     let request = move |number| {
@@ -149,7 +154,7 @@ fn server(url: &str) -> (SocketAddr, String) {
 }
 
 /// Gives a store that is empty [`ROWS`] products, orders and payments.
-pub(crate) fn prepare(deployment: &Deployment) {
+pub fn prepare(deployment: &Deployment) {
     for work in WORKS.iter().filter(|work| work.body.is_some()) {
         let question = work.question(deployment);
         let mut rows = 0;

@@ -1,0 +1,4 @@
+//! Load, for benchmarks: what is asked, and how.
+
+pub mod drive;
+pub mod work;
