@@ -90,7 +90,8 @@ impl Contract {
 }
 
 impl Document {
-    fn new(service: &'static str, json: Value) -> Self {
+    /// Reads a document.
+    pub(crate) fn new(service: &'static str, json: Value) -> Self {
         let mut operations = Vec::new();
         for (template, path) in json["paths"].as_object().expect("paths") {
             for (method, operation) in path.as_object().expect("methods") {

@@ -68,7 +68,7 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
 }
 
 /// Takes every named example out of a document.
-fn forget(value: &mut Value) {
+pub(crate) fn forget(value: &mut Value) {
     match value {
         Value::Object(object) => {
             if object.contains_key("schema") {

@@ -5,7 +5,7 @@
 //! [`contract`] is what was promised, [`session`] sends a request and judges the answer by it, [`ledger`] remembers.
 //! [`replay`] is every documented request; [`stock`] are the properties that no list of requests can show.
 //! [`faults`] puts [`proxy`] before the store to prove that both would notice, [`neighbour`] is a service that fails.
-//! [`browser`] is Chromium, for the page that shows the document.
+//! [`browser`] is Chromium, for the page that shows the document, and [`specmatic`] is for a judge that is not ours.
 
 #![allow(clippy::expect_used, reason = "a suite that cannot go on says why by panicking")]
 
@@ -23,5 +23,6 @@ pub mod property;
 pub mod proxy;
 pub mod replay;
 pub mod session;
+pub mod specmatic;
 pub mod stock;
 pub mod store;

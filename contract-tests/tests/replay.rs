@@ -17,6 +17,7 @@ use contract_tests::{
         workflows::{self, Outcome},
     },
     session::{Scope, Session},
+    specmatic,
     store::{Deployment, Store},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     if started.is_some() {
         trials.push(overload(&session));
         trials.extend(under_way(&session));
+        trials.push(for_another_judge());
     }
     let everything =
         arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && started.is_some();
@@ -125,5 +127,18 @@ fn overload(session: &Arc<Session>) -> Trial {
             .documents
             .iter()
             .try_for_each(|document| shared::refused_while_full(document, &full).map(drop))?)
+    })
+}
+
+/// What Specmatic judges the store by is whole, and is left for it.
+fn for_another_judge() -> Trial {
+    Trial::test("replay::specmatic::every_answer_of_part_1_has_an_example_that_fits", || {
+        let projects = specmatic::record(PROGRAM)?;
+        let complaints = specmatic::complaints(&projects);
+        if !complaints.is_empty() {
+            return Err(complaints.join("\n").into());
+        }
+        specmatic::write(&projects);
+        Ok(())
     })
 }
