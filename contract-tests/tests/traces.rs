@@ -162,6 +162,10 @@ fn logs(store: &mut Store) -> [String; 3] {
     SERVICES.map(|service| store.service(service).whole_log())
 }
 
+fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
 /// What is at `key` in a log line that is text.
 fn value<'a>(line: &'a str, key: &str) -> &'a str {
     let (_, rest) = line.split_once(&format!(" {key}=")).unwrap_or_else(|| panic!("no {key} in {line}"));
@@ -328,13 +332,13 @@ fn a_neighbour_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state(
     }
 }
 
-#[tokio::test]
-async fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
+#[test]
+fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
     let (mut store, session) = start(&[]);
     let address = session.deployment.service("orders").clone();
     let orders = client::orders(&address.url, &address.token).unwrap();
     let order = client::orders::types::NewOrder::builder().product_id(7_u64).quantity(3_u64);
-    let (trace, refused) = client::traced(orders.create_order().body(order).send()).await;
+    let (trace, refused) = wait_for(client::traced(orders.create_order().body(order).send()));
     assert!(matches!(refused, Err(client::Error::ErrorResponse(_))));
     for log in &logs(&mut store)[..2] {
         assert!(
@@ -343,17 +347,17 @@ async fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
         );
         assert!(log.contains(&format!(" trace_id={trace}")), "{trace} is not in {log}");
     }
-    let (other, gone) = client::traced(orders.get_order().id(1_u64).send()).await;
+    let (other, gone) = wait_for(client::traced(orders.get_order().id(1_u64).send()));
     assert!(gone.is_err() && other != trace && other.len() == 32, "{other}");
 }
 
-#[tokio::test]
-async fn each_call_of_the_client_begins_a_trace_if_nothing_else_is_said() {
+#[test]
+fn each_call_of_the_client_begins_a_trace_if_nothing_else_is_said() {
     let collector = Collector::start();
     let products = client::products(&collector.url, "token").unwrap();
     let mut traces = HashSet::new();
     for _ in 0..2 {
-        let _ = products.get_product().id(1_u64).send().await;
+        let _ = wait_for(products.get_product().id(1_u64).send());
         let head = collector.received.lock().unwrap().pop().unwrap().head;
         let (_, parent) = head.split_once("\r\ntraceparent: 00-").expect(&head);
         let parent: Vec<&str> = parent.lines().next().unwrap().split('-').collect();
