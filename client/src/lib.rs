@@ -1,21 +1,44 @@
 //! Clients of the store's three services.
 //!
-//! Everything about the wire is generated from `openapi/*.json`: operations, bodies, answers, and an enum of the exact
-//! texts that each operation can refuse with. What is written by hand is how to connect: [`products()`], [`orders()`]
-//! and [`payments()`] give clients that send the token, follow no redirects, and wait no longer than [`PATIENCE`].
+//! Everything about the wire is generated from `openapi/*.json`: operations, bodies, answers, and for each operation an enum
+//! of the exact texts that it can refuse with. What is written by hand is how to connect: [`products()`], [`orders()`] and
+//! [`payments()`] give clients that send the token, follow no redirects, and wait no longer than [`PATIENCE`].
 //!
-//! ```no_run
-//! # async fn buy() -> Result<(), client::InvalidConnection> {
-//! let orders = client::orders("http://127.0.0.1:5002", "SECRET_ORDERS_TOKEN")?;
-//! let order = client::orders::types::NewOrder::builder().product_id(1_u64).quantity(3_u64);
-//! match orders.create_order().body(order).idempotency_key("monday-1").send().await {
-//!     Ok(order) => println!("order {} is {}", order.id, order.status),
-//!     Err(client::Error::ErrorResponse(refusal)) => println!("refused: {}", refusal.error),
-//!     Err(other) => println!("out of reach: {other}"),
-//! }
-//! # Ok(())
-//! # }
+//! ```toml
+//! [dependencies]
+//! # Its default feature is the console.
+//! client = { git = "<where this repository is>", default-features = false }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 //! ```
+//!
+//! # Buying something
+//!
+//! This is `client/examples/buy.rs`. While the store runs, `cargo run -p client --example buy` runs it.
+//!
+#![doc = concat!("```no_run\n", include_str!("../examples/buy.rs"), "```")]
+//!
+//! # What can go wrong
+//!
+//! | an operation gives | which means |
+//! |---|---|
+//! | [`Error::ErrorResponse`] | the service refused, with one of the texts that its document lists for the operation, such as [`orders::types::CreateOrderRefusal`] |
+//! | [`Error::InvalidRequest`] | nothing was sent, since the document rules it out |
+//! | [`Error::CommunicationError`] | nobody was there, or there was no whole answer within [`PATIENCE`] |
+//! | anything else | there was an answer, but not one that is in the document |
+//!
+//! [`cause()`] tells each of them in one line for a log. `client/examples/refusals.rs` handles all of them, so that a text that
+//! is new in a document has to be thought of before it compiles.
+//!
+//! # Once, however often it is sent
+//!
+//! Whoever got no answer to a create does not know whether it was done. With an idempotency key, which is made before the
+//! first try and sent with each, the first answer comes again and nothing is created twice: `client/examples/retries.rs`.
+//! Reads need no key; they are sent again by themselves, once, if nobody was there or the answer was a 503.
+//!
+//! # In a service
+//!
+//! A service that calls another while it answers a request does so with [`on_behalf_of()`]: the calls carry the request's id,
+//! and take no longer than whoever waits for it.
 
 mod connection;
 

@@ -7,7 +7,7 @@ mod console;
 
 use std::process::ExitCode;
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> ExitCode {
     console::run().await
 }

@@ -16,6 +16,7 @@ pub mod examples;
 pub mod exchange;
 pub mod faults;
 pub mod ledger;
+pub mod metrics;
 pub mod neighbour;
 pub mod property;
 pub mod proxy;

@@ -68,7 +68,7 @@ fn while_a_token_is_changed_the_old_one_and_the_new_one_are_taken() {
 fn every_answer_is_kept_by_nobody_and_is_what_it_says() {
     let store = Store::start(PROGRAM, &[]);
     let session = Session::new(store.deployment());
-    let open = ["/", "/docs", "/openapi.json", "/livez", "/readyz", "/nothing"];
+    let open = ["/", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics", "/nothing"];
     let mut requests: Vec<Request> =
         SERVICES.iter().flat_map(|service| open.map(|path| Request::new(service, "GET", path))).collect();
     for operation in CONTRACT.operations() {

@@ -1,232 +1,100 @@
-//! The console: what can be said on the command line, and what is made of it.
+//! The console: what the command line says is done, and what comes of it is shown.
 
+mod arguments;
+mod catalogue;
+mod check;
+mod demo;
+mod failure;
+mod limits;
 mod menu;
+mod record;
+mod seed;
 mod show;
 mod store;
+mod table;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    env,
+    io::{self, IsTerminal},
     process::ExitCode,
 };
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
-use self::store::{Failure, Store};
-
-/// Console of the store: products, orders and payments.
-#[derive(Debug, Parser)]
-#[command(
-    name = "client",
-    version,
-    after_help = "Examples:\n  client products create --name Computer --price 200 --stock 20\n  client orders create \
-                  --product 1 --quantity 3\n  client payments create --order 1 --amount 600 --method fake-card\n  client \
-                  products list --json"
-)]
-struct Console {
-    #[command(flatten)]
-    addresses: Addresses,
-
-    /// Print JSON, as the service answered it
-    #[arg(long, global = true)]
-    json: bool,
-
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-/// Where the services are, and the tokens that they ask for.
-#[derive(Args, Clone, Debug)]
-struct Addresses {
-    /// Where products is
-    #[arg(
-        long,
-        env = "PRODUCTS_URL",
-        default_value = "http://127.0.0.1:5001",
-        value_name = "URL",
-        global = true
-    )]
-    products_url: String,
-    /// Where orders is
-    #[arg(
-        long,
-        env = "ORDERS_URL",
-        default_value = "http://127.0.0.1:5002",
-        value_name = "URL",
-        global = true
-    )]
-    orders_url: String,
-    /// Where payments is
-    #[arg(
-        long,
-        env = "PAYMENTS_URL",
-        default_value = "http://127.0.0.1:5003",
-        value_name = "URL",
-        global = true
-    )]
-    payments_url: String,
-    /// The token of products
-    #[arg(
-        long,
-        env = "PRODUCTS_TOKEN",
-        default_value = "SECRET_PRODUCTS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN",
-        global = true
-    )]
-    products_token: String,
-    /// The token of orders
-    #[arg(
-        long,
-        env = "ORDERS_TOKEN",
-        default_value = "SECRET_ORDERS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN",
-        global = true
-    )]
-    orders_token: String,
-    /// The token of payments
-    #[arg(
-        long,
-        env = "PAYMENTS_TOKEN",
-        default_value = "SECRET_PAYMENTS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN",
-        global = true
-    )]
-    payments_token: String,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// What the store sells
-    #[command(subcommand)]
-    Products(Products),
-    /// What customers have ordered
-    #[command(subcommand)]
-    Orders(Orders),
-    /// What customers have paid
-    #[command(subcommand)]
-    Payments(Payments),
-}
-
-#[derive(Debug, Subcommand)]
-enum Products {
-    /// List all products
-    List,
-    /// Show a product
-    Show {
-        /// Its id
-        id: u64,
-    },
-    /// Create a product
-    Create {
-        #[command(flatten)]
-        product: NewProduct,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Replace a product
-    Replace {
-        /// Its id
-        id: u64,
-        #[command(flatten)]
-        product: NewProduct,
-    },
-}
-
-#[derive(Args, Debug)]
-struct NewProduct {
-    /// What it is called
-    #[arg(long)]
-    name: String,
-    /// What one of it costs
-    #[arg(long)]
-    price: f64,
-    /// How many there are
-    #[arg(long)]
-    stock: u64,
-}
-
-#[derive(Debug, Subcommand)]
-enum Orders {
-    /// Create an order
-    Create {
-        /// The id of the product
-        #[arg(long)]
-        product: u64,
-        /// How many of it
-        #[arg(long)]
-        quantity: u64,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Show an order
-    Show {
-        /// Its id
-        id: u64,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum Payments {
-    /// Create a payment
-    Create {
-        /// The id of the order
-        #[arg(long)]
-        order: u64,
-        /// How much is paid
-        #[arg(long)]
-        amount: f64,
-        /// How it is paid
-        #[arg(long)]
-        method: String,
-        #[command(flatten)]
-        key: Key,
-    },
-    /// Show a payment
-    Show {
-        /// Its id
-        id: u64,
-    },
-}
-
-#[derive(Args, Debug)]
-struct Key {
-    /// The Idempotency-Key, so that the command can be repeated and creates once; without it, a new one
-    #[arg(long)]
-    key: Option<String>,
-}
+use self::{
+    arguments::{Arguments, Command, Orders, Payments, Products},
+    failure::{Failure, Kind},
+    show::List,
+    store::Store,
+};
 
 /// Does what the command line says.
 pub(super) async fn run() -> ExitCode {
-    let console = Console::parse();
-    let outcome = match Store::connect(&console.addresses) {
-        Ok(store) => act(&store, console.command, console.json).await,
-        Err(failure) => Err(failure),
-    };
-    match outcome {
+    let matches = Arguments::command().color(color_of_help()).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    use_colors(arguments.color);
+
+    let json = arguments.json;
+    match act(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "{failure}");
+            show::failure(&failure, json);
             failure.exit_code()
         }
     }
 }
 
-async fn act(store: &Store, command: Option<Command>, json: bool) -> Result<(), Failure> {
-    let answer = match command {
-        None if io::stdin().is_terminal() => return menu::run(store).await,
-        None => {
-            let _ = Console::command().print_help();
-            return Ok(());
+/// What `--color` says, for the help, which is printed before the arguments are known.
+fn color_of_help() -> ColorChoice {
+    let arguments = env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let mut arguments = arguments.skip_while(|argument| !argument.starts_with("--color"));
+    let when = match arguments.next().as_deref() {
+        Some("--color") => arguments.next(),
+        Some(argument) => argument.strip_prefix("--color=").map(ToOwned::to_owned),
+        None => None,
+    };
+    when.and_then(|when| ColorChoice::from_str(&when, false).ok()).unwrap_or(ColorChoice::Auto)
+}
+
+/// Everything that prints here asks the same question, so all get the same answer.
+fn use_colors(color: ColorChoice) {
+    let choice = match color {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+    let is_colored = |choice| choice != anstream::ColorChoice::Never;
+    console::set_colors_enabled(is_colored(anstream::stderr().current_choice()));
+    console::set_colors_enabled_stderr(is_colored(anstream::stderr().current_choice()));
+}
+
+async fn act(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { addresses, json, command, .. } = arguments;
+    let store = Store::connect(&addresses)?;
+    let record = match command {
+        None => return offer(&store).await,
+        Some(Command::Demo) if json => {
+            let advice = "Leave --json away; the other commands have it.";
+            return Err(Failure::new(Kind::Wrong, "The demo is for people and has no JSON.", advice));
         }
-        Some(Command::Products(Products::List)) => store.list_products().await,
+        Some(Command::Demo) => return demo::run(&store, &addresses).await,
+        Some(Command::Seed(seed)) => return seed::run(&store, &seed, json).await,
+        Some(Command::Check) => return check::run(&store, json).await,
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "client", &mut script);
+            return show::out(&String::from_utf8_lossy(&script));
+        }
+        Some(Command::Products(Products::List { limit, after })) => {
+            return list_products(&store, limit, after, json).await;
+        }
         Some(Command::Products(Products::Show { id })) => store.product(id).await,
-        Some(Command::Products(Products::Create { product: NewProduct { name, price, stock }, key })) => {
-            store.create_product(&name, price, stock, key.key).await
+        Some(Command::Products(Products::Create { product, key })) => {
+            store.create_product(&product, key.key).await
         }
-        Some(Command::Products(Products::Replace { id, product: NewProduct { name, price, stock } })) => {
-            store.replace_product(id, &name, price, stock).await
+        Some(Command::Products(Products::Replace { id, product })) => {
+            store.replace_product(id, &product).await
         }
         Some(Command::Orders(Orders::Create { product, quantity, key })) => {
             store.create_order(product, quantity, key.key).await
@@ -237,6 +105,29 @@ async fn act(store: &Store, command: Option<Command>, json: bool) -> Result<(), 
         }
         Some(Command::Payments(Payments::Show { id })) => store.payment(id).await,
     }?;
-    show::print(&answer, json);
-    Ok(())
+    show::one(&record, json)
+}
+
+/// The menu, if there is somebody to choose from it.
+async fn offer(store: &Store) -> Result<(), Failure> {
+    let is_for_people = io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
+    if is_for_people {
+        return menu::run(store).await;
+    }
+    let advice = "The menu needs a terminal; `client --help` lists the commands.";
+    Err(Failure::new(Kind::Wrong, "There is no command.", advice))
+}
+
+async fn list_products(
+    store: &Store,
+    limit: Option<u64>,
+    after: Option<u64>,
+    json: bool,
+) -> Result<(), Failure> {
+    let mut list = List::new(json);
+    let mut pages = store.products(limit, after);
+    while let Some(page) = pages.next(u64::MAX).await? {
+        list.page(&page)?;
+    }
+    list.end()
 }

@@ -1,139 +1,97 @@
 //! The store as the console sees it: calls of the generated clients, with failures in words.
 
-use std::{fmt, process::ExitCode};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
-use client::{Error, ResponseValue, orders, payments, products};
+use client::{Error, InvalidConnection, PATIENCE, ResponseValue, orders, payments, products};
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::Addresses;
-
-/// How often a create is sent before its service counts as out of reach. It has a key, so it is done once.
-const TRIES: usize = 3;
+use super::{
+    arguments::{Addresses, NewProduct},
+    failure::{Failure, Kind},
+    record::{self, Record},
+};
 
 /// How many products are asked for at a time.
-const PAGE: i64 = 1000;
+const PAGE: u64 = 1000;
+
+/// How often a create is sent before the console gives up. It has a key, so it is done once.
+const TRIES: u32 = 3;
 
 /// The three services.
 pub(super) struct Store {
-    products: Service<products::Client>,
-    orders: Service<orders::Client>,
-    payments: Service<payments::Client>,
+    pub(super) products: Service<products::Client>,
+    pub(super) orders: Service<orders::Client>,
+    pub(super) payments: Service<payments::Client>,
 }
 
-struct Service<C> {
-    name: &'static str,
-    url: String,
-    client: C,
+/// A service, and how it is reached.
+pub(super) struct Service<C> {
+    pub(super) name: &'static str,
+    pub(super) url: String,
+    pub(super) client: C,
 }
 
-/// Why something was not done, in words for whoever asked for it.
-#[derive(Debug)]
-pub(super) struct Failure {
-    sentence: String,
-    code: u8,
-}
-
-impl Failure {
-    fn refused(sentence: String) -> Self {
-        Self { sentence, code: 1 }
-    }
-
-    fn wrong(sentence: String) -> Self {
-        Self { sentence, code: 2 }
-    }
-
-    fn out_of_reach(sentence: String) -> Self {
-        Self { sentence, code: 3 }
-    }
-
-    pub(super) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.code)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.sentence)
-    }
-}
-
-type Answer = Result<Value, Failure>;
+type Answer = Result<Record, Failure>;
 
 impl Store {
     pub(super) fn connect(addresses: &Addresses) -> Result<Self, Failure> {
-        let wrong = |error: client::InvalidConnection| Failure::wrong(format!("{error}."));
-        let Addresses { products_url, orders_url, payments_url, .. } = addresses.clone();
+        let Addresses { products_url, orders_url, payments_url, .. } = addresses;
+        let Addresses { products_token, orders_token, payments_token, .. } = addresses;
         Ok(Self {
-            products: Service {
-                name: "products",
-                client: client::products(&products_url, &addresses.products_token).map_err(wrong)?,
-                url: products_url,
-            },
-            orders: Service {
-                name: "orders",
-                client: client::orders(&orders_url, &addresses.orders_token).map_err(wrong)?,
-                url: orders_url,
-            },
-            payments: Service {
-                name: "payments",
-                client: client::payments(&payments_url, &addresses.payments_token).map_err(wrong)?,
-                url: payments_url,
-            },
+            products: Service::new("products", products_url, client::products(products_url, products_token))?,
+            orders: Service::new("orders", orders_url, client::orders(orders_url, orders_token))?,
+            payments: Service::new("payments", payments_url, client::payments(payments_url, payments_token))?,
         })
     }
 
-    /// All products, a page at a time.
-    pub(super) async fn list_products(&self) -> Answer {
-        let mut all = Vec::new();
-        loop {
-            let mut request = self.products.client.list_products().limit(PAGE as u64);
-            if let Some(last) = all.last() {
-                let last: &products::types::Product = last;
-                request = request.after(last.id);
-            }
-            let page = self.products.answer(request.send().await)?;
-            let is_last = page.len() < PAGE as usize;
-            all.extend(page);
-            if is_last {
-                return json(all);
-            }
-        }
+    /// Up to `limit` products whose id is greater than `after`, a page at a time.
+    pub(super) fn products(&self, limit: Option<u64>, after: Option<u64>) -> Pages<'_> {
+        Pages { store: self, left: limit.unwrap_or(u64::MAX), after, is_at_end: false }
     }
 
     pub(super) async fn product(&self, id: u64) -> Answer {
-        json(self.products.answer(self.products.client.get_product().id(id).send().await)?)
+        let Service { client, .. } = &self.products;
+        self.products.call(|| client.get_product().id(id).send()).await.map(record::product)
     }
 
-    pub(super) async fn create_product(
-        &self,
-        name: &str,
-        price: f64,
-        stock: u64,
-        key: Option<String>,
-    ) -> Answer {
+    pub(super) async fn create_product(&self, product: &NewProduct, key: Option<String>) -> Answer {
         let key = key.unwrap_or_else(new_key);
-        let product = products::types::NewProduct::builder().name(name).price(price).stock(stock);
-        let create =
-            || self.products.client.create_product().idempotency_key(&*key).body(product.clone()).send();
-        json(self.products.answer(repeatedly(create).await)?)
+        self.create_product_patiently(product, &key, TRIES).await
     }
 
-    pub(super) async fn replace_product(&self, id: u64, name: &str, price: f64, stock: u64) -> Answer {
-        let product = products::types::NewProduct::builder().name(name).price(price).stock(stock);
-        json(self.products.answer(self.products.client.replace_product().id(id).body(product).send().await)?)
+    /// Creates a product, and sends it up to `tries` times.
+    pub(super) async fn create_product_patiently(
+        &self,
+        product: &NewProduct,
+        key: &str,
+        tries: u32,
+    ) -> Answer {
+        let Service { client, .. } = &self.products;
+        let create = || client.create_product().idempotency_key(key).body(body(product)).send();
+        self.products.create(create, tries).await.map(record::product)
+    }
+
+    pub(super) async fn replace_product(&self, id: u64, product: &NewProduct) -> Answer {
+        let Service { client, .. } = &self.products;
+        let replace = || client.replace_product().id(id).body(body(product)).send();
+        self.products.call(replace).await.map(record::product)
     }
 
     pub(super) async fn create_order(&self, product: u64, quantity: u64, key: Option<String>) -> Answer {
+        let Service { client, .. } = &self.orders;
         let key = key.unwrap_or_else(new_key);
         let order = orders::types::NewOrder::builder().product_id(product).quantity(quantity);
-        let create = || self.orders.client.create_order().idempotency_key(&*key).body(order.clone()).send();
-        json(self.orders.answer(repeatedly(create).await)?)
+        let create = || client.create_order().idempotency_key(&*key).body(order.clone()).send();
+        self.orders.create(create, TRIES).await.map(record::order)
     }
 
     pub(super) async fn order(&self, id: u64) -> Answer {
-        json(self.orders.answer(self.orders.client.get_order().id(id).send().await)?)
+        let Service { client, .. } = &self.orders;
+        self.orders.call(|| client.get_order().id(id).send()).await.map(record::order)
     }
 
     pub(super) async fn create_payment(
@@ -143,103 +101,97 @@ impl Store {
         method: &str,
         key: Option<String>,
     ) -> Answer {
+        let Service { client, .. } = &self.payments;
         let key = key.unwrap_or_else(new_key);
         let payment = payments::types::NewPayment::builder().order_id(order).amount(amount).method(method);
-        let create =
-            || self.payments.client.create_payment().idempotency_key(&*key).body(payment.clone()).send();
-        payment_in_order(self.payments.answer(repeatedly(create).await)?)
+        let create = || client.create_payment().idempotency_key(&*key).body(payment.clone()).send();
+        self.payments.create(create, TRIES).await.map(record::payment)
     }
 
     pub(super) async fn payment(&self, id: u64) -> Answer {
-        payment_in_order(self.payments.answer(self.payments.client.get_payment().id(id).send().await)?)
+        let Service { client, .. } = &self.payments;
+        self.payments.call(|| client.get_payment().id(id).send()).await.map(record::payment)
+    }
+}
+
+/// Products, a page at a time.
+pub(super) struct Pages<'a> {
+    store: &'a Store,
+    left: u64,
+    after: Option<u64>,
+    is_at_end: bool,
+}
+
+impl Pages<'_> {
+    /// The next page of up to `size` products, none if there are no more.
+    pub(super) async fn next(&mut self, size: u64) -> Result<Option<Vec<Record>>, Failure> {
+        let size = size.min(self.left).min(PAGE);
+        if self.is_at_end || size == 0 {
+            return Ok(None);
+        }
+        let Service { client, .. } = &self.store.products;
+        let list = || {
+            let request = client.list_products().limit(size);
+            match self.after {
+                Some(after) => request.after(after).send(),
+                None => request.send(),
+            }
+        };
+        let page = self.store.products.call(list).await?;
+        self.left -= page.len() as u64;
+        self.is_at_end = (page.len() as u64) < size;
+        self.after = page.last().map(|last| last.id.get()).or(self.after);
+        Ok(Some(page.into_iter().map(record::product).collect())
+            .filter(|page: &Vec<Record>| !page.is_empty()))
     }
 }
 
 impl<C> Service<C> {
-    /// What was answered, or why not, in words.
-    fn answer<T, E: Serialize + fmt::Debug>(
+    fn new(name: &'static str, url: &str, client: Result<C, InvalidConnection>) -> Result<Self, Failure> {
+        let client = client.map_err(|error| {
+            let setting = name.to_uppercase();
+            let advice =
+                format!("It comes from {setting}_URL and {setting}_TOKEN, or from the flags of these names.");
+            Failure::new(Kind::Wrong, format!("{error}."), advice)
+        })?;
+        Ok(Self { name, url: url.into(), client })
+    }
+
+    /// What is answered, or why not.
+    pub(super) async fn call<T, E: Serialize + fmt::Debug>(
         &self,
-        answer: Result<ResponseValue<T>, Error<E>>,
+        send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
     ) -> Result<T, Failure> {
-        let Self { name, url, .. } = self;
-        answer.map(ResponseValue::into_inner).map_err(|error| match error {
-            Error::ErrorResponse(refusal) => {
-                let refusal = serde_json::to_value(&*refusal).unwrap_or_default();
-                let text = refusal["error"].as_str().unwrap_or_default();
-                let hint = refusal["detail"].as_str().map_or_else(|| hint(name, text), ToOwned::to_owned);
-                Failure::refused(format!("{name} says: {text}. {hint}").trim_end().to_owned())
+        // Our own id, so that the log lines of a call that was never answered can be found, too.
+        let id = Uuid::now_v7().simple().to_string();
+        let answer = client::on_behalf_of(&id, Instant::now() + PATIENCE, send()).await;
+        answer
+            .map(ResponseValue::into_inner)
+            .map_err(|error| Failure::of_call(self.name, &self.url, &id, error))
+    }
+
+    /// The same for what has an idempotency key: it is sent again while the failure is one that may pass.
+    async fn create<T, E: Serialize + fmt::Debug>(
+        &self,
+        send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
+        tries: u32,
+    ) -> Result<T, Failure> {
+        let mut pause = Duration::from_millis(50);
+        for _ in 1..tries {
+            match self.call(&send).await {
+                Err(failure) if failure.is_passing => tokio::time::sleep(pause).await,
+                answer => return answer,
             }
-            Error::InvalidRequest(reason) => {
-                Failure::wrong(format!("That cannot be sent to {name}: {reason}."))
-            }
-            Error::CommunicationError(_) => Failure::out_of_reach(format!(
-                "{name} cannot be reached at {url} ({}). Start it with: cargo run --release -p store",
-                client::cause(&error)
-            )),
-            _ => Failure::out_of_reach(format!(
-                "{name} at {url} does not answer as its document says: {}.",
-                client::cause(&error)
-            )),
-        })
+            pause *= 2;
+        }
+        self.call(send).await
     }
 }
 
-/// What can be done about a refusal.
-fn hint(service: &str, text: &str) -> String {
-    match text {
-        "Unauthorized" => format!("Set {}_TOKEN to its token.", service.to_uppercase()),
-        "Not enough stock" => "Order fewer, or replace the product by one with more stock.".into(),
-        "Product not found" | "Product not found or unavailable" => {
-            "See `client products list` for what there is.".into()
-        }
-        "Service unavailable" => "It has more to do than it takes on; try again in a moment.".into(),
-        "Idempotency key reused" => "Another request had this key; use a new one.".into(),
-        _ => String::new(),
-    }
-}
-
-/// Sends a create again, with its key, while nobody can be reached.
-async fn repeatedly<T, E, F: Future<Output = Result<T, Error<E>>>>(
-    create: impl Fn() -> F,
-) -> Result<T, Error<E>> {
-    let mut answer = create().await;
-    for _ in 1..TRIES {
-        if !matches!(answer, Err(Error::CommunicationError(_))) {
-            break;
-        }
-        answer = create().await;
-    }
-    answer
+fn body(product: &NewProduct) -> products::types::builder::NewProduct {
+    products::types::NewProduct::builder().name(&*product.name).price(product.price).stock(product.stock)
 }
 
 fn new_key() -> String {
     Uuid::now_v7().to_string()
-}
-
-fn json(answer: impl Serialize) -> Answer {
-    let mut json = serde_json::to_value(answer).map_err(|error| Failure::refused(error.to_string()))?;
-    write_whole_numbers_as_services_do(&mut json);
-    Ok(json)
-}
-
-/// A payment with its fields as the service answers them; the generated type has them by their names.
-fn payment_in_order(payment: payments::types::Payment) -> Answer {
-    let payment = json(payment)?;
-    let fields = ["id", "order_id", "amount", "method", "status"]
-        .map(|field| (field.to_owned(), payment[field].clone()));
-    Ok(Value::Object(fields.into_iter().collect()))
-}
-
-/// `200` rather than `200.0`, which is what a price is between the wire and here.
-fn write_whole_numbers_as_services_do(json: &mut Value) {
-    match json {
-        Value::Array(items) => items.iter_mut().for_each(write_whole_numbers_as_services_do),
-        Value::Object(fields) => fields.values_mut().for_each(write_whole_numbers_as_services_do),
-        Value::Number(number) => {
-            if let Some(whole) = number.as_f64().filter(|_| number.is_f64()).filter(|it| it.fract() == 0.0) {
-                *number = (whole as u64).into();
-            }
-        }
-        _ => {}
-    }
 }

@@ -10,6 +10,7 @@ pub mod fields;
 pub mod idempotency;
 pub mod json;
 mod log;
+mod metrics;
 pub mod parameter;
 pub mod process;
 pub mod refusal;

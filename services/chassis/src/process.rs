@@ -19,10 +19,6 @@ use crate::{
     trace,
 };
 
-/// A request allocates some dozens of times; this is measured to be faster at it than the allocator of the system.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
 const SIGXFSZ: i32 = 25;
 

@@ -23,7 +23,7 @@ use crate::db;
 const PRODUCT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Product not found");
 
 /// How many products a piece of the whole list has at most.
-const PIECE: i64 = 1000;
+const PIECE: i64 = 500;
 
 /// How many pieces are read while the first of them is sent, each on a thread of its own.
 const PIECES_AHEAD: usize = 2;
@@ -133,19 +133,18 @@ impl Api {
     /// All products after `after`. Each piece is read in a transaction of its own, so that a slow reader of the list holds
     /// nothing up.
     async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, chassis::sqlite::Error> {
-        let first = self.next_piece(after.map_or(0, Id::get))?;
-        let second = first.as_ref().map(|ids| self.next_piece(*ids.end())).transpose()?.flatten();
-        if second.is_none() {
-            let ids = first.unwrap_or(1..=0);
+        let none = List::Page { items: Vec::new(), next: None };
+        let Some(first) = self.next_piece(after.map_or(0, Id::get))? else { return Ok(none) };
+        if self.next_piece(*first.end())?.is_none() {
             let items = self.database.read_much(move |connection| {
                 let mut products = Vec::new();
-                db::range(connection, &ids, |product| products.push(product.into()))?;
+                db::range(connection, &first, |product| products.push(product.into()))?;
                 Ok(products)
             });
             return Ok(List::Page { items: items.await?, next: None });
         }
         let api = self.clone();
-        let pieces = iter::successors(first.map(Ok), move |ids| {
+        let pieces = iter::successors(Some(Ok(first)), move |ids: &Result<RangeInclusive<i64>, _>| {
             let ids = ids.as_ref().ok()?;
             api.next_piece(*ids.end()).transpose()
         });

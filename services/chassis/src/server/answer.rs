@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     document::Document,
+    metrics,
     refusal::{METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
     sqlite::Database,
     trace,
@@ -70,6 +71,7 @@ impl Destination<'_> {
 
 impl Answerer {
     pub(super) fn new<A: OpenApi>(service: Service<A>) -> Self {
+        metrics::introduce(service.name);
         Self {
             under_way: Semaphore::new(service.limits.max_requests as usize),
             identity: Arc::new(Identity { name: service.name, token: service.token, limits: service.limits }),
@@ -127,7 +129,10 @@ impl Answerer {
         };
         let answer = match (&destination, self.under_way.try_acquire()) {
             (Destination::Open(path), _) if open_paths::is_probe(path) => self.open(path, &method),
-            (_, Err(_)) => Err(SERVICE_UNAVAILABLE.into()),
+            (_, Err(_)) => {
+                metrics::count_refused();
+                Err(SERVICE_UNAVAILABLE.into())
+            }
             (Destination::Open(path), Ok(_place)) => self.open(path, &method),
             (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer).await,
             (Destination::Nowhere, Ok(_place)) => Err(NOT_FOUND.into()),
@@ -137,16 +142,19 @@ impl Answerer {
             response.headers_mut().insert(header::ALLOW, allow.clone());
         }
 
-        let milliseconds = (started.elapsed().as_secs_f64() * 1e5).round() / 1e2;
+        let took = started.elapsed();
+        metrics::count_request(&method, route, response.status(), took);
+        let milliseconds = (took.as_secs_f64() * 1e5).round() / 1e2;
         let status = response.status().as_u16();
-        tracing::info!(method = method.as_str(), route, status, ms = milliseconds, "answered");
+        tracing::info!(%method, route, status, ms = milliseconds, "answered");
         response
     }
 
     /// Answers for a path that is no operation.
     fn open(&self, path: &'static str, method: &Method) -> Result<Response, Refused> {
         let is_stopping = self.is_stopping.load(Ordering::Relaxed);
-        open_paths::answer(path, method, &self.document, &self.database, is_stopping)
+        let under_way = self.identity.limits.max_requests as usize - self.under_way.available_permits();
+        open_paths::answer(path, method, &self.document, &self.database, is_stopping, under_way)
     }
 
     /// Answers with an operation, within the deadline.

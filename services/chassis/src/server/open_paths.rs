@@ -7,7 +7,7 @@ use poem::{
 
 use crate::{
     document::Document,
-    json,
+    json, metrics,
     refusal::{METHOD_NOT_ALLOWED, Refused},
     sqlite::Database,
 };
@@ -23,6 +23,9 @@ const LIVE: &str = "/livez";
 /// Whether the service can do its work: its database answers, and it was not told to stop.
 const READY: &str = "/readyz";
 
+/// What the service has counted, for Prometheus.
+const METRICS: &str = "/metrics";
+
 /// The methods that these paths know.
 const METHODS: &[Method] = &[Method::GET, Method::HEAD];
 /// The same as a header.
@@ -30,12 +33,12 @@ pub(super) static ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// `path`, if it is one of these.
 pub(super) fn find(path: &str) -> Option<&'static str> {
-    [ROOT, DOCS, DOCUMENT, LIVE, READY].into_iter().find(|open| *open == path)
+    [ROOT, DOCS, DOCUMENT, LIVE, READY, METRICS].into_iter().find(|open| *open == path)
 }
 
 /// Whether `path` is answered even when the service has more to do than it takes on.
 pub(super) fn is_probe(path: &str) -> bool {
-    path == LIVE || path == READY
+    path == LIVE || path == READY || path == METRICS
 }
 
 /// Answers a request for one of these paths.
@@ -45,6 +48,7 @@ pub(super) fn answer(
     document: &Document,
     database: &Database,
     is_stopping: bool,
+    under_way: usize,
 ) -> Result<Response, Refused> {
     if !METHODS.contains(method) {
         return Err(METHOD_NOT_ALLOWED.into());
@@ -61,6 +65,7 @@ pub(super) fn answer(
             database.check()?;
             Ok(status("ready"))
         }
+        METRICS => Ok(typed(metrics::CONTENT_TYPE, metrics::text(under_way))),
         _ => Ok(Response::builder()
             .status(StatusCode::TEMPORARY_REDIRECT)
             .header(header::LOCATION, DOCS)

@@ -7,13 +7,14 @@ use std::{
     panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread,
+    time::Instant,
 };
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Error, File, readers::Readers};
-use crate::settings::Fatal;
+use crate::{metrics, settings::Fatal};
 
 /// How many writes may wait.
 const QUEUE: usize = 4096;
@@ -103,7 +104,9 @@ impl Drop for Writer {
 fn work(mut connection: Connection, file: &File, readers: &Readers, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
+        let began = Instant::now();
         let committed = commit(&mut connection, file, &mut group, &mut queue);
+        metrics::count_commit(group.len(), began.elapsed());
         readers.note_commit();
         for job in group {
             job.tell(committed.as_ref().copied());

@@ -8,32 +8,27 @@
 mod export;
 mod position;
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use opentelemetry::{KeyValue, trace::SpanKind};
-use poem::http::{HeaderMap, Method, Request, StatusCode};
+use poem::http::{HeaderMap, Request, StatusCode};
 
 pub(crate) use self::{
     export::{Span, start, stop},
     position::Position,
 };
-use crate::server::Context;
-
-/// What a failure is known by that has no name of its own
-/// (<https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/>).
-const OTHER: &str = "_OTHER";
+use crate::{
+    metrics::{self, OTHER},
+    server::Context,
+};
 
 /// Begins the span of a request, in the trace of its caller or a new one. Names follow the conventions for HTTP
 /// (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>).
 pub(crate) fn receive<B>(request: &Request<B>, route: Option<&'static str>) -> (Position, Span) {
     let caller = Position::of_caller(request.headers());
     let span = Span::begin(SpanKind::Server, caller.as_ref(), || {
-        let method = request.method();
-        let is_known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH]
-            .into_iter()
-            .chain([Method::OPTIONS, Method::TRACE, Method::CONNECT])
-            .any(|known| known == *method);
-        let (shown, method) = if is_known { (method.as_str(), method.as_str()) } else { ("HTTP", OTHER) };
+        let method = metrics::shown(request.method());
+        let shown = if method == OTHER { "HTTP" } else { method };
         let mut attributes = vec![
             KeyValue::new("http.request.method", method.to_owned()),
             KeyValue::new("url.path", request.uri().path().to_owned()),
@@ -64,7 +59,9 @@ pub async fn neighbour<T, E, W: Future<Output = Result<T, E>>>(
         span.position(Some(here)).unwrap_or_else(|| here.next()).write(&mut headers);
         span
     });
+    let began = Instant::now();
     let outcome = ask(headers).await;
+    metrics::count_call(name, outcome.is_ok(), began.elapsed());
     span.unwrap_or(Span::NONE).end(outcome)
 }
 

@@ -1,0 +1,126 @@
+//! What may be typed: the limits that the documents state, read from the documents.
+
+use std::{fmt, sync::LazyLock};
+
+use serde_json::Value;
+
+/// What a service takes in one place.
+pub(super) struct Field {
+    document: &'static LazyLock<Value>,
+    /// Where the document has its schema, as a JSON pointer.
+    schema: &'static str,
+}
+
+static PRODUCTS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../../openapi/products.json")));
+static ORDERS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../../openapi/orders.json")));
+static PAYMENTS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../../openapi/payments.json")));
+
+macro_rules! fields {
+    ($($field:ident = $document:ident $schema:literal $property:literal;)*) => {
+        $(pub(super) static $field: Field = Field {
+            document: &$document,
+            schema: concat!("/components/schemas/", $schema, "/properties/", $property),
+        };)*
+    };
+}
+
+fields! {
+    PRODUCT_ID = PRODUCTS "Product" "id";
+    NAME = PRODUCTS "NewProduct" "name";
+    PRICE = PRODUCTS "NewProduct" "price";
+    STOCK = PRODUCTS "NewProduct" "stock";
+    ORDER_ID = ORDERS "Order" "id";
+    QUANTITY = ORDERS "NewOrder" "quantity";
+    PAYMENT_ID = PAYMENTS "Payment" "id";
+    AMOUNT = PAYMENTS "NewPayment" "amount";
+    METHOD = PAYMENTS "NewPayment" "method";
+}
+
+impl Field {
+    /// `text` as a number, or what it must be.
+    pub(super) fn number(&self, text: &str) -> Result<f64, String> {
+        let number = text.trim().parse().ok().filter(|number| self.admits(*number));
+        number.ok_or_else(|| self.to_string())
+    }
+
+    /// `text` as an integer, or what it must be.
+    pub(super) fn integer(&self, text: &str) -> Result<u64, String> {
+        let integer = text.trim().parse().ok().filter(|integer: &u64| self.admits(*integer as f64));
+        integer.ok_or_else(|| self.to_string())
+    }
+
+    /// `text` itself, or what it must be.
+    pub(super) fn text(&self, text: &str) -> Result<String, String> {
+        let text = Some(text.to_owned()).filter(|text| self.admits(text.chars().count() as f64));
+        text.ok_or_else(|| self.to_string())
+    }
+
+    fn admits(&self, measure: f64) -> bool {
+        let (least, most) = self.limits();
+        (least.as_f64()..=most.as_f64()).contains(&Some(measure))
+    }
+
+    /// The least and the most: of its value, or of the length of a text.
+    fn limits(&self) -> (&Value, &Value) {
+        let schema = self.schema();
+        match schema["type"].as_str() {
+            Some("string") => (&schema["minLength"], &schema["maxLength"]),
+            _ => (&schema["minimum"], &schema["maximum"]),
+        }
+    }
+
+    fn schema(&self) -> &Value {
+        self.document.pointer(self.schema).unwrap_or(&Value::Null)
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = self.limits();
+        match self.schema()["type"].as_str() {
+            Some("string") => write!(formatter, "must be a text of {least} to {most} characters"),
+            Some("integer") => write!(formatter, "must be a whole number from {least} to {most}"),
+            _ => write!(formatter, "must be a number from {least} to {most}"),
+        }
+    }
+}
+
+fn parse(document: &str) -> Value {
+    serde_json::from_str(document).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_those_of_the_contract() {
+        for id in [&PRODUCT_ID, &ORDER_ID, &PAYMENT_ID, &QUANTITY] {
+            assert_eq!(id.to_string(), "must be a whole number from 1 to 9007199254740991");
+        }
+        assert_eq!(STOCK.to_string(), "must be a whole number from 0 to 9007199254740991");
+        for money in [&PRICE, &AMOUNT] {
+            assert_eq!(money.to_string(), "must be a number from 0 to 1000000000000");
+        }
+        for text in [&NAME, &METHOD] {
+            assert_eq!(text.to_string(), "must be a text of 1 to 200 characters");
+        }
+    }
+
+    #[test]
+    fn what_is_within_the_limits_is_taken_and_nothing_else() {
+        for good in ["0", "19.99", "1e12", " 5 "] {
+            assert!(PRICE.number(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-1", "-0.01", "1000000000000.1", "NaN", "inf", "19,99", "free"] {
+            assert!(PRICE.number(bad).is_err(), "{bad}");
+        }
+        assert_eq!(STOCK.integer("9007199254740991"), Ok(9_007_199_254_740_991));
+        for bad in ["", "-1", "1.5", "9007199254740992", "99999999999999999999"] {
+            assert!(STOCK.integer(bad).is_err(), "{bad}");
+        }
+        assert!(ORDER_ID.integer("0").is_err());
+        assert_eq!(NAME.text(&"é".repeat(200)), Ok("é".repeat(200)));
+        assert!(NAME.text(&"é".repeat(201)).is_err() && NAME.text("").is_err());
+    }
+}

@@ -1,0 +1,99 @@
+//! Fills a store with products, fast, and each once however often it is begun.
+
+use std::{fmt, time::Instant};
+
+use clap::builder::styling::Style;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::{
+    arguments::Seed,
+    catalogue,
+    failure::{Failure, Kind},
+    show,
+    store::Store,
+};
+
+/// How often a product is sent before the seeding ends: with longer and longer pauses, for half a minute.
+const TRIES: u32 = 10;
+
+/// Creates the products that `seed` names, as far as they are not there.
+pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Failure> {
+    let Seed { products, seed: number, concurrency } = *seed;
+    let highest_before = highest_id(store).await?;
+    let started = Instant::now();
+    let bar = ProgressBar::new(products).with_style(style());
+    let mut created: u64 = 0;
+
+    let create = async |index| {
+        let (product, key) = catalogue::product(number, index);
+        store.create_product_patiently(&product, &key.to_string(), TRIES).await
+    };
+    let mut answers = stream::iter(0..products).map(create).buffer_unordered(concurrency.into());
+    let all = async {
+        while let Some(product) = answers.try_next().await? {
+            created += u64::from(product["id"].as_u64() > Some(highest_before));
+            bar.inc(1);
+        }
+        Ok(())
+    };
+    let outcome = tokio::select! {
+        outcome = all => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(Kind::Interrupted, "It was interrupted.", "")),
+    };
+    let there = bar.position();
+    bar.finish_and_clear();
+
+    if let Err(failure) = outcome {
+        let rest = format!(
+            "{there} of {products} products are there; the same command goes on with the rest and creates nothing twice."
+        );
+        let advice = [failure.advice.as_str(), rest.as_str()].join(" ").trim_start().to_owned();
+        return Err(Failure { advice, ..failure });
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let rate = (products as f64 / seconds).round();
+    if json {
+        let told: Value =
+            json!({ "products": products, "created": created, "seconds": seconds, "per_second": rate });
+        return show::out(&format!("{told}\n"));
+    }
+    let told = format!(
+        "{products} products are there: {created} were created now, {} before. It took {seconds:.1} seconds, {rate} a second.",
+        products - created
+    );
+    show::say(Style::new(), &told)
+}
+
+fn style() -> ProgressStyle {
+    let template = "{wide_bar:.cyan/dim} {human_pos}/{human_len}, {rate} a second, {eta} left";
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = write!(text, "{:.0}", state.per_sec());
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", rate)
+}
+
+/// The id of the newest product, 0 if there is none: what has a higher one was created later.
+async fn highest_id(store: &Store) -> Result<u64, Failure> {
+    let is_any_above = async |id: u64| {
+        let after = Some(id).filter(|id| *id > 0);
+        store.products(Some(1), after).next(1).await.map(|page| page.is_some())
+    };
+    if !is_any_above(0).await? {
+        return Ok(0);
+    }
+    let (mut low, mut high) = (0, 1);
+    while is_any_above(high).await? {
+        (low, high) = (high, high * 2);
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        match is_any_above(middle).await? {
+            true => low = middle,
+            false => high = middle,
+        }
+    }
+    Ok(high)
+}

@@ -1,0 +1,67 @@
+//! Where answers go: to terminals, to files, to nobody.
+
+use std::{
+    fs::File,
+    process::{Command, Stdio},
+};
+
+use crate::{Console, fails, terminal::Terminal};
+
+const BOLD: &str = "\u{1b}[1m";
+
+pub(crate) fn only_a_terminal_gets_colours(console: &Console) {
+    console.does("products create --name Computer --price 200 --stock 20");
+    let in_terminal = |line: &str, variables: &[(&str, &str)]| {
+        let mut terminal = Terminal::start(console, 80, line, variables);
+        assert_eq!(terminal.ends(), 0, "{line}");
+        terminal.raw()
+    };
+    for line in ["products list", "--help"] {
+        assert!(in_terminal(line, &[]).contains(BOLD), "{line}");
+        assert!(!in_terminal(line, &[("NO_COLOR", "1")]).contains(BOLD), "{line}");
+        assert!(!in_terminal(&format!("{line} --color never"), &[]).contains(BOLD), "{line}");
+        assert!(!console.does(line).contains(BOLD), "{line}");
+    }
+    assert!(console.does("--color=always --help").contains(BOLD));
+    let forced = fails(console.command("orders show 7 --color always"), 1, "orders says: Order not found.");
+    assert!(forced.contains(BOLD), "{forced:?}");
+}
+
+pub(crate) fn a_table_fits_the_terminal(console: &Console) {
+    let name = ["A very comfortable armchair"; 4].join(" ");
+    let mut create = console.command("products create --price 200 --stock 20 --name");
+    assert!(create.arg(&name).status().unwrap().success());
+    for (width, top) in [
+        (200, "id  name"),
+        (80, "id  name                                                            price  stock"),
+        (40, "id  name                    price  stock"),
+        (20, "id     1"),
+    ] {
+        let mut terminal = Terminal::start(console, width, "products list", &[]);
+        assert_eq!(terminal.ends(), 0);
+        let screen = terminal.screen();
+        assert!(screen.starts_with(top), "{width}:\n{screen}");
+        assert!(!terminal.has_broken_lines(), "{width}:\n{screen}");
+        let words = screen.split_whitespace().filter(|word| *word == "comfortable").count();
+        assert_eq!(words, 4, "{width}:\n{screen}");
+    }
+}
+
+pub(crate) fn whoever_stops_reading_is_no_failure(console: &Console) {
+    console.does("seed --products 2000");
+    for line in ["products list", "products list --json"] {
+        let mut list = console.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(list.stdout.take());
+        let output = list.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()), "{line}");
+    }
+}
+
+pub(crate) fn what_cannot_be_written_is_a_failure(console: &Console) {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut list: Command = console.command("products list");
+    let output = list.stdout(full).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("The answer cannot be written: No space left"), "{told}");
+}

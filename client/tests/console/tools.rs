@@ -1,0 +1,133 @@
+//! Demo, seed and check.
+
+use std::sync::Arc;
+
+use contract_tests::{
+    exchange::Answer,
+    neighbour::{Manner, Neighbour},
+    proxy::Proxy,
+};
+use serde_json::Value;
+
+use crate::{Console, fails, terminal::Terminal};
+
+pub(crate) fn a_demo_explains_a_purchase_and_its_refusals(console: &Console) {
+    let demo = console.does("demo");
+    for told in [
+        "1. A product comes into the store",
+        "> orders: POST /orders {\"product_id\": 1, \"quantity\": 3}",
+        "orders says: Not enough stock.",
+        "orders says: Product not found or unavailable.",
+        "payments says: Order not found or unavailable.",
+        "payments says: Unauthorized.",
+        "8. Somebody has the wrong token",
+    ] {
+        assert!(demo.contains(told), "{told}: {demo}");
+    }
+    let rows = ["products", "orders", "payments"].map(|service| console.store.rows(service));
+    assert_eq!(rows, [1, 1, 2], "what it says that it leaves");
+
+    console.fails("demo --json", 2, "The demo is for people");
+    let mut command = console.command("demo");
+    command.env("ORDERS_URL", "http://127.0.0.1:1");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("orders cannot be reached"));
+}
+
+pub(crate) fn a_seed_goes_on_after_an_interruption_and_creates_nothing_twice(console: &Console) {
+    let mut terminal = Terminal::start(console, 80, "seed --products 1000000", &[]);
+    terminal.shows("/1,000,000, ");
+    terminal.types("\u{3}");
+    terminal.shows(" of 1000000 products are there; the same command goes on");
+    assert_eq!(terminal.ends(), 130);
+    let screen = terminal.screen();
+    let (there, _) = screen.split_once(" of 1000000").unwrap();
+    let there: i64 = there.lines().last().unwrap().parse().unwrap();
+    assert!((1..1_000_000).contains(&there) && there <= console.store.rows("products"), "{screen}");
+
+    let enough = console.store.rows("products") + 1000;
+    let told = console.does(&format!("seed --products {enough}"));
+    assert!(
+        told.starts_with(&format!("{enough} products are there: ")) && told.contains(" a second."),
+        "{told}"
+    );
+    assert_eq!(console.store.rows("products"), enough);
+    let again: Value =
+        serde_json::from_str(&console.does(&format!("seed --products {enough} --concurrency 7 --json")))
+            .unwrap();
+    assert_eq!((&again["products"], &again["created"]), (&enough.into(), &0.into()), "{again}");
+    assert_eq!(console.store.rows("products"), enough);
+
+    console.does("seed --products 10 --seed 2");
+    assert_eq!(console.store.rows("products"), enough + 10, "another seed has others");
+}
+
+pub(crate) fn a_seed_that_cannot_go_on_says_how_to(console: &Console) {
+    let mut command = console.command("seed --products 100");
+    command.env("PRODUCTS_TOKEN", "wrong");
+    fails(command, 1, "products says: Unauthorized.");
+
+    let neighbour = Neighbour::start("[]", Manner::Well);
+    let mut command = console.command("seed --products 100");
+    command.env("PRODUCTS_URL", neighbour.url());
+    let told = fails(command, 3, "does not answer as its document says");
+    assert!(told.contains("0 of 100 products are there; the same command goes on"), "{told}");
+}
+
+pub(crate) fn a_check_tells_what_is_up(console: &Console) {
+    let table = console.does("check");
+    for (line, process) in table.lines().skip(1).zip(&console.store.services) {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(
+            [cells[0], cells[1], cells[2], cells[4]],
+            [process.service(), "ready", "1.0.0", process.url()]
+        );
+        assert!((0.0..3000.0).contains(&cells[3].parse::<f64>().unwrap()), "{table}");
+    }
+    assert_eq!(table.lines().count(), 4, "{table}");
+    let list: Value = serde_json::from_str(&console.does("check --json")).unwrap();
+    assert_eq!((&list[2]["service"], &list[2]["state"]), (&"payments".into(), &"ready".into()), "{list}");
+}
+
+pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
+    let stopping =
+        Neighbour::start("", Manner::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
+    let stranger = Neighbour::start("", Manner::AnswersHtml);
+    let broken = Neighbour::start("", Manner::BreaksOff);
+    let full = Proxy::start("orders");
+    full.forward_to(console.store.services[1].url());
+    full.tamper(Some(Arc::new(|request, forward| match request.path.starts_with("/orders") {
+        true => {
+            Answer { status: 503, body: r#"{"error":"Service unavailable"}"#.into(), ..Answer::default() }
+        }
+        false => forward(&request),
+    })));
+    for (url, state, told) in [
+        ("http://127.0.0.1:1", "out of reach", "orders cannot be reached at http://127.0.0.1:1."),
+        (&broken.url(), "out of reach", "gave no whole answer.\nIt is there, but"),
+        (full.url(), "failing", "orders says: Service unavailable."),
+        (&stopping.url(), "not ready", "is not ready."),
+        (&stranger.url(), "strange", "does not answer as its document says"),
+    ] {
+        let mut command = console.command("check");
+        command.env("ORDERS_URL", url);
+        let output = command.output().unwrap();
+        let (table, errors) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(3), "{table}{errors}");
+        assert!(table.contains(&format!("orders    {state}")) && errors.contains(told), "{table}{errors}");
+        assert!(!errors.contains("request ."), "{errors}");
+        assert_eq!(table.matches("ready  ").count() - table.matches("not ready  ").count(), 2, "{table}");
+    }
+}
+
+pub(crate) fn a_check_tells_a_wrong_token(console: &Console) {
+    let mut command = console.command("check");
+    command.env("PAYMENTS_TOKEN", "wrong");
+    let output = command.output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("payments  wrong token  1.0.0"));
+    assert!(errors.contains("payments says: Unauthorized.") && errors.contains("PAYMENTS_TOKEN"), "{errors}");
+}

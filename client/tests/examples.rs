@@ -1,0 +1,107 @@
+//! The examples against a running store. This program is also the store's, and each of the examples.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    env,
+    process::{Command, ExitCode},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use contract_tests::{
+    exchange::{Answer, Request},
+    proxy::Proxy,
+    store::{SERVICES, Store, variable},
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+#[path = "../examples/buy.rs"]
+mod buy;
+#[path = "../examples/refusals.rs"]
+mod refusals;
+#[path = "../examples/retries.rs"]
+mod retries;
+
+fn main() -> ExitCode {
+    match env::args().nth(1).as_deref() {
+        Some("buy") => buy::main().unwrap(),
+        Some("refusals") => refusals::main().unwrap(),
+        Some("retries") => retries::main().unwrap(),
+        Some(service) if SERVICES.contains(&service) => return store::main(env::args_os()),
+        _ => return test(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn test() -> ExitCode {
+    let cases: [(&str, fn()); 3] = [
+        ("something_is_bought", something_is_bought),
+        ("every_refusal_is_handled", every_refusal_is_handled),
+        ("what_is_sent_twice_is_created_once", what_is_sent_twice_is_created_once),
+    ];
+    let trial = |(name, case): (&str, fn())| {
+        Trial::test(format!("examples::{name}"), move || {
+            case();
+            Ok::<(), Failed>(())
+        })
+    };
+    libtest_mimic::run(&Arguments::from_args(), cases.map(trial).into()).exit_code()
+}
+
+fn something_is_bought() {
+    let store = start();
+    let told = run("buy", &store, &[]);
+    assert_eq!(
+        told,
+        "product 1 is called Computer and costs 200\norder 1 is PENDING\npayment 1 is SUCCESS\n"
+    );
+    assert_eq!(SERVICES.map(|service| store.rows(service)), [1, 1, 1]);
+}
+
+fn every_refusal_is_handled() {
+    let told = run("refusals", &start(), &[]);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 4, "{told}");
+    assert_eq!(lines[0], "refused: choose another product, or come again later");
+    assert!(lines[1].starts_with("not sent, since the document rules it out: "), "{told}");
+    assert_eq!(lines[2], "refused: look after the token");
+    assert!(lines[3].starts_with("no answer: ") && lines[3].contains("Connection refused"), "{told}");
+}
+
+/// The first answer is lost on its way, when the work has been done.
+fn what_is_sent_twice_is_created_once() {
+    let store = start();
+    let proxy = Proxy::start("products");
+    proxy.forward_to(store.services[0].url());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    proxy.tamper(Some(Arc::new(move |request: Request, forward| {
+        let answer = forward(&request);
+        match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer { status: 502, ..Answer::default() },
+            _ => answer,
+        }
+    })));
+    let told = run("retries", &store, &[("PRODUCTS_URL", proxy.url())]);
+    assert_eq!(told, "try 1: 502 Bad Gateway, which is not documented\nproduct 1 is there once\n");
+    assert_eq!((sent.load(Ordering::Relaxed), store.rows("products")), (2, 1));
+}
+
+fn start() -> Store {
+    Store::start(env::current_exe().unwrap().to_str().unwrap(), &[])
+}
+
+/// What an example prints.
+fn run(example: &str, store: &Store, variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.arg(example);
+    for process in &store.services {
+        command.env(variable(process.service(), "URL"), process.url());
+    }
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
