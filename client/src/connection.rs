@@ -1,4 +1,4 @@
-//! How the clients connect: deadlines, one retry, a bound on answers, a token that no log shows, an id that is passed on.
+//! How the clients connect: deadlines, one retry, a bound on answers, a token that no log shows, a trace that calls belong to.
 
 use std::{
     error, fmt, iter,
@@ -25,16 +25,16 @@ pub const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 /// How many bytes of a body that nobody understands are shown.
 const SHOWN: usize = 100;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Says which trace a call belongs to (<https://www.w3.org/TR/trace-context-1/>).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Tells the service how many milliseconds we wait for its answer.
 const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
-/// The request that calls are made for.
-#[derive(Clone)]
+/// What calls are made for.
 struct Origin {
-    request_id: HeaderValue,
-    deadline: Instant,
+    headers: HeaderMap,
+    deadline: Option<Instant>,
 }
 
 tokio::task_local! {
@@ -53,13 +53,18 @@ impl fmt::Display for InvalidConnection {
 
 impl error::Error for InvalidConnection {}
 
-/// Does `work` on behalf of a request: its calls carry the request's id, so that the logs of all services can be joined, and
-/// take no longer than until its `deadline`, since nobody waits for them any more then.
-pub async fn on_behalf_of<T>(request_id: &str, deadline: Instant, work: impl Future<Output = T>) -> T {
-    match HeaderValue::try_from(request_id) {
-        Ok(request_id) => ORIGIN.scope(Origin { request_id, deadline }, work).await,
-        Err(_) => work.await,
-    }
+/// Does `work` on behalf of a request: its calls carry `headers`, which say whose they are, so that the logs of all services
+/// can be joined, and take no longer than until its `deadline`, since nobody waits for them any more then.
+pub async fn on_behalf_of<T>(headers: HeaderMap, deadline: Instant, work: impl Future<Output = T>) -> T {
+    ORIGIN.scope(Origin { headers, deadline: Some(deadline) }, work).await
+}
+
+/// Does `work` as one trace, and says the trace's id beside what came of it: 32 digits that are in the log lines of all
+/// services that its calls have reached. Without this, or [`on_behalf_of`], each call is a trace of its own.
+pub async fn traced<T>(work: impl Future<Output = T>) -> (String, T) {
+    let trace_id = new_trace_id();
+    let headers = HeaderMap::from_iter([(TRACEPARENT, traceparent(&trace_id))]);
+    (trace_id, ORIGIN.scope(Origin { headers, deadline: None }, work).await)
 }
 
 /// Why a call failed, down to the first cause, in one line for a log.
@@ -116,9 +121,10 @@ pub(crate) fn http_client(token: &str) -> Result<reqwest::Client, InvalidConnect
 pub(crate) async fn send(client: &reqwest::Client, mut request: Request) -> reqwest::Result<Response> {
     let mut deadline = Instant::now() + PATIENCE;
     let _ = ORIGIN.try_with(|origin| {
-        deadline = deadline.min(origin.deadline);
-        request.headers_mut().insert(REQUEST_ID, origin.request_id.clone());
+        deadline = origin.deadline.map_or(deadline, |theirs| deadline.min(theirs));
+        request.headers_mut().extend(origin.headers.clone());
     });
+    request.headers_mut().entry(TRACEPARENT).or_insert_with(|| traceparent(&new_trace_id()));
     let again = (request.method() == Method::GET).then(|| request.try_clone()).flatten();
 
     let first = exchange(client, request, deadline).await;
@@ -130,6 +136,16 @@ pub(crate) async fn send(client: &reqwest::Client, mut request: Request) -> reqw
         Some(again) if is_worth_another => exchange(client, again, deadline).await,
         _ => first,
     }
+}
+
+fn new_trace_id() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// A span that is new, in the trace `trace_id`, which whoever collects spans is asked to keep.
+fn traceparent(trace_id: &str) -> HeaderValue {
+    let text = format!("00-{trace_id}-{:016x}-01", rand::random::<u64>());
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// One request and its whole answer, which has no more than [`ANSWER_LIMIT`] bytes.

@@ -42,7 +42,9 @@
 
 mod connection;
 
-pub use connection::{ANSWER_LIMIT, CONNECT_PATIENCE, InvalidConnection, PATIENCE, cause, on_behalf_of};
+pub use connection::{
+    ANSWER_LIMIT, CONNECT_PATIENCE, InvalidConnection, PATIENCE, cause, on_behalf_of, traced,
+};
 pub use progenitor_client::{Error, ResponseValue};
 
 macro_rules! service {

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -216,6 +217,18 @@ impl Process {
     /// What it has logged so far, but for the last few milliseconds.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it has logged `text`, which is bound to come.
+    ///
+    /// # Panics
+    /// It did not within five seconds. The message has its log.
+    pub fn wait_for_log(&self, text: &str) {
+        let began = Instant::now();
+        while !self.log().contains(text) {
+            assert!(began.elapsed() < Duration::from_secs(5), "{text} is not in the log:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// All that it has logged, after it was let finish.

@@ -69,9 +69,9 @@ async fn look<C: ClientInfo<()>>(service: &Service<C>, ask: impl AsyncFn() -> Re
     match get(client.client(), client.baseurl(), "/readyz").await {
         Err(error) => {
             found.state = "out of reach";
-            // Asking whether it is ready carries no id.
+            // Asking whether it is ready is part of no trace.
             let failure = Failure::of_call(name, url, "", Error::<()>::CommunicationError(error));
-            found.failure = Some(Failure { request_id: None, ..failure });
+            found.failure = Some(Failure { trace_id: None, ..failure });
             return found;
         }
         Ok((StatusCode::SERVICE_UNAVAILABLE | StatusCode::INTERNAL_SERVER_ERROR, _)) => {

@@ -3,12 +3,8 @@
 use std::{error, fmt::Debug, io, iter, process::ExitCode};
 
 use client::{Error, ResponseValue};
-use reqwest::header::HeaderMap;
 use serde::Serialize;
 use serde_json::{Value, json};
-
-/// The header that a request is known by.
-const REQUEST_ID: &str = "x-request-id";
 
 /// Why something was not done.
 #[derive(Debug)]
@@ -17,8 +13,8 @@ pub(super) struct Failure {
     pub(super) sentence: String,
     /// What it means and what to do, if there is something to say.
     pub(super) advice: String,
-    /// The id under which the service's log has it, where nobody can tell the cause but the log.
-    pub(super) request_id: Option<String>,
+    /// The id of the trace that the logs of all services have it under, where nobody can tell the cause but a log.
+    pub(super) trace_id: Option<String>,
     /// The text that the service refused with.
     pub(super) refusal: Option<String>,
     /// Whether the same request may be answered otherwise in a moment.
@@ -43,23 +39,23 @@ impl Failure {
         Self {
             sentence: sentence.into(),
             advice: advice.into(),
-            request_id: None,
+            trace_id: None,
             refusal: None,
             is_passing: false,
             kind,
         }
     }
 
-    /// Why a call of `service` at `url`, which had the request id `asked`, came to nothing.
+    /// Why a call of `service` at `url`, in the trace `trace_id`, came to nothing.
     pub(super) fn of_call<E: Serialize + Debug>(
         service: &str,
         url: &str,
-        asked: &str,
+        trace_id: &str,
         error: Error<E>,
     ) -> Self {
         let is_retryable = error.is_retryable();
         let failure = match &error {
-            Error::ErrorResponse(answer) => Self::of_refusal(service, answer),
+            Error::ErrorResponse(answer) => Self::of_refusal(service, trace_id, answer),
             Error::InvalidRequest(reason) => {
                 Self::new(Kind::Wrong, format!("That cannot be sent to {service}: {reason}."), "")
             }
@@ -73,7 +69,7 @@ impl Failure {
                 ),
             ),
             Error::CommunicationError(cause) => Self {
-                request_id: Some(asked.to_owned()),
+                trace_id: Some(trace_id.to_owned()),
                 ..Self::new(
                     Kind::OutOfReach,
                     format!("{service} at {url} gave no whole answer."),
@@ -84,10 +80,7 @@ impl Failure {
                 )
             },
             other => Self {
-                request_id: match other {
-                    Error::UnexpectedResponse(answer) => request_id(answer.headers()),
-                    _ => Some(asked.to_owned()),
-                },
+                trace_id: Some(trace_id.to_owned()),
                 ..Self::new(
                     Kind::OutOfReach,
                     format!(
@@ -101,7 +94,7 @@ impl Failure {
         Self { is_passing: failure.is_passing || is_retryable, ..failure }
     }
 
-    fn of_refusal<E: Serialize>(service: &str, answer: &ResponseValue<E>) -> Self {
+    fn of_refusal<E: Serialize>(service: &str, trace_id: &str, answer: &ResponseValue<E>) -> Self {
         let body = serde_json::to_value(&**answer).unwrap_or_default();
         let text = body["error"].as_str().unwrap_or_default();
         let advice = match body["detail"].as_str() {
@@ -109,7 +102,7 @@ impl Failure {
             None => advice(service, text),
         };
         Self {
-            request_id: request_id(answer.headers()).filter(|_| answer.status().is_server_error()),
+            trace_id: answer.status().is_server_error().then(|| trace_id.to_owned()),
             is_passing: text == "Request in progress",
             refusal: Some(text.to_owned()),
             ..Self::new(Kind::Refused, format!("{service} says: {text}."), advice)
@@ -126,7 +119,7 @@ impl Failure {
             "error": self.refusal.as_deref().unwrap_or(&self.sentence),
             "message": self.sentence,
             "advice": self.advice,
-            "request_id": self.request_id,
+            "trace_id": self.trace_id,
             "exit_code": self.kind as u8,
         })
     }
@@ -143,11 +136,6 @@ impl From<io::Error> for Failure {
             _ => Self::new(Kind::Refused, format!("The answer cannot be written: {error}."), ""),
         }
     }
-}
-
-/// The id that a service answers.
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    headers.get(REQUEST_ID)?.to_str().ok().map(ToOwned::to_owned)
 }
 
 /// The first cause, which says most.

@@ -98,8 +98,8 @@ pub(super) fn told(failure: &Failure) -> String {
     if !failure.advice.is_empty() {
         text += &paragraph(Style::new(), &failure.advice, width);
     }
-    if let Some(id) = &failure.request_id {
-        text += &paragraph(ASIDE, &format!("Its log knows this as request {id}."), width);
+    if let Some(id) = &failure.trace_id {
+        text += &paragraph(ASIDE, &format!("The logs know this as trace {id}."), width);
     }
     text
 }

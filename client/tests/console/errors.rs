@@ -79,10 +79,9 @@ pub(crate) fn a_service_that_is_down_is_named_with_its_address(console: &Console
 pub(crate) fn what_only_the_log_can_explain_is_told_with_the_id_in_the_log(console: &Console) {
     let _locked = console.store.lock("products");
     let create = console.command("products create --name Computer --price 200 --stock 20");
-    let told = fails(create, 1, "Its log knows this as request ");
-    let (_, id) = told.rsplit_once("Its log knows this as request ").unwrap();
-    let log = console.store.services[0].log();
-    assert!(log.contains(id.trim_end().trim_end_matches('.')), "{told}{log}");
+    let told = fails(create, 1, "The logs know this as trace ");
+    let (_, id) = told.rsplit_once("The logs know this as trace ").unwrap();
+    console.store.services[0].wait_for_log(id.trim_end().trim_end_matches('.'));
 }
 
 pub(crate) fn a_service_that_answers_something_else_is_told(console: &Console) {

@@ -1,7 +1,7 @@
 //! What every service stands on, and none is about: nothing here knows what a service sells, takes or charges.
 //!
 //! A service declares its operations with poem-openapi, in terms of [`value`]s, [`json`] payloads made of [`fields`], [`answers`],
-//! a [`token::Caller`] and [`refusal`]s; it keeps its rows with [`sqlite`]; and it hands all that to [`server::Service`], which serves it
+//! a [`token::Caller`] and [`refusal`]s; it keeps its rows with [`sqlite`] and asks others with [`trace::neighbour`]; and it hands all that to [`server::Service`], which serves it
 //! with the [`document`] that its types emit. [`process::run`] is the rest of its `main`.
 
 pub mod answers;
@@ -18,4 +18,5 @@ pub mod server;
 pub mod settings;
 pub mod sqlite;
 pub mod token;
+pub mod trace;
 pub mod value;

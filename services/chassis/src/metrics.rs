@@ -21,8 +21,8 @@ const SECONDS: [f64; 15] =
 /// The bounds of the buckets of how many writes one commit takes along.
 const WRITES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// What is said of a method that HTTP does not know, so that callers cannot make up labels.
-const OTHER: &str = "_OTHER";
+/// What is said of a method that HTTP does not know, so that callers cannot make up labels, and of a failure without a name.
+pub(crate) const OTHER: &str = "_OTHER";
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
@@ -105,14 +105,18 @@ pub(crate) fn introduce(service: &str) {
 
 /// Counts a request that was answered.
 pub(crate) fn count_request(method: &Method, route: &str, status: StatusCode, took: Duration) {
-    let method = match *method {
+    METRICS.requests.with_label_values(&[shown(method), route, status.as_str()]).observe(took.as_secs_f64());
+}
+
+/// A method as the conventions have it.
+pub(crate) fn shown(method: &Method) -> &str {
+    match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE | Method::PATCH => {
             method.as_str()
         }
         Method::OPTIONS | Method::TRACE | Method::CONNECT => method.as_str(),
         _ => OTHER,
-    };
-    METRICS.requests.with_label_values(&[method, route, status.as_str()]).observe(took.as_secs_f64());
+    }
 }
 
 /// Counts a request that was refused since there were too many.

@@ -16,6 +16,7 @@ use crate::{
     log,
     server::Service,
     settings::{Common, Fatal},
+    trace,
 };
 
 /// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
@@ -28,7 +29,10 @@ pub fn run<A: OpenApi + 'static>(
     build: impl FnOnce() -> Result<Service<A>, Fatal>,
 ) -> ExitCode {
     log::to_standard_error(name, settings.log_format);
-    let outcome = build().and_then(|service| serve(service, settings.stop_with_stdin));
+    let outcome = trace::start(name)
+        .and_then(|()| build())
+        .and_then(|service| serve(service, settings.stop_with_stdin));
+    trace::stop();
     log::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

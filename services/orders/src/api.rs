@@ -7,9 +7,10 @@ use chassis::{
     json::Json,
     parameter::Path,
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
-    server::Origin,
+    server::Deadline,
     sqlite::Database,
     token::Caller,
+    trace,
     value::{Count, Decimal, Id, Quantity},
 };
 use client::products;
@@ -49,7 +50,7 @@ impl Api {
     async fn create_order(
         &self,
         _caller: Caller,
-        origin: Origin,
+        deadline: Deadline,
         order: Json<NewOrder>,
         /// Names the request, so that it creates one order however often it is sent.
         #[oai(name = "Idempotency-Key")]
@@ -60,9 +61,9 @@ impl Api {
             Claim::New(work) => work,
         };
         let content = db::Content::from(order.0);
+        let asked = self.stock_of(content.product_id);
         let stock =
-            client::on_behalf_of(&origin.request_id, origin.deadline, self.stock_of(content.product_id))
-                .await;
+            trace::neighbour("products", |headers| client::on_behalf_of(headers, deadline.0, asked)).await;
         let stock = stock.map_err(|cause| {
             let product_id = content.product_id.get();
             tracing::warn!(product_id, cause, "product not available");

@@ -7,9 +7,10 @@ use chassis::{
     json::Json,
     parameter::Path,
     refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
-    server::Origin,
+    server::Deadline,
     sqlite::Database,
     token::Caller,
+    trace,
     value::{Decimal, Id, Text},
 };
 use client::orders;
@@ -44,7 +45,7 @@ impl Api {
     async fn create_payment(
         &self,
         _caller: Caller,
-        origin: Origin,
+        deadline: Deadline,
         payment: Json<NewPayment>,
         /// Names the request, so that it creates one payment however often it is sent.
         #[oai(name = "Idempotency-Key")]
@@ -55,9 +56,9 @@ impl Api {
             Claim::New(work) => work,
         };
         let content = db::Content::from(payment.0);
+        let asked = self.find_order(content.order_id);
         let found =
-            client::on_behalf_of(&origin.request_id, origin.deadline, self.find_order(content.order_id))
-                .await;
+            trace::neighbour("orders", |headers| client::on_behalf_of(headers, deadline.0, asked)).await;
         found.map_err(|cause| {
             let order_id = content.order_id.get();
             tracing::warn!(order_id, cause, "order not available");

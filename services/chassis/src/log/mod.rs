@@ -1,5 +1,5 @@
-//! Log lines, on standard error: for people or for machines, each with the name of the service that wrote it and the id of
-//! the request that it is about.
+//! Log lines, on standard error: for people or for machines, each with the name of the service that wrote it, and the ids
+//! of the request that it is about and of the trace that this belongs to.
 //!
 //! Every request writes a line, so lines are written without detours: `line` makes the text, `output` takes it to standard
 //! error in batches, and no request waits for either.
@@ -21,6 +21,7 @@ use tracing_subscriber::{
     },
     registry::LookupSpan,
 };
+use uuid::Uuid;
 
 pub(crate) use self::output::flush;
 use crate::{server::Context, settings::LogFormat};
@@ -63,7 +64,11 @@ where
             LogFormat::Json => line::Line::json(self.service, *level, event.metadata().target()),
         };
         event.record(&mut line);
-        Context::with(|context| line.id("request_id", context.request_id()));
+        Context::with(|context| {
+            line.id("request_id", context.request_id());
+            let trace_id = context.position().trace_id();
+            line.id("trace_id", trace_id.encode_lower(&mut Uuid::encode_buffer()));
+        });
         writer.write_str(&line.end())
     }
 }

@@ -16,7 +16,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use poem::{
     IntoResponse, Request, Response,
-    http::{HeaderName, HeaderValue, Method, header, uri::Scheme},
+    http::{HeaderValue, Method, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 use poem_openapi::OpenApi;
@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    CONTEXT, Context, Identity, Service, open_paths,
+    CONTEXT, Context, Identity, REQUEST_ID, Service, open_paths,
     routes::{Route, Routes},
 };
 use crate::{
@@ -32,10 +32,8 @@ use crate::{
     metrics,
     refusal::{METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
     sqlite::Database,
+    trace,
 };
-
-/// The header that a request is known by.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How long an id that a caller chose may be.
 const REQUEST_ID_LIMIT: usize = 128;
@@ -58,6 +56,17 @@ enum Destination<'a> {
     Route(&'a Route),
     /// No path of this service.
     Nowhere,
+}
+
+impl Destination<'_> {
+    /// The path as the document has it, if it is one of this service.
+    fn path(&self) -> Option<&'static str> {
+        match self {
+            Self::Open(path) => Some(path),
+            Self::Route(route) => Some(route.template),
+            Self::Nowhere => None,
+        }
+    }
 }
 
 impl Answerer {
@@ -90,9 +99,11 @@ impl Answerer {
             (None, Some((route, values))) => (Destination::Route(route), values),
             (None, None) => (Destination::Nowhere, Vec::new()),
         };
-        let context =
-            Context { identity: self.identity.clone(), request_id: request_id.clone(), path_values };
+        let (position, span) = trace::receive(&request, destination.path());
+        let identity = self.identity.clone();
+        let context = Context { identity, request_id: request_id.clone(), position, path_values };
         let mut response = CONTEXT.scope(context, self.work(request, peer, destination)).await;
+        span.answered(response.status());
 
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, request_id);
@@ -110,10 +121,11 @@ impl Answerer {
     ) -> Response {
         let started = Instant::now();
         let method = request.method().clone();
-        let (route, allow) = match &destination {
-            Destination::Open(path) => (*path, Some(&open_paths::ALLOW)),
-            Destination::Route(route) => (route.template, Some(&route.allow)),
-            Destination::Nowhere => ("(none)", None),
+        let route = destination.path().unwrap_or("(none)");
+        let allow = match &destination {
+            Destination::Open(_) => Some(&open_paths::ALLOW),
+            Destination::Route(route) => Some(&route.allow),
+            Destination::Nowhere => None,
         };
         let answer = match (&destination, self.under_way.try_acquire()) {
             (Destination::Open(path), _) if open_paths::is_probe(path) => self.open(path, &method),

@@ -16,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use poem::{FromRequest, Request, RequestBody, http::HeaderValue};
+use poem::{
+    FromRequest, Request, RequestBody,
+    http::{HeaderMap, HeaderName, HeaderValue},
+};
 use poem_openapi::OpenApi;
 use tokio::net::TcpListener;
 
@@ -26,7 +29,11 @@ use crate::{
     settings::{Fatal, Limits},
     sqlite::Database,
     token::Token,
+    trace::Position,
 };
+
+/// The header that a request is known by.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A service, ready to be run.
 pub struct Service<A> {
@@ -78,6 +85,7 @@ impl<A: OpenApi + 'static> Service<A> {
 pub(crate) struct Context {
     identity: Arc<Identity>,
     request_id: HeaderValue,
+    position: Position,
     /// What stands in the path in place of the parameters of its template.
     path_values: Vec<String>,
 }
@@ -111,6 +119,16 @@ impl Context {
         self.request_id.to_str().unwrap_or_default()
     }
 
+    /// Says in `headers` what is sent on behalf of this request.
+    pub(crate) fn write_request_id(&self, headers: &mut HeaderMap) {
+        headers.insert(REQUEST_ID, self.request_id.clone());
+    }
+
+    /// Where in a trace the request stands.
+    pub(crate) fn position(&self) -> &Position {
+        &self.position
+    }
+
     pub(crate) fn path_value(&self, index: usize) -> Option<&str> {
         self.path_values.get(index).map(String::as_str)
     }
@@ -128,26 +146,18 @@ impl Context {
     }
 }
 
-/// Where a request comes from, for the services that are asked on its behalf.
-#[derive(Debug)]
-pub struct Origin {
-    /// The id that the request is known by here, and at every service that is asked on its behalf.
-    pub request_id: String,
-    /// Until when somebody waits for the answer.
-    pub deadline: Instant,
-}
+/// Until when somebody waits for the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Instant);
 
 /// How many milliseconds the caller waits for the answer, if it says so.
 const TIMEOUT: &str = "x-request-timeout-ms";
 
-impl<'a> FromRequest<'a> for Origin {
+impl<'a> FromRequest<'a> for Deadline {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         let said = request.headers().get(TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
-        let origin = Context::get(|context| {
-            let ours = context.limits().answer_timeout();
-            let timeout = said.map_or(ours, |milliseconds| ours.min(Duration::from_millis(milliseconds)));
-            Self { request_id: context.request_id().to_owned(), deadline: Instant::now() + timeout }
-        })?;
-        Ok(origin)
+        let ours = Context::get(|context| context.limits().answer_timeout())?;
+        let timeout = said.map_or(ours, |milliseconds| ours.min(Duration::from_millis(milliseconds)));
+        Ok(Self(Instant::now() + timeout))
     }
 }

@@ -19,7 +19,12 @@ use rusqlite::{Connection, ErrorCode};
 
 pub use self::open::Schema;
 use self::{readers::Readers, writer::Writer};
-use crate::{metrics, refusal::Refused, settings::Fatal, value::Id};
+use crate::{
+    refusal::Refused,
+    settings::Fatal,
+    trace::{self, Span},
+    value::Id,
+};
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +96,11 @@ impl File {
     }
 }
 
+/// What a span calls a read.
+const READ: &str = "read";
+/// What a span calls a write.
+const WRITE: &str = "write";
+
 /// A database that can be shared by everybody who answers requests.
 #[derive(Clone)]
 pub struct Database {
@@ -123,8 +133,8 @@ impl Database {
     /// # Errors
     /// SQLite fails.
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        metrics::count_read();
-        Ok(self.shared.readers.read(read)?)
+        let span = self.span(READ);
+        span.end(self.shared.readers.read(read).map_err(Error::from))
     }
 
     /// Reads on a thread that may wait. For many rows.
@@ -135,8 +145,10 @@ impl Database {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let database = self.clone();
-        tokio::task::spawn_blocking(move || database.read(read)).await.map_err(|_| Error::Stopped)?
+        let span = self.span(READ);
+        let shared = self.shared.clone();
+        let outcome = tokio::task::spawn_blocking(move || shared.readers.read(read)).await;
+        span.end(outcome.map_err(|_| Error::Stopped).and_then(|outcome| Ok(outcome?)))
     }
 
     /// Writes in a transaction, and returns when it is on the disk. If `write` fails, nothing of it stays.
@@ -149,7 +161,8 @@ impl Database {
         &self,
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.shared.writer.write(write).await
+        let span = self.span(WRITE);
+        span.end(self.shared.writer.write(write).await)
     }
 
     /// Whether the database answers.
@@ -159,6 +172,10 @@ impl Database {
     pub fn check(&self) -> Result<(), Error> {
         self.shared.file.check()?;
         self.read(|connection| connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())))
+    }
+
+    fn span(&self, operation: &'static str) -> Span {
+        trace::database(operation, &self.shared.file.path)
     }
 }
 

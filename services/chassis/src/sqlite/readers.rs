@@ -17,7 +17,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::open;
-use crate::settings::Fatal;
+use crate::{metrics, settings::Fatal};
 
 /// How many connections read. Reads are short, so more than the cores that run them would not help.
 const READERS: usize = 4;
@@ -57,6 +57,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        metrics::count_read();
         let mut reader = self.free();
         reader.refresh(self.commits.load(Ordering::Acquire))?;
         let outcome = read(&reader.connection);

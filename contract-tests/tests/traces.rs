@@ -1,0 +1,442 @@
+//! One purchase is one trace over three services: its id is in every log line, and its spans go to whoever collects them,
+//! who can neither see a secret nor hold anybody up: `cargo test -p contract-tests --test traces`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    exchange::Request,
+    session::Session,
+    store::{SERVICES, Store},
+};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::{span::SpanKind, status::StatusCode},
+};
+use prost::Message;
+use serde_json::json;
+
+const STORE: &str = env!("CARGO_BIN_EXE_store-under-test");
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+/// The spans in which a client orders and pays.
+const ORDERING: &str = "b7ad6b7169203331";
+const PAYING: &str = "00f067aa0ba902b7";
+
+/// Long enough for anything but waiting for a collector.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// Somebody who takes whatever is sent over HTTP, and remembers it.
+struct Collector {
+    url: String,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+struct Received {
+    head: String,
+    body: Vec<u8>,
+}
+
+/// A span as it was exported. Ids are as they are in headers; the parent of a span that has none is empty.
+#[derive(Debug)]
+struct Span {
+    service: String,
+    kind: SpanKind,
+    name: String,
+    trace: String,
+    id: String,
+    parent: String,
+    attributes: HashMap<String, String>,
+    is_error: bool,
+}
+
+impl Collector {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let received: Arc<Mutex<Vec<Received>>> = Arc::default();
+        let everything = received.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                // A caller that hangs up has sent nothing.
+                everything.lock().unwrap().extend(receive(stream));
+            }
+        });
+        Self { url, received }
+    }
+
+    /// A store that exports to this collector.
+    fn store(&self, settings: &[(&str, &str)]) -> (Store, Session) {
+        let exporting = [(ENDPOINT, self.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+        start(&[&exporting, settings].concat())
+    }
+
+    fn spans(&self) -> Vec<Span> {
+        let mut spans = Vec::new();
+        for received in self.received.lock().unwrap().iter() {
+            assert!(received.head.starts_with("POST /v1/traces "), "{}", received.head);
+            let request = ExportTraceServiceRequest::decode(received.body.as_slice()).unwrap();
+            for of_service in request.resource_spans {
+                let service = attributes(&of_service.resource.unwrap().attributes)["service.name"].clone();
+                let all = of_service.scope_spans.into_iter().flat_map(|scope| scope.spans);
+                spans.extend(all.map(|span| Span {
+                    service: service.clone(),
+                    kind: span.kind(),
+                    trace: hexadecimal(&span.trace_id),
+                    id: hexadecimal(&span.span_id),
+                    parent: hexadecimal(&span.parent_span_id),
+                    attributes: attributes(&span.attributes),
+                    is_error: span.status.is_some_and(|status| status.code() == StatusCode::Error),
+                    name: span.name,
+                }));
+            }
+        }
+        spans
+    }
+}
+
+fn receive(stream: TcpStream) -> io::Result<Received> {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or_default()];
+    stream.read_exact(&mut body)?;
+    stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+    Ok(Received { head, body })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn attributes(attributes: &[KeyValue]) -> HashMap<String, String> {
+    let text = |value: &Value| match value {
+        Value::StringValue(text) => text.clone(),
+        Value::IntValue(number) => number.to_string(),
+        other => format!("{other:?}"),
+    };
+    let value = |attribute: &KeyValue| attribute.value.as_ref()?.value.as_ref().map(text);
+    attributes.iter().filter_map(|attribute| Some((attribute.key.clone(), value(attribute)?))).collect()
+}
+
+fn start(settings: &[(&str, &str)]) -> (Store, Session) {
+    let store = Store::start(STORE, settings);
+    let session = Session::new(store.deployment());
+    (store, session)
+}
+
+/// Sells one computer; the order and the payment are made in [`TRACE`].
+fn sell(session: &Session) {
+    let product = json!({ "name": "Quantum computer", "price": 200, "stock": 20 });
+    session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
+    let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
+    session.expect(&in_trace(order, ORDERING), 201, None).unwrap();
+    let payment = json!({ "order_id": 1, "amount": 200, "method": "secret-card" });
+    let payment = session.request("payments", "POST", "/payments").json(&payment);
+    session.expect(&in_trace(payment, PAYING), 201, None).unwrap();
+}
+
+fn in_trace(request: Request, parent: &str) -> Request {
+    request.header("traceparent", format!("00-{TRACE}-{parent}-01"))
+}
+
+/// What the services have logged, after they were let finish, which is when the last spans are exported.
+fn logs(store: &mut Store) -> [String; 3] {
+    SERVICES.map(|service| store.service(service).whole_log())
+}
+
+fn wait_for<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// What is at `key` in a log line that is text.
+fn value<'a>(line: &'a str, key: &str) -> &'a str {
+    let (_, rest) = line.split_once(&format!(" {key}=")).unwrap_or_else(|| panic!("no {key} in {line}"));
+    rest.split(' ').next().unwrap()
+}
+
+/// Follows a path through the trace from the span `parent` down, each step of which is there once.
+#[track_caller]
+fn follow(spans: &[Span], mut parent: String, path: &[(&str, SpanKind, &str)]) {
+    for (service, kind, name) in path {
+        let is_next = |span: &&Span| {
+            (span.service.as_str(), span.kind, span.name.as_str()) == (service, *kind, name)
+                && (span.trace.as_str(), span.parent.as_str()) == (TRACE, parent.as_str())
+        };
+        let found: Vec<&Span> = spans.iter().filter(is_next).collect();
+        let [span] = found.as_slice() else {
+            panic!("{service} has {} spans {name} below {parent}: {spans:#?}", found.len())
+        };
+        parent = span.id.clone();
+    }
+}
+
+#[test]
+fn a_purchase_is_one_trace_over_three_services() {
+    use SpanKind::{Client, Internal, Server};
+    let collector = Collector::start();
+    let (mut store, session) = collector.store(&[]);
+    sell(&session);
+    for log in logs(&mut store) {
+        assert!(log.contains(&format!(" trace_id={TRACE}")), "{log}");
+    }
+    let spans = collector.spans();
+    let ordered = [("orders", Server, "POST /orders"), ("orders", Internal, "write orders")];
+    let product_asked = [
+        ("orders", Server, "POST /orders"),
+        ("orders", Client, "products"),
+        ("products", Server, "GET /products/{id}"),
+        ("products", Internal, "read products"),
+    ];
+    let paid = [("payments", Server, "POST /payments"), ("payments", Internal, "write payments")];
+    let order_asked = [
+        ("payments", Server, "POST /payments"),
+        ("payments", Client, "orders"),
+        ("orders", Server, "GET /orders/{id}"),
+        ("orders", Internal, "read orders"),
+    ];
+    follow(&spans, ORDERING.into(), &ordered);
+    follow(&spans, ORDERING.into(), &product_asked);
+    follow(&spans, PAYING.into(), &paid);
+    follow(&spans, PAYING.into(), &order_asked);
+    assert_eq!(spans.iter().filter(|span| span.trace == TRACE).count(), 10, "{spans:#?}");
+    assert!(spans.iter().all(|span| !span.is_error), "{spans:#?}");
+}
+
+#[test]
+fn spans_say_what_was_asked_and_answered_and_what_failed() {
+    let collector = Collector::start();
+    let (mut store, session) = collector.store(&[]);
+    let product = json!({ "name": "Quantum computer", "price": 200, "stock": 20 });
+    let create = session.request("products", "POST", "/products").json(&product);
+    let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 7, "quantity": 3 }));
+    let lock = store.lock("products");
+    session.expect(&create, 503, None).unwrap();
+    drop(lock);
+    session.expect(&order, 400, None).unwrap();
+    session.send(&Request::new("payments", "PURGE", "/nowhere?key=value")).unwrap();
+    logs(&mut store);
+
+    let spans = collector.spans();
+    let check = |service: &str, name: &str, is_error: bool, attributes: &[(&str, &str)]| {
+        let named = |span: &&Span| span.service == service && span.name == name;
+        let [span] = spans.iter().filter(named).collect::<Vec<_>>()[..] else { panic!("{name}: {spans:#?}") };
+        assert_eq!(span.is_error, is_error, "{span:#?}");
+        let expected = attributes.iter().map(|(key, value)| ((*key).into(), (*value).into()));
+        assert_eq!(span.attributes, expected.collect(), "{name}");
+    };
+    let http = |method, path, status| {
+        [
+            ("http.request.method", method),
+            ("url.path", path),
+            ("url.scheme", "http"),
+            ("http.response.status_code", status),
+        ]
+    };
+    let database = |operation| {
+        [("db.system.name", "sqlite"), ("db.namespace", "products"), ("db.operation.name", operation)]
+    };
+    let created =
+        [&http("POST", "/products", "503")[..], &[("http.route", "/products"), ("error.type", "503")]];
+    check("products", "POST /products", true, &created.concat());
+    check(
+        "products",
+        "write products",
+        true,
+        &[&database("write")[..], &[("error.type", "_OTHER")]].concat(),
+    );
+    let found = [&http("GET", "/products/7", "404")[..], &[("http.route", "/products/{id}")]];
+    check("products", "GET /products/{id}", false, &found.concat());
+    check("products", "read products", false, &database("read"));
+    check("orders", "products", true, &[("service.peer.name", "products"), ("error.type", "_OTHER")]);
+    check("payments", "HTTP", false, &http("_OTHER", "/nowhere", "404"));
+}
+
+#[test]
+fn without_a_trace_of_its_caller_each_request_begins_one() {
+    let collector = Collector::start();
+    for settings in [&[][..], &[(ENDPOINT, collector.url.as_str())]] {
+        let (mut store, session) = start(settings);
+        let wrong = [
+            format!("00-{TRACE}-{ORDERING}-01-more"),
+            format!("00-{}-{ORDERING}-01", TRACE.to_uppercase()),
+            format!("00-{TRACE}-0000000000000000-01"),
+            format!("ff-{TRACE}-{ORDERING}-01"),
+            "none".into(),
+        ];
+        let request = session.request("products", "GET", "/products/1").header("X-Request-Id", "4711");
+        session.expect(&request, 404, None).unwrap();
+        for parent in &wrong {
+            session.expect(&request.clone().header("traceparent", parent), 404, None).unwrap();
+        }
+        let [log, ..] = logs(&mut store);
+        let lines = log.lines().filter(|line| line.contains("4711"));
+        let traces: HashSet<&str> = lines.map(|line| value(line, "trace_id")).collect();
+        assert_eq!(traces.len(), 1 + wrong.len(), "{log}");
+        assert!(traces.iter().all(|trace| trace.len() == 32 && *trace != TRACE), "{traces:?}");
+        if !settings.is_empty() {
+            let begun = collector.spans().into_iter().filter(|span| span.parent.is_empty());
+            let begun: HashSet<String> = begun.map(|span| span.trace).collect();
+            assert!(traces.iter().all(|trace| begun.contains(*trace)), "{traces:?} are not in {begun:?}");
+        }
+    }
+}
+
+#[test]
+fn the_trace_goes_on_when_nobody_collects_it() {
+    let (mut store, session) = start(&[("LOG_FORMAT", "json")]);
+    sell(&session);
+    for log in logs(&mut store) {
+        assert!(log.contains(&format!(r#","trace_id":"{TRACE}""#)), "{log}");
+    }
+}
+
+#[test]
+fn a_neighbour_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state() {
+    for endpoint in [None, Some(Collector::start())] {
+        let neighbour = Collector::start();
+        let mut settings = vec![("PRODUCTS_URL", neighbour.url.as_str())];
+        settings.extend(endpoint.iter().map(|collector| (ENDPOINT, collector.url.as_str())));
+        let (_store, session) = start(&settings);
+        let mut parents = HashSet::from([ORDERING.to_owned()]);
+        for flags in ["00", "01"] {
+            let order = json!({ "product_id": 1, "quantity": 3 });
+            let order = session.request("orders", "POST", "/orders").json(&order);
+            let order = order.header("traceparent", format!("00-{TRACE}-{ORDERING}-{flags}"));
+            let order = order.header("tracestate", "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
+            session.expect(&order, 400, Some("Product not found or unavailable")).unwrap();
+            let head = neighbour.received.lock().unwrap().pop().unwrap().head;
+            assert!(head.contains("\r\ntracestate: congo=t61rcWkgMzE,rojo=00f067aa0ba902b7\r\n"), "{head}");
+            let (_, parent) = head.split_once(&format!("\r\ntraceparent: 00-{TRACE}-")).expect(&head);
+            let (parent, rest) = parent.split_once('-').unwrap();
+            assert!(parent.len() == 16 && rest.starts_with(&format!("{flags}\r\n")), "{head}");
+            assert!(parents.insert(parent.to_owned()), "{parent} is not new");
+        }
+    }
+}
+
+#[test]
+fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
+    let (mut store, session) = start(&[]);
+    let address = session.deployment.service("orders").clone();
+    let orders = client::orders(&address.url, &address.token).unwrap();
+    let order = client::orders::types::NewOrder::builder().product_id(7_u64).quantity(3_u64);
+    let (trace, refused) = wait_for(client::traced(orders.create_order().body(order).send()));
+    assert!(matches!(refused, Err(client::Error::ErrorResponse(_))));
+    for log in &logs(&mut store)[..2] {
+        assert!(
+            log.contains(&format!(" status=40{} ", if log.starts_with("orders") { 0 } else { 4 })),
+            "{log}"
+        );
+        assert!(log.contains(&format!(" trace_id={trace}")), "{trace} is not in {log}");
+    }
+    let (other, gone) = wait_for(client::traced(orders.get_order().id(1_u64).send()));
+    assert!(gone.is_err() && other != trace && other.len() == 32, "{other}");
+}
+
+#[test]
+fn each_call_of_the_client_begins_a_trace_if_nothing_else_is_said() {
+    let collector = Collector::start();
+    let products = client::products(&collector.url, "token").unwrap();
+    let mut traces = HashSet::new();
+    for _ in 0..2 {
+        let _ = wait_for(products.get_product().id(1_u64).send());
+        let head = collector.received.lock().unwrap().pop().unwrap().head;
+        let (_, parent) = head.split_once("\r\ntraceparent: 00-").expect(&head);
+        let parent: Vec<&str> = parent.lines().next().unwrap().split('-').collect();
+        let [trace, span, "01"] = parent[..] else { panic!("{head}") };
+        assert!(trace.len() == 32 && span.len() == 16, "{head}");
+        assert!(traces.insert(trace.to_owned()), "{trace} came twice");
+    }
+}
+
+#[test]
+fn a_collector_that_is_down_or_hangs_changes_no_answer_and_stops_nothing() {
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for address in [hangs.local_addr().unwrap(), down] {
+        let endpoint = format!("http://{address}");
+        let (mut store, session) = start(&[(ENDPOINT, &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "50")]);
+        let began = Instant::now();
+        sell(&session);
+        assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+        for service in SERVICES {
+            let began = Instant::now();
+            assert!(store.service(service).stop().success(), "{service}");
+            assert!(began.elapsed() < AT_ONCE, "{service} took {:?}", began.elapsed());
+            let log = store.service(service).log();
+            assert!(log.contains("BatchSpanProcessor"), "{log}");
+        }
+    }
+}
+
+#[test]
+fn nobody_is_there_to_export_anything_if_it_is_not_set_where_to() {
+    let collector = Collector::start();
+    let exporters = |settings: &[(&str, &str)]| {
+        let (store, session) = start(settings);
+        sell(&session);
+        let threads = |process: &contract_tests::store::Process| {
+            fs::read_dir(format!("/proc/{}/task", process.id()))
+                .unwrap()
+                .map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default())
+                .collect::<Vec<_>>()
+        };
+        let all = store.services.iter().flat_map(threads);
+        all.filter(|name| name.starts_with("OpenTelemetry") || name.starts_with("reqwest")).count()
+    };
+    assert_eq!(exporters(&[]), 0);
+    assert_eq!(exporters(&[(ENDPOINT, "")]), 0);
+    assert_eq!(exporters(&[(ENDPOINT, &collector.url)]), 2 * SERVICES.len());
+}
+
+#[test]
+fn an_address_that_no_collector_has_is_refused_with_a_sentence() {
+    for address in ["https://127.0.0.1:4318", "127.0.0.1:4318", "http://"] {
+        let folder = contract_tests::store::new_folder();
+        let output = Command::new(STORE)
+            .args(["products", "--stop-with-stdin", "--products-listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder.path())
+            .env(ENDPOINT, address)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("OTEL_EXPORTER_OTLP_ENDPOINT is wrong"), "{said}");
+    }
+}
+
+#[test]
+fn no_token_and_no_body_is_exported() {
+    let collector = Collector::start();
+    let (mut store, session) = collector.store(&[]);
+    sell(&session);
+    session.expect(&Request::new("products", "GET", "/products").token("stolen-token"), 401, None).unwrap();
+    logs(&mut store);
+    let received = collector.received.lock().unwrap();
+    let exported: String = received
+        .iter()
+        .map(|received| format!("{}{}", received.head, String::from_utf8_lossy(&received.body)))
+        .collect();
+    assert!(exported.contains("POST /payments"), "{exported}");
+    for secret in ["SECRET_", "Bearer", "stolen-token", "Quantum", "secret-card"] {
+        assert!(!exported.contains(secret), "{secret} is exported");
+    }
+}
