@@ -106,8 +106,24 @@ async fn ask_in_turn(
 
 /// Asks once, and says how many bytes the answer's body had.
 pub fn once(question: &'static Question) -> usize {
+    on_one_connection(question, 1)
+}
+
+/// Asks so many questions, one after the other.
+pub fn some(question: &'static Question, count: u64) {
+    on_one_connection(question, count);
+}
+
+fn on_one_connection(question: &'static Question, count: u64) -> usize {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { Connection::open(question.server).await.ask(question, 0).await })
+    runtime.block_on(async {
+        let mut connection = Connection::open(question.server).await;
+        let mut length = 0;
+        for number in 0..count {
+            length = connection.ask(question, number).await;
+        }
+        length
+    })
 }
 
 /// A connection that stays open.

@@ -1,9 +1,6 @@
 //! The work that is measured: what is asked of which service, and what share of the limit it has to reach.
 
-use std::{
-    net::{SocketAddr, ToSocketAddrs},
-    time::Duration,
-};
+use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::store::{Address, Deployment};
 use bytes::Bytes;
@@ -13,7 +10,7 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 
-use super::drive::{Question, closed_loop};
+use super::drive::{Question, some};
 
 /// How many products, orders and payments there are.
 pub const ROWS: u64 = 1000;
@@ -156,10 +153,6 @@ fn server(url: &str) -> (SocketAddr, String) {
 /// Gives a store that is empty [`ROWS`] products, orders and payments.
 pub fn prepare(deployment: &Deployment) {
     for work in WORKS.iter().filter(|work| work.body.is_some()) {
-        let question = work.question(deployment);
-        let mut rows = 0;
-        while rows < ROWS {
-            rows += closed_loop(question, 32, Duration::from_millis(200)).latencies.len();
-        }
+        some(work.question(deployment), ROWS);
     }
 }
