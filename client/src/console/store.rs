@@ -1,11 +1,8 @@
 //! The store as the console sees it: calls of the generated clients, with failures in words.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{fmt, time::Duration};
 
-use client::{Error, InvalidConnection, PATIENCE, ResponseValue, orders, payments, products};
+use client::{Error, InvalidConnection, ResponseValue, orders, payments, products};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -162,9 +159,8 @@ impl<C> Service<C> {
         &self,
         send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
     ) -> Result<T, Failure> {
-        // Our own id, so that the log lines of a call that was never answered can be found, too.
-        let id = Uuid::now_v7().simple().to_string();
-        let answer = client::on_behalf_of(&id, Instant::now() + PATIENCE, send()).await;
+        // A trace of our own, so that the log lines of a call that was never answered can be found, too.
+        let (id, answer) = client::traced(send()).await;
         answer
             .map(ResponseValue::into_inner)
             .map_err(|error| Failure::of_call(self.name, &self.url, &id, error))
