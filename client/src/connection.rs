@@ -25,6 +25,8 @@ pub const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 /// How many bytes of a body that nobody understands are shown.
 const SHOWN: usize = 100;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Says which trace a call belongs to (<https://www.w3.org/TR/trace-context-1/>).
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -60,10 +62,12 @@ pub async fn on_behalf_of<T>(headers: HeaderMap, deadline: Instant, work: impl F
 }
 
 /// Does `work` as one trace, and says the trace's id beside what came of it: 32 digits that are in the log lines of all
-/// services that its calls have reached. Without this, or [`on_behalf_of`], each call is a trace of its own.
+/// services that its calls have reached, also as the id of the request. Without this, or [`on_behalf_of`], each call is a
+/// trace of its own.
 pub async fn traced<T>(work: impl Future<Output = T>) -> (String, T) {
     let trace_id = new_trace_id();
-    let headers = HeaderMap::from_iter([(TRACEPARENT, traceparent(&trace_id))]);
+    let mut headers = HeaderMap::from_iter([(TRACEPARENT, traceparent(&trace_id))]);
+    headers.extend(HeaderValue::try_from(&trace_id).map(|id| (REQUEST_ID, id)));
     (trace_id, ORIGIN.scope(Origin { headers, deadline: None }, work).await)
 }
 

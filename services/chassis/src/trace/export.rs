@@ -72,8 +72,8 @@ pub(crate) fn stop() {
     let _ = provider.shutdown_with_timeout(LAST_SPANS);
 }
 
-/// What a span took, and what came of it. It ends when this is dropped. Nothing, if nobody collects spans.
-pub(crate) struct Span(Option<SdkSpan>);
+/// Something that takes time, for whoever collects spans. It ends when this is dropped. Nothing, and small, if nobody collects.
+pub(crate) struct Span(Option<Box<SdkSpan>>);
 
 impl Span {
     pub(super) const NONE: Self = Self(None);
@@ -89,7 +89,7 @@ impl Span {
         let is_remote = kind == SpanKind::Server;
         let parent = parent.map(|parent| Context::new().with_remote_span_context(parent.context(is_remote)));
         let builder = SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes);
-        Self(Some(builder.start_with_context(tracer, &parent.unwrap_or_default())))
+        Self(Some(Box::new(builder.start_with_context(tracer, &parent.unwrap_or_default()))))
     }
 
     /// Where those stand that belong to this span, if there is one, below `parent`.
