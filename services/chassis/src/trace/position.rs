@@ -73,9 +73,12 @@ fn parse(parent: &str) -> Option<(u128, u64, bool)> {
 }
 
 fn hexadecimal(text: &str, length: usize) -> Option<u128> {
-    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    let is_number = text.len() == length && text.bytes().all(is_digit);
-    is_number.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+    let append = |number: u128, byte| match byte {
+        b'0'..=b'9' => Some(number << 4 | u128::from(byte - b'0')),
+        b'a'..=b'f' => Some(number << 4 | u128::from(byte - b'a' + 10)),
+        _ => None,
+    };
+    (text.len() == length).then(|| text.bytes().try_fold(0, append)).flatten()
 }
 
 /// All `tracestate` in one, unless it is more than is passed on or no visible ASCII.
