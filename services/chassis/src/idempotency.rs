@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::{
     answers::Created,
     refusal::{INVALID_FIELDS, Refusal, Refused},
-    sqlite::Database,
+    sqlite::{self, Database},
 };
 
 /// The key came with another body before.
@@ -163,18 +163,32 @@ impl Keys {
 }
 
 impl Work {
-    /// Creates something and keeps the answer, in the transaction of `connection`. If somebody else was faster, that answer
-    /// is given and nothing is created.
+    /// Creates something and keeps the answer, in one transaction. If somebody else was faster, that answer is given and
+    /// nothing is created.
     ///
     /// # Errors
-    /// SQLite fails.
-    pub fn create<T>(
+    /// The database does not do it.
+    pub async fn create<Row: Send + 'static, T: Send + 'static>(
         self,
+        database: &Database,
+        insert: impl FnOnce(&Connection) -> rusqlite::Result<Row> + Send + 'static,
+        created: fn(Row) -> Created<T>,
+    ) -> Result<Created<T>, sqlite::Error> {
+        let Some(keyed) = self.keyed else { return database.write(insert).await.map(created) };
+        database
+            .write(move |connection| keyed.once(connection, self.keep, |it| insert(it).map(created)))
+            .await
+    }
+}
+
+impl Keyed {
+    fn once<T>(
+        &self,
         connection: &Connection,
+        keep: Duration,
         create: impl FnOnce(&Connection) -> rusqlite::Result<Created<T>>,
     ) -> rusqlite::Result<Created<T>> {
-        let Some(keyed) = &self.keyed else { return create(connection) };
-        if let Some(kept) = find(connection, &keyed.key)?.filter(|kept| kept.request == keyed.request) {
+        if let Some(kept) = find(connection, &self.key)?.filter(|kept| kept.request == self.request) {
             return Ok(kept.into());
         }
         let created = create(connection)?;
@@ -185,8 +199,8 @@ impl Work {
                  VALUES (:key, :request, :location, :answer, :kept_at)",
             )?
             .execute(named_params! {
-                ":key": keyed.key,
-                ":request": keyed.request,
+                ":key": self.key,
+                ":request": self.request,
                 ":location": created.location(),
                 ":answer": created.json(),
                 ":kept_at": now.as_secs() as i64,
@@ -197,7 +211,7 @@ impl Work {
                  (SELECT key FROM idempotency WHERE kept_at < :oldest ORDER BY kept_at LIMIT :limit)",
             )?
             .execute(named_params! {
-                ":oldest": now.saturating_sub(self.keep).as_secs() as i64,
+                ":oldest": now.saturating_sub(keep).as_secs() as i64,
                 ":limit": FORGOTTEN_AT_ONCE,
             })?;
         Ok(created)

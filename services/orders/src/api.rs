@@ -72,8 +72,8 @@ impl Api {
         if stock::decide(content.quantity, stock) == Decision::NotEnough {
             return Err(NOT_ENOUGH_STOCK.into());
         }
-        let insert = move |connection: &_| db::insert(connection, content).map(created);
-        Ok(self.database.write(move |connection| work.create(connection, insert)).await?)
+        let insert = move |connection: &_| db::insert(connection, content);
+        Ok(work.create(&self.database, insert, created).await?)
     }
 
     /// Read an order

@@ -5,7 +5,7 @@ use chassis::{
     sqlite::{self, Schema},
     value::{Id, Quantity},
 };
-use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
 pub(crate) const SCHEMA: Schema = Schema {
@@ -45,8 +45,8 @@ impl Order {
 
 pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Order>> {
     connection
-        .prepare_cached("SELECT id, product_id, quantity FROM purchase_order WHERE id = :id")?
-        .query_row(named_params! { ":id": id }, Order::from_row)
+        .prepare_cached("SELECT id, product_id, quantity FROM purchase_order WHERE id = ?1")?
+        .query_row([id], Order::from_row)
         .optional()
 }
 
@@ -55,8 +55,8 @@ pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Order>
     let Content { product_id, quantity } = content;
     connection
         .prepare_cached(
-            "INSERT INTO purchase_order (product_id, quantity, status) VALUES (:product_id, :quantity, 'PENDING')",
+            "INSERT INTO purchase_order (product_id, quantity, status) VALUES (?1, ?2, 'PENDING')",
         )?
-        .execute(named_params! { ":product_id": product_id, ":quantity": quantity })?;
+        .execute(params![product_id, quantity])?;
     Ok(Order { id: sqlite::last_id(connection)?, content })
 }

@@ -64,8 +64,8 @@ impl Api {
             tracing::warn!(order_id, cause, "order not available");
             ORDER_UNAVAILABLE
         })?;
-        let insert = move |connection: &_| db::insert(connection, content).map(created);
-        Ok(self.database.write(move |connection| work.create(connection, insert)).await?)
+        let insert = move |connection: &_| db::insert(connection, content);
+        Ok(work.create(&self.database, insert, created).await?)
     }
 
     /// Read a payment

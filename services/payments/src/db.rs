@@ -5,7 +5,7 @@ use chassis::{
     sqlite::{self, Schema},
     value::{Decimal, Id, Text},
 };
-use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
 pub(crate) const SCHEMA: Schema = Schema {
@@ -46,8 +46,8 @@ impl Payment {
 
 pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Payment>> {
     connection
-        .prepare_cached("SELECT id, order_id, amount, method FROM payment WHERE id = :id")?
-        .query_row(named_params! { ":id": id }, Payment::from_row)
+        .prepare_cached("SELECT id, order_id, amount, method FROM payment WHERE id = ?1")?
+        .query_row([id], Payment::from_row)
         .optional()
 }
 
@@ -56,8 +56,8 @@ pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Paymen
     let Content { order_id, amount, method } = &content;
     connection
         .prepare_cached(
-            "INSERT INTO payment (order_id, amount, method, status) VALUES (:order_id, :amount, :method, 'SUCCESS')",
+            "INSERT INTO payment (order_id, amount, method, status) VALUES (?1, ?2, ?3, 'SUCCESS')",
         )?
-        .execute(named_params! { ":order_id": order_id, ":amount": amount, ":method": method })?;
+        .execute(params![order_id, amount, method])?;
     Ok(Payment { id: sqlite::last_id(connection)?, content })
 }

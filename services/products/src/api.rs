@@ -102,8 +102,8 @@ impl Api {
             Claim::New(work) => work,
         };
         let content = product.0.into();
-        let insert = move |connection: &_| db::insert(connection, content).map(created);
-        Ok(self.database.write(move |connection| work.create(connection, insert)).await?)
+        let insert = move |connection: &_| db::insert(connection, content);
+        Ok(work.create(&self.database, insert, created).await?)
     }
 
     /// Replace a product

@@ -7,7 +7,7 @@ use chassis::{
     sqlite::{self, Schema},
     value::{Count, Decimal, Id, Text},
 };
-use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, named_params, params};
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
 pub(crate) const SCHEMA: Schema = Schema {
@@ -48,8 +48,8 @@ impl Product {
 
 pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Product>> {
     connection
-        .prepare_cached("SELECT id, name, price, stock FROM product WHERE id = :id")?
-        .query_row(named_params! { ":id": id }, Product::from_row)
+        .prepare_cached("SELECT id, name, price, stock FROM product WHERE id = ?1")?
+        .query_row([id], Product::from_row)
         .optional()
 }
 
@@ -91,8 +91,8 @@ pub(crate) fn range(
 pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Product> {
     let Content { name, price, stock } = &content;
     connection
-        .prepare_cached("INSERT INTO product (name, price, stock) VALUES (:name, :price, :stock)")?
-        .execute(named_params! { ":name": name, ":price": price, ":stock": stock })?;
+        .prepare_cached("INSERT INTO product (name, price, stock) VALUES (?1, ?2, ?3)")?
+        .execute(params![name, price, stock])?;
     Ok(Product { id: sqlite::last_id(connection)?, content })
 }
 

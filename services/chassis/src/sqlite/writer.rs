@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::{
     mpsc::{self, error::TryRecvError},
     oneshot,
@@ -25,13 +25,8 @@ const QUEUE: usize = 4096;
 /// How many writes one transaction takes at most, which bounds how long the first of them waits for the last.
 const GROUP: usize = 512;
 
-/// With how many companions a write has to come for more to be waited for, and how long. It is a wait for callers who have
-/// company anyway, and halves the number of commits.
-const MANY: usize = 4;
-const GATHER: Duration = Duration::from_micros(50);
-
 /// How long the writer looks out for the next job before it sleeps: to be woken would take a caller who is alone as long.
-const LOOKOUT: Duration = Duration::from_micros(50);
+const LOOKOUT: Duration = Duration::from_micros(150);
 
 /// A write on its way through the writer.
 trait Job: Send {
@@ -82,7 +77,7 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("writer".into())
-            .spawn(move || work(connection, &file, &readers, jobs))
+            .spawn(move || work(&connection, &file, &readers, jobs))
             .map_err(|error| Fatal::new(format!("the writer thread cannot be started: {error}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -112,18 +107,13 @@ impl Drop for Writer {
     }
 }
 
-fn work(mut connection: Connection, file: &File, readers: &Readers, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-    let mut companions = 0;
+fn work(connection: &Connection, file: &File, readers: &Readers, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     while let Some(first) = next(&mut queue) {
-        if companions >= MANY {
-            thread::sleep(GATHER);
-        }
         let mut group = vec![first];
         let began = Instant::now();
-        let committed = commit(&mut connection, file, &mut group, &mut queue);
+        let committed = commit(connection, file, &mut group, &mut queue);
         metrics::count_commit(group.len(), began.elapsed());
         readers.note_commit();
-        companions = group.len() - 1;
         for job in group {
             job.tell(committed.as_ref().copied());
         }
@@ -149,24 +139,27 @@ fn next(queue: &mut mpsc::Receiver<Box<dyn Job>>) -> Option<Box<dyn Job>> {
 
 /// Runs the job in `group` and those that queue up meanwhile in one transaction.
 fn commit(
-    connection: &mut Connection,
+    connection: &Connection,
     file: &File,
     group: &mut Vec<Box<dyn Job>>,
     queue: &mut mpsc::Receiver<Box<dyn Job>>,
 ) -> Result<(), Error> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    execute(connection, "BEGIN IMMEDIATE")?;
     let mut done = 0;
     while let Some(job) = group.get_mut(done) {
-        job.run(&transaction);
+        job.run(connection);
         done += 1;
         // A full disk, say, rolls everything back at once; then there is nothing to go on with.
-        let was_rolled_back = transaction.is_autocommit();
+        let was_rolled_back = connection.is_autocommit();
         if done < GROUP && !was_rolled_back {
             group.extend(queue.try_recv());
         }
     }
-    file.check()?;
-    Ok(transaction.commit()?)
+    let committed = file.check().and_then(|()| execute(connection, "COMMIT"));
+    if committed.is_err() && !connection.is_autocommit() {
+        execute(connection, "ROLLBACK")?;
+    }
+    committed
 }
 
 /// A write that fails, or panics, leaves nothing behind and the others alone.
@@ -174,14 +167,20 @@ fn in_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, Error> {
-    connection.prepare_cached("SAVEPOINT write")?.execute([])?;
+    execute(connection, "SAVEPOINT write")?;
     let written = match panic::catch_unwind(AssertUnwindSafe(|| work(connection))) {
         Ok(written) => written.map_err(Error::from),
         Err(_) => Err(Error::Panicked),
     };
     if written.is_err() {
-        connection.prepare_cached("ROLLBACK TO write")?.execute([])?;
+        execute(connection, "ROLLBACK TO write")?;
     }
-    connection.prepare_cached("RELEASE write")?.execute([])?;
+    execute(connection, "RELEASE write")?;
     written
+}
+
+/// Executes a statement that is prepared once.
+fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {
+    connection.prepare_cached(statement)?.execute([])?;
+    Ok(())
 }
