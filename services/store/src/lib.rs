@@ -1,5 +1,10 @@
 //! The store: one program that runs the three services as three processes.
 //!
+#![doc = include_str!("../system.svg")]
+//!
+//! The services are [`products`], [`orders`] and [`payments`]. None of them knows another's crate: what orders knows of a
+//! product it has from the products document, by a client that is generated from it. All stand on [`chassis`].
+//!
 //! A process of a service is this same program with the service's name as its first argument, so that one binary is all
 //! that has to be built. [`main`] is either the whole store or one service; `child` is a service seen from the store.
 

@@ -50,6 +50,15 @@ impl Line {
         line
     }
 
+    /// The words of the line.
+    pub(super) fn message(&mut self, text: &str) {
+        if self.is_json {
+            return self.json_text(MESSAGE, text);
+        }
+        self.text.push(' ');
+        self.escaped(text);
+    }
+
     /// A field whose value is known to have no characters that need care.
     pub(super) fn id(&mut self, name: &str, value: &str) {
         if value.is_empty() {
@@ -58,6 +67,30 @@ impl Line {
         self.name(name);
         let quotes = if self.is_json { "\"" } else { "" };
         self.text.extend([quotes, value, quotes]);
+    }
+
+    /// A text, in quotes.
+    pub(super) fn quoted(&mut self, name: &str, value: &str) {
+        if self.is_json {
+            return self.json_text(name, value);
+        }
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        self.name(name);
+        if value.bytes().all(is_plain) {
+            self.text.extend(["\"", value, "\""]);
+        } else {
+            let _ = write!(self.text, "{value:?}");
+        }
+    }
+
+    pub(super) fn integer(&mut self, name: &str, value: impl itoa::Integer) {
+        self.name(name);
+        self.text.push_str(itoa::Buffer::new().format(value));
+    }
+
+    pub(super) fn decimal(&mut self, name: &str, value: f64) {
+        self.name(name);
+        self.text.push_str(zmij::Buffer::new().format(value));
     }
 
     /// The whole line.
@@ -77,14 +110,9 @@ impl Line {
         self.text.push_str(&serde_json::to_string(value).unwrap_or_default());
     }
 
-    /// A field as it is. Control characters are escaped, so that nobody can write lines of their own or move a terminal.
-    fn value(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            name if self.is_json => return self.json_text(name, value),
-            MESSAGE => self.text.push(' '),
-            name => self.name(name),
-        }
-        for char in value.chars() {
+    /// Control characters are escaped, so that nobody can write lines of their own or move a terminal.
+    fn escaped(&mut self, text: &str) {
+        for char in text.chars() {
             match char.is_control() {
                 true => self.text.extend(char.escape_default()),
                 false => self.text.push(char),
@@ -95,43 +123,39 @@ impl Line {
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let start = self.text.len();
-        let _ = write!(self.text, "{value:?}");
-        let value = self.text.split_off(start);
-        self.value(field, &value);
+        let value = format!("{value:?}");
+        match field.name() {
+            MESSAGE => self.message(&value),
+            name if self.is_json => self.json_text(name, &value),
+            name => {
+                self.name(name);
+                self.escaped(&value);
+            }
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if self.is_json || field.name() == MESSAGE {
-            return self.value(field, value);
-        }
-        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-        self.name(field.name());
-        if value.bytes().all(is_plain) {
-            self.text.extend(["\"", value, "\""]);
-        } else {
-            let _ = write!(self.text, "{value:?}");
+        match field.name() {
+            MESSAGE => self.message(value),
+            name => self.quoted(name, value),
         }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.name(field.name());
-        self.text.push_str(itoa::Buffer::new().format(value));
+        self.integer(field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.name(field.name());
-        self.text.push_str(itoa::Buffer::new().format(value));
+        self.integer(field.name(), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.name(field.name());
-        self.text.push_str(zmij::Buffer::new().format(value));
+        self.decimal(field.name(), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.name(field.name());
-        let _ = write!(self.text, "{value}");
+        self.text.push_str(if value { "true" } else { "false" });
     }
 }
 

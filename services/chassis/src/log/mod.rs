@@ -10,9 +10,12 @@ mod output;
 use std::{
     fmt,
     io::{self, IsTerminal},
+    sync::OnceLock,
+    time::Duration,
 };
 
-use tracing::{Event, Subscriber};
+use poem::http::{Method, StatusCode};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{
@@ -23,6 +26,7 @@ use tracing_subscriber::{
 };
 use uuid::Uuid;
 
+use self::line::Line;
 pub(crate) use self::output::flush;
 use crate::{server::Context, settings::LogFormat};
 
@@ -30,21 +34,58 @@ use crate::{server::Context, settings::LogFormat};
 pub(crate) fn to_standard_error(service: &'static str, format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     output::start();
+    let lines = Lines { service, format, colour: io::stderr().is_terminal() };
+    let _ = LINES.set(lines);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| output::Output)
         // Nobody could read the complaint that the log cannot be written, and it would take the request along.
         .log_internal_errors(false)
         .fmt_fields(DefaultFields::new())
-        .event_format(Lines { service, format, colour: io::stderr().is_terminal() })
+        .event_format(lines)
         .init();
 }
 
-/// How an event becomes a line.
+/// Logs that a request was answered. Every request writes this line, so it goes without the detour of an event, which took
+/// a tenth of the time of a read.
+pub(crate) fn answered(method: &Method, route: &str, status: StatusCode, took: Duration) {
+    let Some(lines) = LINES.get().filter(|_| tracing::enabled!(Level::INFO)) else { return };
+    let mut line = lines.begin(Level::INFO, module_path!());
+    line.message("answered");
+    line.id("method", method.as_str());
+    line.quoted("route", route);
+    line.integer("status", status.as_u16());
+    line.decimal("ms", (took.as_secs_f64() * 1e5).round() / 1e2);
+    output::write(lines.end(line).as_bytes());
+}
+
+static LINES: OnceLock<Lines> = OnceLock::new();
+
+/// How lines look.
+#[derive(Clone, Copy)]
 struct Lines {
     service: &'static str,
     format: LogFormat,
     colour: bool,
+}
+
+impl Lines {
+    fn begin(&self, level: Level, target: &str) -> Line {
+        match self.format {
+            LogFormat::Text => Line::text(self.service, level, self.colour),
+            LogFormat::Json => Line::json(self.service, level, target),
+        }
+    }
+
+    /// The line with the ids of the request that is worked on, if one is.
+    fn end(&self, mut line: Line) -> String {
+        Context::with(|context| {
+            line.id("request_id", context.request_id());
+            let trace_id = context.position().trace_id();
+            line.id("trace_id", trace_id.encode_lower(&mut Uuid::encode_buffer()));
+        });
+        line.end()
+    }
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -58,17 +99,8 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let level = event.metadata().level();
-        let mut line = match self.format {
-            LogFormat::Text => line::Line::text(self.service, *level, self.colour),
-            LogFormat::Json => line::Line::json(self.service, *level, event.metadata().target()),
-        };
+        let mut line = self.begin(*event.metadata().level(), event.metadata().target());
         event.record(&mut line);
-        Context::with(|context| {
-            line.id("request_id", context.request_id());
-            let trace_id = context.position().trace_id();
-            line.id("trace_id", trace_id.encode_lower(&mut Uuid::encode_buffer()));
-        });
-        writer.write_str(&line.end())
+        writer.write_str(&self.end(line))
     }
 }

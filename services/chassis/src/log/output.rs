@@ -29,26 +29,31 @@ struct Waiting {
     is_started: bool,
 }
 
-/// Takes a line.
+/// Takes the lines of events.
 pub(super) struct Output;
 
 impl Write for Output {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut waiting = waiting();
-        if waiting.lines.len() + line.len() > LIMIT {
-            waiting.left_out += 1;
-        } else {
-            waiting.lines.extend_from_slice(line);
-        }
-        if !waiting.is_writing {
-            drop(waiting);
-            LINES_CAME.notify_one();
-        }
+        write(line);
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Takes a line.
+pub(super) fn write(line: &[u8]) {
+    let mut waiting = waiting();
+    if waiting.lines.len() + line.len() > LIMIT {
+        waiting.left_out += 1;
+    } else {
+        waiting.lines.extend_from_slice(line);
+    }
+    if !waiting.is_writing {
+        drop(waiting);
+        LINES_CAME.notify_one();
     }
 }
 

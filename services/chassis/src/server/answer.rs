@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     document::Document,
-    metrics,
+    log, metrics,
     refusal::{METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
     sqlite::Database,
     trace,
@@ -92,14 +92,17 @@ impl Answerer {
         request: hyper::Request<Incoming>,
         peer: SocketAddr,
     ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
-        let request_id = request_id(&request);
         let path = request.uri().path();
-        let (destination, path_values) = match (open_paths::find(path), self.routes.find(path)) {
-            (Some(path), _) => (Destination::Open(path), Vec::new()),
-            (None, Some((route, values))) => (Destination::Route(route), values),
-            (None, None) => (Destination::Nowhere, Vec::new()),
+        let (destination, path_values) = match self.routes.find(path) {
+            Some((route, values)) => (Destination::Route(route), values),
+            None => (open_paths::find(path).map_or(Destination::Nowhere, Destination::Open), Vec::new()),
         };
         let (position, span) = trace::receive(&request, destination.path());
+        let request_id = request_id(&request).unwrap_or_else(|| {
+            let mut text = Uuid::encode_buffer();
+            let id = position.trace_id().encode_lower(&mut text);
+            HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
+        });
         let identity = self.identity.clone();
         let context = Context { identity, request_id: request_id.clone(), position, path_values };
         let mut response = CONTEXT.scope(context, self.work(request, peer, destination)).await;
@@ -144,9 +147,7 @@ impl Answerer {
 
         let took = started.elapsed();
         metrics::count_request(&method, route, response.status(), took);
-        let milliseconds = (took.as_secs_f64() * 1e5).round() / 1e2;
-        let status = response.status().as_u16();
-        tracing::info!(%method, route, status, ms = milliseconds, "answered");
+        log::answered(&method, route, response.status(), took);
         response
     }
 
@@ -175,16 +176,11 @@ impl Answerer {
     }
 }
 
-/// The id that the caller gave the request, if it is sane enough for log lines, or a new one.
-fn request_id(request: &hyper::Request<Incoming>) -> HeaderValue {
+/// The id that the caller gave the request, if it is sane enough for log lines. One that has none is known by its trace.
+fn request_id(request: &hyper::Request<Incoming>) -> Option<HeaderValue> {
     let is_sane = |id: &&HeaderValue| {
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
         (1..=REQUEST_ID_LIMIT).contains(&id.len()) && id.as_bytes().iter().all(allowed)
     };
-    let given = request.headers().get(REQUEST_ID).filter(is_sane).cloned();
-    given.unwrap_or_else(|| {
-        let mut text = Uuid::encode_buffer();
-        let id = Uuid::now_v7().simple().encode_lower(&mut text);
-        HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
-    })
+    request.headers().get(REQUEST_ID).filter(is_sane).cloned()
 }
