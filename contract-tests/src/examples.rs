@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
-    replay::{shared, workflows},
+    replay::{shared, situations, workflows},
     session::Session,
     store::Store,
 };
@@ -50,16 +50,16 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
     let session = Session::new(store.deployment());
     for document in &CONTRACT.documents {
         let refused =
-            shared::refused_while_full(document, &session).unwrap_or_else(|failure| panic!("{failure}"));
+            situations::refused_while_full(document, &session).unwrap_or_else(|failure| panic!("{failure}"));
         for (request, answer) in refused {
             recorder.record("while_the_service_is_full", &request, &answer);
         }
     }
     let store = Store::start(program, &[]);
     let session = Session::new(store.deployment());
-    shared::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
+    situations::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
     for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
-        let refused = shared::refused_while_under_way(operation, &session, store.lock(operation.service));
+        let refused = situations::refused_while_under_way(operation, &session, store.lock(operation.service));
         let (request, answer) = refused.unwrap_or_else(|failure| panic!("{failure}"));
         recorder.record("while_the_first_is_under_way", &request, &answer);
     }

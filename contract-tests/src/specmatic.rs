@@ -5,7 +5,7 @@
 //! It also makes up a token where a document asks for one, so that the token is an ordinary header here.
 //!
 //! The examples are the requests of the common workflows, and what a store answered to them that held what
-//! [`shared::prepare`] makes: product 1 and order 1. A refusal that needs more than these is left out.
+//! [`situations::prepare`] makes: product 1 and order 1. A refusal that needs more than these is left out.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use crate::{
     contract::{CONTRACT, Document, Operation},
     examples,
     exchange::{Answer, Request},
-    replay::{shared, workflows},
+    replay::{situations, workflows},
     session::{Failure, Scope, Session},
     store::{self, Store},
 };
@@ -129,7 +129,7 @@ fn key((operation, status, text): &Row) -> String {
 fn recorded(program: &str) -> Result<Vec<Exchange>, Failure> {
     let prepared_store = Store::start(program, &[]);
     let prepared = Session::new(prepared_store.deployment());
-    shared::prepare(&prepared)?;
+    situations::prepare(&prepared)?;
     let mut exchanges = Vec::new();
     let mut done = BTreeSet::new();
     for (workflow, steps) in workflows::all().filter(|(id, _)| workflows::is_asked(id, Scope::Common)) {

@@ -9,7 +9,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use contract_tests::{
     contract::CONTRACT,
     exchange::Request,
-    replay::shared,
+    replay::{shared, situations},
     session::Session,
     store::{Deployment, SERVICES, Store, new_folder},
 };
@@ -26,7 +26,7 @@ fn session(deployment: Deployment, token: &str) -> Session {
 /// Products, orders and payments, each of which is asked by the next, can be made.
 #[track_caller]
 fn lets_in(store: &Store, token: &str) {
-    shared::prepare(&session(store.deployment(), token)).unwrap();
+    situations::prepare(&session(store.deployment(), token)).unwrap();
 }
 
 #[track_caller]

@@ -13,7 +13,7 @@ use contract_tests::{
         swagger_ui::{Choice, Example, Page, Shown},
     },
     contract::{CONTRACT, Document, Operation},
-    replay::shared,
+    replay::situations,
     session::Session,
     store::{Address, Deployment, Store},
 };
@@ -56,7 +56,7 @@ impl Scene {
     fn new(browser: Browser) -> Self {
         let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]);
         let deployment = store.deployment();
-        shared::prepare(&Session::new(deployment.clone())).unwrap_or_else(|failure| panic!("{failure}"));
+        situations::prepare(&Session::new(deployment.clone())).unwrap_or_else(|failure| panic!("{failure}"));
         Self { browser, deployment, _store: store }
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 use contract_tests::{
     exchange::Request,
-    replay::shared,
+    replay::situations,
     session::Session,
     store::{SERVICES, Store},
 };
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 fn start() -> (Store, Session) {
     let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
     let session = Session::new(store.deployment());
-    shared::prepare(&session).unwrap();
+    situations::prepare(&session).unwrap();
     (store, session)
 }
 

@@ -11,7 +11,7 @@ use contract_tests::{
     contract::{CONTRACT, Operation},
     exchange::Request,
     property::{Effort, run},
-    replay::shared,
+    replay::{shared, situations},
     session::{Failure, Session},
     store::Store,
 };
@@ -123,7 +123,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 fn fuzz(operation: &Operation, effort: Effort) -> Result<(), Failed> {
     let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
     let session = Session::new(store.deployment());
-    shared::prepare(&session)?;
+    situations::prepare(&session)?;
     let valid = shared::valid_request(operation, &session.deployment);
     run(effort, prop::collection::vec(oddity(), 1..3), |oddities| {
         let request =

@@ -14,7 +14,7 @@ use std::{
 
 use contract_tests::{
     exchange::Request,
-    replay::shared,
+    replay::situations,
     session::Session,
     store::{SERVICES, Store},
 };
@@ -132,6 +132,6 @@ fn a_refusal_comes_before_token_and_body() {
     let session = Session::new(store.deployment());
     for service in SERVICES {
         let document = contract_tests::contract::CONTRACT.document(service);
-        shared::refused_while_full(document, &session).unwrap();
+        situations::refused_while_full(document, &session).unwrap();
     }
 }

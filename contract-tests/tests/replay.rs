@@ -14,6 +14,7 @@ use contract_tests::{
     contract::{CONTRACT, Operation},
     replay::{
         shared::{self, Case},
+        situations,
         workflows::{self, Outcome},
     },
     session::{Scope, Session},
@@ -108,9 +109,9 @@ fn under_way(session: &Arc<Session>) -> Vec<Trial> {
         Trial::test(format!("replay::{}::while_the_first_is_under_way", operation.id), move || {
             let store = Store::start(PROGRAM, &[]);
             let session = Session::new(store.deployment()).writing_in(session.ledger.clone());
-            shared::prepare(&session)?;
+            situations::prepare(&session)?;
             let locked = store.lock(operation.service);
-            shared::refused_while_under_way(operation, &session, locked)?;
+            situations::refused_while_under_way(operation, &session, locked)?;
             Ok(())
         })
     };
@@ -126,7 +127,7 @@ fn overload(session: &Arc<Session>) -> Trial {
         Ok(CONTRACT
             .documents
             .iter()
-            .try_for_each(|document| shared::refused_while_full(document, &full).map(drop))?)
+            .try_for_each(|document| situations::refused_while_full(document, &full).map(drop))?)
     })
 }
 

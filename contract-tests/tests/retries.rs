@@ -8,7 +8,7 @@ use std::thread;
 use contract_tests::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
-    replay::shared,
+    replay::{shared, situations},
     session::Session,
     store::Store,
 };
@@ -20,7 +20,7 @@ const CALLERS: usize = 32;
 fn start() -> (Store, Session) {
     let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]);
     let session = Session::new(store.deployment());
-    shared::prepare(&session).unwrap();
+    situations::prepare(&session).unwrap();
     (store, session)
 }
 

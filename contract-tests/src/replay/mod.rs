@@ -1,7 +1,9 @@
 //! The replay: every documented request, and its exact answer.
 //!
 //! [`workflows`] plays `openapi/store.arazzo.yaml`. [`shared`] are the cases that every operation has because of what it is,
-//! made from the documents, so that a new operation is judged without anyone remembering it.
+//! made from the documents, so that a new operation is judged without anyone remembering it. [`situations`] sees to what has
+//! to be so for some answers.
 
 pub mod shared;
+pub mod situations;
 pub mod workflows;

@@ -5,6 +5,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    thread,
     time::Duration,
 };
 
@@ -125,7 +126,9 @@ fn grow_log(path: &Path) -> io::Result<()> {
     let mut log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
     let missing = LOG_SIZE.saturating_sub(log.metadata()?.len());
     io::copy(&mut io::repeat(0).take(missing), &mut log)?;
-    log.sync_all()
+    // Nothing of it is needed yet, so nobody has to wait for the disk; if it fails, the first commits are slow.
+    thread::spawn(move || log.sync_all());
+    Ok(())
 }
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
