@@ -194,8 +194,9 @@ fn start(program: &str, many: &mut Shop) -> [Figure; 3] {
 
     many.process.stop();
     let began = Instant::now();
-    many.process.start_again();
+    let again = Process::start(program, "products", many.folder.path(), &[]);
     let many_time = began.elapsed();
+    drop(again);
     let ready = |name, time: Duration| Figure {
         name,
         value: time.as_secs_f64() * 1e3,
