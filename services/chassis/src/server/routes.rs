@@ -17,7 +17,7 @@ pub(super) struct Routes(Vec<Route>);
 
 /// A path, and what can be done there.
 pub(super) struct Route {
-    /// Such as `/products/{id}`.
+    /// Such as `/things/{id}`.
     pub(super) template: &'static str,
     segments: Vec<Segment>,
     operations: Vec<(Method, BoxEndpoint<'static>)>,

@@ -96,7 +96,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Fatal> {
         .map_err(|error| Fatal::new(format!("{} cannot be read: {error}", path.display())))
 }
 
-/// The order matters: the timeout goes first, since changing to WAL may have to wait.
+/// What is set first matters: the timeout, since changing to WAL may have to wait.
 fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

@@ -3,14 +3,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
+mod collector;
+
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     fs,
-    io::{self, BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     process::{Command, Stdio},
-    sync::{Arc, Mutex},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -19,13 +18,10 @@ use contract_tests::{
     session::Session,
     store::{SERVICES, Store},
 };
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{KeyValue, any_value::Value},
-    trace::v1::{span::SpanKind, status::StatusCode},
-};
-use prost::Message;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
+
+use self::collector::{Collector, Span};
 
 const STORE: &str = env!("CARGO_BIN_EXE_store-under-test");
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -38,102 +34,12 @@ const PAYING: &str = "00f067aa0ba902b7";
 /// Long enough for anything but waiting for a collector.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// Somebody who takes whatever is sent over HTTP, and remembers it.
-struct Collector {
-    url: String,
-    received: Arc<Mutex<Vec<Received>>>,
-}
-
-struct Received {
-    head: String,
-    body: Vec<u8>,
-}
-
-/// A span as it was exported. Ids are as they are in headers; the parent of a span that has none is empty.
-#[derive(Debug)]
-struct Span {
-    service: String,
-    kind: SpanKind,
-    name: String,
-    trace: String,
-    id: String,
-    parent: String,
-    attributes: HashMap<String, String>,
-    is_error: bool,
-}
-
 impl Collector {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let received: Arc<Mutex<Vec<Received>>> = Arc::default();
-        let everything = received.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                // A caller that hangs up has sent nothing.
-                everything.lock().unwrap().extend(receive(stream));
-            }
-        });
-        Self { url, received }
-    }
-
     /// A store that exports to this collector.
     fn store(&self, settings: &[(&str, &str)]) -> (Store, Session) {
         let exporting = [(ENDPOINT, self.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
         start(&[&exporting, settings].concat())
     }
-
-    fn spans(&self) -> Vec<Span> {
-        let mut spans = Vec::new();
-        for received in self.received.lock().unwrap().iter() {
-            assert!(received.head.starts_with("POST /v1/traces "), "{}", received.head);
-            let request = ExportTraceServiceRequest::decode(received.body.as_slice()).unwrap();
-            for of_service in request.resource_spans {
-                let service = attributes(&of_service.resource.unwrap().attributes)["service.name"].clone();
-                let all = of_service.scope_spans.into_iter().flat_map(|scope| scope.spans);
-                spans.extend(all.map(|span| Span {
-                    service: service.clone(),
-                    kind: span.kind(),
-                    trace: hexadecimal(&span.trace_id),
-                    id: hexadecimal(&span.span_id),
-                    parent: hexadecimal(&span.parent_span_id),
-                    attributes: attributes(&span.attributes),
-                    is_error: span.status.is_some_and(|status| status.code() == StatusCode::Error),
-                    name: span.name,
-                }));
-            }
-        }
-        spans
-    }
-}
-
-fn receive(stream: TcpStream) -> io::Result<Received> {
-    let mut stream = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if stream.read_line(&mut head)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or_default()];
-    stream.read_exact(&mut body)?;
-    stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
-    Ok(Received { head, body })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn attributes(attributes: &[KeyValue]) -> HashMap<String, String> {
-    let text = |value: &Value| match value {
-        Value::StringValue(text) => text.clone(),
-        Value::IntValue(number) => number.to_string(),
-        other => format!("{other:?}"),
-    };
-    let value = |attribute: &KeyValue| attribute.value.as_ref()?.value.as_ref().map(text);
-    attributes.iter().filter_map(|attribute| Some((attribute.key.clone(), value(attribute)?))).collect()
 }
 
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
