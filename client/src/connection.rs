@@ -7,11 +7,14 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, Limited};
+use hyper::body::Body;
 use reqwest::{
     Method, Request, Response, ResponseBuilderExt, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
+
+use crate::pool::Pool;
 
 /// How long a connection may take to be made.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
@@ -57,8 +60,12 @@ impl error::Error for InvalidConnection {}
 
 /// Does `work` on behalf of a request: its calls carry `headers`, which say whose they are, so that the logs of all services
 /// can be joined, and take no longer than until its `deadline`, since nobody waits for them any more then.
-pub async fn on_behalf_of<T>(headers: HeaderMap, deadline: Instant, work: impl Future<Output = T>) -> T {
-    ORIGIN.scope(Origin { headers, deadline: Some(deadline) }, work).await
+pub fn on_behalf_of<T>(
+    headers: HeaderMap,
+    deadline: Instant,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = T> {
+    ORIGIN.scope(Origin { headers, deadline: Some(deadline) }, work)
 }
 
 /// Does `work` as one trace, and says the trace's id beside what came of it: 32 digits that are in the log lines of all
@@ -91,12 +98,24 @@ pub fn cause<E: fmt::Debug>(failure: &progenitor_client::Error<E>) -> String {
     }
 }
 
-/// `url` as the generated clients want it: they append paths that start with a slash.
-pub(crate) fn base_url(url: &str) -> Result<String, InvalidConnection> {
-    match Url::parse(url) {
-        Ok(parsed) if is_base(&parsed) => Ok(url.trim_end_matches('/').to_owned()),
-        _ => Err(InvalidConnection(format!("`{url}` is no address like http://127.0.0.1:5001"))),
-    }
+/// Where the generated clients send requests, and with what.
+pub(crate) fn connect(url: &str, token: &str) -> Result<(String, reqwest::Client, Pool), InvalidConnection> {
+    let no_base = || InvalidConnection(format!("`{url}` is no address like http://127.0.0.1:5001"));
+    let base = Url::parse(url).ok().filter(is_base).ok_or_else(no_base)?;
+    let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| InvalidConnection("the token has characters that no header can carry".into()))?;
+    authorization.set_sensitive(true);
+    let client = reqwest::Client::builder()
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization.clone())]))
+        .connect_timeout(CONNECT_PATIENCE)
+        .timeout(PATIENCE)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| InvalidConnection(format!("no HTTP client: {error}")))?;
+    let pool = Pool::new(&base, authorization).ok_or_else(no_base)?;
+    // They append paths that start with a slash.
+    Ok((url.trim_end_matches('/').to_owned(), client, pool))
 }
 
 fn is_base(url: &Url) -> bool {
@@ -106,40 +125,36 @@ fn is_base(url: &Url) -> bool {
         && url.fragment().is_none()
 }
 
-pub(crate) fn http_client(token: &str) -> Result<reqwest::Client, InvalidConnection> {
-    let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
-        .map_err(|_| InvalidConnection("the token has characters that no header can carry".into()))?;
-    authorization.set_sensitive(true);
-    reqwest::Client::builder()
-        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
-        .connect_timeout(CONNECT_PATIENCE)
-        .timeout(PATIENCE)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(|error| InvalidConnection(format!("no HTTP client: {error}")))
-}
-
 /// Sends `request` and reads the whole answer. A request that changes nothing is sent a second time if the connection
 /// failed or the answer is a 503, within the same [`PATIENCE`] (RFC 9110, section 9.2.2).
-pub(crate) async fn send(client: &reqwest::Client, mut request: Request) -> reqwest::Result<Response> {
+pub(crate) async fn send(
+    client: &reqwest::Client,
+    pool: &Pool,
+    mut request: Request,
+) -> reqwest::Result<Response> {
     let mut deadline = Instant::now() + PATIENCE;
     let _ = ORIGIN.try_with(|origin| {
         deadline = origin.deadline.map_or(deadline, |theirs| deadline.min(theirs));
-        request.headers_mut().extend(origin.headers.clone());
+        for (name, value) in &origin.headers {
+            request.headers_mut().insert(name, value.clone());
+        }
     });
     request.headers_mut().entry(TRACEPARENT).or_insert_with(|| traceparent(&new_trace_id()));
-    let again = (request.method() == Method::GET).then(|| request.try_clone()).flatten();
 
-    let first = exchange(client, request, deadline).await;
-    let is_worth_another = match &first {
-        Ok(answer) => answer.status() == StatusCode::SERVICE_UNAVAILABLE,
-        Err(error) => error.is_connect() || !error.is_timeout(),
-    };
-    match again {
-        Some(again) if is_worth_another => exchange(client, again, deadline).await,
-        _ => first,
+    if request.method() == Method::GET {
+        say_how_long_is_left(&mut request, deadline);
+        let url = request.url();
+        let take = |answer| async { whole(answer, url).await.ok() };
+        let asked = pool.get(url, request.headers().clone(), take);
+        if let Ok(Some(answer)) = tokio::time::timeout_at(deadline.into(), asked).await
+            && answer.status() != StatusCode::SERVICE_UNAVAILABLE
+        {
+            return Ok(answer);
+        }
     }
+    *request.timeout_mut() = Some(say_how_long_is_left(&mut request, deadline));
+    let url = request.url().clone();
+    whole(client.execute(request).await?.into(), &url).await
 }
 
 fn new_trace_id() -> String {
@@ -152,29 +167,29 @@ fn traceparent(trace_id: &str) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// One request and its whole answer, which has no more than [`ANSWER_LIMIT`] bytes.
-async fn exchange(
-    client: &reqwest::Client,
-    mut request: Request,
-    deadline: Instant,
-) -> reqwest::Result<Response> {
+fn say_how_long_is_left(request: &mut Request, deadline: Instant) -> Duration {
     let left = deadline.saturating_duration_since(Instant::now());
-    *request.timeout_mut() = Some(left);
     request.headers_mut().insert(TIMEOUT, HeaderValue::from(left.as_millis() as u64));
-    let answer = client.execute(request).await?;
-    let url = answer.url().clone();
-    let (head, body) = http::Response::from(answer).into_parts();
+    left
+}
+
+/// An answer from `url` with all of its body, which has no more than [`ANSWER_LIMIT`] bytes.
+async fn whole<B>(answer: http::Response<B>, url: &Url) -> Result<Response, B::Error>
+where
+    B: Body<Error: error::Error + Send + Sync + 'static>,
+{
+    let (head, body) = answer.into_parts();
     let bytes = match Limited::new(body, ANSWER_LIMIT).collect().await.map(Collected::to_bytes) {
         // The JSON reader does not look into fields that it leaves out, but JSON is UTF-8 as a whole (RFC 8259, section 8.1).
         Ok(bytes) if str::from_utf8(&bytes).is_err() => Bytes::from_static(b"(a body that is not UTF-8)"),
         Ok(bytes) => bytes,
-        Err(error) => match error.downcast::<reqwest::Error>() {
+        Err(error) => match error.downcast::<B::Error>() {
             Ok(error) => return Err(*error),
             Err(_) => Bytes::from_static(b"(a body that is too long)"),
         },
     };
     // An answer without an address would get one that has to be parsed.
-    let mut whole = http::Response::builder().status(head.status).url(url);
+    let mut whole = http::Response::builder().status(head.status).url(url.clone());
     if let Some(headers) = whole.headers_mut() {
         *headers = head.headers;
     }

@@ -41,6 +41,7 @@
 //! and take no longer than whoever waits for it.
 
 mod connection;
+mod pool;
 
 pub use connection::{
     ANSWER_LIMIT, CONNECT_PATIENCE, InvalidConnection, PATIENCE, cause, on_behalf_of, traced,
@@ -52,15 +53,21 @@ macro_rules! service {
         #[doc = concat!("The ", stringify!($service), " service, as `openapi/", stringify!($service), ".json` describes it.")]
         #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::unwrap_used, reason = "generated")]
         pub mod $service {
-            progenitor::generate_api!(spec = $document, interface = Builder, hooks = Expected);
+            progenitor::generate_api!(
+                spec = $document,
+                interface = Builder,
+                hooks = Expected,
+                inner_type = crate::pool::Pool,
+            );
 
-            impl progenitor_client::ClientHooks for Client {
+            impl progenitor_client::ClientHooks<crate::pool::Pool> for Client {
                 async fn exec(
                     &self,
                     request: reqwest::Request,
                     _operation: &progenitor_client::OperationInfo,
                 ) -> reqwest::Result<reqwest::Response> {
-                    crate::connection::send(&self.client, request).await
+                    // What waits for an answer is large, and would be copied with everything that waits for it.
+                    Box::pin(crate::connection::send(&self.client, &self.inner, request)).await
                 }
             }
         }
@@ -70,7 +77,8 @@ macro_rules! service {
         /// # Errors
         /// `url` is no address of an HTTP service, or `token` cannot be sent in a header.
         pub fn $service(url: &str, token: &str) -> Result<$service::Client, InvalidConnection> {
-            Ok($service::Client::new_with_client(&connection::base_url(url)?, connection::http_client(token)?))
+            let (base_url, client, pool) = connection::connect(url, token)?;
+            Ok($service::Client::new_with_client(&base_url, client, pool))
         }
     };
 }

@@ -11,6 +11,11 @@ use std::{
     time::Duration,
 };
 
+use socket2::{Domain, Socket, Type};
+
+/// How many connections may wait to be taken.
+const BACKLOG: i32 = 128;
+
 /// How a neighbour answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
@@ -50,11 +55,17 @@ pub enum Manner {
     BreaksOffOnce,
     /// The first answer is a 503; then all is well.
     IsFullOnce,
+    /// As it should, but each connection is closed after the first answer, without a word.
+    HangsUp,
+    /// As it should, but on each connection to the first request only.
+    FallsSilent,
 }
 
 /// A neighbour.
 pub struct Neighbour {
     address: SocketAddr,
+    /// Holds the address while nobody listens there.
+    socket: Option<Socket>,
     answer: &'static str,
     manner: Arc<Mutex<Manner>>,
     conversations: Arc<AtomicUsize>,
@@ -65,20 +76,19 @@ pub struct Neighbour {
 impl Neighbour {
     /// A neighbour that answers `answer` to every request, if it answers well.
     pub fn start(answer: &'static str, manner: Manner) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let manner_of_all = Arc::new(Mutex::new(manner));
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
         let mut neighbour = Self {
             address,
+            socket: Some(socket),
             answer,
-            manner: manner_of_all,
+            manner: Arc::new(Mutex::new(manner)),
             conversations: Arc::default(),
             closed: Arc::default(),
         };
-        if manner == Manner::Refuses {
-            drop(listener);
-        } else {
-            neighbour.listen(listener);
+        if manner != Manner::Refuses {
+            neighbour.listen();
         }
         neighbour
     }
@@ -95,14 +105,14 @@ impl Neighbour {
 
     /// From now on it answers well.
     pub fn recover(&mut self) {
-        let before = std::mem::replace(&mut *self.manner.lock().expect("the manner"), Manner::Well);
-        if before == Manner::Refuses {
-            let listener = TcpListener::bind(self.address).expect("the same port");
-            self.listen(listener);
-        }
+        *self.manner.lock().expect("the manner") = Manner::Well;
+        self.listen();
     }
 
-    fn listen(&mut self, listener: TcpListener) {
+    fn listen(&mut self) {
+        let Some(socket) = self.socket.take() else { return };
+        socket.listen(BACKLOG).expect("somebody listens");
+        let listener = TcpListener::from(socket);
         let (manner, answer, closed) = (self.manner.clone(), self.answer, self.closed.clone());
         let conversations = self.conversations.clone();
         thread::spawn(move || {
@@ -141,13 +151,20 @@ fn converse(
     conversations.fetch_add(1, Ordering::Relaxed);
     let whole = |status: u16, media_type: &str, body: &str| {
         let length = body.len();
+        let connection =
+            if matches!(manner, Manner::HangsUp | Manner::FallsSilent) { "keep-alive" } else { "close" };
         format!(
-            "HTTP/1.1 {status} So\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "HTTP/1.1 {status} So\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\nConnection: {connection}\r\n\r\n{body}"
         )
     };
     let json = |body: &str| whole(200, "application/json", body);
     let text = match manner {
-        Manner::Well => json(answer),
+        Manner::Well | Manner::HangsUp => json(answer),
+        Manner::FallsSilent => {
+            stream.write_all(json(answer).as_bytes())?;
+            // Until the caller gives up.
+            return std::io::copy(&mut stream, &mut std::io::sink()).map(drop);
+        }
         Manner::TakesASecond => {
             thread::sleep(Duration::from_secs(1));
             json(answer)

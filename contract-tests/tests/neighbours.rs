@@ -85,14 +85,21 @@ fn main() -> ExitCode {
             let name = format!("neighbours::{}::asks_one_that_{name}", edge.service);
             trials.push(Trial::test(name, move || fails(edge, manner, cause)));
         }
-        for (name, manner) in
-            [("breaks_off_once", Manner::BreaksOffOnce), ("is_full_once", Manner::IsFullOnce)]
-        {
+        for (name, manner) in [
+            ("breaks_off_once", Manner::BreaksOffOnce),
+            ("is_full_once", Manner::IsFullOnce),
+            ("hangs_up_between_requests", Manner::HangsUp),
+        ] {
             let name = format!("neighbours::{}::asks_one_that_{name}_again", edge.service);
             trials.push(Trial::test(name, move || works(edge, manner)));
         }
     }
     for edge in EDGES {
+        let name = format!(
+            "neighbours::{}::asks_one_that_falls_silent_no_longer_than_it_has_patience",
+            edge.service
+        );
+        trials.push(Trial::test(name, move || falls_silent(edge)));
         let name = format!("neighbours::{}::asks_no_longer_than_its_caller_waits", edge.service);
         trials.push(Trial::test(name, move || asks_no_longer(edge)));
     }
@@ -128,19 +135,27 @@ fn fails(edge: Edge, manner: Manner, cause: &str) -> Result<(), Failed> {
     let mut neighbour = Neighbour::start(edge.answer, manner);
     let (mut store, session) = edge.start(&neighbour);
 
-    let began = Instant::now();
-    session.expect(&edge.create(&session), 400, Some(edge.refusal))?;
-    let took = began.elapsed();
-    if took > IN_TIME {
-        return Err(format!("it took {took:?}").into());
-    }
+    refuses_in_time(edge, &session)?;
     session.expect(&edge.read_first(&session), 404, None)?;
     neighbour.recover();
     let created = session.expect(&edge.create(&session), 201, None)?;
     if created.id() != 1 {
         return Err(format!("something was stored before: {created}").into());
     }
+    says_why(&mut store, edge, cause)
+}
 
+fn refuses_in_time(edge: Edge, session: &Session) -> Result<(), Failed> {
+    let began = Instant::now();
+    session.expect(&edge.create(session), 400, Some(edge.refusal))?;
+    let took = began.elapsed();
+    if took > IN_TIME {
+        return Err(format!("it took {took:?}").into());
+    }
+    Ok(())
+}
+
+fn says_why(store: &mut Store, edge: Edge, cause: &str) -> Result<(), Failed> {
     let log = store.service(edge.service).whole_log();
     let told = log.lines().find(|line| line.contains("not available")).unwrap_or_default();
     if !told.contains(cause) {
@@ -152,8 +167,19 @@ fn fails(edge: Edge, manner: Manner, cause: &str) -> Result<(), Failed> {
 fn works(edge: Edge, manner: Manner) -> Result<(), Failed> {
     let neighbour = Neighbour::start(edge.answer, manner);
     let (_store, session) = edge.start(&neighbour);
-    session.expect(&edge.create(&session), 201, None)?;
+    for _ in 0..3 {
+        session.expect(&edge.create(&session), 201, None)?;
+    }
     Ok(())
+}
+
+/// The connection that the answer came on is kept, and nothing comes on it any more.
+fn falls_silent(edge: Edge) -> Result<(), Failed> {
+    let neighbour = Neighbour::start(edge.answer, Manner::FallsSilent);
+    let (mut store, session) = edge.start(&neighbour);
+    session.expect(&edge.create(&session), 201, None)?;
+    refuses_in_time(edge, &session)?;
+    says_why(&mut store, edge, "timed out")
 }
 
 fn asks_no_longer(edge: Edge) -> Result<(), Failed> {

@@ -62,7 +62,10 @@ impl Found {
 }
 
 /// Looks at `service`, which answers what `ask` asks only to whoever has its token.
-async fn look<C: ClientInfo<()>>(service: &Service<C>, ask: impl AsyncFn() -> Result<(), Failure>) -> Found {
+async fn look<C: ClientInfo<I>, I>(
+    service: &Service<C>,
+    ask: impl AsyncFn() -> Result<(), Failure>,
+) -> Found {
     let Service { name, url, client } = service;
     let mut found =
         Found { service: name, url: url.clone(), state: "ready", version: None, takes: None, failure: None };

@@ -56,9 +56,8 @@ impl Api {
             Claim::New(work) => work,
         };
         let content = db::Content::from(payment.0);
-        let asked = self.find_order(content.order_id);
-        let found =
-            trace::neighbour("orders", |headers| client::on_behalf_of(headers, deadline.0, asked)).await;
+        let ask = |headers| client::on_behalf_of(headers, deadline.0, self.find_order(content.order_id));
+        let found = trace::neighbour("orders", ask).await;
         found.map_err(|cause| {
             let order_id = content.order_id.get();
             tracing::warn!(order_id, cause, "order not available");
