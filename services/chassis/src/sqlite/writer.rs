@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
 use tokio::sync::{
     mpsc::{self, error::TryRecvError},
     oneshot,
@@ -31,7 +31,7 @@ const LOOKOUT: Duration = Duration::from_micros(150);
 /// A write on its way through the writer.
 trait Job: Send {
     /// Does the work inside the open transaction.
-    fn run(&mut self, connection: &Connection);
+    fn run(&mut self, connection: &Connection, steps: &mut Steps<'_>);
 
     /// Tells the caller how it went, now that it is known how the transaction went.
     fn tell(self: Box<Self>, committed: Result<(), &Error>);
@@ -50,8 +50,8 @@ where
     T: Send,
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
 {
-    fn run(&mut self, connection: &Connection) {
-        self.written = self.work.take().map(|work| in_savepoint(connection, work));
+    fn run(&mut self, connection: &Connection, steps: &mut Steps<'_>) {
+        self.written = self.work.take().map(|work| steps.in_savepoint(connection, work));
     }
 
     fn tell(self: Box<Self>, committed: Result<(), &Error>) {
@@ -108,10 +108,14 @@ impl Drop for Writer {
 }
 
 fn work(connection: &Connection, file: &File, readers: &Readers, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    let mut steps = match Steps::prepare(connection) {
+        Ok(steps) => steps,
+        Err(error) => return tracing::error!(%error, "nothing can be written"),
+    };
     while let Some(first) = next(&mut queue) {
         let mut group = vec![first];
         let began = Instant::now();
-        let committed = commit(connection, file, &mut group, &mut queue);
+        let committed = steps.commit(connection, file, &mut group, &mut queue);
         metrics::count_commit(group.len(), began.elapsed());
         readers.note_commit();
         for job in group {
@@ -137,50 +141,69 @@ fn next(queue: &mut mpsc::Receiver<Box<dyn Job>>) -> Option<Box<dyn Job>> {
     queue.blocking_recv()
 }
 
-/// Runs the job in `group` and those that queue up meanwhile in one transaction.
-fn commit(
-    connection: &Connection,
-    file: &File,
-    group: &mut Vec<Box<dyn Job>>,
-    queue: &mut mpsc::Receiver<Box<dyn Job>>,
-) -> Result<(), Error> {
-    execute(connection, "BEGIN IMMEDIATE")?;
-    let mut done = 0;
-    while let Some(job) = group.get_mut(done) {
-        job.run(connection);
-        done += 1;
-        // A full disk, say, rolls everything back at once; then there is nothing to go on with.
-        let was_rolled_back = connection.is_autocommit();
-        if done < GROUP && !was_rolled_back {
-            group.extend(queue.try_recv());
+/// The statements around those that write, which are prepared once.
+struct Steps<'a> {
+    begin: Statement<'a>,
+    savepoint: Statement<'a>,
+    rollback_to_savepoint: Statement<'a>,
+    release: Statement<'a>,
+    commit: Statement<'a>,
+    rollback: Statement<'a>,
+}
+
+impl<'a> Steps<'a> {
+    fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            begin: connection.prepare("BEGIN IMMEDIATE")?,
+            savepoint: connection.prepare("SAVEPOINT write")?,
+            rollback_to_savepoint: connection.prepare("ROLLBACK TO write")?,
+            release: connection.prepare("RELEASE write")?,
+            commit: connection.prepare("COMMIT")?,
+            rollback: connection.prepare("ROLLBACK")?,
+        })
+    }
+
+    /// Runs the job in `group` and those that queue up meanwhile in one transaction.
+    fn commit(
+        &mut self,
+        connection: &Connection,
+        file: &File,
+        group: &mut Vec<Box<dyn Job>>,
+        queue: &mut mpsc::Receiver<Box<dyn Job>>,
+    ) -> Result<(), Error> {
+        self.begin.execute([])?;
+        let mut done = 0;
+        while let Some(job) = group.get_mut(done) {
+            job.run(connection, self);
+            done += 1;
+            // A full disk, say, rolls everything back at once; then there is nothing to go on with.
+            let was_rolled_back = connection.is_autocommit();
+            if done < GROUP && !was_rolled_back {
+                group.extend(queue.try_recv());
+            }
         }
+        let committed = file.check().and_then(|()| Ok(self.commit.execute([]).map(drop)?));
+        if committed.is_err() && !connection.is_autocommit() {
+            self.rollback.execute([])?;
+        }
+        committed
     }
-    let committed = file.check().and_then(|()| execute(connection, "COMMIT"));
-    if committed.is_err() && !connection.is_autocommit() {
-        execute(connection, "ROLLBACK")?;
-    }
-    committed
-}
 
-/// A write that fails, or panics, leaves nothing behind and the others alone.
-fn in_savepoint<T>(
-    connection: &Connection,
-    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> Result<T, Error> {
-    execute(connection, "SAVEPOINT write")?;
-    let written = match panic::catch_unwind(AssertUnwindSafe(|| work(connection))) {
-        Ok(written) => written.map_err(Error::from),
-        Err(_) => Err(Error::Panicked),
-    };
-    if written.is_err() {
-        execute(connection, "ROLLBACK TO write")?;
+    /// A write that fails, or panics, leaves nothing behind and the others alone.
+    fn in_savepoint<T>(
+        &mut self,
+        connection: &Connection,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        self.savepoint.execute([])?;
+        let written = match panic::catch_unwind(AssertUnwindSafe(|| work(connection))) {
+            Ok(written) => written.map_err(Error::from),
+            Err(_) => Err(Error::Panicked),
+        };
+        if written.is_err() {
+            self.rollback_to_savepoint.execute([])?;
+        }
+        self.release.execute([])?;
+        written
     }
-    execute(connection, "RELEASE write")?;
-    written
-}
-
-/// Executes a statement that is prepared once.
-fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {
-    connection.prepare_cached(statement)?.execute([])?;
-    Ok(())
 }
