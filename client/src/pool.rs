@@ -113,7 +113,8 @@ impl Service {
         let connecting = TcpStream::connect((self.host.as_str(), self.port));
         let stream = time::timeout(CONNECT_PATIENCE, connecting).await.ok()?.ok()?;
         stream.set_nodelay(true).ok()?;
-        let (requests, driver) = http1::Builder::new().writev(false).handshake(TokioIo::new(stream)).await.ok()?;
+        let (requests, driver) =
+            http1::Builder::new().writev(false).handshake(TokioIo::new(stream)).await.ok()?;
         Some(Connection { requests, driver: Box::pin(driver), used: Instant::now() })
     }
 }

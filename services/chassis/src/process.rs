@@ -29,9 +29,7 @@ pub fn run<A: OpenApi + 'static>(
     build: impl FnOnce() -> Result<Service<A>, Fatal>,
 ) -> ExitCode {
     log::to_standard_error(name, settings.log_format);
-    let outcome = trace::start(name)
-        .and_then(|()| build())
-        .and_then(|service| serve(service, settings.stop_with_stdin));
+    let outcome = trace::start(name).and_then(|()| build()).and_then(|service| serve(service, settings));
     trace::stop();
     log::flush();
     match outcome {
@@ -43,8 +41,9 @@ pub fn run<A: OpenApi + 'static>(
     }
 }
 
-fn serve<A: OpenApi + 'static>(service: Service<A>, stop_with_stdin: bool) -> Result<(), Fatal> {
+fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<(), Fatal> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.worker_threads())
         .enable_all()
         .build()
         .map_err(|error| Fatal::new(format!("no threads to work with: {error}")))?;
@@ -55,7 +54,7 @@ fn serve<A: OpenApi + 'static>(service: Service<A>, stop_with_stdin: bool) -> Re
         let stop = async move {
             tokio::select! {
                 () = told => {}
-                () = end_of_stdin(), if stop_with_stdin => {}
+                () = end_of_stdin(), if settings.stop_with_stdin => {}
             }
         };
         service.run(stop).await

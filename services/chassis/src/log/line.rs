@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     fmt::{self, Write},
+    iter::repeat_n,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -28,7 +29,8 @@ impl Line {
     /// `<service> 2026-01-31T12:00:00.000000Z INFO answered method=GET …`
     pub(super) fn text(service: &str, level: Level, colour: bool) -> Self {
         let mut text = String::with_capacity(256);
-        let _ = write!(text, "{service:<8} ");
+        text.push_str(service);
+        text.extend(repeat_n(' ', 9_usize.saturating_sub(service.len())));
         write_now(&mut text);
         let (start, end) = if colour { (colour_of(level), "\x1b[0m") } else { ("", "") };
         let margin = if level.as_str().len() == 4 { "  " } else { " " };
@@ -112,6 +114,9 @@ impl Line {
 
     /// Control characters are escaped, so that nobody can write lines of their own or move a terminal.
     fn escaped(&mut self, text: &str) {
+        if !text.bytes().any(|byte| byte.is_ascii_control() || !byte.is_ascii()) {
+            return self.text.push_str(text);
+        }
         for char in text.chars() {
             match char.is_control() {
                 true => self.text.extend(char.escape_default()),

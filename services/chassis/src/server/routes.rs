@@ -58,7 +58,9 @@ impl Routes {
 
     /// The route of `path`, and what stands in it in place of the parameters.
     pub(super) fn find(&self, path: &str) -> Option<(&Route, Vec<String>)> {
-        self.0.iter().find_map(|route| Some((route, route.values(path)?)))
+        let length = path.split('/').count();
+        let as_long = self.0.iter().filter(|route| route.segments.len() == length);
+        as_long.filter_map(|route| Some((route, route.values(path)?))).next()
     }
 }
 
