@@ -25,8 +25,11 @@ const QUEUE: usize = 4096;
 /// How many writes one transaction takes at most, which bounds how long the first of them waits for the last.
 const GROUP: usize = 512;
 
-/// How long the writer looks out for the next job before it sleeps: to be woken would take a caller who is alone as long.
+/// How long the writer looks out for the next job of a caller who is alone, before it sleeps: to be woken would take as long.
 const LOOKOUT: Duration = Duration::from_micros(150);
+
+/// The same where there are many callers, who can use the core better.
+const BUSY_LOOKOUT: Duration = Duration::from_micros(20);
 
 /// A write on its way through the writer.
 trait Job: Send {
@@ -112,11 +115,13 @@ fn work(connection: &Connection, file: &File, readers: &Readers, mut queue: mpsc
         Ok(steps) => steps,
         Err(error) => return tracing::error!(%error, "nothing can be written"),
     };
-    while let Some(first) = next(&mut queue) {
+    let mut lookout = LOOKOUT;
+    while let Some(first) = next(&mut queue, lookout) {
         let mut group = vec![first];
         let began = Instant::now();
         let committed = steps.commit(connection, file, &mut group, &mut queue);
         metrics::count_commit(group.len(), began.elapsed());
+        lookout = if group.len() == 1 { LOOKOUT } else { BUSY_LOOKOUT };
         readers.note_commit();
         for job in group {
             job.tell(committed.as_ref().copied());
@@ -129,9 +134,9 @@ fn work(connection: &Connection, file: &File, readers: &Readers, mut queue: mpsc
 }
 
 /// The next job, if one is yet to come.
-fn next(queue: &mut mpsc::Receiver<Box<dyn Job>>) -> Option<Box<dyn Job>> {
+fn next(queue: &mut mpsc::Receiver<Box<dyn Job>>, lookout: Duration) -> Option<Box<dyn Job>> {
     let began = Instant::now();
-    while began.elapsed() < LOOKOUT {
+    while began.elapsed() < lookout {
         match queue.try_recv() {
             Ok(job) => return Some(job),
             Err(TryRecvError::Disconnected) => return None,
