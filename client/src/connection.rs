@@ -1,13 +1,15 @@
 //! How the clients connect: deadlines, one retry, a bound on answers, a token that no log shows, a trace that calls belong to.
 
 use std::{
-    error, fmt, iter,
+    error, fmt, io, iter,
+    pin::Pin,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, Limited};
-use hyper::body::Body;
+use hyper::body::{Body, Frame};
 use reqwest::{
     Method, Request, Response, ResponseBuilderExt, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
@@ -146,10 +148,10 @@ pub(crate) async fn send(
         let url = request.url();
         let take = |answer| async { whole(answer, url).await.ok() };
         let asked = pool.get(url, request.headers().clone(), take);
-        if let Ok(Some(answer)) = tokio::time::timeout_at(deadline.into(), asked).await
-            && answer.status() != StatusCode::SERVICE_UNAVAILABLE
-        {
-            return Ok(answer);
+        match tokio::time::timeout_at(deadline.into(), asked).await {
+            Ok(Some(answer)) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => return Ok(answer),
+            Ok(_) => {}
+            Err(_) => return too_late().await,
         }
     }
     *request.timeout_mut() = Some(say_how_long_is_left(&mut request, deadline));
@@ -165,6 +167,26 @@ fn new_trace_id() -> String {
 fn traceparent(trace_id: &str) -> HeaderValue {
     let text = format!("00-{trace_id}-{:016x}-01", rand::random::<u64>());
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// That nobody waits any more. reqwest makes its errors itself, but reading a body that fails is one.
+async fn too_late() -> reqwest::Result<Response> {
+    struct Late;
+
+    impl Body for Late {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+            Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
+        }
+    }
+
+    let answer = Response::from(http::Response::new(reqwest::Body::wrap(Late)));
+    answer.bytes().await.map(|bytes| http::Response::new(bytes).into())
 }
 
 fn say_how_long_is_left(request: &mut Request, deadline: Instant) -> Duration {
