@@ -36,7 +36,8 @@ impl<'a, const MIN: i64, const MAX: i64> ApiExtractor<'a> for Path<Integer<MIN, 
         options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         // poem-openapi calls the parameters of a path param0, param1 and so on.
-        let index = options.name.trim_start_matches("param").parse().unwrap_or_default();
+        let index =
+            options.name.strip_prefix("param").and_then(|index| index.parse().ok()).unwrap_or_default();
         Ok(Self(Context::get(|context| Integer::from_digits(context.path_value(index)?))?))
     }
 }

@@ -137,7 +137,7 @@ impl Answerer {
                 Err(SERVICE_UNAVAILABLE.into())
             }
             (Destination::Open(path), Ok(_place)) => self.open(path, &method),
-            (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer).await,
+            (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer, started).await,
             (Destination::Nowhere, Ok(_place)) => Err(NOT_FOUND.into()),
         };
         let mut response = answer.unwrap_or_else(Refused::into_response);
@@ -164,11 +164,13 @@ impl Answerer {
         route: &Route,
         request: hyper::Request<Incoming>,
         peer: SocketAddr,
+        started: Instant,
     ) -> Result<Response, Refused> {
         let operation = route.operation(request.method()).ok_or(METHOD_NOT_ALLOWED)?;
         let request = Request::from((request, LocalAddr::default(), RemoteAddr(peer.into()), Scheme::HTTP));
         let answer = AssertUnwindSafe(operation.as_ref().call(request)).catch_unwind();
-        match tokio::time::timeout(self.identity.limits.answer_timeout(), answer).await {
+        let deadline = started + self.identity.limits.answer_timeout();
+        match tokio::time::timeout_at(deadline.into(), answer).await {
             Err(_) => Err(Refused::unavailable("no answer within the deadline")),
             Ok(Err(_)) => Err(Refused::internal("a panic, which is reported above")),
             Ok(Ok(answer)) => answer.map_err(Refused::from_failure),
