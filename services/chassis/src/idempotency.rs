@@ -53,14 +53,11 @@ const HEADER: &str = "Idempotency-Key";
 /// How many old answers are forgotten whenever a new one is kept: more than one, so that they become fewer.
 const FORGOTTEN_AT_ONCE: u32 = 4;
 
-/// How many characters a key may have, with its quotes.
+/// How many characters a key may have.
 const KEY_LIMIT: usize = 255;
 
-/// What a key looks like: visible ASCII, with quotes around it or none.
-const KEY_PATTERN: &str = r#"^("[!-~]+"|[!#-~][!-~]*)$"#;
-
 /// What a caller calls a request that it may have to repeat: 1 to 255 characters of visible ASCII, with or without quotes
-/// around them, which do not matter. None if the caller does not call it anything.
+/// around them. None if the caller does not call it anything.
 #[derive(Debug)]
 pub struct IdempotencyKey(Option<String>);
 
@@ -74,12 +71,8 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        let schema = MetaSchema {
-            min_length: Some(1),
-            max_length: Some(KEY_LIMIT),
-            pattern: Some(KEY_PATTERN.into()),
-            ..MetaSchema::new("string")
-        };
+        let schema =
+            MetaSchema { min_length: Some(1), max_length: Some(KEY_LIMIT), ..MetaSchema::new("string") };
         Some(MetaSchemaRef::Inline(Box::new(schema)))
     }
 
@@ -100,15 +93,11 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
     }
 }
 
-/// The key in `value` without its quotes, if it has the form of [`KEY_PATTERN`].
 fn parse(value: &HeaderValue) -> Option<String> {
     let text = value.to_str().ok()?;
-    let bare = match text.strip_prefix('"') {
-        Some(rest) => rest.strip_suffix('"')?,
-        None => text,
-    };
-    let is_visible = bare.bytes().all(|byte| byte.is_ascii_graphic());
-    (is_visible && !bare.is_empty() && text.len() <= KEY_LIMIT).then(|| bare.to_owned())
+    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let is_fit = (1..=KEY_LIMIT).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_graphic());
+    is_fit.then(|| bare.to_owned())
 }
 
 /// The keys of one operation.
