@@ -52,7 +52,7 @@ impl Api {
         _caller: Caller,
         deadline: Deadline,
         order: Json<NewOrder>,
-        /// Names the request, so that it creates one order however often it is sent.
+        /// Names the request, so that it creates one order however often it is sent. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Order>, OperationError<CreateOrder>> {

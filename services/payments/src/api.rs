@@ -47,7 +47,7 @@ impl Api {
         _caller: Caller,
         deadline: Deadline,
         payment: Json<NewPayment>,
-        /// Names the request, so that it creates one payment however often it is sent.
+        /// Names the request, so that it creates one payment however often it is sent. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Payment>, OperationError<CreatePayment>> {

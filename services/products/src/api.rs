@@ -93,7 +93,7 @@ impl Api {
         &self,
         _caller: Caller,
         product: Json<NewProduct>,
-        /// Names the request, so that it creates one product however often it is sent.
+        /// Names the request, so that it creates one product however often it is sent. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Product>, OperationError<CreateProduct>> {
