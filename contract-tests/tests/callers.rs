@@ -165,6 +165,37 @@ fn who_sends_chunks_without_end_is_told_so() {
 }
 
 #[test]
+fn who_is_answered_before_the_body_came_is_told_that_the_connection_ends() {
+    let (_store, session) = start(&[]);
+    let cases = [
+        (HEAD.replace("Bearer SECRET", "Bearer wrong"), 10, "401"),
+        (HEAD.replace("application/json", "text/plain"), 10, "415"),
+        (HEAD.replace("/products", "/nowhere"), 10, "404"),
+        (HEAD.replace("POST", "DELETE"), 10, "405"),
+        (HEAD.to_owned(), 65537, "413"),
+        (HEAD.to_owned(), 10, "408"),
+    ];
+    for (head, length, status) in cases {
+        let mut stream = connect(&session);
+        stream.write_all(format!("{head}Content-Length: {length}\r\n\r\n").as_bytes()).unwrap();
+        let (heard, _) = hear(&mut stream);
+        assert!(heard.starts_with(&format!("HTTP/1.1 {status}")), "{heard}");
+        assert!(heard.contains("\r\nconnection: close\r\n"), "{heard}");
+    }
+}
+
+#[test]
+fn who_is_refused_because_of_a_body_that_came_can_go_on_with_the_connection() {
+    let (_store, session) = start(&[]);
+    let mut stream = connect(&session);
+    for _ in 0..2 {
+        stream.write_all(format!("{HEAD}Content-Length: 2\r\n\r\n{{}}").as_bytes()).unwrap();
+    }
+    let (heard, _) = hear(&mut stream);
+    assert_eq!(heard.matches("HTTP/1.1 400").count(), 2, "{heard}");
+}
+
+#[test]
 fn a_last_answer_reaches_who_sends_first_and_reads_later() {
     let (_store, session) = start(&[]);
     for token in ["SECRET_PRODUCTS_TOKEN", "wrong"] {

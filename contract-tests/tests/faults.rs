@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
-    fs,
+    fmt, fs,
     process::ExitCode,
     sync::{Arc, Mutex},
 };
@@ -16,7 +16,7 @@ use contract_tests::{
     proxy::{Proxy, Tamper},
     replay::{shared, workflows},
     session::{Scope, Session},
-    stock::PROPERTIES,
+    stock::{PROPERTIES, Property},
     store::{Deployment, SERVICES, Store, results},
 };
 use libtest_mimic::{Arguments, Trial};
@@ -30,15 +30,16 @@ fn main() -> ExitCode {
     let mut trials = vec![{
         let workshop = workshop.clone();
         Trial::test("faults::without_a_fault_nothing_is_noticed", move || {
-            workshop.notice(None).map_or(Ok(()), |noticed| Err(format!("{} failed", noticed).into()))
+            workshop.notice(None).map_or(Ok(()), |noticed| Err(noticed.to_string().into()))
         })
     }];
     for fault in faults::all() {
         let workshop = workshop.clone();
         let name = format!("faults::{}", fault.name.replace([' ', '\''], "_"));
         trials.push(Trial::test(name, move || match workshop.notice(Some((fault.place, fault.tamper))) {
-            Some(step) => {
-                workshop.noticed.lock().expect("the list").push(format!("{:<60} {step}", fault.name));
+            Some(noticed) => {
+                let line = format!("{:<60} {}", fault.name, noticed.by);
+                workshop.noticed.lock().expect("the list").push(line);
                 Ok(())
             }
             None => Err("nothing noticed it".into()),
@@ -70,7 +71,7 @@ struct Bench {
 
 impl Workshop {
     /// What the suite notices first, with this fault in place.
-    fn notice(&self, fault: Option<(Place, Tamper)>) -> Option<String> {
+    fn notice(&self, fault: Option<(Place, Tamper)>) -> Option<Noticed> {
         let bench = self.benches.lock().expect("the benches").pop().unwrap_or_else(Bench::new);
         let proxy = fault.map(|(place, tamper)| {
             let proxy = bench.proxy(place);
@@ -115,23 +116,38 @@ impl Bench {
     }
 }
 
+/// What fails, and why.
+struct Noticed {
+    by: String,
+    why: String,
+}
+
+impl fmt::Display for Noticed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} failed:\n{}", self.by, self.why)
+    }
+}
+
 /// The step, case or property that fails first.
-fn first_failure(session: &Session) -> Option<String> {
+fn first_failure(session: &Session) -> Option<Noticed> {
+    let noticed = |by: String, why: &dyn fmt::Display| Some(Noticed { by, why: why.to_string() });
     if session.scope != Scope::Whole {
-        return Some("the documents".into());
+        return noticed("the documents".into(), &"they are not shown");
     }
     for (workflow, steps) in workflows::all() {
-        let outcomes = workflows::play(workflow, session);
-        if let Some(index) = outcomes.iter().position(Result::is_err) {
-            return Some(format!("replay::{workflow}::{}", steps[index]));
+        let outcomes = workflows::play(workflow, session).into_iter().zip(steps);
+        if let Some((failure, step)) = outcomes.filter_map(|(it, step)| Some((it.err()?, step))).next() {
+            return noticed(format!("replay::{workflow}::{step}"), &failure);
         }
     }
     // A proxy waits for the whole body, so one that never ends does not get through it.
     let cases = shared::cases(&session.deployment);
-    let mut cases = cases.iter().filter(|case| case.request.delivery != Delivery::Half);
-    if let Some(case) = cases.find(|case| case.check(session).is_err()) {
-        return Some(format!("replay::{}", case.name));
+    for case in cases.iter().filter(|case| case.request.delivery != Delivery::Half) {
+        if let Err(failure) = case.check(session) {
+            return noticed(format!("replay::{}", case.name), &failure);
+        }
     }
-    let property = PROPERTIES.iter().find(|property| (property.check)(session, EFFORT).is_err());
-    property.map(|property| format!("stock::{}", property.name))
+    let check = |property: &Property| Some(((property.check)(session, EFFORT).err()?, property.name));
+    let (failure, property) = PROPERTIES.iter().find_map(check)?;
+    noticed(format!("stock::{property}"), &failure)
 }

@@ -76,6 +76,7 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
             return Err(Refused::from(UNSUPPORTED_MEDIA_TYPE).into());
         }
         let bytes = read_body(request, body.take()?, deadline).await?;
+        Context::with(Context::note_read);
         if is_json.is_none() && !bytes.is_empty() {
             return Err(Refused::from(UNSUPPORTED_MEDIA_TYPE).into());
         }

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::combinators::BoxBody;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use poem::{
     IntoResponse, Request, Response,
     http::{HeaderValue, Method, header, uri::Scheme},
@@ -103,8 +103,13 @@ impl Answerer {
             let id = position.trace_id().encode_lower(&mut text);
             HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
         });
-        let identity = self.identity.clone();
-        let context = Context { identity, request_id: request_id.clone(), position, path_values };
+        let context = Context {
+            identity: self.identity.clone(),
+            request_id: request_id.clone(),
+            position,
+            path_values,
+            is_read: request.body().is_end_stream().into(),
+        };
         let mut response = CONTEXT.scope(context, self.work(request, peer, destination)).await;
         span.answered(response.status());
 
@@ -143,6 +148,12 @@ impl Answerer {
         let mut response = answer.unwrap_or_else(Refused::into_response);
         if let Some(allow) = allow.filter(|_| response.status() == METHOD_NOT_ALLOWED.status) {
             response.headers_mut().insert(header::ALLOW, allow.clone());
+        }
+
+        // What is left of the body would be taken for the next request, so there is none; who sends one has to know (RFC 9112,
+        // section 9.6).
+        if Context::with(|context| context.is_read.get()) == Some(false) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
 
         let took = started.elapsed();

@@ -10,6 +10,7 @@ mod routes;
 mod stream;
 
 use std::{
+    cell::Cell,
     io::{self, Write},
     net::SocketAddr,
     sync::Arc,
@@ -88,6 +89,8 @@ pub(crate) struct Context {
     position: Position,
     /// What stands in the path in place of the parameters of its template.
     path_values: Vec<String>,
+    /// Whether nothing of the request is left on the connection.
+    is_read: Cell<bool>,
 }
 
 /// What does not change from request to request.
@@ -131,6 +134,11 @@ impl Context {
 
     pub(crate) fn path_value(&self, index: usize) -> Option<&str> {
         self.path_values.get(index).map(String::as_str)
+    }
+
+    /// The body was read to its end.
+    pub(crate) fn note_read(&self) {
+        self.is_read.set(true);
     }
 
     pub(crate) fn realm(&self) -> &'static str {
