@@ -14,7 +14,7 @@ use crate::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
     replay::{shared, situations, workflows},
-    session::Session,
+    session::{self, Session},
     store::Store,
 };
 
@@ -39,15 +39,13 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
             recorder.record(step, &request, &answer);
         }
     }
-    let store = Store::start(program, &[]);
-    let session = Session::new(store.deployment());
+    let (_store, session) = session::start(program, &[]);
     for case in shared::cases(&session.deployment) {
         let answer = session.send(&case.request).unwrap_or_else(|failure| panic!("{}\n{failure}", case.name));
         let name = case.name.rsplit("::").next().unwrap_or_default();
         recorder.record(name, &case.request, &answer);
     }
-    let store = Store::start(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
-    let session = Session::new(store.deployment());
+    let (_store, session) = session::start(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
     for document in &CONTRACT.documents {
         let refused =
             situations::refused_while_full(document, &session).unwrap_or_else(|failure| panic!("{failure}"));
@@ -55,8 +53,7 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
             recorder.record("while_the_service_is_full", &request, &answer);
         }
     }
-    let store = Store::start(program, &[]);
-    let session = Session::new(store.deployment());
+    let (store, session) = session::start(program, &[]);
     situations::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
     for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
         let refused = situations::refused_while_under_way(operation, &session, store.lock(operation.service));

@@ -15,7 +15,7 @@ use crate::{
     contract::{CONTRACT, Documented, Operation},
     exchange::{self, Answer, Delivery, Request},
     ledger::Ledger,
-    store::{Deployment, SERVICES},
+    store::{Deployment, SERVICES, Store},
 };
 
 /// How much is asked of a store.
@@ -36,6 +36,13 @@ pub struct Session {
     /// What was seen.
     pub ledger: Arc<Mutex<Ledger>>,
     http: reqwest::blocking::Client,
+}
+
+/// A store of its own for a test, and a session with it. `program` and `settings` are those of [`Store::start`].
+pub fn start(program: &str, settings: &[(&str, &str)]) -> (Store, Session) {
+    let store = Store::start(program, settings);
+    let session = Session::new(store.deployment());
+    (store, session)
 }
 
 /// Why a store did not pass.

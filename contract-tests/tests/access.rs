@@ -10,7 +10,7 @@ use contract_tests::{
     contract::CONTRACT,
     exchange::Request,
     replay::{shared, situations},
-    session::Session,
+    session::{self, Session},
     store::{Deployment, SERVICES, Store, new_folder},
 };
 use sha2::{Digest, Sha256};
@@ -66,8 +66,7 @@ fn while_a_token_is_changed_the_old_one_and_the_new_one_are_taken() {
 
 #[test]
 fn every_answer_is_kept_by_nobody_and_is_what_it_says() {
-    let store = Store::start(PROGRAM, &[]);
-    let session = Session::new(store.deployment());
+    let (_store, session) = session::start(PROGRAM, &[]);
     let open = ["/", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics", "/nothing"];
     let mut requests: Vec<Request> =
         SERVICES.iter().flat_map(|service| open.map(|path| Request::new(service, "GET", path))).collect();
@@ -98,8 +97,7 @@ fn scripts(mut html: &str) -> Vec<&str> {
 
 #[test]
 fn the_page_may_run_its_own_scripts_and_talk_to_its_own_service() {
-    let store = Store::start(PROGRAM, &[]);
-    let session = Session::new(store.deployment());
+    let (_store, session) = session::start(PROGRAM, &[]);
     for service in SERVICES {
         let page = session.expect(&Request::new(service, "GET", "/docs"), 200, None).unwrap();
         let policy = page.header("Content-Security-Policy").expect("a policy");

@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract_tests::{session::Session, store::Store};
+use contract_tests::{
+    session::{self, Session},
+    store::Store,
+};
 use rusqlite::Connection;
 
 /// How long the services of these tests wait for a head, for a body, and for a caller to read.
@@ -30,9 +33,7 @@ const HEAD: &str = "POST /products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
     let mut all = vec![("HEAD_TIMEOUT_MS", "400"), ("BODY_TIMEOUT_MS", "400"), ("WRITE_TIMEOUT_MS", "400")];
     all.extend_from_slice(settings);
-    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &all);
-    let session = Session::new(store.deployment());
-    (store, session)
+    session::start(env!("CARGO_BIN_EXE_store-under-test"), &all)
 }
 
 fn connect(session: &Session) -> TcpStream {

@@ -14,15 +14,14 @@ use std::{
 use contract_tests::{
     exchange::Request,
     replay::situations,
-    session::Session,
+    session::{self, Session},
     store::{SERVICES, Store},
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 fn start() -> (Store, Session) {
-    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
-    let session = Session::new(store.deployment());
+    let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
     situations::prepare(&session).unwrap();
     (store, session)
 }

@@ -11,7 +11,7 @@ use contract_tests::{
     examples,
     exchange::Request,
     replay::shared,
-    session::Session,
+    session,
     store::{SERVICES, Store},
 };
 use serde_json::Value;
@@ -58,8 +58,7 @@ fn what_is_checked_in_is_what_the_code_emits_and_the_store_answers() {
 
 #[test]
 fn what_is_served_is_what_is_checked_in() {
-    let store = Store::start(PROGRAM, &[]);
-    let session = Session::new(store.deployment());
+    let (_store, session) = session::start(PROGRAM, &[]);
     for service in SERVICES {
         let answer = session.send(&Request::new(service, "GET", "/openapi.json")).expect("an answer");
         assert_eq!(answer.header("Content-Type"), Some("application/json"));

@@ -12,8 +12,7 @@ use contract_tests::{
     exchange::Request,
     property::{Effort, run},
     replay::{shared, situations},
-    session::{Failure, Session},
-    store::Store,
+    session::{self, Failure, Session},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use proptest::prelude::*;
@@ -121,8 +120,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn fuzz(operation: &Operation, effort: Effort) -> Result<(), Failed> {
-    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
-    let session = Session::new(store.deployment());
+    let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
     situations::prepare(&session)?;
     let valid = shared::valid_request(operation, &session.deployment);
     run(effort, prop::collection::vec(oddity(), 1..3), |oddities| {

@@ -5,16 +5,12 @@
 
 use contract_tests::{
     exchange::Request,
-    session::Session,
-    store::{SERVICES, Store},
+    session::{self, Session},
+    store::SERVICES,
 };
 use serde_json::{Value, json};
 
-fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), settings);
-    let session = Session::new(store.deployment());
-    (store, session)
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
 /// Sells one computer, with an id of ours on the order.
 fn sell(session: &Session) {
@@ -29,7 +25,7 @@ fn sell(session: &Session) {
 
 #[test]
 fn a_request_has_one_line_with_method_route_status_time_and_id() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = session::start(PROGRAM, &[]);
     sell(&session);
     let log = store.service("orders").whole_log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("order-4711")).collect();
@@ -43,7 +39,7 @@ fn a_request_has_one_line_with_method_route_status_time_and_id() {
 
 #[test]
 fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = session::start(PROGRAM, &[]);
     sell(&session);
     let log = store.service("products").whole_log();
     let line = log.lines().find(|line| line.contains("order-4711")).expect("the request of orders");
@@ -52,7 +48,7 @@ fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
 
 #[test]
 fn an_id_that_is_not_sane_is_not_taken() {
-    let (_store, session) = start(&[]);
+    let (_store, session) = session::start(PROGRAM, &[]);
     for id in ["with blanks", "quoted\"", &"x".repeat(129), ""] {
         let request = session.request("products", "GET", "/products").header("X-Request-Id", id);
         let answer = session.expect(&request, 200, None).unwrap();
@@ -63,7 +59,7 @@ fn an_id_that_is_not_sane_is_not_taken() {
 
 #[test]
 fn machines_get_an_object_a_line() {
-    let (mut store, session) = start(&[("LOG_FORMAT", "json")]);
+    let (mut store, session) = session::start(PROGRAM, &[("LOG_FORMAT", "json")]);
     sell(&session);
     for service in SERVICES {
         let log = store.service(service).whole_log();
@@ -81,7 +77,7 @@ fn machines_get_an_object_a_line() {
 
 #[test]
 fn a_failed_authentication_is_logged_without_what_was_shown() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = session::start(PROGRAM, &[]);
     let stranger = Request::new("products", "GET", "/products").token("stolen-token");
     session.expect(&stranger, 401, None).unwrap();
     let log = store.service("products").whole_log();
@@ -91,7 +87,7 @@ fn a_failed_authentication_is_logged_without_what_was_shown() {
 
 #[test]
 fn no_token_and_no_body_is_in_any_log_however_much_is_logged() {
-    let (mut store, session) = start(&[("RUST_LOG", "trace")]);
+    let (mut store, session) = session::start(PROGRAM, &[("RUST_LOG", "trace")]);
     sell(&session);
     for service in SERVICES {
         let log = store.service(service).whole_log();

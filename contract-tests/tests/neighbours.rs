@@ -14,7 +14,7 @@ use std::{
 use contract_tests::{
     exchange::Request,
     neighbour::{Manner, Neighbour},
-    session::Session,
+    session::{self, Session},
     store::Store,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -125,9 +125,7 @@ impl Edge {
 
     fn start(self, neighbour: &Neighbour) -> (Store, Session) {
         let url = neighbour.url();
-        let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[(self.neighbour_variable, &url)]);
-        let session = Session::new(store.deployment());
-        (store, session)
+        session::start(env!("CARGO_BIN_EXE_store-under-test"), &[(self.neighbour_variable, &url)])
     }
 }
 
@@ -201,8 +199,7 @@ fn goes_on() -> Result<(), Failed> {
     let neighbour = Neighbour::start(EDGES[0].answer, Manner::SaysNothing);
     let url = neighbour.url();
     let program = env!("CARGO_BIN_EXE_store-under-test");
-    let mut store = Store::start(program, &[("PRODUCTS_URL", &url), ("MAX_REQUESTS", "64")]);
-    let session = Session::new(store.deployment());
+    let (mut store, session) = session::start(program, &[("PRODUCTS_URL", &url), ("MAX_REQUESTS", "64")]);
     let order = EDGES[0].create(&session);
     let read = EDGES[0].read_first(&session);
     let process = store.service("orders").id();

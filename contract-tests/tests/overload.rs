@@ -15,7 +15,7 @@ use std::{
 use contract_tests::{
     exchange::Request,
     replay::situations,
-    session::Session,
+    session::{self, Session},
     store::{SERVICES, Store},
 };
 use serde_json::json;
@@ -41,9 +41,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn start() -> (Store, Session) {
     let places = PLACES.to_string();
     let settings = [("MAX_REQUESTS", places.as_str()), ("RUST_LOG", "warn")];
-    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &settings);
-    let session = Session::new(store.deployment());
-    (store, session)
+    session::start(env!("CARGO_BIN_EXE_store-under-test"), &settings)
 }
 
 /// That many callers create products one after the other; who is refused comes again a little later.
@@ -125,11 +123,10 @@ fn who_is_refused_has_stored_nothing() {
 
 #[test]
 fn a_refusal_comes_before_token_and_body() {
-    let store = Store::start(
+    let (_store, session) = session::start(
         env!("CARGO_BIN_EXE_store-under-test"),
         &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "9000")],
     );
-    let session = Session::new(store.deployment());
     for service in SERVICES {
         let document = contract_tests::contract::CONTRACT.document(service);
         situations::refused_while_full(document, &session).unwrap();

@@ -9,7 +9,7 @@ use contract_tests::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
     replay::{shared, situations},
-    session::Session,
+    session::{self, Session},
     store::Store,
 };
 use rusqlite::Connection;
@@ -18,8 +18,7 @@ use rusqlite::Connection;
 const CALLERS: usize = 32;
 
 fn start() -> (Store, Session) {
-    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]);
-    let session = Session::new(store.deployment());
+    let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), &[]);
     situations::prepare(&session).unwrap();
     (store, session)
 }

@@ -14,18 +14,14 @@ use std::{
 use contract_tests::{
     exchange::{Delivery, Request},
     neighbour::{Manner, Neighbour},
-    session::Session,
-    store::{SERVICES, Store},
+    session,
+    store::SERVICES,
 };
 use serde_json::json;
 
-const IN_TIME: Duration = Duration::from_secs(5);
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
-fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), settings);
-    let session = Session::new(store.deployment());
-    (store, session)
-}
+const IN_TIME: Duration = Duration::from_secs(5);
 
 fn signal(name: &str, process: u32) {
     assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
@@ -36,7 +32,7 @@ fn what_was_begun_is_answered() {
     for name in ["TERM", "INT"] {
         let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
         let neighbour = Neighbour::start(product, Manner::TakesASecond);
-        let (mut store, session) = start(&[("PRODUCTS_URL", &neighbour.url())]);
+        let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &neighbour.url())]);
         let order =
             session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
         let began = Instant::now();
@@ -57,7 +53,8 @@ fn what_was_begun_is_answered() {
 
 #[test]
 fn stuck_callers_keep_nobody_from_stopping() {
-    let (mut store, session) = start(&[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
+    let (mut store, session) =
+        session::start(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
     let mut stuck = Vec::new();
     for service in SERVICES {
         stuck.push(
@@ -77,7 +74,7 @@ fn stuck_callers_keep_nobody_from_stopping() {
 
 #[test]
 fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
-    let (mut store, session) = start(&[("STOP_DELAY_MS", "2000")]);
+    let (mut store, session) = session::start(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
     let ready = Request::new("products", "GET", "/readyz");
     session.expect(&ready, 200, None).unwrap();
     signal("TERM", store.service("products").id());
@@ -94,7 +91,7 @@ fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
 #[test]
 fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
     for name in ["TERM", "INT"] {
-        let (mut store, session) = start(&[]);
+        let (mut store, session) = session::start(PROGRAM, &[]);
         let create = session
             .request("products", "POST", "/products")
             .json(&json!({ "name": "Computer", "price": 200, "stock": 20 }));

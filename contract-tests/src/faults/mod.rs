@@ -2,11 +2,14 @@
 //!
 //! The suite is trusted because it notices every one of them. A new promise deserves a new line here.
 
-mod tampering;
+mod answers;
+mod behaviour;
+mod json;
+mod requests;
 
 use serde_json::json;
 
-use self::tampering::*;
+use self::{answers::*, behaviour::*, json::change, requests::*};
 use crate::proxy::Tamper;
 
 /// Where a fault is.
@@ -137,7 +140,7 @@ pub fn all() -> Vec<Fault> {
         fault(PRODUCTS, "replacing an unknown product creates one", upsert()),
         fault(PRODUCTS, "replacing keeps what is not sent", merge()),
         fault(PRODUCTS, "replacing twice is refused", replace_once()),
-        fault(PRODUCTS, "reading takes one from the stock", read_alters()),
+        fault(PRODUCTS, "reading takes one from the stock", reading_takes()),
         fault(PRODUCTS, "every product has the same id", answer("POST", 201, |answer| set(answer, "id", 1.into()))),
         fault(ORDERS, "every order has the same id", answer("POST", 201, |answer| set(answer, "id", 1.into()))),
         // What is missing and what is not.
@@ -188,7 +191,7 @@ pub fn all() -> Vec<Fault> {
         fault(STOCK, "no more than a thousand can be ordered", read("/products/", |body| change(body, "stock", |stock| stock.min(1000.0)))),
         fault(STOCK, "nobody can order what is there", read("/products/", |body| change(body, "stock", |_| 0.0))),
         fault(STOCK, "a product that was seen once is not asked for again", remember()),
-        fault(STOCK, "an order takes from the stock", takes_stock()),
+        fault(STOCK, "an order takes from the stock", reading_takes()),
         // Creating once.
         fault(PRODUCTS, "a key of products is not looked at", without_key()),
         fault(ORDERS, "a key of orders is not looked at", without_key()),

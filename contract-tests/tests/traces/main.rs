@@ -15,7 +15,7 @@ use std::{
 
 use contract_tests::{
     exchange::Request,
-    session::Session,
+    session::{self, Session},
     store::{SERVICES, Store},
 };
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -23,7 +23,7 @@ use serde_json::json;
 
 use self::collector::{Collector, Span};
 
-const STORE: &str = env!("CARGO_BIN_EXE_store-under-test");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -38,14 +38,8 @@ impl Collector {
     /// A store that exports to this collector.
     fn store(&self, settings: &[(&str, &str)]) -> (Store, Session) {
         let exporting = [(ENDPOINT, self.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
-        start(&[&exporting, settings].concat())
+        session::start(PROGRAM, &[&exporting, settings].concat())
     }
-}
-
-fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let store = Store::start(STORE, settings);
-    let session = Session::new(store.deployment());
-    (store, session)
 }
 
 /// Sells one computer; the order and the payment are made in [`TRACE`].
@@ -179,7 +173,7 @@ fn spans_say_what_was_asked_and_answered_and_what_failed() {
 fn without_a_trace_of_its_caller_each_request_begins_one() {
     let collector = Collector::start();
     for settings in [&[][..], &[(ENDPOINT, collector.url.as_str())]] {
-        let (mut store, session) = start(settings);
+        let (mut store, session) = session::start(PROGRAM, settings);
         let wrong = [
             format!("00-{TRACE}-{ORDERING}-01-more"),
             format!("00-{}-{ORDERING}-01", TRACE.to_uppercase()),
@@ -207,7 +201,7 @@ fn without_a_trace_of_its_caller_each_request_begins_one() {
 
 #[test]
 fn the_trace_goes_on_when_nobody_collects_it() {
-    let (mut store, session) = start(&[("LOG_FORMAT", "json")]);
+    let (mut store, session) = session::start(PROGRAM, &[("LOG_FORMAT", "json")]);
     sell(&session);
     for log in logs(&mut store) {
         assert!(log.contains(&format!(r#","trace_id":"{TRACE}""#)), "{log}");
@@ -220,7 +214,7 @@ fn a_neighbour_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state(
         let neighbour = Collector::start();
         let mut settings = vec![("PRODUCTS_URL", neighbour.url.as_str())];
         settings.extend(endpoint.iter().map(|collector| (ENDPOINT, collector.url.as_str())));
-        let (_store, session) = start(&settings);
+        let (_store, session) = session::start(PROGRAM, &settings);
         let mut parents = HashSet::from([ORDERING.to_owned()]);
         for flags in ["00", "01"] {
             let order = json!({ "product_id": 1, "quantity": 3 });
@@ -240,7 +234,7 @@ fn a_neighbour_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state(
 
 #[test]
 fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = session::start(PROGRAM, &[]);
     let address = session.deployment.service("orders").clone();
     let orders = client::orders(&address.url, &address.token).unwrap();
     let order = client::orders::types::NewOrder::builder().product_id(7_u64).quantity(3_u64);
@@ -279,7 +273,8 @@ fn a_collector_that_is_down_or_hangs_changes_no_answer_and_stops_nothing() {
     let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for address in [hangs.local_addr().unwrap(), down] {
         let endpoint = format!("http://{address}");
-        let (mut store, session) = start(&[(ENDPOINT, &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "50")]);
+        let (mut store, session) =
+            session::start(PROGRAM, &[(ENDPOINT, &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "50")]);
         let began = Instant::now();
         sell(&session);
         assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
@@ -297,7 +292,7 @@ fn a_collector_that_is_down_or_hangs_changes_no_answer_and_stops_nothing() {
 fn nobody_is_there_to_export_anything_if_it_is_not_set_where_to() {
     let collector = Collector::start();
     let exporters = |settings: &[(&str, &str)]| {
-        let (store, session) = start(settings);
+        let (store, session) = session::start(PROGRAM, settings);
         sell(&session);
         let threads = |process: &contract_tests::store::Process| {
             fs::read_dir(format!("/proc/{}/task", process.id()))
@@ -317,7 +312,7 @@ fn nobody_is_there_to_export_anything_if_it_is_not_set_where_to() {
 fn an_address_that_no_collector_has_is_refused_with_a_sentence() {
     for address in ["https://127.0.0.1:4318", "127.0.0.1:4318", "http://"] {
         let folder = contract_tests::store::new_folder();
-        let output = Command::new(STORE)
+        let output = Command::new(PROGRAM)
             .args(["products", "--stop-with-stdin", "--products-listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.path())
             .env(ENDPOINT, address)

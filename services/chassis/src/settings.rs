@@ -51,7 +51,7 @@ pub struct Common {
 
 impl Common {
     /// How many threads work on requests. A core for each would leave none to the writer and to the other services, and a
-    /// request that goes from core to core costs more than it gains: an order took a sixth more of the processor.
+    /// request that goes from core to core costs more than it gains: one that asks another service took a sixth more.
     pub(crate) fn worker_threads(&self) -> usize {
         let half = || thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
         self.worker_threads.map_or_else(half, usize::from)

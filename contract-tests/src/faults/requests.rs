@@ -1,0 +1,68 @@
+//! Services that take a request for another than it is.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::json::edit_body;
+use crate::{exchange::Request, proxy::Tamper};
+
+/// Alters the JSON of requests with `method` before they are sent on.
+pub(super) fn write(method: &'static str, alter: impl Fn(&mut Value) + Send + Sync + 'static) -> Tamper {
+    Arc::new(move |mut request, forward| {
+        if request.method == method {
+            edit_body(&mut request.body, &alter);
+        }
+        forward(&request)
+    })
+}
+
+pub(super) fn numbers_from_texts(body: &mut Value) {
+    for field in ["price", "stock"] {
+        if let Some(number) = body[field].as_str().and_then(|text| text.parse::<u64>().ok()) {
+            body[field] = number.into();
+        }
+    }
+}
+
+pub(super) fn forward_path(alter: impl Fn(&str) -> String + Send + Sync + 'static) -> Tamper {
+    Arc::new(move |request, forward| forward(&Request { path: alter(&request.path), ..request }))
+}
+
+pub(super) fn without_key() -> Tamper {
+    Arc::new(|mut request, forward| {
+        request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("idempotency-key"));
+        forward(&request)
+    })
+}
+
+pub(super) fn zero_is_missing(field: &'static str) -> Tamper {
+    write("POST", move |body| {
+        if body[field].as_f64() == Some(0.0) {
+            body[field] = Value::Null
+        }
+    })
+}
+
+pub(super) fn header(request: &Request) -> Option<&str> {
+    request
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        .map(|(_, value)| value.as_str())
+}
+
+pub(super) fn token(request: &Request) -> Option<&str> {
+    header(request)?.strip_prefix("Bearer ").filter(|token| !token.is_empty())
+}
+
+/// Lets those in who would not be let in, if this is true of their request.
+pub(super) fn with_token(
+    right: &'static str,
+    opens: impl Fn(&Request) -> bool + Send + Sync + 'static,
+) -> Tamper {
+    Arc::new(move |request, forward| {
+        let request = if opens(&request) { request.token(right) } else { request };
+        forward(&request)
+    })
+}
