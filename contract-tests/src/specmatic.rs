@@ -19,8 +19,8 @@ use crate::{
     examples,
     exchange::{Answer, Request},
     replay::{situations, workflows},
-    session::{Failure, Scope, Session},
-    store::{self, Store},
+    session::{self, Failure, Scope},
+    store::{self},
 };
 
 /// The texts that any faithful implementation refuses with.
@@ -127,14 +127,13 @@ fn key((operation, status, text): &Row) -> String {
 /// Each request of the common workflows that a prepared store answers as the workflow's own did, and what it answers. Of
 /// what an operation does, rather than refuses, the first is enough.
 fn recorded(program: &str) -> Result<Vec<Exchange>, Failure> {
-    let prepared_store = Store::start(program, &[]);
-    let prepared = Session::new(prepared_store.deployment());
+    let (_prepared_store, prepared) = session::start(program, &[]);
     situations::prepare(&prepared)?;
     let mut exchanges = Vec::new();
     let mut done = BTreeSet::new();
     for (workflow, steps) in workflows::all().filter(|(id, _)| workflows::is_asked(id, Scope::Common)) {
-        let store = Store::start(program, &[]);
-        let outcomes = workflows::play(workflow, &Session::new(store.deployment()));
+        let (_store, session) = session::start(program, &[]);
+        let outcomes = workflows::play(workflow, &session);
         for (step, outcome) in steps.into_iter().zip(outcomes) {
             let (request, expected) = outcome?;
             let document = CONTRACT.document(&request.service);

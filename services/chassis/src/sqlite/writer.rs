@@ -34,7 +34,7 @@ const BUSY_LOOKOUT: Duration = Duration::from_micros(20);
 /// A write on its way through the writer.
 trait Job: Send {
     /// Does the work inside the open transaction.
-    fn run(&mut self, connection: &Connection, steps: &mut Steps<'_>);
+    fn run(&mut self, transaction: &mut Transaction<'_>);
 
     /// Tells the caller how it went, now that it is known how the transaction went.
     fn tell(self: Box<Self>, committed: Result<(), &Error>);
@@ -53,8 +53,8 @@ where
     T: Send,
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
 {
-    fn run(&mut self, connection: &Connection, steps: &mut Steps<'_>) {
-        self.written = self.work.take().map(|work| steps.in_savepoint(connection, work));
+    fn run(&mut self, transaction: &mut Transaction<'_>) {
+        self.written = self.work.take().map(|work| transaction.in_savepoint(work));
     }
 
     fn tell(self: Box<Self>, committed: Result<(), &Error>) {
@@ -111,15 +111,15 @@ impl Drop for Writer {
 }
 
 fn work(connection: &Connection, file: &File, readers: &Readers, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-    let mut steps = match Steps::prepare(connection) {
-        Ok(steps) => steps,
+    let mut transaction = match Transaction::prepare(connection) {
+        Ok(transaction) => transaction,
         Err(error) => return tracing::error!(%error, "nothing can be written"),
     };
     let mut lookout = LOOKOUT;
     while let Some(first) = next(&mut queue, lookout) {
         let mut group = vec![first];
         let began = Instant::now();
-        let committed = steps.commit(connection, file, &mut group, &mut queue);
+        let committed = transaction.commit(file, &mut group, &mut queue);
         metrics::count_commit(group.len(), began.elapsed());
         lookout = if group.len() == 1 { LOOKOUT } else { BUSY_LOOKOUT };
         readers.note_commit();
@@ -146,8 +146,9 @@ fn next(queue: &mut mpsc::Receiver<Box<dyn Job>>, lookout: Duration) -> Option<B
     queue.blocking_recv()
 }
 
-/// The statements around those that write, which are prepared once.
-struct Steps<'a> {
+/// What is done around writes, one transaction after the other, by statements that are prepared once.
+struct Transaction<'a> {
+    connection: &'a Connection,
     begin: Statement<'a>,
     savepoint: Statement<'a>,
     rollback_to_savepoint: Statement<'a>,
@@ -156,9 +157,10 @@ struct Steps<'a> {
     rollback: Statement<'a>,
 }
 
-impl<'a> Steps<'a> {
+impl<'a> Transaction<'a> {
     fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
         Ok(Self {
+            connection,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             savepoint: connection.prepare("SAVEPOINT write")?,
             rollback_to_savepoint: connection.prepare("ROLLBACK TO write")?,
@@ -171,7 +173,6 @@ impl<'a> Steps<'a> {
     /// Runs the job in `group` and those that queue up meanwhile in one transaction.
     fn commit(
         &mut self,
-        connection: &Connection,
         file: &File,
         group: &mut Vec<Box<dyn Job>>,
         queue: &mut mpsc::Receiver<Box<dyn Job>>,
@@ -179,29 +180,25 @@ impl<'a> Steps<'a> {
         self.begin.execute([])?;
         let mut done = 0;
         while let Some(job) = group.get_mut(done) {
-            job.run(connection, self);
+            job.run(self);
             done += 1;
             // A full disk, say, rolls everything back at once; then there is nothing to go on with.
-            let was_rolled_back = connection.is_autocommit();
+            let was_rolled_back = self.connection.is_autocommit();
             if done < GROUP && !was_rolled_back {
                 group.extend(queue.try_recv());
             }
         }
         let committed = file.check().and_then(|()| Ok(self.commit.execute([]).map(drop)?));
-        if committed.is_err() && !connection.is_autocommit() {
+        if committed.is_err() && !self.connection.is_autocommit() {
             self.rollback.execute([])?;
         }
         committed
     }
 
     /// A write that fails, or panics, leaves nothing behind and the others alone.
-    fn in_savepoint<T>(
-        &mut self,
-        connection: &Connection,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Error> {
+    fn in_savepoint<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         self.savepoint.execute([])?;
-        let written = match panic::catch_unwind(AssertUnwindSafe(|| work(connection))) {
+        let written = match panic::catch_unwind(AssertUnwindSafe(|| work(self.connection))) {
             Ok(written) => written.map_err(Error::from),
             Err(_) => Err(Error::Panicked),
         };
