@@ -23,7 +23,7 @@ use crate::db;
 const PRODUCT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Product not found");
 
 /// How many products a piece of the whole list has at most.
-const PIECE: i64 = 400;
+const PIECE: i64 = 2000;
 
 /// How many pieces are read while the first of them is sent, each on a thread of its own.
 const PIECES_AHEAD: usize = 2;
