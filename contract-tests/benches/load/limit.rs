@@ -1,63 +1,206 @@
 //! The limit: what the machine, hyper and SQLite can do at most.
+//!
+//! One server, which promises nothing. Whatever is read is the same product, so that a read costs what hyper costs. Whatever is
+//! sent is written as it came, in a commit that it shares with all that has queued up, after the neighbour was asked if there
+//! is one: this is the barest form of what the store's services do, and its speed the most that they can reach.
 
 use std::{
     convert::Infallible,
+    env, future,
     net::SocketAddr,
     path::Path,
+    pin::{Pin, pin},
     process::ExitCode,
+    sync::{Arc, Mutex, mpsc},
+    task::Poll,
+    thread,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Response, header::CONTENT_TYPE, server::conn::http1, service::service_fn};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    client::conn::http1 as client,
+    header::{CONTENT_TYPE, HOST},
+    server::conn::http1 as server,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use rusqlite::Connection;
-use tokio::{net::TcpListener, runtime};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime,
+    sync::oneshot,
+};
+
+/// The variable that says where the neighbour is.
+pub(crate) const NEIGHBOUR: &str = "LIMIT_NEIGHBOUR";
+
+/// The variable that says how many threads answer.
+pub(crate) const THREADS: &str = "LIMIT_THREADS";
 
 /// What every request is answered with.
 const PRODUCT: &str = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
 
-/// Answers every request with the same product, with nothing but hyper, and prints where, as the services do.
+/// How often the writer looks out for the next write before it sleeps.
+const LOOKOUTS: usize = 100;
+
+/// Serves at a free port, and prints where, as the services do.
 pub(crate) fn serve(name: &str) -> ExitCode {
-    let runtime = runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    let threads = env::var(THREADS).map(|threads| threads.parse().expect("a number of threads"));
+    let mut runtime = runtime::Builder::new_multi_thread();
+    if let Ok(threads) = threads {
+        runtime.worker_threads(threads);
+    }
+    runtime.enable_all().build().expect("a runtime").block_on(async {
+        let (writer, writes) = mpsc::channel();
+        let folder = env::var("DATA_DIR").expect("a folder");
+        thread::spawn(move || write(&database(Path::new(&folder)), &writes));
+        let neighbour = env::var(NEIGHBOUR).map(|url| Neighbour::at(&url)).ok();
+        let service = Arc::new(Service { writer, neighbour });
+
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         println!("{name} is ready at http://{}", listener.local_addr().expect("an address"));
         loop {
             let (stream, _) = listener.accept().await.expect("a connection");
             stream.set_nodelay(true).expect("a connection without delay");
-            let answer = service_fn(|_| async {
-                let body = Full::new(Bytes::from_static(PRODUCT.as_bytes()));
-                let response = Response::builder().header(CONTENT_TYPE, "application/json").body(body);
-                Ok::<_, Infallible>(response.expect("an answer"))
+            let service = service.clone();
+            let answer = service_fn(move |request| {
+                let service = service.clone();
+                async move { Ok::<_, Infallible>(service.answer(request).await) }
             });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+            tokio::spawn(server::Builder::new().serve_connection(TokioIo::new(stream), answer));
         }
     })
+}
+
+struct Service {
+    writer: mpsc::Sender<Write>,
+    neighbour: Option<Neighbour>,
+}
+
+impl Service {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut status = StatusCode::OK;
+        if request.method() == Method::POST {
+            status = StatusCode::CREATED;
+            let body = request.into_body().collect().await.expect("a body").to_bytes();
+            if let Some(neighbour) = &self.neighbour {
+                neighbour.ask().await;
+            }
+            let (caller, written) = oneshot::channel();
+            self.writer.send(Write { body, caller }).expect("a writer");
+            written.await.expect("a commit");
+        }
+        let response = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
+        response.body(PRODUCT.into()).expect("an answer")
+    }
+}
+
+struct Write {
+    body: Bytes,
+    caller: oneshot::Sender<()>,
+}
+
+/// Writes whatever has queued up in one transaction, and only then tells the callers.
+fn write(connection: &Connection, writes: &mpsc::Receiver<Write>) {
+    let prepare = |sql| connection.prepare(sql).expect("a statement");
+    let [mut begin, mut insert, mut commit] =
+        ["BEGIN IMMEDIATE", "INSERT INTO thing (body) VALUES (?1)", "COMMIT"].map(prepare);
+    let soon = || {
+        thread::yield_now();
+        writes.try_recv().ok()
+    };
+    while let Some(first) = (0..LOOKOUTS).find_map(|_| soon()).or_else(|| writes.recv().ok()) {
+        let mut callers = Vec::new();
+        begin.execute([]).expect("a transaction");
+        let mut next = Some(first);
+        while let Some(Write { body, caller }) = next {
+            insert.execute([&*body]).expect("an insert");
+            callers.push(caller);
+            next = writes.try_recv().ok();
+        }
+        commit.execute([]).expect("a commit");
+        for caller in callers {
+            let _ = caller.send(());
+        }
+    }
+}
+
+/// The service that is asked before something is written.
+struct Neighbour {
+    address: SocketAddr,
+    idle: Mutex<Vec<Kept>>,
+}
+
+/// A connection that is kept from one question to the next, driven by whoever asks.
+struct Kept {
+    requests: client::SendRequest<Empty<Bytes>>,
+    driver: Pin<Box<client::Connection<TokioIo<TcpStream>, Empty<Bytes>>>>,
+}
+
+impl Neighbour {
+    fn at(url: &str) -> Self {
+        let address = url.trim_start_matches("http://").parse().expect("an address");
+        Self { address, idle: Mutex::default() }
+    }
+
+    /// Asks for something and reads the answer.
+    async fn ask(&self) {
+        let idle = self.idle.lock().expect("connections").pop();
+        let mut kept = match idle {
+            Some(kept) => kept,
+            None => self.connect().await,
+        };
+        let request = Request::get("/products/1").header(HOST, "neighbour").body(Empty::new());
+        let answer = kept.requests.send_request(request.expect("a request"));
+        let mut answer = pin!(async { answer.await.expect("an answer").into_body().collect().await });
+        let answer = future::poll_fn(|context| {
+            let driver = kept.driver.as_mut().poll(context);
+            match answer.as_mut().poll(context) {
+                Poll::Pending if driver.is_ready() => panic!("the neighbour hung up"),
+                outcome => outcome,
+            }
+        });
+        answer.await.expect("a whole answer");
+        self.idle.lock().expect("connections").push(kept);
+    }
+
+    async fn connect(&self) -> Kept {
+        let stream = TcpStream::connect(self.address).await.expect("the neighbour");
+        stream.set_nodelay(true).expect("a connection without delay");
+        let (requests, driver) = client::handshake(TokioIo::new(stream)).await.expect("a connection");
+        Kept { requests, driver: Box::pin(driver) }
+    }
 }
 
 /// How long SQLite takes to insert a product and commit it durably, if it has nothing else to do: the median of what can
 /// be done in `time`.
 pub(crate) fn commit(folder: &Path, time: Duration) -> Duration {
-    let connection = Connection::open(folder.join("limit.db")).expect("a database");
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             CREATE TABLE IF NOT EXISTS product (id INTEGER PRIMARY KEY, name TEXT, price REAL, stock INTEGER) STRICT;
-             CREATE TABLE filler AS SELECT randomblob(5000000); DROP TABLE filler; PRAGMA wal_checkpoint (RESTART)",
-        )
-        .expect("a table and a write-ahead log that need not grow");
-    let mut insert = connection
-        .prepare("INSERT INTO product (name, price, stock) VALUES ('Computer', 200, 20)")
-        .expect("a statement");
+    let connection = database(folder);
+    let mut insert = connection.prepare("INSERT INTO thing (body) VALUES (?1)").expect("a statement");
     let started = Instant::now();
     let mut times = Vec::new();
     while started.elapsed() < time {
         let began = Instant::now();
-        insert.execute([]).expect("an insert");
+        insert.execute([PRODUCT]).expect("an insert");
         times.push(began.elapsed());
     }
     times.sort_unstable();
     times[times.len() / 2]
+}
+
+/// A database with one table and a write-ahead log that need not grow.
+fn database(folder: &Path) -> Connection {
+    let connection = Connection::open(folder.join("limit.db")).expect("a database");
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE IF NOT EXISTS thing (id INTEGER PRIMARY KEY, body ANY) STRICT;
+             CREATE TABLE filler AS SELECT randomblob(5000000); DROP TABLE filler; PRAGMA wal_checkpoint (RESTART)",
+        )
+        .expect("a table and a write-ahead log");
+    connection
 }

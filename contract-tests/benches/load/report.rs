@@ -20,6 +20,8 @@ pub(crate) struct Line {
     pub(crate) limit: f64,
     pub(crate) rate: f64,
     pub(crate) ratio: f64,
+    /// The ratio of a service that does the same and promises nothing.
+    pub(crate) barest: Option<f64>,
     /// For one request, of all services that work at it.
     pub(crate) microseconds_of_cpu: f64,
     /// How many writes shared a commit, on average.
@@ -69,20 +71,22 @@ impl Report {
     pub(crate) fn print(&self) {
         let cores = thread::available_parallelism().map_or(0, usize::from);
         println!(
-            "\n{cores} cores, which callers and services share; ratios are to bare hyper in the same round\n"
+            "\n{cores} cores, which callers and services share; ratios are to bare hyper in the same round; barest is the\n\
+             ratio of hyper and SQLite doing no more than what has to be done\n"
         );
         println!(
-            "{:<20} {:>6} {:>6} {:>7} {:>7} {:>6}   p50, p99, p99.9 in ms",
-            "", "ratio", "goal", "a sec.", "limit", "CPU µs"
+            "{:<20} {:>6} {:>6} {:>6} {:>7} {:>7} {:>6} {:>6}   p50, p99, p99.9 in ms",
+            "", "ratio", "goal", "barest", "a sec.", "limit", "CPU µs", "group"
         );
         for line in &self.lines {
             let Line { name, ratio, target, rate, limit, microseconds_of_cpu, .. } = line;
             let verdict = if ratio >= target { "" } else { "  MISSED" };
             let peer = line.peer.map(|peer| format!("  other store {peer:.3}")).unwrap_or_default();
+            let barest = line.barest.map(|barest| format!("{barest:.2}")).unwrap_or_default();
             let group = line.group.map(|group| format!("{group:.1}")).unwrap_or_default();
             let (busy, steady) = (quantiles(&line.busy), quantiles(&line.steady));
             print!(
-                "{name:<20} {ratio:>6.2} {target:>6.2} {rate:>7.0} {limit:>7.0} {microseconds_of_cpu:>6.1} {group:>6}"
+                "{name:<20} {ratio:>6.2} {target:>6.2} {barest:>6} {rate:>7.0} {limit:>7.0} {microseconds_of_cpu:>6.1} {group:>6}"
             );
             println!("   {busy} busy, {steady} steady{peer}{verdict}");
         }

@@ -1,6 +1,6 @@
 //! How much the store does with many callers, and how long a caller waits: each work in turns with the limit.
 
-use std::{env, path::Path, time::Duration};
+use std::{env, thread, time::Duration};
 
 use contract_tests::{
     load::{
@@ -11,6 +11,7 @@ use contract_tests::{
     store::{Address, Deployment, Process, SERVICES, Store, new_folder},
 };
 use hdrhistogram::Histogram;
+use tempfile::TempDir;
 
 use crate::{
     LIMIT, Plan, limit, median,
@@ -26,13 +27,18 @@ const STEADY: f64 = 0.5;
 
 /// Measures all work of the store.
 pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
-    let folder = new_folder();
-    let limit = Process::start(program, LIMIT, folder.path(), &[]);
+    let limit = Barest::start(program, &[]);
+    // Who writes is fastest with as many threads as the services have.
+    let threads = thread::available_parallelism().map_or(1, usize::from).div_ceil(2).to_string();
+    let writing = Barest::start(program, &[(limit::THREADS, &threads)]);
+    let asking = Barest::start(program, &[(limit::THREADS, &threads), (limit::NEIGHBOUR, writing.process.url())]);
     let store = crate::start_store(program);
     work::prepare(&store.deployment());
     let bench = Bench {
         plan,
-        limit: work::get(&Address { url: limit.url().into(), token: "none".into() }, "/products/1"),
+        limit: work::get(&limit.address(), "/products/1"),
+        writing,
+        asking,
         peer: env::var("STORE_BENCH_PEER").ok().map(|url| peer(&url)),
         store,
     };
@@ -40,16 +46,40 @@ pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
         report.lines.push(bench.many_callers(work));
     }
     if plan.wants(CREATE_PRODUCT.name) {
-        report.figures.push(bench.one_caller(folder.path()));
+        report.figures.push(bench.one_caller());
     }
     for process in &bench.store.services {
         report.memory.push((process.service(), usage::peak_memory(process.id())));
     }
 }
 
+/// A server of [`limit::serve`].
+struct Barest {
+    process: Process,
+    /// Outlives the process.
+    _folder: TempDir,
+}
+
+impl Barest {
+    fn start(program: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = new_folder();
+        let settings: Vec<_> =
+            settings.iter().map(|(variable, value)| ((*variable).into(), (*value).into())).collect();
+        Self { process: Process::start(program, LIMIT, folder.path(), &settings), _folder: folder }
+    }
+
+    fn address(&self) -> Address {
+        Address { url: self.process.url().into(), token: "none".into() }
+    }
+}
+
 struct Bench<'a> {
     plan: &'a Plan,
     limit: &'static Question,
+    /// The barest service that writes.
+    writing: Barest,
+    /// The barest service that asks a neighbour, and writes.
+    asking: Barest,
     store: Store,
     peer: Option<Deployment>,
 }
@@ -60,8 +90,9 @@ impl Bench<'_> {
         let peer = self.peer.as_ref().map(|peer| work.question(peer));
         let run = |question| closed_loop(question, CALLERS, self.plan.run);
 
-        let (mut limits, mut rates, mut ratios, mut costs, mut peers) =
-            (vec![], vec![], vec![], vec![], vec![]);
+        let barest = self.barest(work);
+        let (mut limits, mut rates, mut ratios, mut costs, mut barests, mut peers) =
+            (vec![], vec![], vec![], vec![], vec![], vec![]);
         let commits = self.commits(work);
         let mut busy = Histogram::<u64>::new(3).expect("three digits");
         for _ in 0..self.plan.rounds {
@@ -73,6 +104,7 @@ impl Bench<'_> {
             rates.push(answers.rate);
             ratios.push(answers.rate / limit);
             busy += answers.latencies;
+            barests.extend(barest.map(|barest| run(barest).rate / limit));
             peers.extend(peer.map(|peer| run(peer).rate / limit));
         }
         let group = self.commits(work).writes_each_since(&commits);
@@ -84,12 +116,19 @@ impl Bench<'_> {
             limit: median(limits),
             rate,
             ratio: median(ratios),
+            barest: barest.map(|_| median(barests)),
             microseconds_of_cpu: median(costs),
             group,
             busy,
             steady,
             peer: peer.map(|_| median(peers)),
         }
+    }
+
+    /// The barest form of `work`. That of a read is the limit.
+    fn barest(&self, work: &Work) -> Option<&'static Question> {
+        let barest = if work.involved.len() > 1 { &self.asking } else { &self.writing };
+        work.writes().then(|| work.question_at(&barest.address()))
     }
 
     /// The processor time of everybody who works at `work`.
@@ -109,16 +148,17 @@ impl Bench<'_> {
     }
 
     /// One caller alone, who waits for each write to be on the disk.
-    fn one_caller(&self, folder: &Path) -> Figure {
+    fn one_caller(&self) -> Figure {
         let question = CREATE_PRODUCT.question(&self.store.deployment());
         let latency = |question| {
             let answers = closed_loop(question, 1, self.plan.run);
             answers.latencies.value_at_quantile(0.5) as f64
         };
+        let folder = new_folder();
         let (mut ratios, mut parts) = (vec![], vec![]);
         for _ in 0..self.plan.rounds {
             let request = latency(self.limit);
-            let commit = limit::commit(folder, self.plan.run).as_secs_f64() * 1e6;
+            let commit = limit::commit(folder.path(), self.plan.run).as_secs_f64() * 1e6;
             let ours = latency(question);
             ratios.push((request + commit) / ours);
             parts.push((request, commit, ours));

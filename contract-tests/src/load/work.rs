@@ -103,6 +103,11 @@ fn some_id(number: u64) -> u64 {
 }
 
 impl Work {
+    /// Whether it writes.
+    pub fn writes(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// What is asked of `deployment`.
     pub fn question(&self, deployment: &Deployment) -> &'static Question {
         self.question_at(deployment.service(self.service))
@@ -152,7 +157,7 @@ fn server(url: &str) -> (SocketAddr, String) {
 
 /// Gives a store that is empty [`ROWS`] products, orders and payments.
 pub fn prepare(deployment: &Deployment) {
-    for work in WORKS.iter().filter(|work| work.body.is_some()) {
+    for work in WORKS.iter().filter(|work| work.writes()) {
         some(work.question(deployment), ROWS);
     }
 }
