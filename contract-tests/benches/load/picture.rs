@@ -33,16 +33,22 @@ fn svg(lines: &[Line]) -> String {
 <style>
   svg {{ background: #fff }} text {{ fill: #1a202c }} .small {{ font-size: 12px; fill: #5a6678 }}
   .limit {{ fill: #edf1f6 }} .bar {{ fill: #2f7d5b }} .missed {{ fill: #c2703d }} .goal {{ stroke: #1a202c; stroke-width: 2 }}
+  .barest {{ stroke: #1a202c; stroke-width: 2; stroke-dasharray: 3 3 }}
 </style>
 <text x="16" y="28" font-size="17" font-weight="600">Requests a second, as a ratio to bare hyper answering a constant</text>
-<text class="small" x="16" y="50">the whole width is bare hyper; the upright line is the goal; 32 callers on the same machine</text>
+<text class="small" x="16" y="50">the whole width is bare hyper; a line is the goal, a dashed one the barest service that writes; 32 callers on the same machine</text>
 "##
     );
     for (index, line) in lines.iter().enumerate() {
         let y = TOP + index * ROW;
         let text = y + 17;
         let bar = (line.ratio.min(1.0) * BAR as f64).round();
-        let goal = LABEL as f64 + line.target * BAR as f64;
+        let mark = |class, ratio| {
+            let (x, from, to) = (LABEL as f64 + ratio * BAR as f64, y - 3, y + 27);
+            format!(r##"<line class="{class}" x1="{x:.0}" x2="{x:.0}" y1="{from}" y2="{to}"/>"##)
+        };
+        let goal = mark("goal", line.target);
+        let barest = line.barest.map(|ratio| mark("barest", ratio)).unwrap_or_default();
         let class = if line.ratio < line.target { "missed" } else { "bar" };
         // A text can always be written into a string.
         let _ = writeln!(
@@ -50,11 +56,9 @@ fn svg(lines: &[Line]) -> String {
             r##"<text x="16" y="{text}">{name}</text>
 <rect class="limit" x="{LABEL}" y="{y}" width="{BAR}" height="24" rx="3"/>
 <rect class="{class}" x="{LABEL}" y="{y}" width="{bar}" height="24" rx="3"/>
-<line class="goal" x1="{goal}" x2="{goal}" y1="{from}" y2="{to}"/>
+{goal}{barest}
 <text x="{value}" y="{text}">{ratio:.2}</text><text class="small" x="{rate}" y="{text}">{per_second:.0} a second</text>"##,
             name = line.name,
-            from = y - 3,
-            to = y + 27,
             value = end + 14,
             ratio = line.ratio,
             rate = end + 60,
