@@ -36,7 +36,7 @@ fn svg(lines: &[Line]) -> String {
   .barest {{ stroke: #1a202c; stroke-width: 2; stroke-dasharray: 3 3 }}
 </style>
 <text x="16" y="28" font-size="17" font-weight="600">Requests a second, as a ratio to bare hyper answering a constant</text>
-<text class="small" x="16" y="50">the whole width is bare hyper; a line is the goal, a dashed one the barest service that writes; 32 callers on the same machine</text>
+<text class="small" x="16" y="50">whole width: bare hyper; line: the goal; dashed: the barest service that writes; 32 callers on the same machine</text>
 "##
     );
     for (index, line) in lines.iter().enumerate() {

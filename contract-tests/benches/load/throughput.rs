@@ -31,7 +31,8 @@ pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
     // Who writes is fastest with as many threads as the services have.
     let threads = thread::available_parallelism().map_or(1, usize::from).div_ceil(2).to_string();
     let writing = Barest::start(program, &[(limit::THREADS, &threads)]);
-    let asking = Barest::start(program, &[(limit::THREADS, &threads), (limit::NEIGHBOUR, writing.process.url())]);
+    let asking =
+        Barest::start(program, &[(limit::THREADS, &threads), (limit::NEIGHBOUR, writing.process.url())]);
     let store = crate::start_store(program);
     work::prepare(&store.deployment());
     let bench = Bench {
