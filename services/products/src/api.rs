@@ -22,9 +22,9 @@ use crate::db;
 
 const PRODUCT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Product not found");
 
-/// How many products a piece of the whole list has at most. More would be faster, but the longest names would take more than
-/// 16 MiB.
-const PIECE: i64 = 1200;
+/// How many products a piece of the whole list has at most. With three times as many, a list takes a seventh less time, but
+/// each caller who stalls in the middle of one holds three times as much.
+const PIECE: i64 = 400;
 
 /// How many pieces are read while the first of them is sent, each on a thread of its own.
 const PIECES_AHEAD: usize = 2;
