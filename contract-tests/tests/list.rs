@@ -7,13 +7,11 @@ use rusqlite::Connection;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
-/// Enough for many pieces.
-const PRODUCTS: i64 = 5000;
-
-/// The ids of the products, which have gaps: small ones, and some that are longer than a piece.
-fn ids() -> impl Iterator<Item = i64> {
-    (1..=PRODUCTS).map(|number| number + number / 7 + number / 777 * 3000)
-}
+/// Enough products for many pieces. Their ids have gaps: small ones, and some that are longer than a piece.
+const PRODUCTS: &str = "
+    WITH RECURSIVE number (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM number WHERE i < 5000)
+    INSERT INTO product (id, name, price, stock)
+    SELECT i + i / 7 + i / 777 * 3000, 'Computer', 200, 20 FROM number";
 
 /// The ids of the list at `path`, in its order.
 #[track_caller]
@@ -25,17 +23,15 @@ fn listed(session: &Session, path: String) -> Vec<i64> {
 #[test]
 fn every_product_is_in_a_long_list_once_and_in_its_place() {
     let (store, session) = session::start(PROGRAM, &[]);
-    let mut connection = Connection::open(store.database("products")).unwrap();
-    let transaction = connection.transaction().unwrap();
-    for id in ids() {
-        let insert = "INSERT INTO product (id, name, price, stock) VALUES (?1, 'Computer', 200, 20)";
-        transaction.execute(insert, [id]).unwrap();
-    }
-    transaction.commit().unwrap();
+    let connection = Connection::open(store.database("products")).unwrap();
+    connection.execute_batch(PRODUCTS).unwrap();
+    let mut ids = connection.prepare("SELECT id FROM product ORDER BY id").unwrap();
+    let ids: Vec<i64> = ids.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(ids.len(), 5000);
 
-    assert_eq!(listed(&session, "/products".into()), ids().collect::<Vec<_>>());
-    for after in [1, 399, 400, 401, 2345, ids().last().unwrap()] {
-        let rest: Vec<i64> = ids().filter(|id| *id > after).collect();
+    assert_eq!(listed(&session, "/products".into()), ids);
+    for after in [1, 399, 400, 401, 2345, ids[4998], ids[4999]] {
+        let rest = &ids[ids.partition_point(|id| *id <= after)..];
         assert_eq!(listed(&session, format!("/products?after={after}")), rest, "after {after}");
     }
 }
