@@ -176,7 +176,7 @@ impl Neighbour {
     }
 }
 
-/// How long SQLite takes to insert a product and commit it durably, if it has nothing else to do: the median of what can
+/// How long SQLite takes to insert a row and commit it durably, if it has nothing else to do: the median of what can
 /// be done in `time`.
 pub(crate) fn commit(folder: &Path, time: Duration) -> Duration {
     let connection = database(folder);

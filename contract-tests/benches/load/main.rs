@@ -2,9 +2,9 @@
 //!
 //! Three services run as processes of their own, with data on disk and default settings, beside a bare hyper server that
 //! answers every request with the same product, and the barest form of a service that writes. All get the same load in
-//! turns, so that whatever else the machine does hits all of them. `-- --quick` takes less time, and a word more measures only what has it in its name.
-//! `STORE_BENCH_PEER=http://127.0.0.1:6001` adds another implementation of the store: its products is there, its orders
-//! and payments are at the next two ports, and its tokens are those of development.
+//! turns, so that whatever else the machine does hits all of them. `-- --quick` takes less time, and a word more measures
+//! only what has it in its name. `STORE_BENCH_PEER=http://127.0.0.1:6001` adds another implementation of the store: its
+//! products is there, its orders and payments are at the next two ports, and its tokens are those of development.
 //!
 //! How programs are built was chosen by what one request takes of the processor, in microseconds, with `wrk` as the caller
 //! and the other core free, and by what a service holds at rest. All that follows was measured on two cores.

@@ -110,28 +110,18 @@ pub(super) fn twice(method: &'static str) -> Tamper {
     })
 }
 
-/// A product that lacks something is refused, and created with something made up for it.
-pub(super) fn despite_refusal() -> Tamper {
-    Arc::new(|request, forward| {
+/// A product that lacks something is refused, and `method` takes it all the same, with something made up for it.
+pub(super) fn despite_refusal(method: &'static str) -> Tamper {
+    Arc::new(move |request, forward| {
         let answer = forward(&request);
-        if request.method == "POST" && answer.error().as_deref() == Some("Missing fields") {
+        if request.method == method && answer.error().as_deref() == Some("Missing fields") {
             forward(&completed(&request));
         }
         answer
     })
 }
 
-pub(super) fn replace_despite_refusal() -> Tamper {
-    Arc::new(|request, forward| {
-        let answer = forward(&request);
-        if request.method == "PUT" && answer.error().as_deref() == Some("Missing fields") {
-            forward(&completed(&request));
-        }
-        answer
-    })
-}
-
-pub(super) fn completed(request: &Request) -> Request {
+fn completed(request: &Request) -> Request {
     let mut product = json!({ "name": "made up", "price": 1, "stock": 1 });
     if let Ok(Value::Object(sent)) = serde_json::from_slice(&request.body) {
         for (field, value) in sent.into_iter().filter(|(_, value)| !value.is_null() && *value != "") {
