@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
+    fs,
     net::TcpStream,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
@@ -15,8 +16,9 @@ use contract_tests::{
     exchange::{Delivery, Request},
     neighbour::{Manner, Neighbour},
     session,
-    store::SERVICES,
+    store::{SERVICES, new_folder},
 };
+use rusqlite::Connection;
 use serde_json::json;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -128,4 +130,21 @@ fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
         acknowledged.sort_unstable();
         assert!(acknowledged.iter().all(|id| listed.binary_search(id).is_ok()), "after SIG{name}");
     }
+}
+
+#[test]
+fn a_copy_of_the_file_of_who_has_stopped_has_everything() {
+    let (mut store, session) = session::start(PROGRAM, &[]);
+    let product = json!({ "name": "Computer", "price": 200, "stock": 20 });
+    session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
+    session.expect(&session.request("products", "GET", "/products/1"), 200, None).unwrap();
+    signal("TERM", store.service("products").id());
+    assert!(store.service("products").wait().success());
+
+    let folder = new_folder();
+    let copy = folder.path().join("copy.db");
+    fs::copy(store.database("products"), &copy).unwrap();
+    let name: String =
+        Connection::open(&copy).unwrap().query_row("SELECT name FROM product", [], |row| row.get(0)).unwrap();
+    assert_eq!(name, "Computer");
 }

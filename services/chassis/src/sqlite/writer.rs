@@ -80,7 +80,7 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new()
             .name("writer".into())
-            .spawn(move || work(&connection, &file, &readers, jobs))
+            .spawn(move || work(&connection, &file, readers, jobs))
             .map_err(|error| Fatal::new(format!("the writer thread cannot be started: {error}")))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -110,7 +110,14 @@ impl Drop for Writer {
     }
 }
 
-fn work(connection: &Connection, file: &File, readers: &Readers, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+/// Writes until nobody can send any more. Then the readers go before `connection`: whoever closes the file last takes the
+/// write-ahead log into it, and must be allowed to write (<https://www.sqlite.org/wal.html#the_wal_file>).
+fn work(
+    connection: &Connection,
+    file: &File,
+    readers: Arc<Readers>,
+    mut queue: mpsc::Receiver<Box<dyn Job>>,
+) {
     let mut transaction = match Transaction::prepare(connection) {
         Ok(transaction) => transaction,
         Err(error) => return tracing::error!(%error, "nothing can be written"),
