@@ -1,6 +1,7 @@
 //! The one way of every request: an id, a place among those under way, the operation within its deadline, a log line.
 
 use std::{
+    cell::RefCell,
     net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::{
@@ -109,6 +110,7 @@ impl Answerer {
             position,
             path_values,
             is_read: request.body().is_end_stream().into(),
+            write: RefCell::default(),
         };
         let mut response = CONTEXT.scope(context, self.work(request, peer, destination)).await;
         span.answered(response.status());
@@ -179,12 +181,19 @@ impl Answerer {
     ) -> Result<Response, Refused> {
         let operation = route.operation(request.method()).ok_or(METHOD_NOT_ALLOWED)?;
         let request = Request::from((request, LocalAddr::default(), RemoteAddr(peer.into()), Scheme::HTTP));
-        let answer = AssertUnwindSafe(operation.as_ref().call(request)).catch_unwind();
+        let mut answer = AssertUnwindSafe(operation.as_ref().call(request)).catch_unwind();
         let deadline = started + self.identity.limits.answer_timeout();
-        match tokio::time::timeout_at(deadline.into(), answer).await {
-            Err(_) => Err(Refused::unavailable("no answer within the deadline")),
-            Ok(Err(_)) => Err(Refused::internal("a panic, which is reported above")),
-            Ok(Ok(answer)) => answer.map_err(Refused::from_failure),
+        let answer = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
+            Ok(answer) => answer,
+            Err(_) if Context::with(Context::cancel_write) == Some(true) => {
+                return Err(Refused::unavailable("no answer within the deadline"));
+            }
+            // A write that has begun may be on the disk, so it would be untrue that nothing was done.
+            Err(_) => answer.await,
+        };
+        match answer {
+            Err(_) => Err(Refused::internal("a panic, which is reported above")),
+            Ok(answer) => answer.map_err(Refused::from_failure),
         }
     }
 }

@@ -10,7 +10,7 @@ mod routes;
 mod stream;
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     io::{self, Write},
     net::SocketAddr,
     sync::Arc,
@@ -28,7 +28,7 @@ use crate::{
     document::Document,
     refusal::Refused,
     settings::{Fatal, Limits},
-    sqlite::Database,
+    sqlite::{Database, Ticket},
     token::Token,
     trace::Position,
 };
@@ -91,6 +91,8 @@ pub(crate) struct Context {
     path_values: Vec<String>,
     /// Whether nothing of the request is left on the connection.
     is_read: Cell<bool>,
+    /// What the request has queued last to be written.
+    write: RefCell<Option<Ticket>>,
 }
 
 /// What does not change from request to request.
@@ -139,6 +141,16 @@ impl Context {
     /// The body was read to its end.
     pub(crate) fn note_read(&self) {
         self.is_read.set(true);
+    }
+
+    /// A write was queued.
+    pub(crate) fn note_write(&self, ticket: Ticket) {
+        self.write.replace(Some(ticket));
+    }
+
+    /// Whether nothing of the request is written, nor will be. A write that has begun cannot be cancelled.
+    pub(crate) fn cancel_write(&self) -> bool {
+        self.write.borrow().as_ref().is_none_or(Ticket::cancel)
     }
 
     pub(crate) fn realm(&self) -> &'static str {

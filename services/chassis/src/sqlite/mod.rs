@@ -4,21 +4,20 @@
 //! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). One commit for all that has queued up makes that cheap.
 
 mod column;
+mod files;
 mod open;
 mod readers;
+mod ticket;
+mod wal;
 mod writer;
 
-use std::{
-    fs, io,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs::File, path::Path, sync::Arc};
 
 use rusqlite::{Connection, ErrorCode};
 
 pub use self::open::Schema;
-use self::{readers::Readers, writer::Writer};
+pub(crate) use self::ticket::Ticket;
+use self::{files::Files, readers::Readers, writer::Writer};
 use crate::{
     refusal::Refused,
     settings::Fatal,
@@ -48,9 +47,12 @@ pub enum Error {
     /// The file is not where it was: what is written now would be lost.
     #[error("{0} is gone, or another file is in its place")]
     Vanished(String),
-    /// The writer is gone.
-    #[error("the writer has stopped")]
+    /// The service stops.
+    #[error("the database is being closed")]
     Stopped,
+    /// The thread that writes is gone: nothing can be written until the service is started again.
+    #[error("the thread that writes is gone")]
+    NoWriter,
 }
 
 impl Error {
@@ -62,7 +64,7 @@ impl Error {
                 matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
             }
             Self::NotCommitted(_, is_temporary) => *is_temporary,
-            Self::Vanished(_) | Self::Panicked => false,
+            Self::Vanished(_) | Self::Panicked | Self::NoWriter => false,
         }
     }
 }
@@ -70,29 +72,6 @@ impl Error {
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         if error.is_temporary() { Self::unavailable(error) } else { Self::internal(error) }
-    }
-}
-
-/// A file that is known again. SQLite goes on writing to a file that was deleted, and nobody would ever read that.
-#[derive(Clone)]
-struct File {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-impl File {
-    fn at(path: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
-        Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
-    }
-
-    /// Whether it is still where it was.
-    fn check(&self) -> Result<(), Error> {
-        match Self::at(&self.path) {
-            Ok(found) if (found.device, found.inode) == (self.device, self.inode) => Ok(()),
-            _ => Err(Error::Vanished(self.path.display().to_string())),
-        }
     }
 }
 
@@ -108,9 +87,11 @@ pub struct Database {
 }
 
 struct Shared {
-    file: File,
+    files: Files,
     readers: Arc<Readers>,
     writer: Writer,
+    /// Comes last, since it has to be held as long as there are connections.
+    _lock: File,
 }
 
 impl Database {
@@ -120,12 +101,12 @@ impl Database {
     /// A sentence that says why the file cannot be used and what to do.
     pub fn open(folder: &Path, name: &str, schema: &Schema) -> Result<Self, Fatal> {
         let path = folder.join(format!("{name}.db"));
-        let writer = open::open(&path, schema)?;
-        let file =
-            File::at(&path).map_err(|error| Fatal::new(format!("{} is gone: {error}", path.display())))?;
+        let (lock, writer, log) = open::open(&path, schema)?;
+        let files =
+            Files::of(&path).map_err(|error| Fatal::new(format!("{} is gone: {error}", path.display())))?;
         let readers = Arc::new(Readers::open(&path)?);
-        let writer = Writer::start(writer, file.clone(), readers.clone())?;
-        Ok(Self { shared: Arc::new(Shared { readers, writer, file }) })
+        let writer = Writer::start(writer, log, files.clone(), readers.clone())?;
+        Ok(Self { shared: Arc::new(Shared { files, readers, writer, _lock: lock }) })
     }
 
     /// Reads on the spot. For a few rows: the thread that calls does nothing else meanwhile.
@@ -146,14 +127,12 @@ impl Database {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let span = self.span(READ);
-        let shared = self.shared.clone();
-        let outcome = tokio::task::spawn_blocking(move || shared.readers.read(read)).await;
-        span.end(outcome.map_err(|_| Error::Stopped).and_then(|outcome| Ok(outcome?)))
+        span.end(self.shared.readers.read_much(read).await)
     }
 
     /// Writes in a transaction, and returns when it is on the disk. If `write` fails, nothing of it stays.
     ///
-    /// Once queued, the write happens even if the future is dropped.
+    /// If the future is dropped, the write is not begun; one that has begun is finished.
     ///
     /// # Errors
     /// `write` fails, the commit fails, or too many writes are queued.
@@ -165,17 +144,24 @@ impl Database {
         span.end(self.shared.writer.write(write).await)
     }
 
-    /// Whether the database answers.
+    /// Whether the database can do its work: its files are there, it answers, and there is a thread that writes.
     ///
     /// # Errors
-    /// It does not.
+    /// It cannot.
     pub fn check(&self) -> Result<(), Error> {
-        self.shared.file.check()?;
+        let Shared { files, writer, .. } = &*self.shared;
+        if let Some(file) = files.missing() {
+            writer.nudge();
+            return Err(Error::Vanished(file.display().to_string()));
+        }
+        if !writer.is_alive() {
+            return Err(Error::NoWriter);
+        }
         self.read(|connection| connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())))
     }
 
     fn span(&self, operation: &'static str) -> Span {
-        trace::database(operation, &self.shared.file.path)
+        trace::database(operation, self.shared.files.database())
     }
 }
 
@@ -190,6 +176,8 @@ pub fn last_id(connection: &Connection) -> rusqlite::Result<Id> {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::mpsc, time::Duration};
+
     use super::*;
 
     const SCHEMA: Schema = Schema {
@@ -214,7 +202,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
         // The first write holds the writer up, so that the others form one group behind it.
-        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let (go_on, wait) = mpsc::channel::<()>();
         let first = database.write(move |connection| {
             wait.recv().ok();
             insert(1)(connection)
@@ -237,29 +225,91 @@ mod tests {
         assert_eq!(ids(&database), [1, 4]);
     }
 
-    #[tokio::test]
-    async fn a_write_whose_caller_has_gone_is_done() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
-        {
-            let mut write = std::pin::pin!(database.write(insert(1)));
-            let polled = futures_util::poll!(&mut write);
-            assert!(polled.is_pending() || polled.is_ready());
-        }
-        database.write(insert(2)).await.unwrap();
-        assert_eq!(ids(&database), [1, 2]);
+    /// Queues a write that holds the writer up until it is told to go on, and returns when it has begun.
+    async fn hold_up(database: &Database) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Error>>) {
+        let (go_on, wait) = mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let database = database.clone();
+        let held = tokio::spawn(async move {
+            let write = move |connection: &Connection| {
+                let _ = begun.send(());
+                wait.recv().ok();
+                insert(1)(connection)
+            };
+            database.write(write).await
+        });
+        has_begun.await.unwrap();
+        (go_on, held)
     }
 
     #[tokio::test]
-    async fn what_was_queued_is_written_before_the_database_is_closed() {
+    async fn a_write_that_nobody_waits_for_is_not_begun() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
-        for id in 1..100 {
-            let mut write = std::pin::pin!(database.write(insert(id)));
-            let _ = futures_util::poll!(&mut write);
+        let (go_on, held) = hold_up(&database).await;
+        {
+            let mut given_up = std::pin::pin!(database.write(insert(2)));
+            assert!(futures_util::poll!(&mut given_up).is_pending());
         }
+        let last = database.write(insert(3));
+        let (last, ()) = tokio::join!(last, async { go_on.send(()).unwrap() });
+        held.await.unwrap().unwrap();
+        last.unwrap();
+        assert_eq!(ids(&database), [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_has_begun_is_finished_before_the_database_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        let (go_on, held) = hold_up(&database).await;
+        held.abort();
+        assert!(held.await.unwrap_err().is_cancelled());
+        go_on.send(()).unwrap();
         drop(database);
         let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
-        assert_eq!(ids(&database), (1..100).collect::<Vec<_>>());
+        assert_eq!(ids(&database), [1]);
+    }
+
+    #[tokio::test]
+    async fn reads_of_a_few_rows_wait_for_no_read_of_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(std::sync::Mutex::new(wait));
+        let (started, mut has_started) = tokio::sync::mpsc::unbounded_channel();
+        let long_reads: Vec<_> = (0..8)
+            .map(|_| {
+                let (database, wait, started) = (database.clone(), wait.clone(), started.clone());
+                let read = move |_: &Connection| {
+                    let _ = started.send(());
+                    wait.lock().unwrap().recv().ok();
+                    Ok(())
+                };
+                tokio::spawn(async move { database.read_much(read).await })
+            })
+            .collect();
+        for _ in 0..readers::LONG {
+            has_started.recv().await.unwrap();
+        }
+        let short_read = tokio::task::spawn_blocking({
+            let database = database.clone();
+            move || ids(&database)
+        });
+        let read = tokio::time::timeout(Duration::from_secs(10), short_read).await;
+        drop(go_on);
+        assert_eq!(read.expect("it waits for a read of many").unwrap(), Vec::<i64>::new());
+        for read in long_reads {
+            read.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_without_a_writer_is_not_fit_for_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        database.check().unwrap();
+        Arc::get_mut(&mut database.shared).unwrap().writer.end_thread();
+        assert!(matches!(database.check(), Err(Error::NoWriter)));
     }
 }

@@ -1,24 +1,24 @@
 //! Opening a database file: its settings, whose it is, and which version it has.
 
 use std::{
-    fs,
-    io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File},
     path::Path,
-    thread,
     time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::{
+    files,
+    wal::{self, Log},
+};
 use crate::settings::Fatal;
 
 /// How long SQLite waits for a lock that another program holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many bytes the write-ahead log has when SQLite begins it anew: a header, and 1000 pages with theirs
-/// (<https://www.sqlite.org/pragma.html#pragma_wal_autocheckpoint>).
-const LOG_SIZE: u64 = 32 + 1000 * (24 + 4096);
+/// The same while the service runs: the writer looks after each whether anybody waits for it still.
+const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// What a database file is for, and every step that its tables went through.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub struct Schema {
 }
 
 /// Opens the file for writing, makes it if it is not there, and brings it to the newest version.
-pub(super) fn open(path: &Path, schema: &Schema) -> Result<Connection, Fatal> {
+pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Log), Fatal> {
     let file = path.display();
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| {
@@ -40,14 +40,12 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<Connection, Fatal> {
             ))
         })?;
     }
-    // Made here rather than by SQLite, so that nobody but the owner can read it.
-    fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(
-        |error| {
-            Fatal::new(format!(
-                "{file} cannot be written ({error}): set DATA_DIR to a folder that can be written."
-            ))
-        },
-    )?;
+    if is_absent(path) && wal::has_frames(path) {
+        return Err(Fatal::new(format!(
+            "{file} is not there, but {file}-wal is: put the database back that it belongs to, or move {file}-wal away."
+        )));
+    }
+    let lock = files::lock(path)?;
     let explain = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => Fatal::new(format!(
             "{file} is no SQLite database: move it away, or set DATA_DIR to another folder."
@@ -61,6 +59,12 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<Connection, Fatal> {
         _ => Fatal::new(format!("{file} cannot be opened ({error}): set DATA_DIR to another folder.")),
     };
 
+    if wal::has_frames(path) && !wal::continues(path).map_err(explain)? {
+        return Err(Fatal::new(format!(
+            "{file} is not the file that {file}-wal goes on from, such as a backup that was put back: move {file}-wal and \
+             {file}-shm away to use {file} as it is, or put the file back that was there before."
+        )));
+    }
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
     let application_id: i32 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(explain)?;
@@ -82,12 +86,18 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<Connection, Fatal> {
         )));
     }
     migrate(&mut connection, schema, version).map_err(explain)?;
-    grow_log(path).map_err(|error| {
+    let log = Log::open(&connection).map_err(explain)?;
+    connection.busy_timeout(LOCK_POLL).map_err(explain)?;
+    wal::preallocate(path).map_err(|error| {
         Fatal::new(format!(
             "{file} cannot be written ({error}): make room for it, or set DATA_DIR to another folder."
         ))
     })?;
-    Ok(connection)
+    Ok((lock, connection, log))
+}
+
+fn is_absent(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
 }
 
 /// Opens the file for reading only.
@@ -117,30 +127,14 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Gives the write-ahead log at once the size that it comes to have, since a sync of a file that has grown takes ten times as
-/// long. Zeros are no frames, so SQLite goes on behind what is there
-/// (<https://www.sqlite.org/walformat.html>).
-fn grow_log(path: &Path) -> io::Result<()> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let mut log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
-    let missing = LOG_SIZE.saturating_sub(log.metadata()?.len());
-    io::copy(&mut io::repeat(0).take(missing), &mut log)?;
-    // Nothing of it is needed yet, so nobody has to wait for the disk; if it fails, the first commits are slow.
-    thread::spawn(move || log.sync_all());
-    Ok(())
-}
-
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
 }
 
 fn migrate(connection: &mut Connection, schema: &Schema, version: usize) -> rusqlite::Result<()> {
     let steps = &schema.migrations[version..];
-    if steps.is_empty() {
-        return Ok(());
-    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    wal::prepare(&transaction)?;
     for step in steps {
         transaction.execute_batch(step)?;
     }
@@ -163,7 +157,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("things.db");
         prepare(&path);
-        let fatal = open(&path, &SCHEMA).unwrap_err().to_string();
+        let fatal = open(&path, &SCHEMA).err().unwrap().to_string();
         assert!(fatal.contains(sentence), "{fatal}");
     }
 
@@ -172,7 +166,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deeper/things.db");
-        let connection = open(&path, &SCHEMA).unwrap();
+        let (_lock, connection, _) = open(&path, &SCHEMA).unwrap();
         let pragma =
             |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
         assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
@@ -204,7 +198,7 @@ mod tests {
     #[test]
     fn a_database_of_a_newer_version_is_refused() {
         let newer = |path: &Path| {
-            open(path, &SCHEMA).unwrap().pragma_update(None, "user_version", 2).unwrap();
+            open(path, &SCHEMA).unwrap().1.pragma_update(None, "user_version", 2).unwrap();
         };
         refuses(newer, "has version 2 and this program knows versions up to 1");
     }
@@ -214,7 +208,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let fatal = open(&file.join("things.db"), &SCHEMA).unwrap_err().to_string();
+        let fatal = open(&file.join("things.db"), &SCHEMA).err().unwrap().to_string();
         assert!(fatal.contains("set DATA_DIR to a folder that can be written"), "{fatal}");
     }
 }
