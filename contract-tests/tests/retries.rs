@@ -32,7 +32,7 @@ fn create(operation: &Operation, session: &Session, key: &str) -> Request {
 }
 
 fn kept(connection: &Connection) -> i64 {
-    connection.query_row("SELECT count(*) FROM idempotency", [], |row| row.get(0)).unwrap()
+    connection.query_row("SELECT count(*) FROM stored_response", [], |row| row.get(0)).unwrap()
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn old_answers_are_forgotten_and_young_ones_are_not() {
         assert_eq!(kept(&connection), 10);
         // Eight of them are older than the day for which answers are kept at least.
         connection
-            .execute("UPDATE idempotency SET kept_at = kept_at - 90000 WHERE key < 'key-8'", [])
+            .execute("UPDATE stored_response SET stored_at = stored_at - 90000 WHERE key < 'key-8'", [])
             .unwrap();
         for key in 0..3 {
             session.expect(&create(operation, &session, &format!("new-{key}")), 201, None).unwrap();

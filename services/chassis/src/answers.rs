@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use poem::{
     Body, IntoResponse, Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
     ApiResponse,
@@ -25,8 +25,12 @@ use crate::{
 pub struct Created<T> {
     json: Vec<u8>,
     location: String,
+    is_replayed: bool,
     created: PhantomData<T>,
 }
+
+/// Says that a response was given before (Stripe's name for what the draft of the Idempotency-Key header leaves open).
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 impl<T> Created<T> {
     /// What was created, and the path that reads it.
@@ -35,12 +39,13 @@ impl<T> Created<T> {
         T: Serialize,
     {
         // Structs of values can always be written.
-        Self::again(serde_json::to_vec(body).unwrap_or_default(), location)
+        let json = serde_json::to_vec(body).unwrap_or_default();
+        Self { json, location, is_replayed: false, created: PhantomData }
     }
 
-    /// An answer that was given before.
-    pub(crate) fn again(json: Vec<u8>, location: String) -> Self {
-        Self { json, location, created: PhantomData }
+    /// A response that was given before.
+    pub(crate) fn replayed(json: Vec<u8>, location: String) -> Self {
+        Self { json, location, is_replayed: true, created: PhantomData }
     }
 
     pub(crate) fn json(&self) -> &[u8] {
@@ -58,6 +63,9 @@ impl<T: Send> IntoResponse for Created<T> {
         if let Ok(location) = HeaderValue::try_from(self.location) {
             response.headers_mut().insert(header::LOCATION, location);
         }
+        if self.is_replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
         response
     }
 }
@@ -70,7 +78,13 @@ impl<T: Type> ApiResponse for Created<T> {
             true,
             MetaSchema::new("string"),
         );
-        json::meta(StatusCode::CREATED, "What was created.", json::content::<T>(), vec![location])
+        let replayed = refusal::response_header(
+            "Idempotency-Replayed",
+            "`true` if this response was given before, to the same request with the same `Idempotency-Key`.",
+            false,
+            MetaSchema { enum_items: vec!["true".into()], ..MetaSchema::new("string") },
+        );
+        json::meta(StatusCode::CREATED, "What was created.", json::content::<T>(), vec![location, replayed])
     }
 
     fn register(registry: &mut Registry) {

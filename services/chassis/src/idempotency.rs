@@ -1,14 +1,14 @@
 //! Creating once, however often it is asked: the `Idempotency-Key` header
 //! (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
 //!
-//! The first answer is kept in the same transaction as what it created, so there is never one without the other. A key that
-//! is being worked on is known in memory until its write is done, even if its caller has hung up meanwhile. Answers that
-//! created nothing are not kept.
+//! The first response is stored in the same transaction as what it created, so there is never one without the other, and
+//! that transaction decides whose request it is. A key that is in flight is known in memory until the commit, even if its
+//! caller has hung up meanwhile. Responses that created nothing are not stored.
 
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use poem::{
@@ -25,18 +25,19 @@ use serde::Serialize;
 use crate::{
     answers::Created,
     refusal::{INVALID_FIELDS, Refusal, Refused},
+    settings::Fatal,
     sqlite::{self, Database},
 };
 
 /// The key came with another body before.
 pub const KEY_REUSED: Refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key reused");
 /// The request that came with the key first is still being worked on.
-pub const IN_PROGRESS: Refusal = Refusal::new(StatusCode::CONFLICT, "Request in progress");
+pub const IN_PROGRESS: Refusal = Refusal::new(StatusCode::CONFLICT, "Request in progress").retryable();
 
 /// What an operation that takes a key can refuse with because of it.
 pub const WITH_KEY: &[Refusal] = &[KEY_REUSED, IN_PROGRESS];
 
-/// The migration that makes room for answers, to be one of the steps of a service's schema.
+/// The migration that made room for responses, to be one of the steps of a service's schema.
 pub const TABLE: &str = "
     CREATE TABLE idempotency (
         key      TEXT    PRIMARY KEY,
@@ -47,6 +48,30 @@ pub const TABLE: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX idempotency_kept_at ON idempotency (kept_at);
 ";
+
+/// The migration after [`TABLE`]: responses belong to an operation, and those that are there to `$operation`.
+#[macro_export]
+macro_rules! stored_responses_of {
+    ($operation:literal) => {
+        concat!(
+            "CREATE TABLE stored_response (
+                operation TEXT    NOT NULL,
+                key       TEXT    NOT NULL,
+                request   TEXT    NOT NULL,
+                location  TEXT    NOT NULL,
+                body      BLOB    NOT NULL,
+                stored_at INTEGER NOT NULL,
+                PRIMARY KEY (operation, key)
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX stored_response_stored_at ON stored_response (stored_at);
+            INSERT INTO stored_response
+                SELECT '",
+            $operation,
+            "', key, request, location, answer, kept_at FROM idempotency;
+            DROP TABLE idempotency;"
+        )
+    };
+}
 
 const HEADER: &str = "Idempotency-Key";
 
@@ -100,12 +125,14 @@ fn parse(value: &HeaderValue) -> Option<String> {
     is_fit.then(|| bare.to_owned())
 }
 
-/// The keys of one operation.
+/// The keys of one operation, and the responses that are stored for them.
 #[derive(Clone)]
 pub struct Keys {
     database: Database,
+    operation: &'static str,
+    clock: Clock,
     keep: Duration,
-    under_way: Arc<Mutex<HashSet<String>>>,
+    in_flight: Arc<Mutex<HashSet<String>>>,
 }
 
 /// What is to be done about a request.
@@ -113,133 +140,170 @@ pub enum Claim<T> {
     /// It was answered before, like this.
     Answered(Created<T>),
     /// It is new, and nobody else works on it as long as this is held.
-    New(Work),
+    New(PendingCreate),
 }
 
 /// A request that is to be worked on.
-pub struct Work {
-    keyed: Option<Keyed>,
-    keep: Duration,
-}
+pub struct PendingCreate(Option<Keyed>);
 
+/// A request with a key. The key is in flight until this is dropped.
 struct Keyed {
+    keys: Keys,
     key: String,
     /// The request in one way of writing it, so that white space and how fields are arranged do not matter.
     request: String,
-    under_way: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Drop for Keyed {
     fn drop(&mut self) {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.keys.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
 impl Keys {
-    /// The keys of the operation that creates what `database` keeps. Answers are kept for `keep`.
-    pub fn new(database: Database, keep: Duration) -> Self {
-        Self { database, keep, under_way: Arc::default() }
+    /// The keys of `operation`, which creates what `database` keeps. Responses are stored for `keep` at least.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub fn new(database: Database, operation: &'static str, keep: Duration) -> Result<Self, Fatal> {
+        let clock = Clock::resume(&database).map_err(|error| {
+            Fatal::new(format!("the stored responses of {operation} cannot be read: {error}"))
+        })?;
+        Ok(Self { database, operation, clock, keep, in_flight: Arc::default() })
     }
 
     /// Claims `request` for whoever sent it with `key`, if there is one.
     ///
     /// # Errors
-    /// The key came with another request, or is being worked on, or the database does not answer.
+    /// The key came with another request, or is in flight, or the database does not answer.
     pub fn claim<T>(&self, key: IdempotencyKey, request: &impl Serialize) -> Result<Claim<T>, Refused> {
-        let Some(key) = key.0 else {
-            return Ok(Claim::New(Work { keyed: None, keep: self.keep }));
-        };
+        let Some(key) = key.0 else { return Ok(Claim::New(PendingCreate(None))) };
         let request = serde_json::to_string(request).map_err(Refused::internal)?;
-        if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
+        if !self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone()) {
             return Err(IN_PROGRESS.into());
         }
-        let keyed = Keyed { key, request, under_way: self.under_way.clone() };
-        match self.database.read(|connection| find(connection, &keyed.key))? {
-            Some(kept) if kept.request == keyed.request => Ok(Claim::Answered(kept.into())),
-            Some(_) => Err(KEY_REUSED.into()),
-            None => Ok(Claim::New(Work { keyed: Some(keyed), keep: self.keep })),
+        let keyed = Keyed { keys: self.clone(), key, request };
+        match self.database.read(|connection| keyed.find(connection))? {
+            Some(stored) => Ok(Claim::Answered(stored.replay(&keyed.request)?)),
+            None => Ok(Claim::New(PendingCreate(Some(keyed)))),
         }
     }
 }
 
-impl Work {
-    /// Creates something and keeps the answer, in one transaction. If somebody else was faster, that answer is given and
-    /// nothing is created.
+impl PendingCreate {
+    /// Creates something and stores the response, in one transaction. If somebody else was faster, that response is given,
+    /// or the request is refused if it was another, and nothing is created.
     ///
     /// # Errors
-    /// The database does not do it.
+    /// The key came with another request, or the database does not do it.
     pub async fn create<Row: Send + 'static, T: Send + 'static>(
         self,
         database: &Database,
         insert: impl FnOnce(&Connection) -> rusqlite::Result<Row> + Send + 'static,
         created: fn(Row) -> Created<T>,
-    ) -> Result<Created<T>, sqlite::Error> {
-        let Some(keyed) = self.keyed else { return database.write(insert).await.map(created) };
-        database
-            .write(move |connection| keyed.once(connection, self.keep, |it| insert(it).map(created)))
-            .await
+    ) -> Result<Created<T>, Refused> {
+        let Some(keyed) = self.0 else { return Ok(database.write(insert).await.map(created)?) };
+        let write = move |connection: &Connection| {
+            let outcome = match keyed.find(connection)? {
+                Some(stored) => stored.replay(&keyed.request),
+                None => {
+                    let created = created(insert(connection)?);
+                    keyed.store(connection, &created)?;
+                    Ok(created)
+                }
+            };
+            // The key goes along, since it is in flight until the commit.
+            Ok((keyed, outcome))
+        };
+        let (_keyed, outcome) = database.write(write).await?;
+        outcome
     }
 }
 
 impl Keyed {
-    fn once<T>(
-        &self,
-        connection: &Connection,
-        keep: Duration,
-        create: impl FnOnce(&Connection) -> rusqlite::Result<Created<T>>,
-    ) -> rusqlite::Result<Created<T>> {
-        if let Some(kept) = find(connection, &self.key)?.filter(|kept| kept.request == self.request) {
-            return Ok(kept.into());
-        }
-        let created = create(connection)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    fn find(&self, connection: &Connection) -> rusqlite::Result<Option<StoredResponse>> {
         connection
             .prepare_cached(
-                "INSERT INTO idempotency (key, request, location, answer, kept_at)
-                 VALUES (:key, :request, :location, :answer, :kept_at)",
+                "SELECT request, location, body FROM stored_response WHERE operation = :operation AND key = :key",
+            )?
+            .query_row(named_params! { ":operation": self.keys.operation, ":key": self.key }, |row| {
+                Ok(StoredResponse {
+                    request: row.get("request")?,
+                    location: row.get("location")?,
+                    body: row.get("body")?,
+                })
+            })
+            .optional()
+    }
+
+    /// Stores the response, and forgets some that are old.
+    fn store<T>(&self, connection: &Connection, created: &Created<T>) -> rusqlite::Result<()> {
+        let Keys { operation, clock, keep, .. } = &self.keys;
+        let now = clock.now();
+        connection
+            .prepare_cached(
+                "INSERT INTO stored_response (operation, key, request, location, body, stored_at)
+                 VALUES (:operation, :key, :request, :location, :body, :stored_at)",
             )?
             .execute(named_params! {
+                ":operation": operation,
                 ":key": self.key,
                 ":request": self.request,
                 ":location": created.location(),
-                ":answer": created.json(),
-                ":kept_at": now.as_secs() as i64,
+                ":body": created.json(),
+                ":stored_at": now.as_secs() as i64,
             })?;
         connection
             .prepare_cached(
-                "DELETE FROM idempotency WHERE key IN
-                 (SELECT key FROM idempotency WHERE kept_at < :oldest ORDER BY kept_at LIMIT :limit)",
+                "DELETE FROM stored_response WHERE (operation, key) IN
+                 (SELECT operation, key FROM stored_response WHERE stored_at < :oldest
+                  ORDER BY stored_at LIMIT :limit)",
             )?
             .execute(named_params! {
-                ":oldest": now.saturating_sub(keep).as_secs() as i64,
+                ":oldest": now.saturating_sub(*keep).as_secs() as i64,
                 ":limit": FORGOTTEN_AT_ONCE,
             })?;
-        Ok(created)
+        Ok(())
     }
 }
 
-/// An answer that was kept.
-struct Kept {
+/// A response that was given to a request.
+struct StoredResponse {
     request: String,
     location: String,
-    answer: Vec<u8>,
+    body: Vec<u8>,
 }
 
-impl<T> From<Kept> for Created<T> {
-    fn from(kept: Kept) -> Self {
-        Self::again(kept.answer, kept.location)
+impl StoredResponse {
+    /// The same response again, if `request` is the same.
+    fn replay<T>(self, request: &str) -> Result<Created<T>, Refused> {
+        if self.request != request {
+            return Err(KEY_REUSED.into());
+        }
+        Ok(Created::replayed(self.body, self.location))
     }
 }
 
-fn find(connection: &Connection, key: &str) -> rusqlite::Result<Option<Kept>> {
-    connection
-        .prepare_cached("SELECT request, location, answer FROM idempotency WHERE key = :key")?
-        .query_row(named_params! { ":key": key }, |row| {
-            Ok(Kept {
-                request: row.get("request")?,
-                location: row.get("location")?,
-                answer: row.get("answer")?,
-            })
-        })
-        .optional()
+/// How long the service has run, added up over restarts, by which responses grow old. It cannot be set: neither a wall clock
+/// that jumps nor a machine that was asleep makes a key forgotten too soon.
+#[derive(Clone, Copy)]
+struct Clock {
+    /// What the youngest response was stored at.
+    base: Duration,
+    since: Instant,
+}
+
+impl Clock {
+    fn resume(database: &Database) -> Result<Self, sqlite::Error> {
+        let youngest = |connection: &Connection| {
+            let youngest = "SELECT coalesce(max(stored_at), 0) FROM stored_response";
+            connection.query_row(youngest, [], |row| row.get::<_, i64>(0))
+        };
+        let base = Duration::from_secs(database.read(youngest)?.max(0) as u64);
+        Ok(Self { base, since: Instant::now() })
+    }
+
+    fn now(self) -> Duration {
+        self.base + self.since.elapsed()
+    }
 }

@@ -26,12 +26,19 @@ pub struct Refusal {
     pub status: StatusCode,
     /// The value of `error` in the body, to the letter.
     pub text: &'static str,
+    /// Whether the same request may succeed a little later, which `Retry-After` says.
+    is_retryable: bool,
 }
 
 impl Refusal {
     /// A refusal that a service has beside the shared ones below.
     pub const fn new(status: StatusCode, text: &'static str) -> Self {
-        Self { status, text }
+        Self { status, text, is_retryable: false }
+    }
+
+    /// This refusal, of a request that may succeed a little later.
+    pub const fn retryable(self) -> Self {
+        Self { is_retryable: true, ..self }
     }
 
     /// This refusal with words about what is wrong in this very request.
@@ -65,7 +72,8 @@ pub const UNSUPPORTED_MEDIA_TYPE: Refusal =
 /// Something unexpected happened in the service.
 pub const INTERNAL_ERROR: Refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error");
 /// The service has more to do than it takes on, or cannot reach its database for the moment.
-pub const SERVICE_UNAVAILABLE: Refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable");
+pub const SERVICE_UNAVAILABLE: Refusal =
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable").retryable();
 
 /// What every operation can refuse with.
 pub const ANY_OPERATION: &[Refusal] = &[UNAUTHORIZED, INTERNAL_ERROR, SERVICE_UNAVAILABLE];
@@ -73,7 +81,7 @@ pub const ANY_OPERATION: &[Refusal] = &[UNAUTHORIZED, INTERNAL_ERROR, SERVICE_UN
 pub const WITH_BODY: &[Refusal] =
     &[MISSING_FIELDS, INVALID_FIELDS, REQUEST_TIMEOUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE];
 
-/// After how many seconds a caller who got a 503 may come again.
+/// After how many seconds a caller may come again.
 const RETRY_AFTER_SECONDS: &str = "1";
 
 /// A refusal on its way to one caller.
@@ -109,7 +117,8 @@ impl Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        let header = (refusal == SERVICE_UNAVAILABLE)
+        let header = refusal
+            .is_retryable
             .then(|| (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS)));
         Self { refusal, detail: None, header }
     }
@@ -193,7 +202,7 @@ impl<O: Operation> ApiResponse for OperationError<O> {
                 content_type: json::CONTENT_TYPE,
                 schema: MetaSchemaRef::Reference(error_name::<O>()),
             }],
-            headers: headers_of(status),
+            headers: headers_of(texts::<O>().filter(|refusal| refusal.status == status)),
         });
         MetaResponses { responses: responses.collect() }
     }
@@ -237,19 +246,21 @@ fn describe(refusals: impl Iterator<Item = Refusal>) -> &'static str {
     texts.join(" or ").leak()
 }
 
-fn headers_of(status: StatusCode) -> Vec<MetaHeader> {
-    let (name, description, schema) = match status {
-        StatusCode::UNAUTHORIZED => {
-            ("WWW-Authenticate", "How to authenticate (RFC 6750, section 3).", MetaSchema::new("string"))
-        }
-        StatusCode::SERVICE_UNAVAILABLE => (
-            "Retry-After",
-            "After how many seconds to come again (RFC 9110, section 10.2.3).",
-            MetaSchema { minimum: Some(0.0), maximum: Some(3600.0), ..MetaSchema::new("integer") },
-        ),
-        _ => return Vec::new(),
-    };
-    vec![response_header(name, description, true, schema)]
+/// The headers of the answers with one status, which is that of each of `refusals`.
+fn headers_of(refusals: impl Iterator<Item = Refusal>) -> Vec<MetaHeader> {
+    let refusals: Vec<Refusal> = refusals.collect();
+    let mut headers = Vec::new();
+    if refusals.contains(&UNAUTHORIZED) {
+        let description = "How to authenticate (RFC 6750, section 3).";
+        headers.push(response_header("WWW-Authenticate", description, true, MetaSchema::new("string")));
+    }
+    if refusals.iter().any(|refusal| refusal.is_retryable) {
+        let seconds = MetaSchema { minimum: Some(0.0), maximum: Some(3600.0), ..MetaSchema::new("integer") };
+        let description = "After how many seconds to come again (RFC 9110, section 10.2.3).";
+        let is_always_there = refusals.iter().all(|refusal| refusal.is_retryable);
+        headers.push(response_header("Retry-After", description, is_always_there, seconds));
+    }
+    headers
 }
 
 /// A header of a response, as the document describes it.

@@ -20,6 +20,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         ) STRICT;
         ",
         idempotency::TABLE,
+        chassis::stored_responses_of!("create_order"),
     ],
 };
 
