@@ -116,10 +116,11 @@ impl Store {
         self.folder.path().join(format!("{name}.db"))
     }
 
-    /// How many things the service called `name` holds.
+    /// How many things the service called `name` holds, beside what it keeps for itself.
     pub fn rows(&self, name: &str) -> i64 {
         let connection = Connection::open(self.database(name)).expect("the database");
-        let count = format!("SELECT count(*) FROM \"{}\"", name.trim_end_matches('s'));
+        let table = table(&connection);
+        let count = format!("SELECT count(*) FROM {table}");
         connection.query_row(&count, [], |row| row.get(0)).expect("a number of rows")
     }
 
@@ -134,6 +135,13 @@ impl Store {
     pub fn service(&mut self, name: &str) -> &mut Process {
         self.services.iter_mut().find(|process| process.service == name).expect("one of the three services")
     }
+}
+
+/// The table of the things that a service is about.
+pub fn table(connection: &Connection) -> String {
+    let table = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+                 AND name NOT IN ('generation', 'stored_response')";
+    connection.query_row(table, [], |row| row.get(0)).expect("a table")
 }
 
 /// A service that was started for a test.

@@ -51,9 +51,95 @@ fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
                 answers.iter().partition(|answer| answer.status == 201);
             assert!(!created.is_empty(), "{} {round}", operation.id);
             assert!(created.iter().all(|answer| answer.body == created[0].body), "{created:?}");
+            let first = created.iter().filter(|answer| answer.header("Idempotency-Replayed").is_none());
+            assert_eq!(first.count(), 1, "{created:?}");
             assert!(refused.iter().all(|answer| answer.status == 409), "{refused:?}");
             assert_eq!(store.rows(operation.service), before + 1, "{} {round}", operation.id);
         }
+    }
+}
+
+#[test]
+fn different_bodies_under_one_key_at_once_create_one_row_and_fail_nobody() {
+    let (store, session) = start();
+    for operation in creating_operations() {
+        let before = store.rows(operation.service);
+        const ROUNDS: i64 = 150;
+        for round in 0..ROUNDS {
+            let key = format!("bodies-{round}");
+            let statuses: Vec<u16> = thread::scope(|scope| {
+                let callers: Vec<_> = (0..6)
+                    .map(|body| {
+                        let mut request = create(operation, &session, &key);
+                        // Each asks for something else, and all of it is valid.
+                        let mut fields: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+                        for field in ["stock", "quantity", "amount"] {
+                            fields[field] = (body + 1).into();
+                        }
+                        request.body = fields.to_string().into();
+                        let session = &session;
+                        scope.spawn(move || session.send(&request).unwrap().status)
+                    })
+                    .collect();
+                callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+            });
+            assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+            assert!(statuses.iter().all(|status| [201, 409, 422].contains(status)), "{statuses:?}");
+        }
+        assert_eq!(store.rows(operation.service), before + ROUNDS, "{}", operation.id);
+    }
+}
+
+#[test]
+fn a_replayed_response_says_so() {
+    let (_store, session) = start();
+    for operation in creating_operations() {
+        let request = create(operation, &session, "replayed");
+        let first = session.expect(&request, 201, None).unwrap();
+        assert_eq!(first.header("Idempotency-Replayed"), None);
+        let again = session.expect(&request, 201, None).unwrap();
+        assert_eq!(again.header("Idempotency-Replayed"), Some("true"));
+    }
+}
+
+#[test]
+fn responses_of_an_older_version_are_replayed() {
+    let (mut store, session) = start();
+    for operation in creating_operations() {
+        let request = create(operation, &session, "older");
+        let first = session.expect(&request, 201, None).unwrap();
+        store.service(operation.service).stop();
+        let connection = Connection::open(store.database(operation.service)).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE idempotency (key TEXT PRIMARY KEY, request TEXT NOT NULL, location TEXT NOT NULL,
+                     answer BLOB NOT NULL, kept_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+                 CREATE INDEX idempotency_kept_at ON idempotency (kept_at);
+                 INSERT INTO idempotency SELECT key, request, location, body, 1700000000 FROM stored_response;
+                 DROP TABLE stored_response;
+                 DROP TABLE generation;
+                 PRAGMA user_version = 2;",
+            )
+            .unwrap();
+        drop(connection);
+        store.service(operation.service).start_again();
+        let again = session.expect(&request, 201, None).unwrap();
+        assert_eq!((&again.body, again.header("Idempotency-Replayed")), (&first.body, Some("true")));
+    }
+}
+
+#[test]
+fn no_clock_that_can_be_set_makes_a_key_old() {
+    let (mut store, session) = start();
+    for operation in creating_operations() {
+        session.expect(&create(operation, &session, "first"), 201, None).unwrap();
+        store.service(operation.service).stop();
+        store.service(operation.service).start_again();
+        session.expect(&create(operation, &session, "second"), 201, None).unwrap();
+        let connection = Connection::open(store.database(operation.service)).unwrap();
+        let oldest = "SELECT max(stored_at) FROM stored_response";
+        let seconds: i64 = connection.query_row(oldest, [], |row| row.get(0)).unwrap();
+        assert!(seconds < 3600, "{}: {seconds} s is no time that the service has run", operation.id);
     }
 }
 

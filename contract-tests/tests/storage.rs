@@ -1,0 +1,381 @@
+//! What is promised of the files holds when things mix: reads between writes, locks under deadlines, logs that vanish,
+//! backups that are put back: `cargo test -p contract-tests --test storage`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    fs,
+    io::Write,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    exchange::Request,
+    replay::situations,
+    session::{self, Session},
+    store::{SERVICES, Store, new_folder},
+};
+use rusqlite::Connection;
+use serde_json::json;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+
+/// What the write-ahead log may have at most: the size at which it begins anew, and a generous group of writes.
+const LOG_LIMIT: u64 = 6 * 1024 * 1024;
+
+fn start(settings: &[(&str, &str)]) -> (Store, Session) {
+    let mut all = vec![("RUST_LOG", "warn")];
+    all.extend_from_slice(settings);
+    let (store, session) = session::start(PROGRAM, &all);
+    situations::prepare(&session).unwrap();
+    (store, session)
+}
+
+fn create(session: &Session, service: &str) -> Request {
+    let body = match service {
+        "products" => json!({ "name": "Computer", "price": 19.99, "stock": 20 }),
+        "orders" => json!({ "product_id": 1, "quantity": 3 }),
+        _ => json!({ "order_id": 1, "amount": 200, "method": "fake-card" }),
+    };
+    session.request(service, "POST", format!("/{service}")).json(&body)
+}
+
+fn read(session: &Session, service: &str, id: u64) -> Request {
+    session.request(service, "GET", format!("/{service}/{id}"))
+}
+
+/// The write-ahead log of a database, or its index.
+fn sibling(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+fn log_size(store: &Store, service: &str) -> u64 {
+    fs::metadata(sibling(&store.database(service), "-wal")).map_or(0, |log| log.len())
+}
+
+/// Whether another program can take the whole log of an idle service into the file, a moment after the last request.
+fn is_released(database: &Path) -> bool {
+    let connection = Connection::open(database).unwrap();
+    let is_busy = || {
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).unwrap() != 0
+    };
+    let began = Instant::now();
+    while is_busy() {
+        if began.elapsed() > Duration::from_secs(5) {
+            return false;
+        }
+        thread::yield_now();
+    }
+    true
+}
+
+#[test]
+fn reads_between_writes_leave_the_log_bounded() {
+    let (store, session) = start(&[]);
+    let most = (0..3000).fold(0, |most, _| {
+        let created = session.expect(&create(&session, "products"), 201, None).unwrap();
+        session.expect(&read(&session, "products", created.id()), 200, None).unwrap();
+        log_size(&store, "products").max(most)
+    });
+    assert!(most < LOG_LIMIT, "the log has grown to {most} bytes");
+}
+
+#[test]
+fn readers_of_everything_and_many_writers_leave_the_log_bounded() {
+    let (store, session) = start(&[]);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let most = thread::scope(|scope| {
+        for path in ["/products", "/products?limit=1000", "/products/1"] {
+            let (session, is_over) = (&session, &is_over);
+            scope.spawn(move || {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    session.expect(&session.request("products", "GET", path), 200, None).unwrap();
+                }
+            });
+        }
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..1500).fold(0, |most, _| {
+                        session.expect(&create(&session, "products"), 201, None).unwrap();
+                        log_size(&store, "products").max(most)
+                    })
+                })
+            })
+            .collect();
+        let most = writers.into_iter().map(|writer| writer.join().unwrap()).max();
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        most.unwrap()
+    });
+    assert!(most < LOG_LIMIT, "the log has grown to {most} bytes");
+}
+
+#[test]
+fn a_snapshot_of_an_idle_service_ends_by_itself() {
+    let (store, session) = start(&[]);
+    for service in SERVICES {
+        session.expect(&read(&session, service, 1), 200, None).unwrap();
+        assert!(is_released(&store.database(service)), "{service} keeps a snapshot");
+    }
+    session.expect(&session.request("products", "GET", "/products"), 200, None).unwrap();
+    assert!(is_released(&store.database("products")), "a list keeps a snapshot");
+}
+
+/// How a caller stops waiting for a create.
+#[derive(Clone, Copy, Debug)]
+enum GivenUp {
+    ByTheLock,
+    ByTheDeadline,
+    ByHangingUp,
+}
+
+#[test]
+fn a_create_that_was_refused_with_503_is_never_stored() {
+    for given_up in [GivenUp::ByTheLock, GivenUp::ByTheDeadline, GivenUp::ByHangingUp] {
+        let timeout = if matches!(given_up, GivenUp::ByTheDeadline) { "300" } else { "10000" };
+        let (store, session) = start(&[("ANSWER_TIMEOUT_MS", timeout)]);
+        for service in SERVICES {
+            let before = store.rows(service);
+            let locked = store.lock(service);
+            let request = create(&session, service);
+            thread::scope(|scope| {
+                for _ in 0..10 {
+                    scope.spawn(|| match given_up {
+                        GivenUp::ByHangingUp => drop(send_and_hang_up(&session, &request)),
+                        _ => drop(session.expect(&request, 503, Some("Service unavailable")).unwrap()),
+                    });
+                }
+            });
+            if matches!(given_up, GivenUp::ByHangingUp) {
+                // Probes and reads go on, and so many of them that the hang-ups have been seen.
+                for _ in 0..20 {
+                    session.expect(&read(&session, service, 1), 200, None).unwrap();
+                }
+            }
+            drop(locked);
+            // Writes are done in their order, so all that was queued before has been done by now.
+            session.expect(&request, 201, None).unwrap();
+            assert_eq!(store.rows(service), before + 1, "{service}, given up {given_up:?}");
+        }
+    }
+}
+
+fn send_and_hang_up(session: &Session, request: &Request) {
+    let url = &session.deployment.service(&request.service).url;
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    let mut head = format!("{} {} HTTP/1.1\r\nHost: x\r\n", request.method, request.path);
+    for (name, value) in &request.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head += &format!("Content-Length: {}\r\n\r\n", request.body.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&request.body).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    // With a reset, since who only ends its sending side may still want the answer.
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn a_locked_file_keeps_no_service_from_stopping() {
+    for service in SERVICES {
+        let (mut store, session) = start(&[]);
+        let locked = store.lock(service);
+        let request = create(&session, service);
+        let process = store.service(service).id().to_string();
+        let took = thread::scope(|scope| {
+            for _ in 0..12 {
+                scope.spawn(|| session.send(&request));
+            }
+            thread::sleep(Duration::from_millis(300));
+            let began = Instant::now();
+            assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
+            assert!(store.service(service).wait().success());
+            began.elapsed()
+        });
+        assert!(took < Duration::from_secs(5), "{service} took {took:?}");
+        drop(locked);
+        let connection = Connection::open(store.database(service)).unwrap();
+        let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok");
+    }
+}
+
+#[test]
+fn a_second_process_on_one_folder_is_refused() {
+    let (store, _session) = start(&[]);
+    for service in SERVICES {
+        let folder = store.database(service).parent().unwrap().to_owned();
+        let refused = start_alone(service, &folder);
+        assert!(refused.contains("is in use by another process: stop that process first"), "{refused}");
+    }
+}
+
+/// What a service says that cannot start on `folder`.
+fn start_alone(service: &str, folder: &Path) -> String {
+    let output = Command::new(PROGRAM)
+        .arg(service)
+        .env("DATA_DIR", folder)
+        .env(format!("{}_LISTEN", service.to_uppercase()), "127.0.0.1:0")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{service} starts on {}", folder.display());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// How a backup is made while the service runs.
+const BACKUPS: [(&str, fn(&Connection, &Path)); 2] = [
+    ("VACUUM INTO", |database, backup| {
+        database.execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    }),
+    ("a copy of the file", |database, backup| {
+        fs::copy(database.path().unwrap(), backup).unwrap();
+    }),
+];
+
+#[test]
+fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
+    for service in SERVICES {
+        for (name, back_up) in BACKUPS {
+            let (mut store, session) = start(&[]);
+            let database = store.database(service);
+            let folder = new_folder();
+            let backup = folder.path().join("backup.db");
+            for _ in 0..100 {
+                session.expect(&create(&session, service), 201, None).unwrap();
+            }
+            back_up(&Connection::open(&database).unwrap(), &backup);
+            // So many that the log has begun anew since.
+            for _ in 0..1500 {
+                session.expect(&create(&session, service), 201, None).unwrap();
+            }
+            let last = session.expect(&create(&session, service), 201, None).unwrap();
+            store.service(service).kill();
+            let lost = fs::read(&database).unwrap();
+            let log = fs::read(sibling(&database, "-wal")).unwrap();
+
+            fs::copy(&backup, &database).unwrap();
+            let refused = start_alone(service, database.parent().unwrap());
+            assert!(
+                refused.contains("is not the file that") && refused.contains("-wal"),
+                "{name}: {refused}"
+            );
+            assert_eq!(fs::read(&database).unwrap(), fs::read(&backup).unwrap(), "the backup is as it was");
+            assert_eq!(fs::read(sibling(&database, "-wal")).unwrap(), log, "the log is as it was");
+
+            // Each of the two that the sentence offers.
+            fs::write(&database, lost).unwrap();
+            store.service(service).start_again();
+            assert_eq!(
+                session.expect(&read(&session, service, last.id()), 200, None).unwrap().body,
+                last.body
+            );
+            store.service(service).kill();
+            fs::copy(&backup, &database).unwrap();
+            fs::remove_file(sibling(&database, "-wal")).unwrap();
+            fs::remove_file(sibling(&database, "-shm")).unwrap();
+            store.service(service).start_again();
+            session.expect(&read(&session, service, last.id()), 404, None).unwrap();
+            session.expect(&create(&session, service), 201, None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_backup_of_a_moment_ago_is_refused_too() {
+    let (mut store, session) = start(&[]);
+    let database = store.database("products");
+    let backup = database.with_extension("backup");
+    session.expect(&create(&session, "products"), 201, None).unwrap();
+    Connection::open(&database).unwrap().execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    session.expect(&create(&session, "products"), 201, None).unwrap();
+    store.service("products").kill();
+    fs::rename(&backup, &database).unwrap();
+    let refused = start_alone("products", database.parent().unwrap());
+    assert!(refused.contains("is not the file that"), "{refused}");
+}
+
+#[test]
+fn a_log_without_its_database_is_not_thrown_away() {
+    let (mut store, session) = start(&[]);
+    for service in SERVICES {
+        let database = store.database(service);
+        session.expect(&create(&session, service), 201, None).unwrap();
+        store.service(service).kill();
+        let elsewhere = database.with_extension("elsewhere");
+        fs::rename(&database, &elsewhere).unwrap();
+        let refused = start_alone(service, database.parent().unwrap());
+        assert!(refused.contains("is not there, but"), "{refused}");
+        fs::rename(&elsewhere, &database).unwrap();
+        store.service(service).start_again();
+        session.expect(&read(&session, service, 2), 200, None).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_of_a_killed_service_can_be_copied_and_moved() {
+    let (mut store, session) = start(&[]);
+    for _ in 0..1500 {
+        session.expect(&create(&session, "products"), 201, None).unwrap();
+    }
+    let last = session.expect(&create(&session, "products"), 201, None).unwrap();
+    store.service("products").kill();
+    let folder = new_folder();
+    for suffix in ["", "-wal"] {
+        let file = sibling(&store.database("products"), suffix);
+        fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+        fs::remove_file(&file).unwrap();
+    }
+    let _ = fs::remove_file(sibling(&store.database("products"), "-shm"));
+    for suffix in ["", "-wal"] {
+        let file = sibling(&store.database("products"), suffix);
+        fs::copy(folder.path().join(file.file_name().unwrap()), &file).unwrap();
+    }
+    store.service("products").start_again();
+    assert_eq!(session.expect(&read(&session, "products", last.id()), 200, None).unwrap().body, last.body);
+}
+
+#[test]
+fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
+    for suffix in ["-wal", "-shm"] {
+        let (mut store, session) = start(&[]);
+        for service in SERVICES {
+            let mut acknowledged = vec![session.expect(&create(&session, service), 201, None).unwrap()];
+            fs::remove_file(sibling(&store.database(service), suffix)).unwrap();
+            for _ in 0..8 {
+                let answer = session.send(&create(&session, service)).unwrap();
+                match answer.status {
+                    201 => acknowledged.push(answer),
+                    status => assert_eq!(status, 500),
+                }
+            }
+            session.expect(&Request::new(service, "GET", "/readyz"), 500, None).unwrap();
+            session.expect(&Request::new(service, "GET", "/livez"), 200, None).unwrap();
+            store.service(service).wait_for_log("is in the database file now");
+            store.service(service).kill();
+            store.service(service).start_again();
+            for answer in acknowledged {
+                let read = session.expect(&read(&session, service, answer.id()), 200, None).unwrap();
+                assert_eq!(read.body, answer.body, "{service} without its {suffix}");
+            }
+            session.expect(&create(&session, service), 201, None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_probe_alone_keeps_what_a_removed_log_had() {
+    let (mut store, session) = start(&[]);
+    let acknowledged = session.expect(&create(&session, "products"), 201, None).unwrap();
+    fs::remove_file(sibling(&store.database("products"), "-wal")).unwrap();
+    session.expect(&Request::new("products", "GET", "/readyz"), 500, None).unwrap();
+    store.service("products").wait_for_log("is in the database file now");
+    store.service("products").kill();
+    store.service("products").start_again();
+    session.expect(&read(&session, "products", acknowledged.id()), 200, None).unwrap();
+}
