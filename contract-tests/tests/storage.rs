@@ -8,7 +8,7 @@ use std::{
     io::Write,
     net::TcpStream,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -219,7 +219,9 @@ fn a_second_process_on_one_folder_is_refused() {
 /// What a service says that cannot start on `folder`.
 fn start_alone(service: &str, folder: &Path) -> String {
     let output = Command::new(PROGRAM)
-        .arg(service)
+        // One that starts all the same stops at once.
+        .args([service, "--stop-with-stdin"])
+        .stdin(Stdio::null())
         .env("DATA_DIR", folder)
         .env(format!("{}_LISTEN", service.to_uppercase()), "127.0.0.1:0")
         .output()
