@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod json;
 mod log;
 mod metrics;
+mod number;
 pub mod parameter;
 pub mod process;
 pub mod refusal;
