@@ -6,7 +6,9 @@
 
 pub mod answers;
 pub mod document;
+mod encoding;
 pub mod fields;
+mod header;
 pub mod idempotency;
 pub mod json;
 mod log;

@@ -149,8 +149,7 @@ impl Serialize for Decimal {
     }
 }
 
-/// 1 to 200 characters of any Unicode but U+0000, at which many a tool takes a text to end. It is kept as sent. The empty text
-/// counts as missing.
+/// 1 to 200 characters of any Unicode but U+0000, kept as sent. The empty text counts as missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Text(String);
