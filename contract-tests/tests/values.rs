@@ -1,0 +1,419 @@
+//! Values are judged as they are written, and what may be said once is not said twice, at every service:
+//! `cargo test -p contract-tests --test values`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::time::{Duration, Instant};
+
+use contract_tests::{
+    contract::{CONTRACT, Operation},
+    exchange::{Answer, Request},
+    neighbour::{Manner, Neighbour},
+    replay::{shared, situations},
+    session::{self, Session},
+    store::{SERVICES, Store},
+};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+
+fn start() -> (Store, Session) {
+    let (store, session) = session::start(PROGRAM, &[]);
+    situations::prepare(&session).unwrap();
+    (store, session)
+}
+
+/// Every operation with a body, with each of its fields of this type and its example.
+fn fields(kind: &'static str) -> impl Iterator<Item = (&'static Operation, String, Value)> {
+    CONTRACT.operations().filter(|operation| operation.body.is_some()).flat_map(move |operation| {
+        let properties = operation.body.as_ref().unwrap()["properties"].as_object().unwrap();
+        let of_kind = properties.iter().filter(move |(_, schema)| schema["type"] == kind);
+        of_kind.map(move |(field, schema)| (operation, field.clone(), schema.clone()))
+    })
+}
+
+/// A valid request, but with this text in place of the field's value.
+fn with(session: &Session, operation: &Operation, field: &str, json: &str) -> Request {
+    let mut body = operation.example().unwrap();
+    body[field] = "PLACE".into();
+    let body = body.to_string().replace("\"PLACE\"", json);
+    shared::valid_request(operation, &session.deployment).raw_json(body)
+}
+
+/// The answer is the refusal, with a detail that says this, and nothing is stored.
+#[track_caller]
+fn is_invalid(store: &Store, session: &Session, request: &Request, says: &str) {
+    let before = store.rows(&request.service);
+    let answer = session.expect(request, 400, Some("Invalid fields")).unwrap();
+    let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(detail.contains(says), "{says} is not in: {detail}\n{request}");
+    assert_eq!(store.rows(&request.service), before, "{request}");
+}
+
+/// What a field is answered with, as it is written.
+fn written(answer: &Answer, field: &str) -> String {
+    let text = String::from_utf8(answer.body.clone()).unwrap();
+    let (_, rest) = text.split_once(&format!("\"{field}\":")).unwrap();
+    rest.split([',', '}']).next().unwrap().to_owned()
+}
+
+#[test]
+fn a_number_that_is_no_integer_to_its_last_digit_is_refused() {
+    let (store, session) = start();
+    let digits = "9".repeat(60_000);
+    let fractions = [
+        "9007199254740991.4",
+        "9007199254740990.5",
+        "9007199254740991.00000000000000000000001",
+        "9007199254740992",
+        "1.0000000000000000000001",
+        "0.99999999999999999999",
+        "-1e-400",
+        "1e-999999999",
+        "1e999999999",
+        "-1e99999999999999999999",
+        &digits,
+        &format!("1.{digits}"),
+    ];
+    for (operation, field, _) in fields("integer") {
+        for json in fractions {
+            let request = with(&session, operation, &field, json);
+            is_invalid(&store, &session, &request, &format!("{field} must be an integer"));
+        }
+    }
+}
+
+#[test]
+fn an_integer_is_one_however_it_is_written() {
+    let (_store, session) = start();
+    let zeros = format!("1.{}", "0".repeat(60_000));
+    for (operation, field, schema) in fields("integer") {
+        let status = if operation.method == "POST" { 201 } else { 200 };
+        for json in ["1", "1.0", "1e0", "10e-1", "0.1E+1", zeros.as_str()] {
+            let request = with(&session, operation, &field, json);
+            let answer = session.expect(&request, status, None).unwrap();
+            assert_eq!(written(&answer, &field), "1", "{json}");
+        }
+        if schema["minimum"] == 0 {
+            for json in ["0e999999999", "-0.0", "0e-99999999999999999999"] {
+                let answer = session.expect(&with(&session, operation, &field, json), status, None).unwrap();
+                assert_eq!(written(&answer, &field), "0", "{json}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_price_or_an_amount_is_kept_as_it_is_written_or_refused() {
+    let (store, session) = start();
+    for (operation, field, _) in fields("number") {
+        let refused = [
+            "999999999999.12345",
+            "0.1000000000000000055511151231257827",
+            "1000000000000.00001",
+            "1000000000001",
+            "-1e-400",
+            "-0.01",
+            "1e-400",
+            "1e400",
+            "1e999999999",
+        ];
+        for json in refused {
+            let request = with(&session, operation, &field, json);
+            let says = format!("{field} must be a number from 0 to 1000000000000");
+            is_invalid(&store, &session, &request, &says);
+            is_invalid(&store, &session, &request, "15 significant digits");
+        }
+        let status = if operation.method == "POST" { 201 } else { 200 };
+        let kept = [
+            ("19.99", "19.99"),
+            ("0.1", "0.1"),
+            ("1e12", "1000000000000"),
+            ("1000000000000.0000000000000000000", "1000000000000"),
+            ("200.0", "200"),
+            ("999999999999.999", "999999999999.999"),
+            ("0.30000000000000004", "0.30000000000000004"),
+            ("1234567.89012345", "1234567.89012345"),
+            ("199900e-4", "19.99"),
+            ("0.0", "0"),
+            ("-0", "0"),
+            ("0e999999999", "0"),
+        ];
+        for (json, expected) in kept {
+            let answer = session.expect(&with(&session, operation, &field, json), status, None).unwrap();
+            assert_eq!(written(&answer, &field), expected, "{json}");
+            let read = session.request(operation.service, "GET", operation.path("1"));
+            let path = answer.header("Location").map_or(read.path.clone(), ToOwned::to_owned);
+            let read = session.expect(&Request { path, ..read }, 200, None).unwrap();
+            assert_eq!(read.body, answer.body, "what is read back is what was answered");
+        }
+    }
+}
+
+#[test]
+fn a_number_in_a_path_or_a_query_is_written_in_one_way() {
+    let (_store, session) = start();
+    let wrong =
+        ["1.0", "1e0", "0.99999999999999999999", "1.0000000000000000000001", "9007199254740991.4", "-1e-400"];
+    for number in wrong.into_iter().chain(["9007199254740992", "1e999999999", "+1", "01"]) {
+        for service in SERVICES {
+            let answer =
+                session.send(&session.request(service, "GET", format!("/{service}/{number}"))).unwrap();
+            assert_eq!(answer.status, 404, "{service} {number}");
+        }
+        for name in ["limit", "after"] {
+            let request = session.request("products", "GET", format!("/products?{name}={number}"));
+            session.expect(&request, 400, Some("Invalid fields")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_text_has_no_null_character() {
+    let (store, session) = start();
+    for (operation, field, _) in fields("string") {
+        for json in [r#""\u0000""#, r#""a\u0000b""#] {
+            let request = with(&session, operation, &field, json);
+            is_invalid(&store, &session, &request, &format!("{field} must be a text"));
+            is_invalid(&store, &session, &request, "U+0000");
+        }
+        let request = with(&session, operation, &field, r#""\ud83d\ude00 \\u0000 \u0001""#);
+        let status = if operation.method == "POST" { 201 } else { 200 };
+        assert_eq!(session.expect(&request, status, None).unwrap().json()[&field], "\u{1f600} \\u0000 \u{1}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_text_is_refused_with_what_to_send_and_where() {
+    let (store, session) = start();
+    for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
+        let valid = shared::valid_request(operation, &session.deployment);
+        let text = String::from_utf8(valid.body.clone()).unwrap();
+        let within = |member: &[u8]| [b"{\n", member, b",", &text.as_bytes()[1..]].concat();
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let cases: [(Vec<u8>, &str); 14] = [
+            (within(br#""unknown":"\ud800""#), r"\ud800 at line 2 column 12 is half a surrogate pair"),
+            (
+                within(br#""unknown":["\udc00\ud800"]"#),
+                r"\udc00 at line 2 column 13 is half a surrogate pair",
+            ),
+            (
+                within(br#""unknown":{"a":{"b\ud800":1}}"#),
+                r"\ud800 at line 2 column 19 is half a surrogate pair",
+            ),
+            (within(br#""\uDBFF":1"#), r"\uDBFF at line 2 column 2 is half a surrogate pair"),
+            (within(br#""\ud800\u0061":1"#), r"\ud800 at line 2 column 2 is half a surrogate pair"),
+            (within(b"\"unknown\":\"\xff\""), "the body is not UTF-8 at line 2 column 12"),
+            (within(b"\"caf\xe9\":1"), "the body is not UTF-8 at line 2 column 5"),
+            (within(b"\"unknown\":\"\xed\xa0\x80\""), "the body is not UTF-8 at line 2 column 12"),
+            (within(b"\"unknown\":\"\xc0\x80\""), "the body is not UTF-8 at line 2 column 12"),
+            (
+                [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+                "the body begins with a byte order mark: send UTF-8",
+            ),
+            (b"\xef\xbb\xbf".to_vec(), "the body begins with a byte order mark: send UTF-8"),
+            (utf16.clone(), "the body begins with UTF-16: send UTF-8"),
+            ([b"\xff\xfe".as_slice(), &utf16].concat(), "the body begins with UTF-16: send UTF-8"),
+            ([text.as_bytes(), b"\xff"].concat(), "the body is not UTF-8 at line 1"),
+        ];
+        for (body, says) in cases {
+            is_invalid(&store, &session, &valid.clone().raw_json(body), says);
+        }
+    }
+}
+
+/// A valid request with these values of a header, in this order, and how it is answered.
+fn send(session: &Session, operation: &Operation, name: &str, values: &[&str]) -> (Request, Answer) {
+    let mut request = shared::valid_request(operation, &session.deployment);
+    request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    request.headers.extend(values.iter().map(|value| (name.into(), (*value).into())));
+    let answer = session.send(&request).unwrap();
+    (request, answer)
+}
+
+#[test]
+fn of_several_credentials_that_differ_none_lets_in() {
+    let (mut store, session) = start();
+    for operation in CONTRACT.operations() {
+        let right = format!("Bearer {}", session.deployment.service(operation.service).token);
+        let right = right.as_str();
+        let error = ", error=\"invalid_token\"";
+        let cases: [(&[&str], Option<&str>); 9] = [
+            (&[right, "Bearer wrong"], Some(error)),
+            (&["Bearer wrong", right], Some(error)),
+            (&[right, right, "Bearer wrong"], Some(error)),
+            (&["Basic YTpi", right], Some(error)),
+            (&[right, "Basic YTpi"], Some(error)),
+            (&["Basic YTpi", "Digest a=b"], Some("")),
+            (&["", right], Some(error)),
+            (&[&format!("{right}, {right}")], Some(error)),
+            (&[right, right], None),
+        ];
+        for (values, expected) in cases {
+            let (request, answer) = send(&session, operation, "Authorization", values);
+            assert_eq!(answer.status == 401, expected.is_some(), "{request}\n{answer}");
+            let challenge = expected.map(|error| format!("Bearer realm=\"{}\"{error}", operation.service));
+            assert_eq!(answer.header("WWW-Authenticate"), challenge.as_deref(), "{request}");
+        }
+    }
+    for service in SERVICES {
+        store.service(service).wait_for_log("several Authorization headers that differ");
+    }
+}
+
+#[test]
+fn the_log_tells_why_nobody_is_let_in_and_only_a_bearer_token_is_called_invalid() {
+    let (mut store, session) = session::start(PROGRAM, &[]);
+    let invalid = ", error=\"invalid_token\"";
+    for service in SERVICES {
+        let token = session.deployment.service(service).token.clone();
+        let cases = [
+            (None, "no token", ""),
+            (Some("Basic YTpi".to_owned()), "not a bearer token", ""),
+            (Some(token.clone()), "not a bearer token", ""),
+            (Some("Bearer".into()), "an empty token", ""),
+            (Some("bearer   ".into()), "an empty token", ""),
+            (Some(format!("Bearer Bearer {token}")), "Bearer twice before the token", invalid),
+            (Some(format!("BEARER bearer {token}")), "Bearer twice before the token", invalid),
+            (Some("Bearer wrong".into()), "wrong token", invalid),
+        ];
+        for (index, (value, reason, error)) in cases.into_iter().enumerate() {
+            let id = format!("reason-{index}");
+            let mut request =
+                Request::new(service, "GET", format!("/{service}/1")).header("X-Request-Id", &id);
+            request.headers.extend(value.map(|value| ("Authorization".into(), value)));
+            let answer = session.expect(&request, 401, Some("Unauthorized")).unwrap();
+            let challenge = format!("Bearer realm=\"{service}\"{error}");
+            assert_eq!(answer.header("WWW-Authenticate"), Some(challenge.as_str()), "{request}");
+            let process = store.service(service);
+            process.wait_for_log(&id);
+            let log = process.log();
+            let line = log.lines().find(|line| line.contains(&id) && line.contains("authentication failed"));
+            assert!(line.is_some_and(|line| line.contains(reason)), "{reason}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn of_several_types_of_a_body_that_differ_none_counts() {
+    let (store, session) = start();
+    for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
+        let before = store.rows(operation.service);
+        for values in [["application/json", "text/plain"], ["text/plain", "application/json"]] {
+            let (request, answer) = send(&session, operation, "Content-Type", &values);
+            assert_eq!(
+                (answer.status, answer.error().as_deref()),
+                (415, Some("Unsupported media type")),
+                "{request}"
+            );
+        }
+        assert_eq!(store.rows(operation.service), before);
+        let (request, answer) = send(&session, operation, "Content-Type", &["application/json"; 2]);
+        assert!(answer.status < 300, "{request}\n{answer}");
+    }
+}
+
+#[test]
+fn of_several_keys_that_differ_none_counts() {
+    let (store, session) = start();
+    for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
+        for values in [["one", "other"], ["other", "one"]] {
+            let (request, answer) = send(&session, operation, "Idempotency-Key", &values);
+            assert_eq!(
+                (answer.status, answer.error().as_deref()),
+                (400, Some("Invalid fields")),
+                "{request}"
+            );
+        }
+        let before = store.rows(operation.service);
+        for _ in 0..2 {
+            let (request, answer) = send(&session, operation, "Idempotency-Key", &["same", "same"]);
+            assert_eq!(answer.status, 201, "{request}\n{answer}");
+        }
+        assert_eq!(store.rows(operation.service), before + 1);
+    }
+}
+
+#[test]
+fn of_several_ids_and_traces_that_differ_none_is_taken() {
+    let (_store, session) = start();
+    let traces = ["0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"];
+    let parents = traces.map(|trace| format!("00-{trace}-b7ad6b7169203331-01"));
+    for operation in CONTRACT.operations() {
+        for values in [["one", "other"], ["other", "one"]] {
+            let (request, answer) = send(&session, operation, "X-Request-Id", &values);
+            let id = answer.header("X-Request-Id").unwrap();
+            assert!(!values.contains(&id) && id.len() == 32, "{request}\n{answer}");
+        }
+        let (_, answer) = send(&session, operation, "X-Request-Id", &["same", "same"]);
+        assert_eq!(answer.header("X-Request-Id"), Some("same"));
+        let (request, answer) = send(&session, operation, "traceparent", &[&parents[0], &parents[1]]);
+        let id = answer.header("X-Request-Id").unwrap();
+        assert!(!traces.contains(&id), "{request}\n{answer}");
+    }
+}
+
+#[test]
+fn a_time_that_is_over_is_503_at_every_operation_and_nothing_is_done() {
+    let (store, session) = start();
+    for operation in CONTRACT.operations() {
+        let before = store.rows(operation.service);
+        let over: [&[&str]; 6] =
+            [&["0"], &["00"], &["-1"], &["0", "5000"], &["5000", "0"], &["-99999999999999999999"]];
+        for values in over {
+            let (request, answer) = send(&session, operation, "X-Request-Timeout-Ms", values);
+            assert_eq!(
+                (answer.status, answer.error().as_deref()),
+                (503, Some("Service unavailable")),
+                "{request}"
+            );
+            assert!(answer.header("Retry-After").is_some(), "{request}");
+        }
+        assert_eq!(store.rows(operation.service), before, "{}", operation.id);
+        let time_left: [&[&str]; 6] =
+            [&["5000"], &["99999999999999999999999"], &["soon"], &["1.5"], &[""], &["5000", "5000"]];
+        for values in time_left {
+            let (request, answer) = send(&session, operation, "X-Request-Timeout-Ms", values);
+            assert!(answer.status < 300, "{request}\n{answer}");
+        }
+    }
+}
+
+/// The other service says nothing, or says that it has no time: both look the same to a caller whose time is over.
+#[test]
+fn a_time_that_is_over_while_another_service_is_asked_is_503() {
+    for manner in [Manner::SaysNothing, Manner::DripsTheBody] {
+        for (service, variable, body) in [
+            ("orders", "PRODUCTS_URL", r#"{"product_id":1,"quantity":3}"#),
+            ("payments", "ORDERS_URL", r#"{"order_id":1,"amount":200,"method":"fake-card"}"#),
+        ] {
+            let neighbour = Neighbour::start("{}", manner);
+            let url = neighbour.url();
+            let (store, session) = session::start(PROGRAM, &[(variable, &url)]);
+            for milliseconds in [1, 2, 5, 100, 300] {
+                let request = session.request(service, "POST", format!("/{service}")).raw_json(body);
+                let request = request.header("X-Request-Timeout-Ms", milliseconds.to_string());
+                let began = Instant::now();
+                let answer = session.expect(&request, 503, Some("Service unavailable")).unwrap();
+                assert!(answer.header("Retry-After").is_some());
+                assert!(
+                    began.elapsed() < Duration::from_millis(milliseconds + 1000),
+                    "{:?}",
+                    began.elapsed()
+                );
+            }
+            assert_eq!(store.rows(service), 0);
+        }
+    }
+}
+
+/// Products gives up when orders does, and is not asked again for nothing.
+#[test]
+fn a_time_that_is_nearly_over_is_never_a_product_that_is_not_there() {
+    let (_store, session) = start();
+    for _ in 0..300 {
+        let order = session.request("orders", "POST", "/orders").raw_json(r#"{"product_id":1,"quantity":3}"#);
+        let answer = session.send(&order.header("X-Request-Timeout-Ms", "1")).unwrap();
+        assert!([201, 503].contains(&answer.status), "{answer}");
+    }
+}
