@@ -1,6 +1,6 @@
 //! The cases that every operation has because of what it is: made from the documents.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::workflows;
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
 
 /// Names a request, so that it can be repeated.
 const KEY: &str = "Idempotency-Key";
+
+/// Says how many milliseconds the caller waits.
+const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
 /// A key with a character too many.
 const TOO_LONG: &str = match str::from_utf8(&[b'k'; 256]) {
@@ -93,6 +96,7 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
     let of_operations = CONTRACT.operations().flat_map(|operation| {
         let valid = valid_request(operation, deployment);
         let mut cases = strangers(operation, &valid, deployment);
+        cases.push(hurried(operation, &valid));
         if operation.body.is_some() {
             cases.extend(bodies(operation, &valid));
             cases.extend(fields(operation, &valid));
@@ -122,30 +126,45 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
 fn strangers(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
     let service = operation.service;
     let token = &deployment.service(service).token;
-    let refused = |name: &str, authorization: Option<String>| {
+    let refused = |name: &str, authorization: &[&str]| {
         let mut request = valid.clone();
         request.headers.retain(|(name, _)| name != "Authorization");
-        let error = if authorization.is_some() { ", error=\"invalid_token\"" } else { "" };
+        let is_bearer = |value: &&str| value.strip_prefix("Bearer ").is_some_and(|token| !token.is_empty());
+        let error = if authorization.iter().any(is_bearer) { ", error=\"invalid_token\"" } else { "" };
         let challenge = Expectation::Header("WWW-Authenticate", format!("Bearer realm=\"{service}\"{error}"));
-        request.headers.extend(authorization.map(|value| ("Authorization".into(), value)));
+        request.headers.extend(authorization.iter().map(|value| ("Authorization".into(), (*value).into())));
         Case::new(operation, name, request, 401, "Unauthorized").with(challenge).common(operation)
     };
+    let right = format!("Bearer {token}");
     let mut cases = vec![
-        refused("without_a_token", None),
-        refused("with_a_wrong_token", Some("Bearer wrong".into())),
-        refused("with_a_wrong_token_of_the_same_length", Some(format!("Bearer {}", "x".repeat(token.len())))),
-        refused("with_the_beginning_of_the_token", Some(format!("Bearer {}", &token[..token.len() - 1]))),
-        refused("with_more_than_the_token", Some(format!("Bearer {token}x"))),
-        refused("with_the_token_in_another_case", Some(format!("Bearer {}", token.to_lowercase()))),
-        refused("with_the_token_in_another_scheme", Some(format!("Basic {token}"))),
-        refused("with_the_token_alone", Some(token.clone())),
-        refused("with_no_token_after_the_scheme", Some("Bearer ".into())),
+        refused("without_a_token", &[]),
+        refused("with_a_wrong_token", &["Bearer wrong"]),
+        refused("with_a_wrong_token_of_the_same_length", &[&format!("Bearer {}", "x".repeat(token.len()))]),
+        refused("with_the_beginning_of_the_token", &[&right[..right.len() - 1]]),
+        refused("with_more_than_the_token", &[&format!("{right}x")]),
+        refused("with_the_token_in_another_case", &[&format!("Bearer {}", token.to_lowercase())]),
+        refused("with_the_token_in_another_scheme", &[&format!("Basic {token}")]),
+        refused("with_the_token_alone", &[token]),
+        refused("with_no_token_after_the_scheme", &["Bearer "]),
+        refused("with_the_scheme_twice", &[&format!("Bearer {right}")]),
     ];
+    // What part 1 leaves open, another implementation may do otherwise.
+    let both = [
+        refused("with_the_token_and_then_a_wrong_one", &[&right, "Bearer wrong"]),
+        refused("with_a_wrong_token_and_then_the_right_one", &["Bearer wrong", &right]),
+    ];
+    cases.extend(both.map(|case| Case { is_common: false, ..case }));
     cases.extend(SERVICES.iter().filter(|other| **other != service).map(|other| {
         let token = &deployment.service(other).token;
-        refused(&format!("with_the_token_of_{other}"), Some(format!("Bearer {token}")))
+        refused(&format!("with_the_token_of_{other}"), &[&format!("Bearer {token}")])
     }));
     cases
+}
+
+/// Who has no time left is told so, and nothing is done.
+fn hurried(operation: &Operation, valid: &Request) -> Case {
+    let request = valid.clone().header(TIMEOUT, "0");
+    Case::new(operation, "with_no_time_left", request, 503, "Service unavailable")
 }
 
 /// What is wrong with a body as a whole.
@@ -155,6 +174,10 @@ fn bodies(operation: &Operation, valid: &Request) -> Vec<Case> {
     let invalid = |name: &str, body: &str| {
         let says = Expectation::Detail("the body cannot be read".into());
         Case::new(operation, name, with_body(body), 400, "Invalid fields").with(says)
+    };
+    let no_text = |name: &str, body: &[u8], says: &str| {
+        let request = Request { body: body.into(), ..valid.clone() };
+        Case::new(operation, name, request, 400, "Invalid fields").with(Expectation::Detail(says.into()))
     };
     let missing = |name: &str, body: &str| Case::new(operation, name, with_body(body), 400, "Missing fields");
     let media_type = |name: &str, request| Case::new(operation, name, request, 415, "Unsupported media type");
@@ -168,6 +191,8 @@ fn bodies(operation: &Operation, valid: &Request) -> Vec<Case> {
         request
     };
     let example = String::from_utf8_lossy(&valid.body).into_owned();
+    let and = |member: &[u8]| [b"{", member, b",", &example.as_bytes()[1..]].concat();
+    let utf16: Vec<u8> = example.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let twice = example.replacen('{', &format!("{{{},", first_member(&example)), 1);
     vec![
         missing("without_a_body", ""),
@@ -179,6 +204,19 @@ fn bodies(operation: &Operation, valid: &Request) -> Vec<Case> {
         invalid("with_a_text_for_a_body", "\"Computer\""),
         invalid("with_a_key_twice", &twice),
         invalid("with_more_than_the_body", &format!("{example}{{}}")),
+        no_text("with_half_a_surrogate_pair", &and(br#""unknown":"\ud800""#), "half a surrogate pair"),
+        no_text("with_half_a_surrogate_pair_in_a_key", &and(br#""\udfff":1"#), "half a surrogate pair"),
+        no_text(
+            "with_bytes_that_are_not_utf8",
+            &and(b"\"unknown\":\"\xff\""),
+            "not UTF-8 at line 1 column 13",
+        ),
+        no_text(
+            "with_a_byte_order_mark",
+            &[b"\xef\xbb\xbf", example.as_bytes()].concat(),
+            "a byte order mark",
+        ),
+        no_text("with_a_body_in_utf16", &utf16, "send UTF-8"),
         media_type("with_a_body_of_another_type", with_type("text/plain")),
         media_type("with_a_form", with_type("application/x-www-form-urlencoded")),
         media_type("with_a_body_of_no_type", untyped),
@@ -198,7 +236,7 @@ fn bodies(operation: &Operation, valid: &Request) -> Vec<Case> {
 fn first_member(object: &str) -> String {
     let object: Value = serde_json::from_str(object).expect("an object");
     let (name, value) = object.as_object().and_then(|object| object.iter().next()).expect("a member");
-    format!("{}:{value}", json!(name))
+    format!("{}:{value}", Value::from(name.as_str()))
 }
 
 /// What is wrong with each field: missing, of another type, out of its range.
@@ -207,10 +245,11 @@ fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
     let example = operation.example().expect("an example");
     let mut cases = Vec::new();
     for (field, schema) in schema["properties"].as_object().expect("fields") {
-        let with = |value: Value| {
+        // As text, since no double holds some of the numbers.
+        let with = |json: &str| {
             let mut body = example.clone();
-            body[field] = value;
-            valid.clone().json(&body)
+            body[field] = "PLACE".into();
+            valid.clone().raw_json(body.to_string().replace("\"PLACE\"", json))
         };
         let mut without = example.clone();
         without.as_object_mut().expect("an object").remove(field);
@@ -218,35 +257,46 @@ fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
             Case::new(operation, &name, request, 400, "Missing fields").common(operation)
         };
         cases.push(missing(format!("without_{field}"), valid.clone().json(&without)));
-        cases.push(missing(format!("with_{field}_null"), with(Value::Null)));
+        cases.push(missing(format!("with_{field}_null"), with("null")));
         if schema["minLength"] == 1 {
-            cases.push(missing(format!("with_{field}_empty"), with("".into())));
+            cases.push(missing(format!("with_{field}_empty"), with("\"\"")));
         }
         for (what, value) in wrong_values(schema) {
             let name = format!("with_{field}_{what}");
             let says = Expectation::Detail(format!("{field} must be "));
-            cases.push(Case::new(operation, &name, with(value), 400, "Invalid fields").with(says));
+            cases.push(Case::new(operation, &name, with(&value), 400, "Invalid fields").with(says));
         }
     }
     cases
 }
 
-/// Values that do not fit a schema, and in which way.
-fn wrong_values(schema: &Value) -> Vec<(&'static str, Value)> {
-    let mut values = vec![("a_bool", json!(true)), ("an_array", json!([])), ("an_object", json!({}))];
+/// Values that do not fit a schema, as JSON, and in which way. Some are so near to one that fits that no double tells them apart.
+fn wrong_values(schema: &Value) -> Vec<(&'static str, String)> {
+    let mut values = vec![("a_bool", "true".into()), ("an_array", "[]".into()), ("an_object", "{}".into())];
     match schema["type"].as_str() {
         Some("string") => {
             let longest = schema["maxLength"].as_u64().expect("a length") as usize;
-            values.push(("a_number", json!(1)));
-            values.push(("too_long", "é".repeat(longest + 1).into()));
+            values.push(("a_number", "1".into()));
+            values.push(("too_long", format!("\"{}\"", "é".repeat(longest + 1))));
+            values.push(("with_a_null_character", r#""a\u0000b""#.into()));
         }
-        _ => {
-            let (least, most) = (schema["minimum"].as_i64().expect("a minimum"), schema["maximum"].as_i64());
-            values.push(("a_text", json!("1")));
-            values.push(("below_its_minimum", json!(least - 1)));
-            values.push(("above_its_maximum", json!(most.expect("a maximum") + 1)));
-            if schema["type"] == "integer" {
-                values.push(("with_a_fraction", json!(1.5)));
+        kind => {
+            let bound = |name: &str| schema[name].as_i64().expect("a bound");
+            let (least, most) = (bound("minimum"), bound("maximum"));
+            values.push(("a_text", "\"1\"".into()));
+            values.push(("below_its_minimum", (least - 1).to_string()));
+            values.push(("above_its_maximum", (most + 1).to_string()));
+            let below =
+                if least == 0 { "-1e-400".into() } else { format!("{}.99999999999999999999", least - 1) };
+            values.push(("below_its_minimum_by_a_hair", below));
+            values.push(("above_its_maximum_by_a_hair", format!("{most}.00000000000000000001")));
+            values.push(("above_everything", "1e999999999".into()));
+            match kind {
+                Some("integer") => {
+                    values.push(("with_a_fraction", "1.5".into()));
+                    values.push(("with_the_least_fraction", "1.0000000000000000000001".into()));
+                }
+                _ => values.push(("that_would_be_rounded", "0.1000000000000000055511151231257827".into())),
             }
         }
     }
@@ -273,7 +323,7 @@ fn ids(operation: &Operation, valid: &Request) -> Vec<Case> {
     wrong.into_iter().map(case).collect()
 }
 
-/// A key that is none.
+/// A key that is none, and two.
 fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
     let wrong = [
         ("empty", ""),
@@ -287,7 +337,10 @@ fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
         let says = Expectation::Detail("Idempotency-Key must be 1 to 255 characters".into());
         Case::new(operation, &format!("with_a_key_that_is_{what}"), request, 400, "Invalid fields").with(says)
     };
-    wrong.into_iter().map(case).collect()
+    let mut twice = valid.clone();
+    twice.headers.extend(["one", "other"].map(|key| (KEY.into(), key.into())));
+    let twice = Case::new(operation, "with_two_keys", twice, 400, "Invalid fields");
+    wrong.into_iter().map(case).chain([twice]).collect()
 }
 
 /// What a path does not know is not allowed there, and what is no path is not found.
