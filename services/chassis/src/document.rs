@@ -33,7 +33,10 @@ const JUDGEMENT: &str = "Numbers are judged as they are written, and not as the 
     the same number, or is refused: one that has at most 15 significant digits can always be kept, and one with more if it is \
     what a double is written as. Text is UTF-8 without a byte order mark, and has neither U+0000 nor half of a surrogate pair.";
 
-/// What the header does that every operation honours.
+/// The header that every operation honours.
+const TIMEOUT: &str = "X-Request-Timeout-Ms";
+
+/// What it does.
 const TIMEOUT_DESCRIPTION: &str = "How many milliseconds the caller waits for the answer. When they are over, the answer is \
     503 and nothing was done. The service's own limit counts if it is less, and what is no number says nothing.";
 
@@ -53,13 +56,14 @@ impl Document {
                 .description(format!("{}\n\n{JUDGEMENT}", about.description))
                 .contact(ContactObject::new().name("The authors of the store"))
                 .extra_request_header::<Option<Count>, _>(
-                    ExtraHeader::new("X-Request-Timeout-Ms").description(TIMEOUT_DESCRIPTION),
+                    ExtraHeader::new(TIMEOUT).description(TIMEOUT_DESCRIPTION),
                 )
                 .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
                 .server(ServerObject::new("/").description("the service that shows this document"))
                 .server(ServerObject::new(about.address).description("where it is found by default"));
         let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
         write_whole_numbers_as_integers(&mut document);
+        put_timeout_last(&mut document);
         let recorded: Value = serde_json::from_str(about.checked_in).unwrap_or_default();
         adopt_examples(&mut document, &recorded);
         let json = format!("{document:#}\n");
@@ -109,6 +113,16 @@ fn write_whole_numbers_as_integers(value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+/// poem-openapi puts what all operations share before their own parameters, in upper case.
+fn put_timeout_last(document: &mut Value) {
+    let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for operation in operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
+        let Some(parameters) = operation["parameters"].as_array_mut() else { continue };
+        parameters[0]["name"] = TIMEOUT.into();
+        parameters.rotate_left(1);
     }
 }
 
