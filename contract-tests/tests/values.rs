@@ -3,7 +3,10 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
-use std::time::{Duration, Instant};
+use std::{
+    env,
+    time::{Duration, Instant},
+};
 
 use contract_tests::{
     contract::{CONTRACT, Operation},
@@ -12,6 +15,7 @@ use contract_tests::{
     replay::{shared, situations},
     session::{self, Session},
     store::{SERVICES, Store},
+    truer::{self, TRUER},
 };
 use serde_json::Value;
 
@@ -332,6 +336,35 @@ fn of_several_keys_that_differ_none_counts() {
             assert_eq!(answer.status, 201, "{request}\n{answer}");
         }
         assert_eq!(store.rows(operation.service), before + 1);
+    }
+}
+
+/// What a schema refuses that became truer is what the services refuse, neither more nor less, and so it was before.
+#[test]
+fn what_became_truer_in_the_documents_is_true_of_the_services_and_was_before() {
+    let before = env::var("STORE_BEFORE").ok();
+    for program in [Some(PROGRAM), before.as_deref()].into_iter().flatten() {
+        let (_store, session) = session::start(program, &[]);
+        situations::prepare(&session).unwrap();
+        for truer in TRUER.iter() {
+            for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
+                let samples = truer::samples();
+                let taken = samples.iter().filter(|sample| {
+                    let valid = shared::valid_request(operation, &session.deployment);
+                    let answer = session.send(&valid.header(&truer.parameter, sample.as_str())).unwrap();
+                    let is_taken = answer.status == 201;
+                    assert_eq!(
+                        is_taken,
+                        truer.takes(sample),
+                        "{program} {}: {sample:?}\n{answer}",
+                        operation.id
+                    );
+                    is_taken
+                });
+                let taken = taken.count();
+                assert!(taken > 100 && samples.len() - taken > 100, "{taken} of {}", samples.len());
+            }
+        }
     }
 }
 
