@@ -254,12 +254,9 @@ mod tests {
             schema[keyword] = value;
             is_named(&key_becomes(schema), &["create_product"]);
         }
-    }
-
-    #[test]
-    fn what_is_truer_now_breaks_when_it_becomes_narrower_later() {
-        let schema = "/paths/~1products/post/parameters/0/schema/maxLength";
-        is_named(&after(|new| *new.pointer_mut(schema).unwrap() = 100.into()), &["create_product"]);
+        // What is true now may become narrower later.
+        let later = "/paths/~1products/post/parameters/0/schema/maxLength";
+        is_named(&after(|new| *new.pointer_mut(later).unwrap() = 100.into()), &["create_product"]);
     }
 
     #[test]

@@ -441,6 +441,36 @@ fn a_time_that_is_over_while_another_service_is_asked_is_503() {
     }
 }
 
+/// Whoever uses the generated client says it there, and is not overruled by the client's own patience.
+#[test]
+fn the_client_waits_no_longer_than_its_caller_says() {
+    let neighbour = Neighbour::start("{}", Manner::SaysNothing);
+    let products = client::products(&neighbour.url(), "token").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let began = Instant::now();
+    let outcome = runtime.block_on(products.get_product().id(1_u64).x_request_timeout_ms(100_u64).send());
+    assert!(outcome.is_err() && began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_client_sends_no_key_that_the_document_rules_out() {
+    let products = client::products("http://127.0.0.1:1", "token").unwrap();
+    let product = || client::products::types::NewProduct::builder().name("a").price(1.0).stock(1_u64);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for (key, is_sent) in
+        [("monday-1", true), ("\"monday-1\"", true), ("two words", false), ("", false), ("clé", false)]
+    {
+        let create = products.create_product().idempotency_key(key).body(product()).send();
+        let error = runtime.block_on(create).expect_err("nobody is there");
+        assert_eq!(
+            matches!(error, client::Error::InvalidRequest(_)),
+            !is_sent,
+            "{key}: {}",
+            client::cause(&error)
+        );
+    }
+}
+
 /// Products gives up when orders does, and is not asked again for nothing.
 #[test]
 fn a_time_that_is_nearly_over_is_never_a_product_that_is_not_there() {

@@ -38,12 +38,14 @@ pub(super) fn without_null(body: &mut Value, field: &str) {
     }
 }
 
-/// Read and written again, every number as the double that is nearest.
-pub(super) fn rewritten(method: &'static str) -> Tamper {
-    Arc::new(move |mut request, forward| {
-        if let (true, Ok(body)) = (request.method == method, serde_json::from_slice::<Value>(&request.body)) {
-            request.body = body.to_string().into();
-        }
+/// Fractions of many digits, each as the double that is nearest.
+pub(super) fn rounded_fractions() -> Tamper {
+    Arc::new(|mut request, forward| {
+        let fraction = regex::bytes::Regex::new(r"[0-9]+\.[0-9]{16,}").expect("a pattern");
+        let nearest = |found: &regex::bytes::Captures<'_>| {
+            String::from_utf8_lossy(&found[0]).parse::<f64>().expect("a number").to_string().into_bytes()
+        };
+        request.body = fraction.replace_all(&request.body, nearest).into_owned();
         forward(&request)
     })
 }

@@ -247,11 +247,9 @@ mod tests {
     #[test]
     fn an_integer_may_be_written_with_a_fraction_of_zero_and_is_never_a_text_or_a_bool() {
         let read = |json| Quantity::read(json);
-        let three = || Reading::Value(Integer(3));
-        assert_eq!(
-            [read("3"), read("3.0"), read("3e0"), read("30e-1")],
-            [three(), three(), three(), three()]
-        );
+        for json in ["3", "3.0", "3e0", "30e-1"] {
+            assert_eq!(read(json), Reading::Value(Integer(3)));
+        }
         for json in
             ["0", "-1", "3.5", "0.99999999999999999999", "\"3\"", "true", "9007199254740992", "1e400", "{}"]
         {
