@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::LazyLock};
 
+use client::products::types::CreateProductIdempotencyKey;
 use serde_json::Value;
 
 /// What a service takes in one place.
@@ -88,6 +89,12 @@ impl fmt::Display for Field {
             _ => write!(formatter, "must be a number from {least} to {most}"),
         }
     }
+}
+
+/// `text` as the name of a request, or what it must be. The document's pattern is the same at all three services.
+pub(super) fn key(text: &str) -> Result<String, String> {
+    let is_taken = text.parse::<CreateProductIdempotencyKey>().is_ok();
+    is_taken.then(|| text.to_owned()).ok_or_else(|| "must be 1 to 255 characters of visible ASCII".into())
 }
 
 /// The digits of a number between the first and the last that are not zero.
