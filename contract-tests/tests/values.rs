@@ -10,13 +10,14 @@ use std::{
 
 use contract_tests::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request},
+    exchange::{Answer, Delivery, Request},
     neighbour::{Manner, Neighbour},
     replay::{shared, situations},
     session::{self, Session},
     store::{SERVICES, Store},
     truer::{self, TRUER},
 };
+use rusqlite::Connection;
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -185,6 +186,29 @@ fn a_text_has_no_null_character() {
         let request = with(&session, operation, &field, r#""\ud83d\ude00 \\u0000 \u0001""#);
         let status = if operation.method == "POST" { 201 } else { 200 };
         assert_eq!(session.expect(&request, status, None).unwrap().json()[&field], "\u{1f600} \\u0000 \u{1}");
+    }
+}
+
+/// It was allowed until 1.1, and a list must not fail because of it.
+#[test]
+fn a_text_that_was_kept_with_a_null_character_can_be_read() {
+    let (mut store, session) = start();
+    for (service, update) in [
+        ("products", "UPDATE product SET name = 'a' || char(0) || 'b'"),
+        ("payments", "UPDATE payment SET method = 'a' || char(0) || 'b'"),
+    ] {
+        store.service(service).stop();
+        Connection::open(store.database(service)).unwrap().execute(update, []).unwrap();
+        store.service(service).start_again();
+    }
+    for (service, path) in [
+        ("products", "/products"),
+        ("products", "/products/1"),
+        ("products", "/products?limit=1"),
+        ("payments", "/payments/1"),
+    ] {
+        let answer = session.expect(&session.request(service, "GET", path), 200, None).unwrap();
+        assert!(String::from_utf8_lossy(&answer.body).contains(r#""a\u0000b""#), "{answer}");
     }
 }
 
@@ -410,6 +434,19 @@ fn a_time_that_is_over_is_503_at_every_operation_and_nothing_is_done() {
             let (request, answer) = send(&session, operation, "X-Request-Timeout-Ms", values);
             assert!(answer.status < 300, "{request}\n{answer}");
         }
+    }
+}
+
+#[test]
+fn a_time_that_is_over_while_a_body_is_awaited_is_503() {
+    let (store, session) = session::start(PROGRAM, &[("BODY_TIMEOUT_MS", "5000")]);
+    for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
+        let valid = shared::valid_request(operation, &session.deployment);
+        let request = Request { delivery: Delivery::Half, ..valid }.header("X-Request-Timeout-Ms", "100");
+        let began = Instant::now();
+        session.expect(&request, 503, Some("Service unavailable")).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert_eq!(store.rows(operation.service), 0);
     }
 }
 
