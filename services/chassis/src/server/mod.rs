@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Says how many milliseconds the caller waits for the answer.
-pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
 /// The header that a request is known by.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
