@@ -134,7 +134,10 @@ pub(crate) async fn send(
     pool: &Pool,
     mut request: Request,
 ) -> reqwest::Result<Response> {
-    let mut deadline = Instant::now() + PATIENCE;
+    // Whoever calls may have said in the request how long it waits.
+    let said = request.headers().get(TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut deadline =
+        Instant::now() + said.map_or(PATIENCE, |said| PATIENCE.min(Duration::from_millis(said)));
     let _ = ORIGIN.try_with(|origin| {
         deadline = origin.deadline.map_or(deadline, |theirs| deadline.min(theirs));
         for (name, value) in &origin.headers {
@@ -191,7 +194,9 @@ async fn too_late() -> reqwest::Result<Response> {
 
 fn say_how_long_is_left(request: &mut Request, deadline: Instant) -> Duration {
     let left = deadline.saturating_duration_since(Instant::now());
-    request.headers_mut().insert(TIMEOUT, HeaderValue::from(left.as_millis() as u64));
+    // Rounded up: a service that gives up before we do would look like one that has too much to do.
+    let milliseconds = left.as_micros().div_ceil(1000) as u64;
+    request.headers_mut().insert(TIMEOUT, HeaderValue::from(milliseconds));
     left
 }
 

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use drift::{ChangeClass, compare};
+use drift::{ChangeClass, ChangePath, compare};
 use serde_json::Value;
 
-use crate::contract::folder;
+use crate::{contract::folder, truer};
 
 /// Who calls services of this repository, and where that can be read.
 const CONSUMERS: [(&str, &str); 3] =
@@ -32,7 +32,12 @@ pub fn breaks(service: &str, old: &Value, new: &Value) -> Vec<String> {
                 ChangeClass::BackwardIncompatible => !info.message.contains("added a new response code 4"),
                 ChangeClass::Incompatible => true,
                 ChangeClass::Unhandled => {
+                    let became_truer = |path: &ChangePath| {
+                        let before = format!("{}/{}", path.old, info.old_subpath);
+                        truer::became_truer(old, &before, new, &format!("{}/{}", path.new, info.new_subpath))
+                    };
                     !paths.iter().all(|path| only_grew(path, &info.old_subpath, old, new))
+                        && !change.paths.iter().all(became_truer)
                 }
             };
             if is_breaking {
@@ -223,6 +228,64 @@ mod tests {
             new["paths"]["/more"] = json!({ "get": operation });
         });
         assert_eq!(breaks, Vec::<String>::new());
+    }
+
+    /// What breaks when the schema of the key changes from what it was in 1.0 to this.
+    fn key_becomes(schema: Value) -> Vec<String> {
+        let at = "/paths/~1products/post/parameters/0";
+        let mut old = CONTRACT.document("products").json.clone();
+        *old.pointer_mut(&format!("{at}/schema")).unwrap() =
+            json!({ "type": "string", "maxLength": 255, "minLength": 1 });
+        let mut new = old.clone();
+        assert_eq!(old.pointer(at).unwrap()["name"], "Idempotency-Key");
+        *new.pointer_mut(&format!("{at}/schema")).unwrap() = schema;
+        breaks("products", &old, &new)
+    }
+
+    #[test]
+    fn a_schema_that_became_truer_does_not_break_and_one_that_became_narrower_does() {
+        let truer =
+            CONTRACT.document("products").json["paths"]["/products"]["post"]["parameters"][0]["schema"]
+                .clone();
+        assert_eq!(key_becomes(truer.clone()), Vec::<String>::new());
+        let narrower = [("maxLength", json!(100)), ("minLength", json!(2)), ("pattern", json!("^[a-z]+$"))];
+        for (keyword, value) in narrower {
+            let mut schema = truer.clone();
+            schema[keyword] = value;
+            is_named(&key_becomes(schema), &["create_product"]);
+        }
+        // What is true now may become narrower later.
+        let later = "/paths/~1products/post/parameters/0/schema/maxLength";
+        is_named(&after(|new| *new.pointer_mut(later).unwrap() = 100.into()), &["create_product"]);
+    }
+
+    #[test]
+    fn a_field_that_may_be_less_breaks() {
+        let narrower = [
+            ("/components/schemas/NewProduct/properties/name/maxLength", json!(100)),
+            ("/components/schemas/NewProduct/properties/price/maximum", json!(1000)),
+            ("/components/schemas/NewProduct/properties/stock/minimum", json!(1)),
+        ];
+        for (schema, value) in narrower {
+            is_named(&after(|new| *new.pointer_mut(schema).unwrap() = value), &["create_product"]);
+        }
+        let pattern = after(|new| {
+            new["components"]["schemas"]["NewProduct"]["properties"]["name"]["pattern"] = "^[a-z]+$".into();
+        });
+        is_named(&pattern, &["create_product"]);
+    }
+
+    #[test]
+    fn a_header_that_may_be_sent_does_not_break_and_one_that_must_be_does() {
+        let another = |is_required: bool| {
+            after(|new| {
+                let parameters = &mut new["paths"]["/products/{id}"]["get"]["parameters"];
+                let header = json!({ "name": "X-More", "in": "header", "required": is_required, "schema": { "type": "string" } });
+                parameters.as_array_mut().unwrap().push(header);
+            })
+        };
+        assert_eq!(another(false), Vec::<String>::new());
+        is_named(&another(true), &["get_product", "breaks orders"]);
     }
 
     #[test]

@@ -26,3 +26,4 @@ pub mod session;
 pub mod specmatic;
 pub mod stock;
 pub mod store;
+pub mod truer;

@@ -180,6 +180,10 @@ fn judge_details(operation: &Operation, documented: &Documented, answer: &Answer
     if answer.status == 201 && answer.header("Location") != Some(&place) {
         return Err(format!("the header Location: {place}"));
     }
+    // Read as doubles and written again, numbers have no more digits than they need: a longer one was rounded on its way.
+    if serde_json::to_vec(&answer.json()).is_ok_and(|shortest| shortest != answer.body) {
+        return Err("JSON as short as can be, each number too".into());
+    }
     if WHOLE_WITH_FRACTION.is_match(&String::from_utf8_lossy(&answer.body)) {
         return Err("whole numbers without a fraction of zero".into());
     }

@@ -57,6 +57,8 @@ fn oddity() -> impl Strategy<Value = Oddity> {
         "If-None-Match",
         "Range",
         "Cookie",
+        "traceparent",
+        "tracestate",
     ]);
     let value = prop::collection::vec(prop_oneof![Just(b'\t'), 0x20..0x7f_u8, 0x80..=0xff_u8], 0..300);
     let fields = prop::collection::vec((any::<prop::sample::Index>(), any_json()), 0..3);

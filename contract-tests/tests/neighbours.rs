@@ -185,7 +185,7 @@ fn asks_no_longer(edge: Edge) -> Result<(), Failed> {
     let (_store, session) = edge.start(&neighbour);
     let began = Instant::now();
     let request = edge.create(&session).header("X-Request-Timeout-Ms", "300");
-    session.expect(&request, 400, Some(edge.refusal))?;
+    session.expect(&request, 503, Some("Service unavailable"))?;
     let took = began.elapsed();
     if took > Duration::from_secs(1) {
         return Err(format!("it took {took:?}, and its caller would have waited 300 ms").into());

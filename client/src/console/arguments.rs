@@ -268,7 +268,7 @@ pub(super) enum Payments {
 #[derive(Args, Debug)]
 pub(super) struct Key {
     /// The Idempotency-Key, so that the command can be repeated and creates once; without it, a new one
-    #[arg(long)]
+    #[arg(long, value_parser = limits::key)]
     pub(super) key: Option<String>,
 }
 

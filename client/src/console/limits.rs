@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::LazyLock};
 
+use client::products::types::CreateProductIdempotencyKey;
 use serde_json::Value;
 
 /// What a service takes in one place.
@@ -37,10 +38,15 @@ fields! {
 }
 
 impl Field {
-    /// `text` as a number, or what it must be.
+    /// `text` as a number, or what it must be. It is not rounded: one that would be is none that can be sent.
     pub(super) fn number(&self, text: &str) -> Result<f64, String> {
-        let number = text.trim().parse().ok().filter(|number| self.admits(*number));
-        number.ok_or_else(|| self.to_string())
+        let text = text.trim();
+        let number =
+            text.parse().ok().filter(|number| self.admits(*number)).ok_or_else(|| self.to_string())?;
+        match significant(text).eq(significant(&format!("{number:e}"))) {
+            true => Ok(number),
+            false => Err("has more digits than can be kept: 15 always can".into()),
+        }
     }
 
     /// `text` as an integer, or what it must be.
@@ -85,6 +91,19 @@ impl fmt::Display for Field {
     }
 }
 
+/// `text` as the name of a request, or what it must be. The document's pattern is the same at all three services.
+pub(super) fn key(text: &str) -> Result<String, String> {
+    let is_taken = text.parse::<CreateProductIdempotencyKey>().is_ok();
+    is_taken.then(|| text.to_owned()).ok_or_else(|| "must be 1 to 255 characters of visible ASCII".into())
+}
+
+/// The digits of a number between the first and the last that are not zero.
+fn significant(number: &str) -> impl Iterator<Item = char> {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    let zeros = |character: char| !('1'..='9').contains(&character);
+    mantissa.trim_matches(zeros).chars().filter(char::is_ascii_digit)
+}
+
 fn parse(document: &str) -> Value {
     serde_json::from_str(document).unwrap_or_default()
 }
@@ -109,11 +128,15 @@ mod tests {
 
     #[test]
     fn what_is_within_the_limits_is_taken_and_nothing_else() {
-        for good in ["0", "19.99", "1e12", " 5 "] {
+        for good in ["0", "0.0", "19.99", "1e12", "1000000000000.00", "1999e-2", "0.30000000000000004", " 5 "]
+        {
             assert!(PRICE.number(good).is_ok(), "{good}");
         }
         for bad in ["", "-1", "-0.01", "1000000000000.1", "NaN", "inf", "19,99", "free"] {
             assert!(PRICE.number(bad).is_err(), "{bad}");
+        }
+        for rounded in ["0.1000000000000000055511151231257827", "999999999999.12345", "-1e-400", "1e-400"] {
+            assert_eq!(PRICE.number(rounded), Err("has more digits than can be kept: 15 always can".into()));
         }
         assert_eq!(STOCK.integer("9007199254740991"), Ok(9_007_199_254_740_991));
         for bad in ["", "-1", "1.5", "9007199254740992", "99999999999999999999"] {

@@ -43,6 +43,14 @@ pub(crate) fn what_the_document_rules_out_is_not_sent(console: &Console) {
             "products create --name Mouse --price 1 --stock 1.5",
             "must be a whole number from 0 to 9007199254740991",
         ),
+        (
+            "products create --name Mouse --price 0.1000000000000000055511151231257827 --stock 1",
+            "has more digits than can be kept: 15 always can",
+        ),
+        (
+            "products create --name Mouse --price 1 --stock 1 --key clé",
+            "must be 1 to 255 characters of visible",
+        ),
         ("products create --name Mouse --price 1", "--stock <STOCK>"),
         ("orders create --product 1 --quantity 0", "must be a whole number from 1 to 9007199254740991"),
         ("orders show 0", "must be a whole number from 1"),

@@ -81,7 +81,7 @@ pub(crate) fn a_check_tells_what_is_up(console: &Console) {
         let cells: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(
             [cells[0], cells[1], cells[2], cells[4]],
-            [process.service(), "ready", "1.0.0", process.url()]
+            [process.service(), "ready", "1.1.0", process.url()]
         );
         assert!((0.0..3000.0).contains(&cells[3].parse::<f64>().unwrap()), "{table}");
     }
@@ -128,6 +128,6 @@ pub(crate) fn a_check_tells_a_wrong_token(console: &Console) {
     let output = command.output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("payments  wrong token  1.0.0"));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("payments  wrong token  1.1.0"));
     assert!(errors.contains("payments says: Unauthorized.") && errors.contains("PAYMENTS_TOKEN"), "{errors}");
 }

@@ -156,6 +156,18 @@ pub fn all() -> Vec<Fault> {
         fault(PRODUCTS, "prices have no upper bound", write("POST", |body| change(body, "price", |price| price.min(1e12)))),
         fault(ORDERS, "quantities have no lower bound", write("POST", |body| change(body, "quantity", |quantity| quantity.max(1.0)))),
         fault(PRODUCTS, "an id that is none is read as one", forward_path(|path| path.replace("/01", "/1").replace("/+1", "/1"))),
+        fault(PRODUCTS, "stocks are rounded before they are judged", write("POST", |body| round_when_read(body, "stock"))),
+        fault(ORDERS, "quantities are rounded before they are judged", write("POST", |body| round_when_read(body, "quantity"))),
+        fault(PAYMENTS, "orders are rounded before they are judged", write("POST", |body| round_when_read(body, "order_id"))),
+        fault(PRODUCTS, "prices are rounded before they are judged", rounded_fractions()),
+        fault(PAYMENTS, "amounts are rounded before they are judged", rounded_fractions()),
+        fault(PRODUCTS, "a price is answered with more digits than it has", answer("GET", 200, digits_too_many)),
+        fault(PRODUCTS, "null characters are cut off a name", write("POST", |body| without_null(body, "name"))),
+        fault(PAYMENTS, "null characters are cut off a method", write("POST", |body| without_null(body, "method"))),
+        // Time.
+        fault(PRODUCTS, "products does not look at how long its caller waits", without_header("x-request-timeout-ms")),
+        fault(ORDERS, "orders does not look at how long its caller waits", without_header("x-request-timeout-ms")),
+        fault(PAYMENTS, "payments does not look at how long its caller waits", without_header("x-request-timeout-ms")),
         // The order of the checks.
         fault(PRODUCTS, "the body is looked at before the token", body_first("Missing fields")),
         fault(ORDERS, "the order's body is looked at before the token", body_first("Missing fields")),
@@ -181,6 +193,9 @@ pub fn all() -> Vec<Fault> {
         fault(ORDERS, "reading orders is open", with_token("SECRET_ORDERS_TOKEN", |request| request.method == "GET")),
         fault(ORDERS, "writing orders is open", with_token("SECRET_ORDERS_TOKEN", |request| request.method == "POST")),
         fault(PAYMENTS, "reading payments is open", with_token("SECRET_PAYMENTS_TOKEN", |request| request.method == "GET")),
+        fault(PRODUCTS, "of several tokens of products the first counts", with_token("SECRET_PRODUCTS_TOKEN", |request| token(request) == Some("SECRET_PRODUCTS_TOKEN"))),
+        fault(ORDERS, "of several tokens of orders any counts", with_token("SECRET_ORDERS_TOKEN", |request| request.headers.iter().any(|(_, value)| value == "Bearer SECRET_ORDERS_TOKEN"))),
+        fault(PAYMENTS, "a scheme that is written twice opens payments", with_token("SECRET_PAYMENTS_TOKEN", |request| header(request) == Some("Bearer Bearer SECRET_PAYMENTS_TOKEN"))),
         fault(ORDERS, "a token without its scheme opens orders", with_token("SECRET_ORDERS_TOKEN", |request| header(request) == Some("SECRET_ORDERS_TOKEN"))),
         // The stock rule.
         fault(STOCK, "one more than the stock can be ordered", read("/products/", |body| change(body, "stock", |stock| stock + 1.0))),
@@ -193,9 +208,9 @@ pub fn all() -> Vec<Fault> {
         fault(STOCK, "a product that was seen once is not asked for again", remember()),
         fault(STOCK, "an order takes from the stock", reading_takes()),
         // Creating once.
-        fault(PRODUCTS, "a key of products is not looked at", without_key()),
-        fault(ORDERS, "a key of orders is not looked at", without_key()),
-        fault(PAYMENTS, "a key of payments is not looked at", without_key()),
+        fault(PRODUCTS, "a key of products is not looked at", without_header("idempotency-key")),
+        fault(ORDERS, "a key of orders is not looked at", without_header("idempotency-key")),
+        fault(PAYMENTS, "a key of payments is not looked at", without_header("idempotency-key")),
         fault(PRODUCTS, "a key that was used is 409", text_status("Idempotency key reused", 409)),
         fault(ORDERS, "another text for a key that was used", text("Idempotency key reused", "Idempotency-Key reused")),
         // Unavailable neighbours.

@@ -25,13 +25,38 @@ pub(super) fn numbers_from_texts(body: &mut Value) {
     }
 }
 
+/// A double that is whole, as readers have it who read every number as a double.
+pub(super) fn round_when_read(body: &mut Value, field: &str) {
+    if let Some(number) = body[field].as_f64().filter(|number| number.fract() == 0.0) {
+        body[field] = (number as i64).into();
+    }
+}
+
+pub(super) fn without_null(body: &mut Value, field: &str) {
+    if let Some(text) = body[field].as_str() {
+        body[field] = text.replace('\0', "").into();
+    }
+}
+
+/// Fractions of many digits, each as the double that is nearest.
+pub(super) fn rounded_fractions() -> Tamper {
+    Arc::new(|mut request, forward| {
+        let fraction = regex::bytes::Regex::new(r"[0-9]+\.[0-9]{16,}").expect("a pattern");
+        let nearest = |found: &regex::bytes::Captures<'_>| {
+            String::from_utf8_lossy(&found[0]).parse::<f64>().expect("a number").to_string().into_bytes()
+        };
+        request.body = fraction.replace_all(&request.body, nearest).into_owned();
+        forward(&request)
+    })
+}
+
 pub(super) fn forward_path(alter: impl Fn(&str) -> String + Send + Sync + 'static) -> Tamper {
     Arc::new(move |request, forward| forward(&Request { path: alter(&request.path), ..request }))
 }
 
-pub(super) fn without_key() -> Tamper {
-    Arc::new(|mut request, forward| {
-        request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("idempotency-key"));
+pub(super) fn without_header(name: &'static str) -> Tamper {
+    Arc::new(move |mut request, forward| {
+        request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         forward(&request)
     })
 }

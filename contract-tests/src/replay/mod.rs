@@ -4,6 +4,7 @@
 //! made from the documents, so that a new operation is judged without anyone remembering it. [`situations`] sees to what has
 //! to be so for some answers.
 
+mod bodies;
 pub mod shared;
 pub mod situations;
 pub mod workflows;

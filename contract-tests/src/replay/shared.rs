@@ -1,11 +1,9 @@
 //! The cases that every operation has because of what it is: made from the documents.
 
-use serde_json::{Value, json};
-
-use super::workflows;
+use super::{bodies, workflows};
 use crate::{
     contract::{CONTRACT, Operation},
-    exchange::{Delivery, Request},
+    exchange::Request,
     session::{Failure, Scope, Session},
     store::{Deployment, SERVICES},
 };
@@ -13,14 +11,14 @@ use crate::{
 /// Names a request, so that it can be repeated.
 const KEY: &str = "Idempotency-Key";
 
+/// Says how many milliseconds the caller waits.
+const TIMEOUT: &str = "X-Request-Timeout-Ms";
+
 /// A key with a character too many.
 const TOO_LONG: &str = match str::from_utf8(&[b'k'; 256]) {
     Ok(key) => key,
     Err(_) => unreachable!(),
 };
-
-/// More than a body may have.
-const TOO_LARGE: usize = 64 * 1024 + 1;
 
 /// A request that is made up from a document, and what it must be answered.
 pub struct Case {
@@ -37,7 +35,7 @@ pub struct Case {
 }
 
 /// What an answer must have beside its status and text.
-enum Expectation {
+pub(super) enum Expectation {
     Nothing,
     /// A `detail` with this in it.
     Detail(String),
@@ -46,7 +44,7 @@ enum Expectation {
 }
 
 impl Case {
-    fn new(operation: &Operation, name: &str, request: Request, status: u16, text: &str) -> Self {
+    pub(super) fn new(operation: &Operation, name: &str, request: Request, status: u16, text: &str) -> Self {
         let name = format!("{}::{name}", operation.id);
         Self {
             name,
@@ -59,11 +57,11 @@ impl Case {
     }
 
     /// A case that any faithful implementation passes, if it has the operation at all.
-    fn common(self, operation: &Operation) -> Self {
+    pub(super) fn common(self, operation: &Operation) -> Self {
         Self { is_common: workflows::is_common(operation), ..self }
     }
 
-    fn with(self, further: Expectation) -> Self {
+    pub(super) fn with(self, further: Expectation) -> Self {
         Self { further, ..self }
     }
 
@@ -93,9 +91,10 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
     let of_operations = CONTRACT.operations().flat_map(|operation| {
         let valid = valid_request(operation, deployment);
         let mut cases = strangers(operation, &valid, deployment);
+        cases.push(hurried(operation, &valid));
         if operation.body.is_some() {
-            cases.extend(bodies(operation, &valid));
-            cases.extend(fields(operation, &valid));
+            cases.extend(bodies::wholes(operation, &valid));
+            cases.extend(bodies::fields(operation, &valid));
         }
         if operation.template.contains("{id}") {
             cases.extend(ids(operation, &valid));
@@ -122,135 +121,45 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
 fn strangers(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
     let service = operation.service;
     let token = &deployment.service(service).token;
-    let refused = |name: &str, authorization: Option<String>| {
+    let refused = |name: &str, authorization: &[&str]| {
         let mut request = valid.clone();
         request.headers.retain(|(name, _)| name != "Authorization");
-        let error = if authorization.is_some() { ", error=\"invalid_token\"" } else { "" };
+        let is_bearer = |value: &&str| value.strip_prefix("Bearer ").is_some_and(|token| !token.is_empty());
+        let error = if authorization.iter().any(is_bearer) { ", error=\"invalid_token\"" } else { "" };
         let challenge = Expectation::Header("WWW-Authenticate", format!("Bearer realm=\"{service}\"{error}"));
-        request.headers.extend(authorization.map(|value| ("Authorization".into(), value)));
+        request.headers.extend(authorization.iter().map(|value| ("Authorization".into(), (*value).into())));
         Case::new(operation, name, request, 401, "Unauthorized").with(challenge).common(operation)
     };
+    let right = format!("Bearer {token}");
     let mut cases = vec![
-        refused("without_a_token", None),
-        refused("with_a_wrong_token", Some("Bearer wrong".into())),
-        refused("with_a_wrong_token_of_the_same_length", Some(format!("Bearer {}", "x".repeat(token.len())))),
-        refused("with_the_beginning_of_the_token", Some(format!("Bearer {}", &token[..token.len() - 1]))),
-        refused("with_more_than_the_token", Some(format!("Bearer {token}x"))),
-        refused("with_the_token_in_another_case", Some(format!("Bearer {}", token.to_lowercase()))),
-        refused("with_the_token_in_another_scheme", Some(format!("Basic {token}"))),
-        refused("with_the_token_alone", Some(token.clone())),
-        refused("with_no_token_after_the_scheme", Some("Bearer ".into())),
+        refused("without_a_token", &[]),
+        refused("with_a_wrong_token", &["Bearer wrong"]),
+        refused("with_a_wrong_token_of_the_same_length", &[&format!("Bearer {}", "x".repeat(token.len()))]),
+        refused("with_the_beginning_of_the_token", &[&right[..right.len() - 1]]),
+        refused("with_more_than_the_token", &[&format!("{right}x")]),
+        refused("with_the_token_in_another_case", &[&format!("Bearer {}", token.to_lowercase())]),
+        refused("with_the_token_in_another_scheme", &[&format!("Basic {token}")]),
+        refused("with_the_token_alone", &[token]),
+        refused("with_no_token_after_the_scheme", &["Bearer "]),
+        refused("with_the_scheme_twice", &[&format!("Bearer {right}")]),
     ];
+    // What part 1 leaves open, another implementation may do otherwise.
+    let both = [
+        refused("with_the_token_and_then_a_wrong_one", &[&right, "Bearer wrong"]),
+        refused("with_a_wrong_token_and_then_the_right_one", &["Bearer wrong", &right]),
+    ];
+    cases.extend(both.map(|case| Case { is_common: false, ..case }));
     cases.extend(SERVICES.iter().filter(|other| **other != service).map(|other| {
         let token = &deployment.service(other).token;
-        refused(&format!("with_the_token_of_{other}"), Some(format!("Bearer {token}")))
+        refused(&format!("with_the_token_of_{other}"), &[&format!("Bearer {token}")])
     }));
     cases
 }
 
-/// What is wrong with a body as a whole.
-fn bodies(operation: &Operation, valid: &Request) -> Vec<Case> {
-    let with_body = |body: &str| Request { body: body.into(), ..valid.clone() };
-    let with_type = |media_type: &str| valid.clone().header("Content-Type", media_type);
-    let invalid = |name: &str, body: &str| {
-        let says = Expectation::Detail("the body cannot be read".into());
-        Case::new(operation, name, with_body(body), 400, "Invalid fields").with(says)
-    };
-    let missing = |name: &str, body: &str| Case::new(operation, name, with_body(body), 400, "Missing fields");
-    let media_type = |name: &str, request| Case::new(operation, name, request, 415, "Unsupported media type");
-    let too_large = |name: &str, delivery| {
-        let request = Request { body: vec![b' '; TOO_LARGE], delivery, ..valid.clone() };
-        Case::new(operation, name, request, 413, "Payload too large")
-    };
-    let untyped = {
-        let mut request = valid.clone();
-        request.headers.retain(|(name, _)| name != "Content-Type");
-        request
-    };
-    let example = String::from_utf8_lossy(&valid.body).into_owned();
-    let twice = example.replacen('{', &format!("{{{},", first_member(&example)), 1);
-    vec![
-        missing("without_a_body", ""),
-        missing("with_null_for_a_body", " null "),
-        missing("with_an_empty_object", "{}"),
-        invalid("with_a_body_that_is_no_json", "name=Computer"),
-        invalid("with_a_body_that_is_cut_off", &example[..example.len() - 1]),
-        invalid("with_an_array_for_a_body", &format!("[{example}]")),
-        invalid("with_a_text_for_a_body", "\"Computer\""),
-        invalid("with_a_key_twice", &twice),
-        invalid("with_more_than_the_body", &format!("{example}{{}}")),
-        media_type("with_a_body_of_another_type", with_type("text/plain")),
-        media_type("with_a_form", with_type("application/x-www-form-urlencoded")),
-        media_type("with_a_body_of_no_type", untyped),
-        too_large("with_a_body_that_is_too_large", Delivery::Whole),
-        too_large("with_chunks_that_are_too_many", Delivery::Chunked),
-        Case::new(
-            operation,
-            "with_a_body_that_never_ends",
-            Request { delivery: Delivery::Half, ..valid.clone() },
-            408,
-            "Request timeout",
-        ),
-    ]
-}
-
-/// `"name":"Computer"` of an object.
-fn first_member(object: &str) -> String {
-    let object: Value = serde_json::from_str(object).expect("an object");
-    let (name, value) = object.as_object().and_then(|object| object.iter().next()).expect("a member");
-    format!("{}:{value}", json!(name))
-}
-
-/// What is wrong with each field: missing, of another type, out of its range.
-fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
-    let schema = operation.body.as_ref().expect("a body");
-    let example = operation.example().expect("an example");
-    let mut cases = Vec::new();
-    for (field, schema) in schema["properties"].as_object().expect("fields") {
-        let with = |value: Value| {
-            let mut body = example.clone();
-            body[field] = value;
-            valid.clone().json(&body)
-        };
-        let mut without = example.clone();
-        without.as_object_mut().expect("an object").remove(field);
-        let missing = |name: String, request| {
-            Case::new(operation, &name, request, 400, "Missing fields").common(operation)
-        };
-        cases.push(missing(format!("without_{field}"), valid.clone().json(&without)));
-        cases.push(missing(format!("with_{field}_null"), with(Value::Null)));
-        if schema["minLength"] == 1 {
-            cases.push(missing(format!("with_{field}_empty"), with("".into())));
-        }
-        for (what, value) in wrong_values(schema) {
-            let name = format!("with_{field}_{what}");
-            let says = Expectation::Detail(format!("{field} must be "));
-            cases.push(Case::new(operation, &name, with(value), 400, "Invalid fields").with(says));
-        }
-    }
-    cases
-}
-
-/// Values that do not fit a schema, and in which way.
-fn wrong_values(schema: &Value) -> Vec<(&'static str, Value)> {
-    let mut values = vec![("a_bool", json!(true)), ("an_array", json!([])), ("an_object", json!({}))];
-    match schema["type"].as_str() {
-        Some("string") => {
-            let longest = schema["maxLength"].as_u64().expect("a length") as usize;
-            values.push(("a_number", json!(1)));
-            values.push(("too_long", "é".repeat(longest + 1).into()));
-        }
-        _ => {
-            let (least, most) = (schema["minimum"].as_i64().expect("a minimum"), schema["maximum"].as_i64());
-            values.push(("a_text", json!("1")));
-            values.push(("below_its_minimum", json!(least - 1)));
-            values.push(("above_its_maximum", json!(most.expect("a maximum") + 1)));
-            if schema["type"] == "integer" {
-                values.push(("with_a_fraction", json!(1.5)));
-            }
-        }
-    }
-    values
+/// Who has no time left is told so, and nothing is done.
+fn hurried(operation: &Operation, valid: &Request) -> Case {
+    let request = valid.clone().header(TIMEOUT, "0");
+    Case::new(operation, "with_no_time_left", request, 503, "Service unavailable")
 }
 
 /// A path that names something by what is no id names nothing.
@@ -273,7 +182,7 @@ fn ids(operation: &Operation, valid: &Request) -> Vec<Case> {
     wrong.into_iter().map(case).collect()
 }
 
-/// A key that is none.
+/// A key that is none, and two.
 fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
     let wrong = [
         ("empty", ""),
@@ -287,7 +196,10 @@ fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
         let says = Expectation::Detail("Idempotency-Key must be 1 to 255 characters".into());
         Case::new(operation, &format!("with_a_key_that_is_{what}"), request, 400, "Invalid fields").with(says)
     };
-    wrong.into_iter().map(case).collect()
+    let mut twice = valid.clone();
+    twice.headers.extend(["one", "other"].map(|key| (KEY.into(), key.into())));
+    let twice = Case::new(operation, "with_two_keys", twice, 400, "Invalid fields");
+    wrong.into_iter().map(case).chain([twice]).collect()
 }
 
 /// What a path does not know is not allowed there, and what is no path is not found.

@@ -6,11 +6,13 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
-    ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject,
+    ContactObject, ExtraHeader, LicenseObject, OpenApi, OpenApiService, ServerObject,
     registry::{MetaApi, Registry},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use crate::value::Count;
 
 /// Who a service is, beside what its types say.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +27,19 @@ pub struct About {
     pub checked_in: &'static str,
 }
 
+/// How values are judged in every request, for whoever reads the document.
+const JUDGEMENT: &str = "Numbers are judged as they are written, and not as the doubles that they may become: \
+    `3.0` and `30e-1` are the integer 3, and `0.99999999999999999999` is no integer. A number with a fraction is answered as \
+    the same number, or is refused: one that has at most 15 significant digits can always be kept, and one with more if it is \
+    what a double is written as. Text is UTF-8 without a byte order mark, and has neither U+0000 nor half of a surrogate pair.";
+
+/// The header that every operation honours.
+const TIMEOUT: &str = "X-Request-Timeout-Ms";
+
+/// What it does.
+const TIMEOUT_DESCRIPTION: &str = "How many milliseconds the caller waits for the answer. When they are over, the answer is \
+    503 and nothing was done. The service's own limit counts if it is less, and what is no number says nothing.";
+
 /// A service's document.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -38,13 +53,17 @@ impl Document {
     pub fn of<A: OpenApi>(about: &About) -> Self {
         let service =
             OpenApiService::new(Declaration(PhantomData::<A>), about.title, env!("CARGO_PKG_VERSION"))
-                .description(about.description)
+                .description(format!("{}\n\n{JUDGEMENT}", about.description))
                 .contact(ContactObject::new().name("The authors of the store"))
+                .extra_request_header::<Option<Count>, _>(
+                    ExtraHeader::new(TIMEOUT).description(TIMEOUT_DESCRIPTION),
+                )
                 .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
                 .server(ServerObject::new("/").description("the service that shows this document"))
                 .server(ServerObject::new(about.address).description("where it is found by default"));
         let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
         write_whole_numbers_as_integers(&mut document);
+        put_timeout_last(&mut document);
         let recorded: Value = serde_json::from_str(about.checked_in).unwrap_or_default();
         adopt_examples(&mut document, &recorded);
         let json = format!("{document:#}\n");
@@ -94,6 +113,16 @@ fn write_whole_numbers_as_integers(value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+/// poem-openapi puts what all operations share before their own parameters, in upper case.
+fn put_timeout_last(document: &mut Value) {
+    let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for operation in operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
+        let Some(parameters) = operation["parameters"].as_array_mut() else { continue };
+        parameters[0]["name"] = TIMEOUT.into();
+        parameters.rotate_left(1);
     }
 }
 

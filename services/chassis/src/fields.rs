@@ -9,6 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
+    encoding,
     refusal::{INVALID_FIELDS, MISSING_FIELDS, Refused},
     value::{Reading, Value},
 };
@@ -46,7 +47,8 @@ pub(crate) fn parse<T: FromFields>(body: &[u8]) -> Result<T, Refused> {
     if matches!(body.trim_ascii(), b"" | b"null") {
         return Err(MISSING_FIELDS.into());
     }
-    let object = serde_json::from_slice(body)
+    let text = encoding::text(body).map_err(|detail| INVALID_FIELDS.because(detail))?;
+    let object = serde_json::from_str(text)
         .map_err(|error| INVALID_FIELDS.because(format!("the body cannot be read: {error}")))?;
     let mut fields = Fields { object, missing: false, invalid: Vec::new() };
     match T::from_fields(&mut fields) {

@@ -13,7 +13,7 @@ use std::{
 
 use poem::{
     Request, RequestBody,
-    http::{HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, StatusCode},
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -24,6 +24,7 @@ use serde::Serialize;
 
 use crate::{
     answers::Created,
+    header::{Single, single},
     refusal::{INVALID_FIELDS, Refusal, Refused},
     settings::Fatal,
     sqlite::{self, Database},
@@ -73,7 +74,10 @@ macro_rules! stored_responses_of {
     };
 }
 
-const HEADER: &str = "Idempotency-Key";
+const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What [`parse`] takes, for the document: visible ASCII, in quotes or not; a quote at one end only belongs to the key.
+const PATTERN: &str = r#"^("[!-~]{1,255}"|[!#-~][!-~]{0,254}|"([!-~]{0,253}[!#-~])?)$"#;
 
 /// How many old answers are forgotten whenever a new one is kept: more than one, so that they become fewer.
 const FORGOTTEN_AT_ONCE: u32 = 4;
@@ -96,8 +100,13 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        let schema =
-            MetaSchema { min_length: Some(1), max_length: Some(KEY_LIMIT), ..MetaSchema::new("string") };
+        let schema = MetaSchema {
+            min_length: Some(1),
+            // Two more for the quotes.
+            max_length: Some(KEY_LIMIT + 2),
+            pattern: Some(PATTERN.into()),
+            ..MetaSchema::new("string")
+        };
         Some(MetaSchemaRef::Inline(Box::new(schema)))
     }
 
@@ -106,12 +115,16 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let mut sent = request.headers().get_all(HEADER).iter();
-        match (sent.next(), sent.next()) {
-            (None, _) => Ok(Self(None)),
-            (Some(value), None) if parse(value).is_some() => Ok(Self(parse(value))),
-            _ => {
-                let detail = format!("{HEADER} must be 1 to {KEY_LIMIT} characters of visible ASCII");
+        let sent = match single(request.headers(), &HEADER) {
+            Single::Absent => return Ok(Self(None)),
+            Single::Value(value) => parse(value),
+            Single::Contradictory => None,
+        };
+        match sent {
+            Some(key) => Ok(Self(Some(key))),
+            None => {
+                let detail =
+                    format!("Idempotency-Key must be 1 to {KEY_LIMIT} characters of visible ASCII, once");
                 Err(INVALID_FIELDS.because(detail).into())
             }
         }
@@ -305,5 +318,29 @@ impl Clock {
 
     fn now(self) -> Duration {
         self.base + self.since.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_in_pattern(text: &str) -> bool {
+        let pattern = regex::Regex::new(PATTERN).unwrap();
+        pattern.is_match(text)
+    }
+
+    proptest! {
+        #[test]
+        fn the_document_says_what_is_taken(text in prop_oneof![
+            "[\"a ~!é]{0,6}",
+            "\"?[!-~]{250,260}\"?",
+            "\"[!-~]{252,258}\"",
+        ]) {
+            let is_taken = HeaderValue::from_bytes(text.as_bytes()).is_ok_and(|value| parse(&value).is_some());
+            prop_assert_eq!(is_in_pattern(&text), is_taken);
+        }
     }
 }

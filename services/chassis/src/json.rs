@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::{
     fields::{self, FromFields},
+    header::{Single, single},
     refusal::{INVALID_FIELDS, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, Refused, UNSUPPORTED_MEDIA_TYPE},
     server::Context,
 };
@@ -71,7 +72,12 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let deadline = Context::get(|context| context.limits().body_timeout())?;
-        let is_json = request.content_type().map(is_json);
+        // Several types that differ are none that could be relied on, whichever comes first.
+        let is_json = match single(request.headers(), &header::CONTENT_TYPE) {
+            Single::Absent => None,
+            Single::Value(value) => Some(value.to_str().is_ok_and(is_json)),
+            Single::Contradictory => Some(false),
+        };
         if is_json == Some(false) {
             return Err(Refused::from(UNSUPPORTED_MEDIA_TYPE).into());
         }

@@ -6,11 +6,14 @@
 
 pub mod answers;
 pub mod document;
+mod encoding;
 pub mod fields;
+mod header;
 pub mod idempotency;
 pub mod json;
 mod log;
 mod metrics;
+mod number;
 pub mod parameter;
 pub mod process;
 pub mod refusal;

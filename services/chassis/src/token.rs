@@ -4,7 +4,7 @@ use std::fmt;
 
 use poem::{
     Request, RequestBody,
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -12,7 +12,11 @@ use poem_openapi::{
 };
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::{refusal::UNAUTHORIZED, server::Context};
+use crate::{
+    header::{Single, single},
+    refusal::UNAUTHORIZED,
+    server::Context,
+};
 
 /// The secret of a service, or two while it is changed: the new one first, which callers send, then the old one, which the
 /// service still takes. It is never shown: its `Debug` hides it, and it has no `Display`.
@@ -87,33 +91,83 @@ impl<'a> ApiExtractor<'a> for Caller {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let sent = request.headers().get(header::AUTHORIZATION).map(bearer_token);
+        let sent = Credentials::of(request.headers());
         let is_known =
-            |context: &Context| matches!(sent, Some(Some(token)) if context.token().matches(token));
+            |context: &Context| matches!(sent, Credentials::Token(token) if context.token().matches(token));
         if Context::get(is_known)? {
             return Ok(Self);
         }
-        let reason = match sent {
-            None => "no token",
-            Some(None) => "not a bearer token",
-            Some(Some(_)) => "wrong token",
-        };
-        tracing::warn!(reason, "authentication failed");
-        let challenge = challenge(Context::get(Context::realm)?, sent.is_some());
+        tracing::warn!(reason = sent.reason(), "authentication failed");
+        let challenge = challenge(Context::get(Context::realm)?, sent.has_token());
         Err(UNAUTHORIZED.with_header(header::WWW_AUTHENTICATE, challenge).into())
     }
 }
 
-/// The token in `Bearer <token>`; the scheme is case-insensitive (RFC 9110, section 11.1).
-fn bearer_token(authorization: &HeaderValue) -> Option<&[u8]> {
-    let (scheme, token) = authorization.as_bytes().split_at_checked(SCHEME.len())?;
-    let is_bearer = scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) && token.starts_with(b" ");
-    is_bearer.then(|| token.trim_ascii_start())
+/// What somebody shows in `Authorization`.
+enum Credentials<'a> {
+    Nothing,
+    /// Several, and one of them may be a bearer token.
+    Contradictory {
+        has_token: bool,
+    },
+    OtherScheme,
+    Empty,
+    /// What goes for a token begins with the scheme's name, which was written twice.
+    SchemeTwice,
+    Token(&'a [u8]),
 }
 
-/// What the caller has to show (RFC 6750, section 3): an error is named only if something was sent.
-fn challenge(realm: &str, sent: bool) -> HeaderValue {
-    let error = if sent { ", error=\"invalid_token\"" } else { "" };
+impl<'a> Credentials<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        match single(headers, &header::AUTHORIZATION) {
+            Single::Absent => Self::Nothing,
+            Single::Value(value) => Self::parse(value),
+            Single::Contradictory => {
+                let mut all = headers.get_all(header::AUTHORIZATION).iter();
+                Self::Contradictory { has_token: all.any(|value| Self::parse(value).has_token()) }
+            }
+        }
+    }
+
+    /// Reads `Bearer <token>`; the scheme is case-insensitive (RFC 9110, section 11.1).
+    fn parse(value: &'a HeaderValue) -> Self {
+        match bearer(value.as_bytes()) {
+            None => Self::OtherScheme,
+            Some(b"") => Self::Empty,
+            Some(token) if bearer(token).is_some() => Self::SchemeTwice,
+            Some(token) => Self::Token(token),
+        }
+    }
+
+    /// Whether a bearer token was sent, be it a wrong one.
+    fn has_token(&self) -> bool {
+        matches!(self, Self::SchemeTwice | Self::Token(_) | Self::Contradictory { has_token: true })
+    }
+
+    /// Why they are refused, for the log.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Nothing => "no token",
+            Self::Contradictory { .. } => "several Authorization headers that differ",
+            Self::OtherScheme => "not a bearer token",
+            Self::Empty => "an empty token",
+            Self::SchemeTwice => "Bearer twice before the token",
+            Self::Token(_) => "wrong token",
+        }
+    }
+}
+
+/// What follows the scheme of bearer tokens, if it is that.
+fn bearer(text: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = text.split_at_checked(SCHEME.len())?;
+    let is_bearer = scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) && matches!(rest, [] | [b' ', ..]);
+    is_bearer.then(|| rest.trim_ascii_start())
+}
+
+/// What the caller has to show. An error is named only if a bearer token was sent: who sent nothing, or credentials of another
+/// kind, has yet to learn what is asked for (RFC 6750, section 3).
+fn challenge(realm: &str, has_token: bool) -> HeaderValue {
+    let error = if has_token { ", error=\"invalid_token\"" } else { "" };
     HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
         .unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
 }

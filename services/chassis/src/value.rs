@@ -10,6 +10,8 @@ use poem_openapi::{
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
+use crate::number;
+
 /// The largest integer that every JSON reader holds exactly (RFC 8259, section 6).
 pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
@@ -77,10 +79,7 @@ impl<const MIN: i64, const MAX: i64> Value for Integer<MIN, MAX> {
         if json == "null" {
             return Reading::Missing;
         }
-        // Within the safe range a double holds every integer exactly, so `3.0` and `3e0` may go through one.
-        let whole = |number: f64| (number.fract() == 0.0).then_some(number as i64);
-        let value = json.parse().ok().or_else(|| number(json).and_then(whole));
-        value.and_then(Self::new).map_or(Reading::Invalid, Reading::Value)
+        number::integer(json).and_then(Self::new).map_or(Reading::Invalid, Reading::Value)
     }
 
     fn expectation() -> String {
@@ -96,7 +95,7 @@ impl<const MIN: i64, const MAX: i64> Value for Integer<MIN, MAX> {
     }
 }
 
-/// A number from 0 to 1e12 that may have a fraction, such as a price.
+/// A number from 0 to 1e12 that may have a fraction, such as a price. It is kept as it was written, or not taken at all.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decimal(f64);
 
@@ -120,11 +119,14 @@ impl Value for Decimal {
         if json == "null" {
             return Reading::Missing;
         }
-        number(json).and_then(Self::new).map_or(Reading::Invalid, Reading::Value)
+        number::double(json).and_then(Self::new).map_or(Reading::Invalid, Reading::Value)
     }
 
     fn expectation() -> String {
-        format!("a number from 0 to {}", Self::MAX)
+        let (most, digits) = (Self::MAX, number::SAFE_DIGITS);
+        format!(
+            "a number from 0 to {most} that can be kept as it is written: {digits} significant digits always can"
+        )
     }
 
     fn schema() -> MetaSchema {
@@ -147,7 +149,7 @@ impl Serialize for Decimal {
     }
 }
 
-/// 1 to 200 characters of any Unicode, kept as sent. The empty text counts as missing.
+/// 1 to 200 characters of any Unicode but U+0000, kept as sent. The empty text counts as missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Text(String);
@@ -155,8 +157,13 @@ pub struct Text(String);
 impl Text {
     const MAX_CHARS: usize = 200;
 
-    /// `value`, if its length is in range.
+    /// `value`, if its length is in range and its characters are allowed.
     pub fn new(value: impl Into<String>) -> Option<Self> {
+        Self::of_column(value).filter(|text| !text.0.contains('\0'))
+    }
+
+    /// A text that was kept. It may have been kept when U+0000 was still allowed.
+    pub(crate) fn of_column(value: impl Into<String>) -> Option<Self> {
         let value = value.into();
         (1..=Self::MAX_CHARS).contains(&value.chars().count()).then_some(Self(value))
     }
@@ -179,19 +186,12 @@ impl Value for Text {
     }
 
     fn expectation() -> String {
-        format!("a text of 1 to {} characters", Self::MAX_CHARS)
+        format!("a text of 1 to {} characters, and none of them U+0000", Self::MAX_CHARS)
     }
 
     fn schema() -> MetaSchema {
         MetaSchema { min_length: Some(1), max_length: Some(Self::MAX_CHARS), ..MetaSchema::new("string") }
     }
-}
-
-/// Reads a JSON number. Rust's own parser would also take `NaN` and `inf`, which are no JSON and never get here.
-fn number(json: &str) -> Option<f64> {
-    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-        .then(|| json.parse().ok())
-        .flatten()
 }
 
 /// What `#[derive(Object)]` asks of a field. Reading goes through [`Value::read`], so that there is one set of rules.
@@ -247,12 +247,12 @@ mod tests {
     #[test]
     fn an_integer_may_be_written_with_a_fraction_of_zero_and_is_never_a_text_or_a_bool() {
         let read = |json| Quantity::read(json);
-        let three = || Reading::Value(Integer(3));
-        assert_eq!(
-            [read("3"), read("3.0"), read("3e0"), read("30e-1")],
-            [three(), three(), three(), three()]
-        );
-        for json in ["0", "-1", "3.5", "\"3\"", "true", "9007199254740992", "1e400", "[3]", "{}"] {
+        for json in ["3", "3.0", "3e0", "30e-1"] {
+            assert_eq!(read(json), Reading::Value(Integer(3)));
+        }
+        for json in
+            ["0", "-1", "3.5", "0.99999999999999999999", "\"3\"", "true", "9007199254740992", "1e400", "{}"]
+        {
             assert_eq!(read(json), Reading::Invalid, "{json}");
         }
         assert_eq!(read("9007199254740991"), Reading::Value(Integer(MAX_SAFE_INTEGER)));
@@ -272,7 +272,9 @@ mod tests {
             let Reading::Value(number) = Decimal::read(sent) else { panic!("{sent} is a number") };
             assert_eq!(serde_json::to_string(&number).unwrap(), written);
         }
-        for json in ["-0.01", "1000000000000.01", "1e400", "\"1\"", "false"] {
+        for json in
+            ["-0.01", "-1e-400", "1000000000000.00001", "1e400", "0.1000000000000000055", "\"1\"", "false"]
+        {
             assert_eq!(Decimal::read(json), Reading::Invalid, "{json}");
         }
     }
@@ -282,7 +284,9 @@ mod tests {
         let long = |chars| format!("\"{}\"", "é".repeat(chars));
         assert_eq!(Text::read(&long(200)), Reading::Value(Text("é".repeat(200))));
         assert_eq!(Text::read(&long(201)), Reading::Invalid);
-        assert_eq!(Text::read(r#"" \u0000\n""#), Reading::Value(Text(" \0\n".into())));
+        assert_eq!(Text::read(r#"" \u0001\n""#), Reading::Value(Text(" \u{1}\n".into())));
+        assert_eq!(Text::read(r#""a\u0000b""#), Reading::Invalid);
+        assert_eq!(Text::of_column("a\0b"), Some(Text("a\0b".into())));
         assert_eq!(Text::read(r#""\ud800""#), Reading::Invalid);
         assert_eq!(Text::read("\"\""), Reading::Missing);
         assert_eq!(Text::read("7"), Reading::Invalid);
@@ -290,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_path_segment_is_an_id_in_one_way_only() {
-        assert_eq!(Id::from_digits("17"), Some(Integer(17)));
+        assert_eq!(Id::from_digits("17"), Id::new(17));
         for text in ["", "0", "-1", "+1", "01", "1.0", "abc", "٣", &"9".repeat(40)] {
             assert_eq!(Id::from_digits(text), None, "{text}");
         }

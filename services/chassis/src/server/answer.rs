@@ -27,9 +27,11 @@ use uuid::Uuid;
 use super::{
     CONTEXT, Context, Identity, REQUEST_ID, Service, open_paths,
     routes::{Route, Routes},
+    timeout,
 };
 use crate::{
     document::Document,
+    header::{Single, single},
     log, metrics,
     refusal::{METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
     sqlite::Database,
@@ -93,6 +95,7 @@ impl Answerer {
         request: hyper::Request<Incoming>,
         peer: SocketAddr,
     ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
+        let started = Instant::now();
         let path = request.uri().path();
         let (destination, path_values) = match self.routes.find(path) {
             Some((route, values)) => (Destination::Route(route), values),
@@ -104,15 +107,17 @@ impl Answerer {
             let id = position.trace_id().encode_lower(&mut text);
             HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
         });
+        let ours = self.identity.limits.answer_timeout();
         let context = Context {
             identity: self.identity.clone(),
             request_id: request_id.clone(),
             position,
+            deadline: started + timeout(request.headers()).map_or(ours, |theirs| theirs.min(ours)),
             path_values,
             is_read: request.body().is_end_stream().into(),
             write: RefCell::default(),
         };
-        let mut response = CONTEXT.scope(context, self.work(request, peer, destination)).await;
+        let mut response = CONTEXT.scope(context, self.work(request, peer, destination, started)).await;
         span.answered(response.status());
 
         let headers = response.headers_mut();
@@ -128,8 +133,8 @@ impl Answerer {
         request: hyper::Request<Incoming>,
         peer: SocketAddr,
         destination: Destination<'_>,
+        started: Instant,
     ) -> Response {
-        let started = Instant::now();
         let method = request.method().clone();
         let route = destination.path().unwrap_or("(none)");
         let allow = match &destination {
@@ -180,9 +185,12 @@ impl Answerer {
         started: Instant,
     ) -> Result<Response, Refused> {
         let operation = route.operation(request.method()).ok_or(METHOD_NOT_ALLOWED)?;
+        let deadline = Context::get(Context::deadline)?;
+        if deadline <= started {
+            return Err(Refused::unavailable("the caller's time was over when the request came"));
+        }
         let request = Request::from((request, LocalAddr::default(), RemoteAddr(peer.into()), Scheme::HTTP));
         let mut answer = AssertUnwindSafe(operation.as_ref().call(request)).catch_unwind();
-        let deadline = started + self.identity.limits.answer_timeout();
         let answer = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
             Ok(answer) => answer,
             Err(_) if Context::with(Context::cancel_write) == Some(true) => {
@@ -193,6 +201,10 @@ impl Answerer {
         };
         match answer {
             Err(_) => Err(Refused::internal("a panic, which is reported above")),
+            // Whatever it found was found too late, such as that another service did not answer in what was left of the time.
+            Ok(Err(failure)) if failure.status().is_client_error() && deadline <= Instant::now() => {
+                Err(Refused::unavailable(format!("no answer within the deadline, but for: {failure}")))
+            }
             Ok(answer) => answer.map_err(Refused::from_failure),
         }
     }
@@ -204,5 +216,9 @@ fn request_id(request: &hyper::Request<Incoming>) -> Option<HeaderValue> {
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
         (1..=REQUEST_ID_LIMIT).contains(&id.len()) && id.as_bytes().iter().all(allowed)
     };
-    request.headers().get(REQUEST_ID).filter(is_sane).cloned()
+    match single(request.headers(), &REQUEST_ID) {
+        Single::Value(id) => Some(id).filter(is_sane).cloned(),
+        // One of several would be found under another id than the caller looks for.
+        Single::Absent | Single::Contradictory => None,
+    }
 }

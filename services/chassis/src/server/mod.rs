@@ -33,6 +33,9 @@ use crate::{
     trace::Position,
 };
 
+/// Says how many milliseconds the caller waits for the answer.
+const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+
 /// The header that a request is known by.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -87,6 +90,8 @@ pub(crate) struct Context {
     identity: Arc<Identity>,
     request_id: HeaderValue,
     position: Position,
+    /// Until when somebody waits for the answer.
+    deadline: Instant,
     /// What stands in the path in place of the parameters of its template.
     path_values: Vec<String>,
     /// Whether nothing of the request is left on the connection.
@@ -134,6 +139,10 @@ impl Context {
         &self.position
     }
 
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     pub(crate) fn path_value(&self, index: usize) -> Option<&str> {
         self.path_values.get(index).map(String::as_str)
     }
@@ -166,18 +175,25 @@ impl Context {
     }
 }
 
-/// Until when somebody waits for the answer.
+/// Until when somebody waits for the answer: the service's own deadline, or the caller's if that is earlier.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
 
-/// How many milliseconds the caller waits for the answer, if it says so.
-const TIMEOUT: &str = "x-request-timeout-ms";
-
 impl<'a> FromRequest<'a> for Deadline {
-    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
-        let said = request.headers().get(TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
-        let ours = Context::get(|context| context.limits().answer_timeout())?;
-        let timeout = said.map_or(ours, |milliseconds| ours.min(Duration::from_millis(milliseconds)));
-        Ok(Self(Instant::now() + timeout))
+    async fn from_request(_request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self(Context::get(Context::deadline)?))
     }
+}
+
+/// How long the caller waits for the answer, if it says so: the least that it says. Less than nothing is over as well, and what is
+/// no number says nothing.
+fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let milliseconds = |value: &HeaderValue| {
+        let text = value.to_str().ok()?;
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let magnitude = is_number.then(|| digits.parse().unwrap_or(u64::MAX))?;
+        Some(if digits.len() < text.len() { 0 } else { magnitude })
+    };
+    headers.get_all(TIMEOUT).iter().filter_map(milliseconds).min().map(Duration::from_millis)
 }

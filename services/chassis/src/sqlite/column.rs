@@ -40,6 +40,6 @@ impl ToSql for Text {
 
 impl FromSql for Text {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::new(value.as_str()?).ok_or(FromSqlError::InvalidType)
+        Self::of_column(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }
 }
