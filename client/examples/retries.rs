@@ -3,6 +3,8 @@
 //! `cargo run -p client --example retries`, while the store runs. The idempotency key is made before the first try and kept:
 //! a service that has done the work already gives its first answer again.
 
+#![allow(clippy::disallowed_macros, reason = "an example prints as its reader would")]
+
 use std::{env, time::Duration};
 
 use client::{

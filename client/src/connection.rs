@@ -141,6 +141,9 @@ pub(crate) fn connect(
             "`{url}` asks for TLS, which is not built in: use http:// and let a proxy beside it speak TLS"
         )));
     }
+    if token.trim().is_empty() {
+        return Err(InvalidConnection("the token is empty".into()));
+    }
     let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|_| InvalidConnection("the token has characters that no header can carry".into()))?;
     authorization.set_sensitive(true);
@@ -280,4 +283,26 @@ fn described(head: &Parts, length: &str, fault: &str) -> Bytes {
         head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no type");
     let essence = media_type.split(';').next().unwrap_or_default();
     format!("({}, {essence}, {length}: {fault})", head.status).into()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_client_does_not_show_its_token() {
+        let client = crate::products("http://127.0.0.1:1", "4711-token").unwrap();
+        assert!(!format!("{client:?}").contains("4711"), "{client:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_connected_to_is_refused() {
+        for (url, token, reason) in [
+            ("127.0.0.1:1", "token", "is no address"),
+            ("https://127.0.0.1:1", "token", "asks for TLS"),
+            ("http://127.0.0.1:1", "", "the token is empty"),
+            ("http://127.0.0.1:1", "two\nlines", "no header can carry"),
+        ] {
+            let refused = crate::orders(url, token).err().unwrap().to_string();
+            assert!(refused.contains(reason), "{url}: {refused}");
+        }
+    }
 }

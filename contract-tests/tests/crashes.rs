@@ -1,6 +1,7 @@
 //! Nothing that was acknowledged is lost, whatever happens: kills under load, full disks, locked and vanished files.
 //! `cargo test -p contract-tests --test crashes`, with `CRASH_ROUNDS=20` for a longer run.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{

@@ -5,6 +5,7 @@
 //! with the [`document`] that its types emit. [`process::run`] is the rest of its `main`.
 
 pub mod answers;
+pub mod command_line;
 pub mod document;
 pub mod fields;
 pub mod idempotency;
@@ -14,6 +15,7 @@ mod metrics;
 pub mod parameter;
 pub mod process;
 pub mod refusal;
+pub mod say;
 pub mod server;
 pub mod settings;
 pub mod sqlite;
