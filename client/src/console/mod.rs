@@ -15,6 +15,7 @@ mod table;
 
 use std::{
     env::{self, VarError::NotUnicode},
+    ffi::OsStr,
     io::{self, IsTerminal, Write},
     process::ExitCode,
 };
@@ -49,8 +50,9 @@ pub(super) async fn run() -> ExitCode {
 /// What the command line and the environment say, or the exit code if that was not all that was asked for.
 fn read_arguments() -> Result<Arguments, ExitCode> {
     let mut all = Arguments::command().color(color_of_help());
-    let mut variables = all.get_arguments().filter_map(|argument| argument.get_env());
-    if let Some(variable) = variables.find(|variable| matches!(env::var(variable), Err(NotUnicode(_)))) {
+    let is_no_text = |variable: &&OsStr| matches!(env::var(variable), Err(NotUnicode(_)));
+    let variable = all.get_arguments().filter_map(|argument| argument.get_env()).find(is_no_text);
+    if let Some(variable) = variable {
         let sentence = format!("{} is not UTF-8.", variable.to_string_lossy());
         let failure = Failure::new(Kind::Wrong, sentence, "Set it to something else, or to nothing.");
         show::failure(&failure, false);
@@ -72,7 +74,9 @@ fn read_arguments() -> Result<Arguments, ExitCode> {
             _ => error,
         };
         match error.print().and_then(|()| io::stdout().flush()) {
-            Err(unwritten) if unwritten.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+            Err(unwritten) if !error.use_stderr() && unwritten.kind() != io::ErrorKind::BrokenPipe => {
+                ExitCode::FAILURE
+            }
             _ => u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
         }
     })

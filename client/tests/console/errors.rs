@@ -1,5 +1,11 @@
 //! Why something was not done, in words.
 
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    time::{Duration, Instant},
+};
+
 use contract_tests::neighbour::{Manner, Neighbour};
 use serde_json::Value;
 
@@ -57,7 +63,7 @@ pub(crate) fn what_the_document_rules_out_is_not_sent(console: &Console) {
 
 pub(crate) fn a_wrong_token_is_told_with_the_variable_that_sets_it(console: &Console) {
     let mut command = console.command("products list");
-    command.env("PRODUCTS_TOKEN", "wrong");
+    command.env("PRODUCTS_TOKEN", OsStr::from_bytes(b"secret\xff"));
     fails(
         command,
         1,
@@ -149,14 +155,13 @@ pub(crate) fn a_variable_that_is_set_but_empty_is_as_unset_except_a_token(consol
 
 pub(crate) fn a_create_is_not_sent_again_before_the_service_says_so(console: &Console) {
     let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
-    for (seconds, code, times) in [(1, 0, 2), (60, 1, 1)] {
+    for (seconds, times) in [(1, 2), (60, 1)] {
         let neighbour = Neighbour::start(product, Manner::IsFullFor(seconds));
         let mut command = console.command("products create --name Computer --price 200 --stock 20");
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let output = command.env("PRODUCTS_URL", neighbour.url()).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
-        assert!([Some(code), Some(3)].contains(&output.status.code()), "{told}");
         assert_eq!(neighbour.conversations(), times, "{told}");
-        assert!(times == 1 || began.elapsed() >= std::time::Duration::from_secs(1), "{told}");
+        assert!(times == 1 || began.elapsed() >= Duration::from_secs(1), "{told}");
     }
 }

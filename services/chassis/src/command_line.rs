@@ -56,7 +56,9 @@ fn refuse(mut command: Command, arguments: &[OsString], error: Error) -> ExitCod
         _ => error,
     };
     match error.print().and_then(|()| io::stdout().flush()) {
-        Err(unwritten) if unwritten.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Err(unwritten) if !error.use_stderr() && unwritten.kind() != io::ErrorKind::BrokenPipe => {
+            ExitCode::FAILURE
+        }
         _ => u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
     }
 }
