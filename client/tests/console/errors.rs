@@ -63,7 +63,7 @@ pub(crate) fn what_the_document_rules_out_is_not_sent(console: &Console) {
 
 pub(crate) fn a_wrong_token_is_told_with_the_variable_that_sets_it(console: &Console) {
     let mut command = console.command("products list");
-    command.env("PRODUCTS_TOKEN", OsStr::from_bytes(b"secret\xff"));
+    command.env("PRODUCTS_TOKEN", "wrong");
     fails(
         command,
         1,
@@ -147,8 +147,7 @@ pub(crate) fn a_variable_that_is_set_but_empty_is_as_unset_except_a_token(consol
     let told = fails(command, 2, "asks for TLS");
     assert!(told.contains("PRODUCTS_URL"), "{told}");
     let mut command = console.command("products list");
-    command
-        .env("PRODUCTS_TOKEN", std::os::unix::ffi::OsStrExt::from_bytes(b"secret\xff") as &std::ffi::OsStr);
+    command.env("PRODUCTS_TOKEN", OsStr::from_bytes(b"secret\xff"));
     let told = fails(command, 2, "PRODUCTS_TOKEN is not UTF-8.");
     assert!(!told.contains("secret"), "{told}");
 }
