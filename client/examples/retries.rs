@@ -16,7 +16,7 @@ use client::{
 };
 use uuid::Uuid;
 
-/// How often it is sent. The pauses between double, from 100 milliseconds.
+/// How often it is sent. The pauses between double, from 100 milliseconds, and are as long as the service asks for.
 const TRIES: u32 = 6;
 
 #[tokio::main]
@@ -45,6 +45,9 @@ async fn create_once(
             Ok(product) => return Ok(product.into_inner()),
             Err(error) if tries < TRIES && may_pass(&error) => {
                 println!("try {tries}: {}", client::cause(&error));
+                if let Error::ErrorResponse(refusal) = &error {
+                    pause = pause.max(client::retry_after(refusal.headers()).unwrap_or_default());
+                }
             }
             Err(error) => return Err(error),
         }

@@ -40,13 +40,13 @@
 //! A service that calls another while it answers a request does so with [`on_behalf_of()`]: the calls carry the request's id,
 //! and take no longer than whoever waits for it.
 
+mod answer;
 mod connection;
 mod pool;
 mod spare;
 
-pub use connection::{
-    ANSWER_LIMIT, CONNECT_PATIENCE, InvalidConnection, PATIENCE, cause, on_behalf_of, retry_after, traced,
-};
+pub use answer::{ANSWER_LIMIT, cause};
+pub use connection::{CONNECT_PATIENCE, InvalidConnection, PATIENCE, on_behalf_of, retry_after, traced};
 pub use progenitor_client::{Error, ResponseValue};
 
 macro_rules! service {

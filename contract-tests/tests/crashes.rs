@@ -73,7 +73,7 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
 
 #[test]
 fn no_acknowledged_write_is_lost_when_services_are_killed_under_load() {
-    let rounds = std::env::var("CRASH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    let rounds = contract_tests::store::number("CRASH_ROUNDS", 5);
     let (mut store, session) = start();
     let mut all = Acknowledged::new();
     for round in 0..rounds {
