@@ -23,6 +23,8 @@ pub enum Manner {
     Well,
     /// As it should, but it takes a second.
     TakesASecond,
+    /// As it should and on connections that are kept, but each answer takes 800 milliseconds.
+    IsSlow,
     /// Nobody listens.
     Refuses,
     /// Connections are taken, and that is all.
@@ -168,7 +170,8 @@ fn converse(
     conversations.fetch_add(1, Ordering::Relaxed);
     let whole = |status: u16, media_type: &str, body: &str| {
         let length = body.len();
-        let is_kept = matches!(manner, Manner::HangsUp | Manner::FallsSilent | Manner::Resets);
+        let is_kept =
+            matches!(manner, Manner::HangsUp | Manner::FallsSilent | Manner::IsSlow | Manner::Resets);
         let connection = if is_kept { "keep-alive" } else { "close" };
         format!(
             "HTTP/1.1 {status} So\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\nConnection: {connection}\r\n\r\n{body}"
@@ -200,6 +203,11 @@ fn converse(
                 Echo::BrokenJson => whole(status, "application/json", &format!("{{{head}:{head}")),
             }
         }
+        Manner::IsSlow => loop {
+            thread::sleep(Duration::from_millis(800));
+            stream.write_all(json(answer).as_bytes())?;
+            read_head(&mut stream)?;
+        },
         Manner::TakesASecond => {
             thread::sleep(Duration::from_secs(1));
             json(answer)
