@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p client --example buy`, while the store runs.
 
+#![allow(clippy::disallowed_macros, reason = "an example prints as its reader would")]
+
 use std::{env, error::Error};
 
 use client::{orders::types::NewOrder, payments::types::NewPayment, products::types::NewProduct};

@@ -3,6 +3,8 @@
 //! `cargo run -p client --example refusals`, while the store runs. The texts of a service are variants of an enum that is
 //! generated from its document: when the document gets a new one, this does not compile until somebody has thought of it.
 
+#![allow(clippy::disallowed_macros, reason = "an example prints as its reader would")]
+
 use std::env;
 
 use client::{

@@ -3,6 +3,8 @@
 //! `cargo run -p client --example retries`, while the store runs. The idempotency key is made before the first try and kept:
 //! a service that has done the work already gives its first answer again.
 
+#![allow(clippy::disallowed_macros, reason = "an example prints as its reader would")]
+
 use std::{env, time::Duration};
 
 use client::{
@@ -14,7 +16,7 @@ use client::{
 };
 use uuid::Uuid;
 
-/// How often it is sent. The pauses between double, from 100 milliseconds.
+/// How often it is sent. The pauses between double, from 100 milliseconds, and are as long as the service asks for.
 const TRIES: u32 = 6;
 
 #[tokio::main]
@@ -43,6 +45,9 @@ async fn create_once(
             Ok(product) => return Ok(product.into_inner()),
             Err(error) if tries < TRIES && may_pass(&error) => {
                 println!("try {tries}: {}", client::cause(&error));
+                if let Error::ErrorResponse(refusal) = &error {
+                    pause = pause.max(client::retry_after(refusal.headers()).unwrap_or_default());
+                }
             }
             Err(error) => return Err(error),
         }

@@ -1,22 +1,21 @@
-//! How the clients connect: deadlines, one retry, a bound on answers, a token that no log shows, a trace that calls belong to.
+//! How the clients connect: deadlines, one retry, a token that no log shows, a trace that calls belong to.
 
 use std::{
-    error, fmt, io, iter,
-    pin::Pin,
-    task::{Context, Poll},
-    time::{Duration, Instant},
+    error, fmt,
+    time::{Duration, Instant, SystemTime},
 };
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Collected, Limited};
-use hyper::body::{Body, Frame};
 use reqwest::{
-    Method, Request, Response, ResponseBuilderExt, StatusCode, Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    Method, Request, Response, StatusCode, Url,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect,
 };
 
-use crate::pool::Pool;
+use crate::{
+    answer::whole,
+    pool::{KEPT, Pool},
+    spare::Spare,
+};
 
 /// How long a connection may take to be made.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
@@ -24,11 +23,8 @@ pub const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a call may take in all, from connecting to the last byte of the answer, a retry included.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How many bytes an answer may have. The longest page of a list has fewer.
-pub const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
-
-/// How many bytes of a body that nobody understands are shown.
-const SHOWN: usize = 100;
+/// How long a 503 is left alone that does not say how long.
+const PAUSE: Duration = Duration::from_millis(100);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -80,44 +76,46 @@ pub async fn traced<T>(work: impl Future<Output = T>) -> (String, T) {
     (trace_id, ORIGIN.scope(Origin { headers, deadline: None }, work).await)
 }
 
-/// Why a call failed, down to the first cause, in one line for a log.
-pub fn cause<E: fmt::Debug>(failure: &progenitor_client::Error<E>) -> String {
-    match failure {
-        progenitor_client::Error::ErrorResponse(answer) => format!("{}: {:?}", answer.status(), **answer),
-        progenitor_client::Error::UnexpectedResponse(answer) => {
-            format!("{}, which is not documented", answer.status())
-        }
-        progenitor_client::Error::InvalidResponsePayload(body, error) => {
-            let beginning = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
-            format!("an answer that is not as documented ({error}): {beginning}")
-        }
-        _ => {
-            // The outermost text repeats its source, where there is one.
-            let first = error::Error::source(failure).unwrap_or(failure);
-            let causes = iter::successors(Some(first), |cause| cause.source());
-            causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-        }
-    }
+/// How reads are sent. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    pool: Pool,
+    /// What did not go well is sent again with this.
+    spare: Spare,
 }
 
 /// Where the generated clients send requests, and with what.
-pub(crate) fn connect(url: &str, token: &str) -> Result<(String, reqwest::Client, Pool), InvalidConnection> {
+pub(crate) fn connect(
+    url: &str,
+    token: &str,
+) -> Result<(String, reqwest::Client, Transport), InvalidConnection> {
     let no_base = || InvalidConnection(format!("`{url}` is no address like http://127.0.0.1:5001"));
     let base = Url::parse(url).ok().filter(is_base).ok_or_else(no_base)?;
+    if base.scheme() == "https" {
+        return Err(InvalidConnection(format!(
+            "`{url}` asks for TLS, which is not built in: use http:// and let a proxy beside it speak TLS"
+        )));
+    }
+    if token.trim().is_empty() {
+        return Err(InvalidConnection("the token is empty".into()));
+    }
     let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|_| InvalidConnection("the token has characters that no header can carry".into()))?;
     authorization.set_sensitive(true);
-    let client = reqwest::Client::builder()
-        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization.clone())]))
-        .connect_timeout(CONNECT_PATIENCE)
-        .timeout(PATIENCE)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(|error| InvalidConnection(format!("no HTTP client: {error}")))?;
-    let pool = Pool::new(&base, authorization).ok_or_else(no_base)?;
+    let builder = || {
+        reqwest::Client::builder()
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization.clone())]))
+            .connect_timeout(CONNECT_PATIENCE)
+            .timeout(PATIENCE)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+    };
+    let none = |error| InvalidConnection(format!("no HTTP client: {error}"));
+    let client = builder().pool_idle_timeout(KEPT).build().map_err(none)?;
+    let spare = Spare::new(builder()).map_err(none)?;
+    let pool = Pool::new(&base, authorization.clone()).ok_or_else(no_base)?;
     // They append paths that start with a slash.
-    Ok((url.trim_end_matches('/').to_owned(), client, pool))
+    Ok((url.trim_end_matches('/').to_owned(), client, Transport { pool, spare }))
 }
 
 fn is_base(url: &Url) -> bool {
@@ -128,10 +126,11 @@ fn is_base(url: &Url) -> bool {
 }
 
 /// Sends `request` and reads the whole answer. A request that changes nothing is sent a second time if the connection
-/// failed or the answer is a 503, within the same [`PATIENCE`] (RFC 9110, section 9.2.2).
+/// failed or the answer is a 503, within the same [`PATIENCE`] (RFC 9110, section 9.2.2), and not before the 503 says that it
+/// may be.
 pub(crate) async fn send(
     client: &reqwest::Client,
-    pool: &Pool,
+    transport: &Transport,
     mut request: Request,
 ) -> reqwest::Result<Response> {
     // Whoever calls may have said in the request how long it waits.
@@ -144,81 +143,80 @@ pub(crate) async fn send(
             request.headers_mut().insert(name, value.clone());
         }
     });
-    request.headers_mut().entry(TRACEPARENT).or_insert_with(|| traceparent(&new_trace_id()));
-
-    if request.method() == Method::GET {
-        say_how_long_is_left(&mut request, deadline);
-        let url = request.url();
-        let take = |answer| async { whole(answer, url).await.ok() };
-        let asked = pool.get(url, request.headers().clone(), take);
-        match tokio::time::timeout_at(deadline.into(), asked).await {
-            Ok(Some(answer)) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => return Ok(answer),
-            Ok(_) => {}
-            Err(_) => return too_late().await,
-        }
+    if request.method() != Method::GET {
+        *request.timeout_mut() = Some(say_how_long_is_left(request.headers_mut(), deadline));
+        let url = request.url().clone();
+        return whole(client.execute(request).await?.into(), &url).await;
     }
-    *request.timeout_mut() = Some(say_how_long_is_left(&mut request, deadline));
+
     let url = request.url().clone();
-    whole(client.execute(request).await?.into(), &url).await
+    let take = |answer| async { whole(answer, &url).await.ok() };
+    let pause = match transport.pool.get(&url, request.headers_mut(), deadline, take).await {
+        Ok(Some(answer)) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            let pause = retry_after(answer.headers()).unwrap_or(PAUSE);
+            if deadline.saturating_duration_since(Instant::now()) <= pause {
+                return Ok(answer);
+            }
+            pause
+        }
+        Ok(Some(answer)) => return Ok(answer),
+        Ok(None) => Duration::ZERO,
+        Err(_) => return transport.spare.time_out(&url).await,
+    };
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
+    *request.timeout_mut() = Some(say_how_long_is_left(request.headers_mut(), deadline));
+    whole(transport.spare.execute(request).await?.into(), &url).await
+}
+
+/// How long a service asks to be left alone (RFC 9110, section 10.2.3), if it does.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = httpdate::parse_http_date(text).ok()?;
+    Some(time.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 fn new_trace_id() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// A span that is new, in the trace `trace_id`, which whoever collects spans is asked to keep.
+/// A span that is new, in the trace `trace_id`. Nobody records it, so it does not claim to be sampled
+/// (<https://www.w3.org/TR/trace-context-1/#sampled-flag>).
 fn traceparent(trace_id: &str) -> HeaderValue {
-    let text = format!("00-{trace_id}-{:016x}-01", rand::random::<u64>());
+    let text = format!("00-{trace_id}-{:016x}-00", rand::random::<u64>());
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// That nobody waits any more. reqwest makes its errors itself, but reading a body that fails is one.
-async fn too_late() -> reqwest::Result<Response> {
-    struct Late;
-
-    impl Body for Late {
-        type Data = Bytes;
-        type Error = io::Error;
-
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-            Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
-        }
-    }
-
-    let answer = Response::from(http::Response::new(reqwest::Body::wrap(Late)));
-    answer.bytes().await.map(|bytes| http::Response::new(bytes).into())
-}
-
-fn say_how_long_is_left(request: &mut Request, deadline: Instant) -> Duration {
+pub(crate) fn say_how_long_is_left(headers: &mut HeaderMap, deadline: Instant) -> Duration {
     let left = deadline.saturating_duration_since(Instant::now());
     // Rounded up: a service that gives up before we do would look like one that has too much to do.
     let milliseconds = left.as_micros().div_ceil(1000) as u64;
-    request.headers_mut().insert(TIMEOUT, HeaderValue::from(milliseconds));
+    headers.insert(TIMEOUT, HeaderValue::from(milliseconds));
     left
 }
 
-/// An answer from `url` with all of its body, which has no more than [`ANSWER_LIMIT`] bytes.
-async fn whole<B>(answer: http::Response<B>, url: &Url) -> Result<Response, B::Error>
-where
-    B: Body<Error: error::Error + Send + Sync + 'static>,
-{
-    let (head, body) = answer.into_parts();
-    let bytes = match Limited::new(body, ANSWER_LIMIT).collect().await.map(Collected::to_bytes) {
-        // The JSON reader does not look into fields that it leaves out, but JSON is UTF-8 as a whole (RFC 8259, section 8.1).
-        Ok(bytes) if str::from_utf8(&bytes).is_err() => Bytes::from_static(b"(a body that is not UTF-8)"),
-        Ok(bytes) => bytes,
-        Err(error) => match error.downcast::<B::Error>() {
-            Ok(error) => return Err(*error),
-            Err(_) => Bytes::from_static(b"(a body that is too long)"),
-        },
-    };
-    // An answer without an address would get one that has to be parsed.
-    let mut whole = http::Response::builder().status(head.status).url(url.clone());
-    if let Some(headers) = whole.headers_mut() {
-        *headers = head.headers;
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_client_does_not_show_its_token() {
+        let client = crate::products("http://127.0.0.1:1", "4711-token").unwrap();
+        assert!(!format!("{client:?}").contains("4711"), "{client:?}");
     }
-    Ok(whole.body(bytes).unwrap_or_default().into())
+
+    #[test]
+    fn what_cannot_be_connected_to_is_refused() {
+        for (url, token, reason) in [
+            ("127.0.0.1:1", "token", "is no address"),
+            ("https://127.0.0.1:1", "token", "asks for TLS"),
+            ("http://127.0.0.1:1", "", "the token is empty"),
+            ("http://127.0.0.1:1", "two\nlines", "no header can carry"),
+        ] {
+            let refused = crate::orders(url, token).err().unwrap().to_string();
+            assert!(refused.contains(reason), "{url}: {refused}");
+        }
+    }
 }

@@ -33,19 +33,20 @@
 //!
 //! Whoever got no answer to a create does not know whether it was done. With an idempotency key, which is made before the
 //! first try and sent with each, the first answer comes again and nothing is created twice: `client/examples/retries.rs`.
-//! Reads need no key; they are sent again by themselves, once, if nobody was there or the answer was a 503.
+//! Reads need no key; they are sent again by themselves, once, if nobody was there or the answer was a 503, and not before its `Retry-After` is over: [`retry_after()`] reads that.
 //!
 //! # In a service
 //!
 //! A service that calls another while it answers a request does so with [`on_behalf_of()`]: the calls carry the request's id,
 //! and take no longer than whoever waits for it.
 
+mod answer;
 mod connection;
 mod pool;
+mod spare;
 
-pub use connection::{
-    ANSWER_LIMIT, CONNECT_PATIENCE, InvalidConnection, PATIENCE, cause, on_behalf_of, traced,
-};
+pub use answer::{ANSWER_LIMIT, cause};
+pub use connection::{CONNECT_PATIENCE, InvalidConnection, PATIENCE, on_behalf_of, retry_after, traced};
 pub use progenitor_client::{Error, ResponseValue};
 
 macro_rules! service {
@@ -57,10 +58,10 @@ macro_rules! service {
                 spec = $document,
                 interface = Builder,
                 hooks = Expected,
-                inner_type = crate::pool::Pool,
+                inner_type = crate::connection::Transport,
             );
 
-            impl progenitor_client::ClientHooks<crate::pool::Pool> for Client {
+            impl progenitor_client::ClientHooks<crate::connection::Transport> for Client {
                 async fn exec(
                     &self,
                     request: reqwest::Request,
@@ -77,8 +78,8 @@ macro_rules! service {
         /// # Errors
         /// `url` is no address of an HTTP service, or `token` cannot be sent in a header.
         pub fn $service(url: &str, token: &str) -> Result<$service::Client, InvalidConnection> {
-            let (base_url, client, pool) = connection::connect(url, token)?;
-            Ok($service::Client::new_with_client(&base_url, client, pool))
+            let (base_url, client, transport) = connection::connect(url, token)?;
+            Ok($service::Client::new_with_client(&base_url, client, transport))
         }
     };
 }

@@ -23,19 +23,29 @@ use http_body_util::Empty;
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
-use tokio::{net::TcpStream, time};
+use tokio::{
+    net::TcpStream,
+    time::{self, error::Elapsed},
+};
 
-use crate::connection::CONNECT_PATIENCE;
+use crate::connection::{CONNECT_PATIENCE, say_how_long_is_left};
 
 /// How long a connection is kept that nobody uses.
-const KEPT: Duration = Duration::from_secs(30);
+pub(crate) const KEPT: Duration = Duration::from_secs(30);
 
 /// How many connections are kept.
 const LIMIT: usize = 256;
 
+/// How long an answer on a kept connection may take before a new one is asked as well: a peer that is gone, or a firewall
+/// that has forgotten the connection, says nothing.
+const KEPT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// For how long a service is not asked twice that was slow on a kept connection, but did answer.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// The connections to one service, and what it is sent with each request. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Pool(Arc<Service>);
+pub(crate) struct Pool(Arc<Service>);
 
 #[derive(Debug)]
 struct Service {
@@ -45,6 +55,8 @@ struct Service {
     authorization: HeaderValue,
     /// The one that was used last comes last.
     idle: Mutex<VecDeque<Connection>>,
+    /// Until then slow answers are the service's doing, and not the connections'.
+    slow_until: Mutex<Option<Instant>>,
 }
 
 impl Pool {
@@ -53,42 +65,89 @@ impl Pool {
         let (host, port) = (base.host_str()?, base.port_or_known_default()?);
         let authority = HeaderValue::try_from(format!("{host}:{port}")).ok()?;
         let host = host.trim_matches(['[', ']']).to_owned();
-        let idle = Mutex::default();
-        Some(Self(Arc::new(Service { host, port, authority, authorization, idle })))
+        let (idle, slow_until) = (Mutex::default(), Mutex::default());
+        Some(Self(Arc::new(Service { host, port, authority, authorization, idle, slow_until })))
     }
 
-    /// Reads what is at `url`, and makes something of the answer with `take`. None if there is no whole answer, or if
-    /// the service is asked for with another scheme than `http`.
+    /// Reads what is at `url`, and makes something of the answer with `take`. None if there is no whole answer.
+    ///
+    /// A kept connection is not trusted with the whole time until `deadline`: while nothing comes on it, a new one is asked as
+    /// well, and the first answer counts.
+    ///
+    /// # Errors
+    /// The deadline is over.
     pub(crate) async fn get<T, F: Future<Output = Option<T>>>(
         &self,
         url: &Url,
-        headers: HeaderMap,
-        take: impl FnOnce(Response<Incoming>) -> F,
-    ) -> Option<T> {
-        if url.scheme() != "http" {
-            return None;
+        headers: &mut HeaderMap,
+        deadline: Instant,
+        take: impl Fn(Response<Incoming>) -> F,
+    ) -> Result<Option<T>, Elapsed> {
+        let service = &*self.0;
+        let left = say_how_long_is_left(headers, deadline);
+        let Some(request) = service.request(url, headers) else { return Ok(None) };
+        let Some(kept) = service.idle_connection() else {
+            let on_new = async { service.ask(service.connect().await?, request, &take).await };
+            return time::timeout_at(deadline.into(), on_new).await;
+        };
+
+        let asked = Instant::now();
+        let mut on_kept = pin!(service.ask(kept, request, &take));
+        let patience = if service.is_slow() { left } else { KEPT_TIMEOUT.min(left / 2) };
+        match time::timeout_at((asked + patience).into(), &mut on_kept).await {
+            Ok(None) => {
+                service.distrust(asked);
+                return Ok(None);
+            }
+            Ok(answer) => return Ok(answer),
+            Err(_) => {}
         }
+
+        say_how_long_is_left(headers, deadline);
+        let Some(request) = service.request(url, headers) else { return Ok(None) };
+        let on_new = async { service.ask(service.connect().await?, request, &take).await };
+        let first = async {
+            tokio::select! {
+                Some(answer) = on_kept => {
+                    service.was_slow();
+                    Some(answer)
+                }
+                answer = on_new => {
+                    service.distrust(asked);
+                    answer
+                }
+            }
+        };
+        time::timeout_at(deadline.into(), first).await
+    }
+}
+
+impl Service {
+    fn request(&self, url: &Url, headers: &HeaderMap) -> Option<Request<Empty<Bytes>>> {
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = match url.query() {
             None => Uri::try_from(url.path()).ok()?,
             Some(query) => Uri::try_from(format!("{}?{query}", url.path())).ok()?,
         };
-        *request.headers_mut() = headers;
-        request.headers_mut().insert(HOST, self.0.authority.clone());
-        request.headers_mut().insert(AUTHORIZATION, self.0.authorization.clone());
+        request.headers_mut().clone_from(headers);
+        request.headers_mut().insert(HOST, self.authority.clone());
+        request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
+        Some(request)
+    }
 
-        let mut connection = match self.0.idle_connection() {
-            Some(connection) => connection,
-            None => self.0.connect().await?,
-        };
+    /// Sends `request` on `connection`, which is kept if all went well, and closed if not or if nobody waits any more.
+    async fn ask<T, F: Future<Output = Option<T>>>(
+        &self,
+        mut connection: Connection,
+        request: Request<Empty<Bytes>>,
+        take: impl Fn(Response<Incoming>) -> F,
+    ) -> Option<T> {
         let answer = connection.requests.send_request(request);
         let taken = connection.drive(pin!(async { take(answer.await.ok()?).await })).await?;
-        self.0.keep(connection);
+        self.keep(connection);
         Some(taken)
     }
-}
 
-impl Service {
     /// The connection that was used last and can be used again.
     fn idle_connection(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,6 +166,22 @@ impl Service {
             idle.pop_front();
         }
         idle.push_back(connection);
+    }
+
+    /// Closes every connection on which nothing has come since `then`, when one of them fell silent or failed: the others
+    /// have gone the same way, most likely.
+    fn distrust(&self, then: Instant) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|connection| connection.used >= then);
+    }
+
+    fn was_slow(&self) {
+        *self.slow_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + SLOW);
+    }
+
+    fn is_slow(&self) -> bool {
+        let slow_until = *self.slow_until.lock().unwrap_or_else(PoisonError::into_inner);
+        slow_until.is_some_and(|until| Instant::now() < until)
     }
 
     async fn connect(&self) -> Option<Connection> {

@@ -3,6 +3,7 @@
 //! The services of this program count their allocations, which takes time, so nothing is timed here. Each is started
 //! twice and answers a different number of requests: the difference is theirs alone.
 
+#![allow(clippy::disallowed_macros, reason = "what a benchmark finds is printed")]
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on says why by panicking")]
 
 use std::{alloc::System, env, fs, process::ExitCode};

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 128;
@@ -23,6 +23,8 @@ pub enum Manner {
     Well,
     /// As it should, but it takes a second.
     TakesASecond,
+    /// As it should and on connections that are kept, but each answer takes 800 milliseconds.
+    IsSlow,
     /// Nobody listens.
     Refuses,
     /// Connections are taken, and that is all.
@@ -55,10 +57,27 @@ pub enum Manner {
     BreaksOffOnce,
     /// The first answer is a 503; then all is well.
     IsFullOnce,
+    /// The first answer is a 503 that asks to be left alone for so many seconds; then all is well.
+    IsFullFor(u64),
+    /// What it was sent, with the token, as text or as JSON.
+    Echoes(u16, Echo),
+    /// As it should, but each connection is reset after the first answer.
+    Resets,
     /// As it should, but each connection is closed after the first answer, without a word.
     HangsUp,
     /// As it should, but on each connection to the first request only.
     FallsSilent,
+}
+
+/// What an echo is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// The head of the request, as text.
+    Text,
+    /// An object that has the head of the request in each of its fields.
+    Json,
+    /// The head of the request, in a JSON text that does not end.
+    BrokenJson,
 }
 
 /// A neighbour.
@@ -122,7 +141,7 @@ impl Neighbour {
                 }
                 let mut current = manner.lock().expect("the manner");
                 let this_time = *current;
-                if matches!(this_time, Manner::BreaksOffOnce | Manner::IsFullOnce) {
+                if matches!(this_time, Manner::BreaksOffOnce | Manner::IsFullOnce | Manner::IsFullFor(_)) {
                     *current = Manner::Well;
                 }
                 // A caller that hangs up ends the conversation, which is no failure of the test.
@@ -147,12 +166,13 @@ fn converse(
     answer: &str,
     conversations: &AtomicUsize,
 ) -> std::io::Result<()> {
-    read_head(&mut stream)?;
+    let head = read_head(&mut stream)?;
     conversations.fetch_add(1, Ordering::Relaxed);
     let whole = |status: u16, media_type: &str, body: &str| {
         let length = body.len();
-        let connection =
-            if matches!(manner, Manner::HangsUp | Manner::FallsSilent) { "keep-alive" } else { "close" };
+        let is_kept =
+            matches!(manner, Manner::HangsUp | Manner::FallsSilent | Manner::IsSlow | Manner::Resets);
+        let connection = if is_kept { "keep-alive" } else { "close" };
         format!(
             "HTTP/1.1 {status} So\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\nConnection: {connection}\r\n\r\n{body}"
         )
@@ -165,6 +185,29 @@ fn converse(
             // Until the caller gives up.
             return std::io::copy(&mut stream, &mut std::io::sink()).map(drop);
         }
+        Manner::Resets => {
+            stream.write_all(json(answer).as_bytes())?;
+            return SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        }
+        Manner::IsFullFor(seconds) => whole(503, "application/json", r#"{"error":"Service unavailable"}"#)
+            .replacen("\r\n", &format!("\r\nRetry-After: {seconds}\r\n"), 1),
+        Manner::Echoes(status, echo) => {
+            let head = serde_json::Value::from(head);
+            match echo {
+                Echo::Text => whole(status, "text/plain", head.as_str().unwrap_or_default()),
+                Echo::Json => {
+                    let fields = ["error", "detail", "id", "name", "price", "stock", "product_id", "status"];
+                    let fields = fields.map(|field| format!("\"{field}\":{head}"));
+                    whole(status, "application/json", &format!("{{{}}}", fields.join(",")))
+                }
+                Echo::BrokenJson => whole(status, "application/json", &format!("{{{head}:{head}")),
+            }
+        }
+        Manner::IsSlow => loop {
+            thread::sleep(Duration::from_millis(800));
+            stream.write_all(json(answer).as_bytes())?;
+            read_head(&mut stream)?;
+        },
         Manner::TakesASecond => {
             thread::sleep(Duration::from_secs(1));
             json(answer)
@@ -216,14 +259,14 @@ fn converse(
     stream.write_all(text.as_bytes())
 }
 
-fn read_head(stream: &mut TcpStream) -> std::io::Result<()> {
+fn read_head(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte)?;
         head.extend(byte);
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
 fn drip(stream: &mut TcpStream, at_once: &str, rest: &str) -> std::io::Result<()> {

@@ -120,8 +120,12 @@ impl Session {
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.
     pub fn occupy(&self, request: &Request) -> TcpStream {
-        let request = Request { delivery: Delivery::Half, ..request.clone() };
-        begin(&self.deployment.service(&request.service).url, &request).expect("a connection")
+        self.begin(&Request { delivery: Delivery::Half, ..request.clone() })
+    }
+
+    /// Sends `request`, whose answer is not read.
+    pub fn begin(&self, request: &Request) -> TcpStream {
+        begin(&self.deployment.service(&request.service).url, request).expect("a connection")
     }
 
     fn judge(&self, operation: &Operation, answer: &Answer) -> Result<(), String> {

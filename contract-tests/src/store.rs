@@ -1,7 +1,7 @@
 //! The store under test: three processes on free ports with a folder of their own, or a deployment that runs elsewhere.
 
 use std::{
-    env,
+    env, fmt,
     fs::{self, File},
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -23,12 +23,19 @@ pub struct Deployment {
 }
 
 /// Where a service is, and the token that it asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Address {
     /// Such as `http://127.0.0.1:5001`.
     pub url: String,
     /// What goes behind `Authorization: Bearer`.
     pub token: String,
+}
+
+impl fmt::Debug for Address {
+    /// Tells everything but the token.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Address").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl Deployment {
@@ -41,7 +48,7 @@ impl Deployment {
     /// `PRODUCTS_TOKEN` and so on, or are those of development.
     pub fn from_environment() -> Option<Self> {
         let [products, orders, payments] = SERVICES.map(|service| {
-            let url = env::var(variable(service, "URL")).ok()?;
+            let url = env::var(variable(service, "URL")).ok().filter(|url| !url.is_empty())?;
             Some(Address { url: url.trim_end_matches('/').into(), token: token(service) })
         });
         Some(Self { services: [products?, orders?, payments?] })
@@ -68,6 +75,18 @@ impl Deployment {
     }
 }
 
+/// The number that `variable` is set to, or `default` if it is not, or to nothing.
+///
+/// # Panics
+/// It is set to something else.
+pub fn number(variable: &str, default: u32) -> u32 {
+    let text = env::var(variable).unwrap_or_default();
+    if text.is_empty() {
+        return default;
+    }
+    text.parse().unwrap_or_else(|error| panic!("{variable} is `{text}`, which cannot be used ({error})"))
+}
+
 /// `PRODUCTS_URL` for `products` and `URL`.
 pub fn variable(service: &str, setting: &str) -> String {
     format!("{}_{setting}", service.to_uppercase())
@@ -75,7 +94,10 @@ pub fn variable(service: &str, setting: &str) -> String {
 
 fn token(service: &str) -> String {
     let development = format!("SECRET_{}_TOKEN", service.to_uppercase());
-    env::var(variable(service, "TOKEN")).unwrap_or(development)
+    let variable = variable(service, "TOKEN");
+    let token = env::var(&variable).unwrap_or(development);
+    assert!(!token.is_empty(), "{variable} is empty: set it to the token.");
+    token
 }
 
 /// Three services that were started for a test. They stop when this is dropped.

@@ -1,6 +1,7 @@
 //! Nothing that was acknowledged is lost, whatever happens: kills under load, full disks, locked and vanished files.
 //! `cargo test -p contract-tests --test crashes`, with `CRASH_ROUNDS=20` for a longer run.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
@@ -72,7 +73,7 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
 
 #[test]
 fn no_acknowledged_write_is_lost_when_services_are_killed_under_load() {
-    let rounds = std::env::var("CRASH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    let rounds = contract_tests::store::number("CRASH_ROUNDS", 5);
     let (mut store, session) = start();
     let mut all = Acknowledged::new();
     for round in 0..rounds {

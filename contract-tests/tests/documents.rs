@@ -1,6 +1,7 @@
 //! The documents are what the code emits, what the services serve, and what was promised before:
 //! `cargo test -p contract-tests --test documents`, with `UPDATE=1` to write them anew.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{env, fs, process::Command};
@@ -138,7 +139,7 @@ fn nothing_breaks_those_who_rely_on_what_was_promised_before() {
 
 /// The revision to compare with: `CONTRACT_BASE`, or where this branch left main, or on main the commit before.
 fn base() -> Option<String> {
-    if let Ok(base) = env::var("CONTRACT_BASE") {
+    if let Some(base) = env::var("CONTRACT_BASE").ok().filter(|base| !base.is_empty()) {
         return Some(base);
     }
     let head = git(&["rev-parse", "HEAD"])?;

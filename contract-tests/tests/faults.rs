@@ -1,6 +1,7 @@
 //! Who tests the suite? One fault after the other is put before real services, and the replay and the properties must notice
 //! each: `cargo test -p contract-tests --test faults`.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases = std::env::var("FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
+    let cases = contract_tests::store::number("FUZZ_CASES", 300);
     let trial = |operation: &'static Operation| {
         let effort = Effort { cases, always_the_same: false };
         Trial::test(format!("fuzz::{}", operation.id), move || fuzz(operation, effort))

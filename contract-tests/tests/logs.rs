@@ -5,6 +5,7 @@
 
 use contract_tests::{
     exchange::Request,
+    neighbour::{Echo, Manner, Neighbour},
     session::{self, Session},
     store::SERVICES,
 };
@@ -100,6 +101,27 @@ fn no_token_and_no_body_is_in_any_log_however_much_is_logged() {
             "secret-card",
         ] {
             assert!(!log.contains(secret), "{secret} is in the log of {service}");
+        }
+    }
+}
+
+#[test]
+fn no_token_that_another_service_sends_back_is_in_any_log_however_much_is_logged() {
+    for (status, echo) in [(200, Echo::Text), (200, Echo::Json), (200, Echo::BrokenJson), (401, Echo::Json)] {
+        let neighbour = Neighbour::start("", Manner::Echoes(status, echo));
+        let url = neighbour.url();
+        let settings = [("RUST_LOG", "trace"), ("PRODUCTS_URL", &url), ("ORDERS_URL", &url)];
+        let (mut store, session) = session::start(PROGRAM, &settings);
+        let order = json!({ "product_id": 1, "quantity": 3 });
+        session.expect(&session.request("orders", "POST", "/orders").json(&order), 400, None).unwrap();
+        let payment = json!({ "order_id": 1, "amount": 200, "method": "secret-card" });
+        session.expect(&session.request("payments", "POST", "/payments").json(&payment), 400, None).unwrap();
+        for service in ["orders", "payments"] {
+            let log = store.service(service).whole_log();
+            assert!(log.contains("not available"), "{log}");
+            for secret in ["SECRET_", "x-request-timeout-ms:", "Bearer"] {
+                assert!(!log.contains(secret), "{secret} is in the log of {service}");
+            }
         }
     }
 }

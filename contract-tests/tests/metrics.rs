@@ -63,8 +63,8 @@ fn calls_to_the_other_service_are_counted_by_outcome() {
     buy(&session);
     let orders = metrics(&session, "orders");
     let to_products = "service_peer_name=\"products\"";
-    counts(&orders, CALLS, &[to_products, "outcome=\"answered\""], 2.0);
-    counts(&orders, CALLS, &[to_products, "outcome=\"failed\""], 1.0);
+    counts(&orders, CALLS, &[to_products, "outcome=\"answered\""], 3.0);
+    counts(&orders, CALLS, &[to_products, "outcome=\"failed\""], 0.0);
     counts(&metrics(&session, "payments"), CALLS, &["service_peer_name=\"orders\""], 1.0);
 }
 

@@ -1,6 +1,7 @@
 //! More work than a service takes on: the surplus is refused at once, and what is accepted is done as fast as ever:
 //! `cargo test -p contract-tests --test overload`.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{

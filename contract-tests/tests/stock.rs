@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         // One property at a time, so that none takes the traces of another for those of the store.
         arguments.test_threads = Some(1);
     }
-    let cases = std::env::var("STOCK_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100);
+    let cases = contract_tests::store::number("STOCK_CASES", 100);
     let effort = Effort { cases, always_the_same: false };
     let trial = |Property { name, check }| {
         Trial::test(format!("stock::{name}"), move || {

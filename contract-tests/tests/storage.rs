@@ -5,7 +5,6 @@
 
 use std::{
     fs,
-    io::Write,
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -127,58 +126,68 @@ fn a_snapshot_of_an_idle_service_ends_by_itself() {
     assert!(is_released(&store.database("products")), "a list keeps a snapshot");
 }
 
-/// How a caller stops waiting for a create.
-#[derive(Clone, Copy, Debug)]
-enum GivenUp {
-    ByTheLock,
-    ByTheDeadline,
-    ByHangingUp,
-}
-
 #[test]
 fn a_create_that_was_refused_with_503_is_never_stored() {
-    for given_up in [GivenUp::ByTheLock, GivenUp::ByTheDeadline, GivenUp::ByHangingUp] {
-        let timeout = if matches!(given_up, GivenUp::ByTheDeadline) { "300" } else { "10000" };
+    for timeout in ["300", "10000"] {
         let (store, session) = start(&[("ANSWER_TIMEOUT_MS", timeout)]);
         for service in SERVICES {
-            let before = store.rows(service);
-            let locked = store.lock(service);
-            let request = create(&session, service);
-            thread::scope(|scope| {
-                for _ in 0..10 {
-                    scope.spawn(|| match given_up {
-                        GivenUp::ByHangingUp => drop(send_and_hang_up(&session, &request)),
-                        _ => drop(session.expect(&request, 503, Some("Service unavailable")).unwrap()),
-                    });
-                }
+            stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
+                thread::scope(|scope| {
+                    for _ in 0..10 {
+                        let refused =
+                            || session.expect(&create(&session, service), 503, Some("Service unavailable"));
+                        scope.spawn(move || refused().unwrap());
+                    }
+                });
             });
-            if matches!(given_up, GivenUp::ByHangingUp) {
-                // Probes and reads go on, and so many of them that the hang-ups have been seen.
-                for _ in 0..20 {
-                    session.expect(&read(&session, service, 1), 200, None).unwrap();
-                }
-            }
-            drop(locked);
-            // Writes are done in their order, so all that was queued before has been done by now.
-            session.expect(&request, 201, None).unwrap();
-            assert_eq!(store.rows(service), before + 1, "{service}, given up {given_up:?}");
         }
     }
 }
 
-fn send_and_hang_up(session: &Session, request: &Request) {
-    let url = &session.deployment.service(&request.service).url;
-    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-    let mut head = format!("{} {} HTTP/1.1\r\nHost: x\r\n", request.method, request.path);
-    for (name, value) in &request.headers {
-        head += &format!("{name}: {value}\r\n");
+#[test]
+fn a_create_whose_caller_hung_up_before_it_began_is_never_stored() {
+    let (store, session) = start(&[]);
+    for service in SERVICES {
+        stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
+            let callers: Vec<TcpStream> =
+                (0..10).map(|_| session.begin(&create(&session, service))).collect();
+            wait_for_requests_in_flight(&session, service, 10);
+            for caller in callers {
+                // With a reset, since who only ends its sending side may still want the answer.
+                socket2::SockRef::from(&caller).set_linger(Some(Duration::ZERO)).unwrap();
+            }
+            wait_for_requests_in_flight(&session, service, 0);
+        });
     }
-    head += &format!("Content-Length: {}\r\n\r\n", request.body.len());
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(&request.body).unwrap();
-    thread::sleep(Duration::from_millis(100));
-    // With a reset, since who only ends its sending side may still want the answer.
-    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// Locks the database while callers give up, and then counts what is stored.
+fn stores_only_what_is_sent_after_the_lock(
+    store: &Store,
+    session: &Session,
+    service: &str,
+    give_up: impl FnOnce(),
+) {
+    let before = store.rows(service);
+    let locked = store.lock(service);
+    give_up();
+    drop(locked);
+    // Writes are done in their order, so all that was queued before has been done by now.
+    session.expect(&create(session, service), 201, None).unwrap();
+    assert_eq!(store.rows(service), before + 1, "{service} has stored what it refused");
+}
+
+fn wait_for_requests_in_flight(session: &Session, service: &str, count: u64) {
+    let gauge = format!("http_server_active_requests {count}\n");
+    let began = Instant::now();
+    loop {
+        let metrics = session.send(&Request::new(service, "GET", "/metrics")).unwrap();
+        if String::from_utf8_lossy(&metrics.body).contains(&gauge) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{service} never has {count} requests in flight");
+        thread::yield_now();
+    }
 }
 
 #[test]
@@ -192,7 +201,7 @@ fn a_locked_file_keeps_no_service_from_stopping() {
             for _ in 0..12 {
                 scope.spawn(|| session.send(&request));
             }
-            thread::sleep(Duration::from_millis(300));
+            wait_for_requests_in_flight(&session, service, 12);
             let began = Instant::now();
             assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
             assert!(store.service(service).wait().success());
@@ -231,7 +240,9 @@ fn start_alone(service: &str, folder: &Path) -> String {
 }
 
 /// How a backup is made while the service runs.
-const BACKUPS: [(&str, fn(&Connection, &Path)); 2] = [
+type BackUp = fn(&Connection, &Path);
+
+const BACKUPS: [(&str, BackUp); 2] = [
     ("VACUUM INTO", |database, backup| {
         database.execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
     }),

@@ -1,5 +1,7 @@
 //! What can be said on the command line.
 
+use std::fmt;
+
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -83,7 +85,7 @@ pub(super) struct Addresses {
         global = true,
         hide_short_help = true
     )]
-    pub(super) products_token: String,
+    pub(super) products_token: Secret,
     /// The token of orders
     #[arg(
         long,
@@ -94,7 +96,7 @@ pub(super) struct Addresses {
         global = true,
         hide_short_help = true
     )]
-    pub(super) orders_token: String,
+    pub(super) orders_token: Secret,
     /// The token of payments
     #[arg(
         long,
@@ -105,7 +107,29 @@ pub(super) struct Addresses {
         global = true,
         hide_short_help = true
     )]
-    pub(super) payments_token: String,
+    pub(super) payments_token: Secret,
+}
+
+/// A token, which is never shown.
+#[derive(Clone)]
+pub(super) struct Secret(String);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl Secret {
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(hidden)")
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -283,4 +307,16 @@ pub(super) struct Seed {
     /// How many requests are under way at once
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) concurrency: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_do_not_show_a_token() {
+        let tokens = ["--products-token=4711", "--orders-token=4711", "--payments-token=4711"];
+        let shown = format!("{:?}", Arguments::parse_from(["client"].into_iter().chain(tokens)));
+        assert!(shown.contains("_token") && !shown.contains("4711"), "{shown}");
+    }
 }

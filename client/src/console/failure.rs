@@ -1,6 +1,6 @@
 //! Why something was not done, in words: the text of the service, what it means, and what to do.
 
-use std::{error, fmt::Debug, io, iter, process::ExitCode};
+use std::{error, fmt::Debug, io, iter, process::ExitCode, time::Duration};
 
 use client::{Error, ResponseValue};
 use serde::Serialize;
@@ -19,6 +19,8 @@ pub(super) struct Failure {
     pub(super) refusal: Option<String>,
     /// Whether the same request may be answered otherwise in a moment.
     pub(super) is_passing: bool,
+    /// How long the service asks to be left alone.
+    pub(super) retry_after: Duration,
     pub(super) kind: Kind,
 }
 
@@ -42,6 +44,7 @@ impl Failure {
             trace_id: None,
             refusal: None,
             is_passing: false,
+            retry_after: Duration::ZERO,
             kind,
         }
     }
@@ -104,6 +107,7 @@ impl Failure {
         Self {
             trace_id: answer.status().is_server_error().then(|| trace_id.to_owned()),
             is_passing: text == "Request in progress",
+            retry_after: client::retry_after(answer.headers()).unwrap_or_default(),
             refusal: Some(text.to_owned()),
             ..Self::new(Kind::Refused, format!("{service} says: {text}."), advice)
         }

@@ -14,12 +14,13 @@ mod store;
 mod table;
 
 use std::{
-    env,
-    io::{self, IsTerminal},
+    env::{self, VarError::NotUnicode},
+    ffi::OsStr,
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
-use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum, builder::Resettable, error::ErrorKind};
 
 use self::{
     arguments::{Arguments, Command, Orders, Payments, Products},
@@ -30,8 +31,10 @@ use self::{
 
 /// Does what the command line says.
 pub(super) async fn run() -> ExitCode {
-    let matches = Arguments::command().color(color_of_help()).get_matches();
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let arguments = match read_arguments() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     use_colors(arguments.color);
 
     let json = arguments.json;
@@ -42,6 +45,41 @@ pub(super) async fn run() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// What the command line and the environment say, or the exit code if that was not all that was asked for.
+fn read_arguments() -> Result<Arguments, ExitCode> {
+    let mut all = Arguments::command().color(color_of_help());
+    let is_no_text = |variable: &&OsStr| matches!(env::var(variable), Err(NotUnicode(_)));
+    let variable = all.get_arguments().filter_map(|argument| argument.get_env()).find(is_no_text);
+    if let Some(variable) = variable {
+        let sentence = format!("{} is not UTF-8.", variable.to_string_lossy());
+        let failure = Failure::new(Kind::Wrong, sentence, "Set it to something else, or to nothing.");
+        show::failure(&failure, false);
+        return Err(failure.exit_code());
+    }
+    // A variable that is set but empty is as unset, except a token, which is refused.
+    let command = all.clone().mut_args(|argument| {
+        let value = argument.get_env().and_then(env::var_os);
+        match value.is_some_and(|value| value.is_empty()) && !argument.is_hide_env_values_set() {
+            true => argument.env(Resettable::Reset),
+            false => argument,
+        }
+    });
+    let read = command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    read.map_err(|error| {
+        // The help lists all variables, also those that are as unset.
+        let error = match error.kind() {
+            ErrorKind::DisplayHelp => all.try_get_matches_from_mut(env::args_os()).err().unwrap_or(error),
+            _ => error,
+        };
+        match error.print().and_then(|()| io::stdout().flush()) {
+            Err(unwritten) if !error.use_stderr() && unwritten.kind() != io::ErrorKind::BrokenPipe => {
+                ExitCode::FAILURE
+            }
+            _ => u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+        }
+    })
 }
 
 /// What `--color` says, for the help, which is printed before the arguments are known.

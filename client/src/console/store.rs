@@ -18,6 +18,9 @@ const PAGE: u64 = 1000;
 /// How often a create is sent before the console gives up. It has a key, so it is done once.
 const TRIES: u32 = 3;
 
+/// Who asks to be left alone for longer is not asked again.
+const MOST_PATIENT: Duration = Duration::from_secs(10);
+
 /// The three services.
 pub(super) struct Store {
     pub(super) products: Service<products::Client>,
@@ -39,9 +42,17 @@ impl Store {
         let Addresses { products_url, orders_url, payments_url, .. } = addresses;
         let Addresses { products_token, orders_token, payments_token, .. } = addresses;
         Ok(Self {
-            products: Service::new("products", products_url, client::products(products_url, products_token))?,
-            orders: Service::new("orders", orders_url, client::orders(orders_url, orders_token))?,
-            payments: Service::new("payments", payments_url, client::payments(payments_url, payments_token))?,
+            products: Service::new(
+                "products",
+                products_url,
+                client::products(products_url, products_token.expose()),
+            )?,
+            orders: Service::new("orders", orders_url, client::orders(orders_url, orders_token.expose()))?,
+            payments: Service::new(
+                "payments",
+                payments_url,
+                client::payments(payments_url, payments_token.expose()),
+            )?,
         })
     }
 
@@ -174,7 +185,9 @@ impl<C> Service<C> {
         let mut pause = Duration::from_millis(50);
         for _ in 1..tries {
             match self.call(&send).await {
-                Err(failure) if failure.is_passing => tokio::time::sleep(pause).await,
+                Err(failure) if failure.is_passing && failure.retry_after <= MOST_PATIENT => {
+                    tokio::time::sleep(pause.max(failure.retry_after)).await;
+                }
                 answer => return answer,
             }
             pause *= 2;

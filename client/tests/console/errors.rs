@@ -1,5 +1,11 @@
 //! Why something was not done, in words.
 
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    time::{Duration, Instant},
+};
+
 use contract_tests::neighbour::{Manner, Neighbour};
 use serde_json::Value;
 
@@ -128,4 +134,41 @@ pub(crate) fn control_characters_are_shown_and_not_obeyed(console: &Console) {
     let mut list = console.command("products list");
     list.env("PRODUCTS_URL", liar.url());
     fails(list, 1, r"A field has a value that is not taken: \u{1b}]0;hidden\u{7}.");
+}
+
+pub(crate) fn a_variable_that_is_set_but_empty_is_as_unset_except_a_token(console: &Console) {
+    let mut command = console.command("products list");
+    for variable in ["ORDERS_URL", "PAYMENTS_URL", "NO_COLOR", "RUST_LOG"] {
+        command.env(variable, "");
+    }
+    assert!(command.status().unwrap().success());
+    let mut command = console.command("--help");
+    command.env("ORDERS_URL", "");
+    assert!(String::from_utf8(command.output().unwrap().stdout).unwrap().contains("[env: ORDERS_URL"));
+
+    let mut command = console.command("products list");
+    command.env("ORDERS_TOKEN", "");
+    let told = fails(command, 2, "the token is empty.");
+    assert!(told.contains("ORDERS_TOKEN"), "{told}");
+    let mut command = console.command("products list");
+    command.env("PRODUCTS_URL", "https://127.0.0.1:1");
+    let told = fails(command, 2, "asks for TLS");
+    assert!(told.contains("PRODUCTS_URL"), "{told}");
+    let mut command = console.command("products list");
+    command.env("PRODUCTS_TOKEN", OsStr::from_bytes(b"secret\xff"));
+    let told = fails(command, 2, "PRODUCTS_TOKEN is not UTF-8.");
+    assert!(!told.contains("secret"), "{told}");
+}
+
+pub(crate) fn a_create_is_not_sent_again_before_the_service_says_so(console: &Console) {
+    let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
+    for (seconds, times) in [(1, 2), (60, 1)] {
+        let neighbour = Neighbour::start(product, Manner::IsFullFor(seconds));
+        let mut command = console.command("products create --name Computer --price 200 --stock 20");
+        let began = Instant::now();
+        let output = command.env("PRODUCTS_URL", neighbour.url()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(neighbour.conversations(), times, "{told}");
+        assert!(times == 1 || began.elapsed() >= Duration::from_secs(1), "{told}");
+    }
 }

@@ -44,12 +44,15 @@ const CASES: &[Case] = cases! {
         what_only_the_log_can_explain_is_told_with_the_id_in_the_log
         a_service_that_answers_something_else_is_told
         machines_get_errors_as_json
-        control_characters_are_shown_and_not_obeyed;
+        control_characters_are_shown_and_not_obeyed
+        a_variable_that_is_set_but_empty_is_as_unset_except_a_token
+        a_create_is_not_sent_again_before_the_service_says_so;
     output:
         only_a_terminal_gets_colours
         a_table_fits_the_terminal
         whoever_stops_reading_is_no_failure
-        what_cannot_be_written_is_a_failure;
+        what_cannot_be_written_is_a_failure
+        nobody_need_read_anything;
     tools:
         a_demo_explains_a_purchase_and_its_refusals
         a_seed_goes_on_after_an_interruption_and_creates_nothing_twice

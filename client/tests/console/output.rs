@@ -65,3 +65,27 @@ pub(crate) fn what_cannot_be_written_is_a_failure(console: &Console) {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("The answer cannot be written: No space left"), "{told}");
 }
+
+pub(crate) fn nobody_need_read_anything(console: &Console) {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let closed = || std::io::pipe().unwrap().1;
+    for (line, unwritten, unread) in [
+        ("--help", 1, 0),
+        ("products --help", 1, 0),
+        ("--version", 1, 0),
+        ("completions bash", 1, 0),
+        ("demo", 1, 0),
+        ("check", 1, 0),
+        ("seed --products 3", 1, 0),
+        ("products show 99", 1, 1),
+        ("nonsense", 2, 2),
+        ("", 2, 2),
+    ] {
+        let run = |stdout: Stdio, stderr: Stdio| {
+            let mut command = console.command(line);
+            command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).status().unwrap().code()
+        };
+        assert_eq!(run(full().into(), full().into()), Some(unwritten), "{line}");
+        assert_eq!(run(closed().into(), closed().into()), Some(unread), "{line}");
+    }
+}

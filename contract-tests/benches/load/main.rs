@@ -45,6 +45,7 @@
 //! Of the 50 µs that an order takes, the barest service takes two thirds, most of it in the kernel: four messages over
 //! loopback and a commit. A row of the list takes 3,200 instructions, two thirds of which are SQLite's and its wrapper's.
 
+#![allow(clippy::disallowed_macros, reason = "what a benchmark finds is printed")]
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on says why by panicking")]
 
 mod big;

@@ -40,7 +40,7 @@ pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
         limit: work::get(&limit.address(), "/products/1"),
         writing,
         asking,
-        peer: env::var("STORE_BENCH_PEER").ok().map(|url| peer(&url)),
+        peer: env::var("STORE_BENCH_PEER").ok().filter(|url| !url.is_empty()).map(|url| peer(&url)),
         store,
     };
     for work in WORKS.iter().filter(|work| plan.wants(work.name)) {

@@ -135,7 +135,7 @@ impl Drop for Browser {
 
 /// The program that `variable` names, or else `name`, on the PATH.
 fn find(variable: &str, name: &str) -> Result<PathBuf, String> {
-    let name = env::var(variable).unwrap_or_else(|_| name.into());
+    let name = env::var(variable).ok().filter(|name| !name.is_empty()).unwrap_or_else(|| name.into());
     let path = env::var_os("PATH").unwrap_or_default();
     let mut programs = env::split_paths(&path).map(|folder| folder.join(&name));
     programs.find(|program| program.is_file()).ok_or_else(|| {

@@ -165,7 +165,7 @@ fn spans_say_what_was_asked_and_answered_and_what_failed() {
     let found = [&http("GET", "/products/7", "404")[..], &[("http.route", "/products/{id}")]];
     check("products", "GET /products/{id}", false, &found.concat());
     check("products", "read products", false, &database("read"));
-    check("orders", "products", true, &[("service.peer.name", "products"), ("error.type", "_OTHER")]);
+    check("orders", "products", false, &[("service.peer.name", "products")]);
     check("payments", "HTTP", false, &http("_OTHER", "/nowhere", "404"));
 }
 
@@ -252,18 +252,32 @@ fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
 }
 
 #[test]
-fn each_call_of_the_client_begins_a_trace_if_nothing_else_is_said() {
-    let collector = Collector::start();
-    let products = client::products(&collector.url, "token").unwrap();
-    let mut traces = HashSet::new();
-    for _ in 0..2 {
-        let _ = wait_for(products.get_product().id(1_u64).send());
-        let head = collector.received.lock().unwrap().pop().unwrap().head;
-        let (_, parent) = head.split_once("\r\ntraceparent: 00-").expect(&head);
-        let parent: Vec<&str> = parent.lines().next().unwrap().split('-').collect();
-        let [trace, span, "01"] = parent[..] else { panic!("{head}") };
-        assert!(trace.len() == 32 && span.len() == 16, "{head}");
-        assert!(traces.insert(trace.to_owned()), "{trace} came twice");
+fn a_call_of_the_client_claims_no_trace_that_nobody_records() {
+    let neighbour = Collector::start();
+    let products = client::products(&neighbour.url, "token").unwrap();
+    let _ = wait_for(products.get_product().id(1_u64).send());
+    let head = neighbour.received.lock().unwrap().pop().unwrap().head;
+    assert!(!head.contains("traceparent"), "{head}");
+
+    let (trace, _) = wait_for(client::traced(products.get_product().id(1_u64).send()));
+    let head = neighbour.received.lock().unwrap().pop().unwrap().head;
+    let (_, parent) = head.split_once(&format!("\r\ntraceparent: 00-{trace}-")).expect(&head);
+    assert_eq!(parent.lines().next().unwrap()[16..], *"-00", "{head}");
+}
+
+#[test]
+fn a_trace_that_begins_here_is_sampled_only_if_its_spans_are_collected() {
+    for (collector, flags) in [(None, "00"), (Some(Collector::start()), "01")] {
+        let neighbour = Collector::start();
+        let mut settings = vec![("PRODUCTS_URL", neighbour.url.as_str())];
+        settings.extend(collector.iter().map(|collector| (ENDPOINT, collector.url.as_str())));
+        let (_store, session) = session::start(PROGRAM, &settings);
+        let order =
+            session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
+        session.expect(&order, 400, None).unwrap();
+        let head = neighbour.received.lock().unwrap().pop().unwrap().head;
+        let (_, parent) = head.split_once("\r\ntraceparent: ").expect(&head);
+        assert!(parent.lines().next().unwrap().ends_with(&format!("-{flags}")), "{head}");
     }
 }
 

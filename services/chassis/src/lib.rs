@@ -5,6 +5,7 @@
 //! with the [`document`] that its types emit. [`process::run`] is the rest of its `main`.
 
 pub mod answers;
+pub mod command_line;
 pub mod document;
 mod encoding;
 pub mod fields;
@@ -17,6 +18,7 @@ mod number;
 pub mod parameter;
 pub mod process;
 pub mod refusal;
+pub mod say;
 pub mod server;
 pub mod settings;
 pub mod sqlite;

@@ -1,7 +1,7 @@
 //! The life of a service's process: log, runtime, signals, exit code.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     process::ExitCode,
     thread,
 };
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    log,
+    log, say,
     server::Service,
     settings::{Common, Fatal},
     trace,
@@ -28,14 +28,16 @@ pub fn run<A: OpenApi + 'static>(
     settings: &Common,
     build: impl FnOnce() -> Result<Service<A>, Fatal>,
 ) -> ExitCode {
-    log::to_standard_error(name, settings.log_format);
-    let outcome = trace::start(name).and_then(|()| build()).and_then(|service| serve(service, settings));
+    let outcome = log::to_standard_error(name, settings.log_format)
+        .and_then(|()| trace::start(name))
+        .and_then(|()| build())
+        .and_then(|service| serve(service, settings));
     trace::stop();
     log::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal) => {
-            let _ = writeln!(io::stderr(), "{name}: {fatal}");
+            say::err(format!("{name}: {fatal}\n"));
             ExitCode::FAILURE
         }
     }

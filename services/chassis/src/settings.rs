@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
-use crate::token::Token;
+use crate::token::{Secret, Token};
 
 /// Why a service does not start or run on: one sentence that says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +142,7 @@ impl Limits {
 /// A token as it was set, and where: not yet known to be one that may be used.
 pub struct TokenSetting<'a> {
     variable: &'a str,
-    value: &'a str,
+    value: &'a Secret,
     file: Option<&'a Path>,
     development: &'a str,
 }
@@ -150,7 +150,12 @@ pub struct TokenSetting<'a> {
 impl<'a> TokenSetting<'a> {
     /// The `value` of `variable`, or what is in `file` if there is one. `development` is the value that everybody knows, which
     /// serves development only.
-    pub fn new(variable: &'a str, value: &'a str, file: Option<&'a PathBuf>, development: &'a str) -> Self {
+    pub fn new(
+        variable: &'a str,
+        value: &'a Secret,
+        file: Option<&'a PathBuf>,
+        development: &'a str,
+    ) -> Self {
         Self { variable, value, file: file.map(PathBuf::as_path), development }
     }
 
@@ -161,7 +166,7 @@ impl<'a> TokenSetting<'a> {
     pub fn check(&self, listen: SocketAddr) -> Result<Token, Fatal> {
         let variable = self.variable;
         let value = match self.file {
-            None => Cow::Borrowed(self.value),
+            None => Cow::Borrowed(self.value.expose()),
             Some(file) => Cow::Owned(fs::read_to_string(file).map_err(|error| {
                 let file = file.display();
                 Fatal::new(format!(

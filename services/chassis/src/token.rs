@@ -18,6 +18,29 @@ use crate::{
     server::Context,
 };
 
+/// A token as it was set, which may be none yet. It is never shown, like [`Token`].
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl Secret {
+    /// The secret, for whoever has to check it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(hidden)")
+    }
+}
+
 /// The secret of a service, or two while it is changed: the new one first, which callers send, then the old one, which the
 /// service still takes. It is never shown: its `Debug` hides it, and it has no `Display`.
 #[derive(Clone)]
@@ -196,5 +219,6 @@ mod tests {
     #[test]
     fn debug_hides_it() {
         assert_eq!(format!("{:?}", Token::new("secret").unwrap()), "Token(hidden)");
+        assert_eq!(format!("{:?}", Secret::from("secret")), "Secret(hidden)");
     }
 }

@@ -68,6 +68,10 @@ impl Api {
             tracing::warn!(product_id, cause, "product not available");
             PRODUCT_UNAVAILABLE
         })?;
+        let stock = stock.ok_or_else(|| {
+            tracing::info!(product_id = content.product_id.get(), "product not found");
+            PRODUCT_UNAVAILABLE
+        })?;
         if stock::decide(content.quantity, stock) == Decision::NotEnough {
             return Err(NOT_ENOUGH_STOCK.into());
         }
@@ -97,19 +101,24 @@ fn created(order: db::Order) -> Created<Order> {
 }
 
 impl Api {
-    /// How many of the product there are, as the products service says, or in words why it does not.
-    async fn stock_of(&self, product_id: Id) -> Result<Count, String> {
+    /// How many of the product there are, as the products service says, or in words why it does not. None if it has no such
+    /// product, which is an answer like another.
+    async fn stock_of(&self, product_id: Id) -> Result<Option<Count>, String> {
         let asked = product_id.get() as u64;
-        let answer =
-            self.products.get_product().id(asked).send().await.map_err(|error| client::cause(&error))?;
-        let product = answer.into_inner();
+        let product = match self.products.get_product().id(asked).send().await {
+            Ok(answer) => answer.into_inner(),
+            Err(client::Error::ErrorResponse(refusal)) if refusal.status() == StatusCode::NOT_FOUND => {
+                return Ok(None);
+            }
+            Err(error) => return Err(client::cause(&error)),
+        };
         if product.id.get() != asked {
-            return Err(format!("asked for product {asked}, got product {}", product.id));
+            return Err(format!("asked for product {asked}, got another"));
         }
         // The generated types leave out the ranges of numbers.
         match (Decimal::new(product.price), Count::new(product.stock)) {
-            (Some(_), Some(stock)) => Ok(stock),
-            _ => Err(format!("product {asked} with numbers out of range: {product:?}")),
+            (Some(_), Some(stock)) => Ok(Some(stock)),
+            _ => Err(format!("product {asked} with numbers out of range")),
         }
     }
 }

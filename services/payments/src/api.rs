@@ -58,11 +58,15 @@ impl Api {
         let content = db::Content::from(payment.0);
         let ask = |headers| client::on_behalf_of(headers, deadline.0, self.find_order(content.order_id));
         let found = trace::neighbour("orders", ask).await;
-        found.map_err(|cause| {
+        let is_there = found.map_err(|cause| {
             let order_id = content.order_id.get();
             tracing::warn!(order_id, cause, "order not available");
             ORDER_UNAVAILABLE
         })?;
+        if !is_there {
+            tracing::info!(order_id = content.order_id.get(), "order not found");
+            return Err(ORDER_UNAVAILABLE.into());
+        }
         let insert = move |connection: &_| db::insert(connection, content);
         Ok(work.create(&self.database, insert, created).await?)
     }
@@ -89,20 +93,25 @@ fn created(payment: db::Payment) -> Created<Payment> {
 }
 
 impl Api {
-    /// Makes sure that the orders service has the order, or says in words why it is not to be had.
-    async fn find_order(&self, order_id: Id) -> Result<(), String> {
+    /// Whether the orders service has the order, or in words why it does not say.
+    async fn find_order(&self, order_id: Id) -> Result<bool, String> {
         let asked = order_id.get() as u64;
-        let answer = self.orders.get_order().id(asked).send().await.map_err(|error| client::cause(&error))?;
-        let order = answer.into_inner();
+        let order = match self.orders.get_order().id(asked).send().await {
+            Ok(answer) => answer.into_inner(),
+            Err(client::Error::ErrorResponse(refusal)) if refusal.status() == StatusCode::NOT_FOUND => {
+                return Ok(false);
+            }
+            Err(error) => return Err(client::cause(&error)),
+        };
         if order.id.get() != asked {
-            return Err(format!("asked for order {asked}, got order {}", order.id));
+            return Err(format!("asked for order {asked}, got another"));
         }
         // The generated types leave out the ranges of numbers.
         let is_in_range = |number: u64| i64::try_from(number).ok().and_then(Id::new).is_some();
         if !is_in_range(order.product_id.get()) || !is_in_range(order.quantity.get()) {
-            return Err(format!("order {asked} with numbers out of range: {order:?}"));
+            return Err(format!("order {asked} with numbers out of range"));
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -9,12 +9,14 @@ mod db;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
+    command_line,
     document::{About, Document},
     idempotency::Keys,
     process,
     server::Service,
     settings::{Common, Fatal, TokenSetting},
     sqlite::Database,
+    token::Secret,
 };
 use clap::Parser;
 
@@ -31,7 +33,7 @@ pub struct Settings {
 
     /// The token that products asks for
     #[arg(long, env = "PRODUCTS_TOKEN", default_value = DEVELOPMENT_TOKEN, hide_env_values = true, value_name = "TOKEN")]
-    products_token: String,
+    products_token: Secret,
 
     /// File with that token, which is taken instead
     #[arg(long, env = "PRODUCTS_TOKEN_FILE", value_name = "FILE")]
@@ -43,7 +45,11 @@ pub struct Settings {
 
 /// Runs the service with `arguments`, the first of which is the program's name, until it is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let settings = Settings::parse_from(arguments);
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let settings: Settings = match command_line::parse(&arguments) {
+        Ok((settings, _)) => settings,
+        Err(code) => return code,
+    };
     process::run("products", &settings.common, || build(&settings))
 }
 
@@ -78,4 +84,16 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
         database,
         document: document(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_do_not_show_a_token() {
+        let arguments = ["products", "--products-token=4711"];
+        let shown = format!("{:?}", Settings::parse_from(arguments));
+        assert!(shown.contains("_token") && !shown.contains("4711"), "{shown}");
+    }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chassis::settings::Fatal;
+use chassis::{say, settings::Fatal};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child as Process, ChildStdin, Command},
@@ -83,7 +83,7 @@ impl Child {
     pub(crate) async fn stop(mut self) {
         drop(self.stdin.take());
         if timeout(STOP_TIMEOUT, self.process.wait()).await.is_err() {
-            eprintln!("store: {} did not stop within {STOP_TIMEOUT:?} and is killed.", self.name);
+            say::err(format!("store: {} did not stop within {STOP_TIMEOUT:?} and is killed.\n", self.name));
             let _ = self.process.kill().await;
         }
     }

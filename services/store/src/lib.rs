@@ -13,10 +13,13 @@ mod child;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
+    command_line,
     process::told_to_stop,
+    say,
     settings::{Common, Fatal},
+    token::Secret,
 };
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, CommandFactory, Parser};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use self::child::Child;
@@ -51,7 +54,7 @@ struct Settings {
         hide_env_values = true,
         value_name = "TOKEN"
     )]
-    products_token: String,
+    products_token: Secret,
 
     /// File with that token, which is taken instead
     #[arg(long, env = "PRODUCTS_TOKEN_FILE", value_name = "FILE")]
@@ -65,7 +68,7 @@ struct Settings {
         hide_env_values = true,
         value_name = "TOKEN"
     )]
-    orders_token: String,
+    orders_token: Secret,
 
     /// File with that token, which is taken instead
     #[arg(long, env = "ORDERS_TOKEN_FILE", value_name = "FILE")]
@@ -79,7 +82,7 @@ struct Settings {
         hide_env_values = true,
         value_name = "TOKEN"
     )]
-    payments_token: String,
+    payments_token: Secret,
 
     /// File with that token, which is taken instead
     #[arg(long, env = "PAYMENTS_TOKEN_FILE", value_name = "FILE")]
@@ -105,9 +108,9 @@ impl Settings {
             command.get_arguments().find(|argument| argument.get_env().is_some_and(|env| env == variable));
         match default {
             Some(argument)
-                if argument.get_default_values().iter().any(|default| default == token.as_str()) =>
+                if argument.get_default_values().iter().any(|default| default == token.expose()) =>
             {
-                token.clone()
+                token.expose().to_owned()
             }
             _ => format!("as set in {variable}"),
         }
@@ -123,10 +126,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(ORDERS) => orders::main(arguments.into_iter().skip(1)),
         Some(PAYMENTS) => payments::main(arguments.into_iter().skip(1)),
         _ => {
-            let matches = Settings::command().get_matches_from(arguments);
-            let settings = Settings::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+            let (settings, matches): (Settings, _) = match command_line::parse(&arguments) {
+                Ok(parsed) => parsed,
+                Err(code) => return code,
+            };
             run(&settings, &matches).unwrap_or_else(|fatal| {
-                eprintln!("store: {fatal}");
+                say::err(format!("store: {fatal}\n"));
                 ExitCode::FAILURE
             })
         }
@@ -166,7 +171,9 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fata
         tokio::select! {
             () = &mut stop => break,
             end = ends.next() => match end {
-                Some((name, status)) => eprintln!("store: {name} has ended ({status}); what is left goes on."),
+                Some((name, status)) => {
+                    say::err(format!("store: {name} has ended ({status}); what is left goes on.\n"));
+                }
                 None => return Err(Fatal::new("all three services have ended: start the store again.")),
             },
         }
@@ -187,18 +194,33 @@ fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
 }
 
 fn introduce(settings: &Settings, children: &[Child]) {
-    println!();
+    let mut text = String::from("\n");
     for (child, (name, _, token_variable)) in children.iter().zip(SERVICES) {
         let token = settings.shown_token(name, token_variable);
         let database = settings.common.data_dir.join(format!("{name}.db"));
-        println!("{name:<10} URL         {}", child.url());
-        println!("{:<10} Swagger UI  {}/docs", "", child.url());
-        println!("{:<10} token       {token}", "");
-        println!("{:<10} database    {}\n", "", database.display());
+        let lines = [
+            format!("{name:<10} URL         {}\n", child.url()),
+            format!("{:<10} Swagger UI  {}/docs\n", "", child.url()),
+            format!("{:<10} token       {token}\n", ""),
+            format!("{:<10} database    {}\n\n", "", database.display()),
+        ];
+        text.extend(lines);
     }
-    println!("Ctrl-C stops all three.");
+    say::out(text + "Ctrl-C stops all three.\n");
 }
 
 async fn stop_all(children: Vec<Child>) {
     futures_util::future::join_all(children.into_iter().map(Child::stop)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_do_not_show_a_token() {
+        let tokens = ["--products-token=4711", "--orders-token=4711", "--payments-token=4711"];
+        let shown = format!("{:?}", Settings::parse_from(["store"].into_iter().chain(tokens)));
+        assert!(shown.contains("_token") && !shown.contains("4711"), "{shown}");
+    }
 }

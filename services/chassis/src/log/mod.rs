@@ -8,7 +8,7 @@ mod line;
 mod output;
 
 use std::{
-    fmt,
+    env, fmt,
     io::{self, IsTerminal},
     sync::OnceLock,
     time::Duration,
@@ -28,11 +28,20 @@ use uuid::Uuid;
 
 use self::line::Line;
 pub(crate) use self::output::flush;
-use crate::{server::Context, settings::LogFormat};
+use crate::{
+    server::Context,
+    settings::{Fatal, LogFormat},
+};
+
+/// Says how much is logged (<https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html>).
+const FILTER: &str = "RUST_LOG";
 
 /// Sends everything that this process logs to standard error. `RUST_LOG` says how much; by default, `info` and above.
-pub(crate) fn to_standard_error(service: &'static str, format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+///
+/// # Errors
+/// `RUST_LOG` cannot be read.
+pub(crate) fn to_standard_error(service: &'static str, format: LogFormat) -> Result<(), Fatal> {
+    let filter = filter()?;
     output::start();
     let lines = Lines { service, format, colour: io::stderr().is_terminal() };
     let _ = LINES.set(lines);
@@ -44,6 +53,21 @@ pub(crate) fn to_standard_error(service: &'static str, format: LogFormat) {
         .fmt_fields(DefaultFields::new())
         .event_format(lines)
         .init();
+    Ok(())
+}
+
+fn filter() -> Result<EnvFilter, Fatal> {
+    let given = env::var_os(FILTER).filter(|directives| !directives.is_empty());
+    let Some(directives) = given else { return Ok(EnvFilter::new("info")) };
+    let wrong = |reason: &str| {
+        let directives = directives.to_string_lossy();
+        Fatal::new(format!(
+            "{FILTER} is `{}`, which cannot be used ({reason}): set it to a level such as info, or to nothing.",
+            directives.escape_debug()
+        ))
+    };
+    let text = directives.to_str().ok_or_else(|| wrong("it is not UTF-8"))?;
+    EnvFilter::builder().parse(text).map_err(|error| wrong(&error.to_string()))
 }
 
 /// Logs that a request was answered. Every request writes this line, so it goes without the detour of an event, which took

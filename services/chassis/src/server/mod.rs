@@ -11,7 +11,6 @@ mod stream;
 
 use std::{
     cell::{Cell, RefCell},
-    io::{self, Write},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -27,6 +26,7 @@ use tokio::net::TcpListener;
 use crate::{
     document::Document,
     refusal::Refused,
+    say,
     settings::{Fatal, Limits},
     sqlite::{Database, Ticket},
     token::Token,
@@ -78,7 +78,7 @@ impl<A: OpenApi + 'static> Service<A> {
         let name = self.name;
         let answerer = Arc::new(answer::Answerer::new(self));
         // Nobody may be listening to that; the service serves all the same.
-        let _ = writeln!(io::stdout(), "{name} is ready at http://{address}");
+        say::out(format!("{name} is ready at http://{address}\n"));
         connections::serve(listener, &limits, answerer, stop).await;
         Ok(())
     }

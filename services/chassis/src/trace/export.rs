@@ -55,7 +55,7 @@ pub(crate) fn start(service: &'static str) -> Result<(), Fatal> {
         .build()
         .map_err(|error| wrong(&error.to_string()))?;
     let mut resource = Resource::builder();
-    if env::var_os("OTEL_SERVICE_NAME").is_none() {
+    if env::var_os("OTEL_SERVICE_NAME").is_none_or(|name| name.is_empty()) {
         resource = resource.with_service_name(service);
     }
     let provider =

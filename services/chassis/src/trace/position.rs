@@ -24,10 +24,10 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// The beginning of a trace.
+    /// The beginning of a trace that nobody records, and that claims nothing else therefore.
     pub(super) fn begin() -> Self {
         let (trace_id, span_id) = rand::random();
-        Self { trace_id, span_id, is_sampled: true, state: None }
+        Self { trace_id, span_id, is_sampled: false, state: None }
     }
 
     /// Where the caller says that it stands, if it says so as it should.

@@ -1,13 +1,17 @@
 //! The store's program, as whoever starts it sees it.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+mod output;
+mod settings;
 
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -17,7 +21,7 @@ use tempfile::TempDir;
 /// A store on free ports that is killed, with its services, when it is dropped.
 struct Store {
     process: Child,
-    output: BufReader<ChildStdout>,
+    output: BufReader<Box<dyn Read>>,
     urls: Vec<String>,
     folder: TempDir,
 }
@@ -44,7 +48,7 @@ impl Store {
 
     fn start_in(folder: TempDir, log: fs::File) -> Self {
         let mut process = command(folder.path(), &[]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut output = BufReader::new(Box::new(process.stdout.take().unwrap()) as Box<dyn Read>);
         let mut urls = Vec::new();
         for line in output.by_ref().lines().map_while(Result::ok) {
             urls.extend(line.split_once("URL  ").map(|(_, url)| url.trim().to_owned()));

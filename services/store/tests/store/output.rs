@@ -1,0 +1,99 @@
+//! Output that nobody takes.
+
+use std::{
+    fs,
+    io::{BufReader, PipeWriter, Write, pipe},
+    net::TcpListener,
+    process::{Child, Stdio},
+    thread,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::{Store, command, folder, get, signal, wait_until};
+
+/// A store whose services can be found without its output.
+fn start_unheard(
+    folder: &TempDir,
+    stdout: impl Into<Stdio>,
+    stderr: impl Into<Stdio>,
+) -> (Child, Vec<String>) {
+    let mut command = command(folder.path(), &[]);
+    let mut urls = Vec::new();
+    for service in ["PRODUCTS", "ORDERS", "PAYMENTS"] {
+        // Bound for a moment, so that the address is known; nobody else asks for this one.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        command.env(format!("{service}_LISTEN"), address.to_string());
+        urls.push(format!("http://{address}"));
+    }
+    let process = command.stdout(stdout).stderr(stderr).spawn().unwrap();
+    for url in &urls {
+        wait_until(|| get(url, "/readyz") == "HTTP/1.1 200 OK", &format!("{url} is ready"));
+    }
+    (process, urls)
+}
+
+fn full() -> fs::File {
+    fs::OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+/// A pipe that nobody reads from any more.
+fn closed() -> PipeWriter {
+    pipe().unwrap().1
+}
+
+#[test]
+fn output_that_nobody_takes_stops_nobody() {
+    let (unread, stuck) = pipe().unwrap();
+    // Full to the brim, with somebody there who does not read.
+    let mut filler = stuck.try_clone().unwrap();
+    thread::spawn(move || while filler.write_all(&[b'.'; 4096]).is_ok() {});
+    type Streams = (Stdio, Stdio);
+    let streams: [(&str, Streams); 3] = [
+        ("full", (full().into(), full().into())),
+        ("closed", (closed().into(), closed().into())),
+        ("stuck", (Stdio::null(), stuck.into())),
+    ];
+    for (name, (stdout, stderr)) in streams {
+        let folder = folder();
+        let (process, urls) = start_unheard(&folder, stdout, stderr);
+        let mut store = Store { process, output: BufReader::new(Box::new(std::io::empty())), urls, folder };
+        signal("KILL", store.service("orders"));
+        wait_until(|| get(&store.urls[1], "/livez").is_empty(), "orders is gone");
+        // The store has something to say now. It goes on.
+        thread::sleep(Duration::from_millis(200));
+        for url in [&store.urls[0], &store.urls[2]] {
+            assert_eq!(get(url, "/readyz"), "HTTP/1.1 200 OK", "{name}");
+        }
+        assert_eq!(store.process.try_wait().unwrap(), None, "{name}");
+        store.signal("TERM");
+        assert!(store.process.wait().unwrap().success(), "{name}");
+    }
+    drop(unread);
+}
+
+#[test]
+fn nobody_need_read_why_it_does_not_start() {
+    for (arguments, code) in [
+        (&["--help"][..], 1),
+        (&["products", "--help"], 1),
+        (&["--version"], 1),
+        (&["--no-such-flag"], 2),
+        (&["products", "--max-requests", "no"], 2),
+        (&["orders", "--orders-listen", "192.0.2.1:0"], 1),
+    ] {
+        let run = |stdout: Stdio, stderr: Stdio| {
+            let folder = folder();
+            command(folder.path(), arguments).stdout(stdout).stderr(stderr).status().unwrap().code()
+        };
+        assert_eq!(run(full().into(), full().into()), Some(code), "{arguments:?}");
+        // Whoever stops reading has read enough.
+        let code = if arguments.last().is_some_and(|last| ["--help", "--version"].contains(last)) {
+            0
+        } else {
+            code
+        };
+        assert_eq!(run(closed().into(), closed().into()), Some(code), "{arguments:?}");
+    }
+}
