@@ -14,6 +14,7 @@ use std::{
 
 use contract_tests::{
     exchange::Request,
+    metrics::Metrics,
     replay::situations,
     session::{self, Session},
     store::{SERVICES, Store, new_folder},
@@ -177,14 +178,15 @@ fn stores_only_what_is_sent_after_the_lock(
     assert_eq!(store.rows(service), before + 1, "{service} has stored what it refused");
 }
 
+/// Waits until that many requests are in flight, beside the one that asks.
 fn wait_for_requests_in_flight(session: &Session, service: &str, count: u64) {
-    let gauge = format!("http_server_active_requests {count}\n");
-    let began = Instant::now();
-    loop {
+    let in_flight = || {
         let metrics = session.send(&Request::new(service, "GET", "/metrics")).unwrap();
-        if String::from_utf8_lossy(&metrics.body).contains(&gauge) {
-            return;
-        }
+        let metrics = Metrics::read(&String::from_utf8_lossy(&metrics.body)).unwrap();
+        metrics.sum("http_server_active_requests", &[]) as u64 - 1
+    };
+    let began = Instant::now();
+    while in_flight() != count {
         assert!(began.elapsed() < Duration::from_secs(5), "{service} never has {count} requests in flight");
         thread::yield_now();
     }
