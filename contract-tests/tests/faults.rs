@@ -15,7 +15,7 @@ use contract_tests::{
     faults::{self, Place},
     property::Effort,
     proxy::{Proxy, Tamper},
-    replay::{shared, workflows},
+    replay::{promises, shared, workflows},
     session::{Scope, Session},
     stock::{PROPERTIES, Property},
     store::{Deployment, SERVICES, Store, results},
@@ -146,6 +146,11 @@ fn first_failure(session: &Session) -> Option<Noticed> {
     for case in cases.iter().filter(|case| case.request.delivery != Delivery::Half) {
         if let Err(failure) = case.check(session) {
             return noticed(format!("replay::{}", case.name), &failure);
+        }
+    }
+    for promise in promises::all() {
+        if let Err(failure) = promise.check(session) {
+            return noticed(format!("replay::{}", promise.name), &failure);
         }
     }
     let check = |property: &Property| Some(((property.check)(session, EFFORT).err()?, property.name));

@@ -14,13 +14,14 @@ use std::{
 use contract_tests::{
     contract::{CONTRACT, Operation},
     replay::{
+        promises::{self, Promise},
         shared::{self, Case},
         situations,
         workflows::{self, Outcome},
     },
     session::{Scope, Session},
     specmatic,
-    store::{Deployment, Store},
+    store::{Deployment, SERVICES, Store},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -36,9 +37,11 @@ fn main() -> ExitCode {
     let mut trials = vec![before_anything_else(&session, started.is_some())];
     trials.extend(steps(&session));
     trials.extend(cases(&session));
+    trials.extend(promises(&session));
     if started.is_some() {
         trials.push(overload(&session));
         trials.extend(under_way(&session));
+        trials.extend(without_a_table(&session));
         trials.push(for_another_judge());
     }
     let everything =
@@ -93,6 +96,17 @@ fn cases(session: &Arc<Session>) -> Vec<Trial> {
     shared::cases(&session.deployment).into_iter().map(trial).collect()
 }
 
+/// A test for each promise that takes more than one request to see.
+fn promises(session: &Arc<Session>) -> Vec<Trial> {
+    let trial = |promise: Promise| {
+        let session = session.clone();
+        let name = format!("replay::{}", promise.name);
+        let is_asked = session.scope == Scope::Whole;
+        Trial::test(name, move || promise.check(&session).map_err(Failed::from)).with_ignored_flag(!is_asked)
+    };
+    promises::all().map(trial).collect()
+}
+
 /// The list as it is before anything else is asked: of a store that nobody has used yet, empty.
 fn before_anything_else(session: &Session, is_new: bool) -> Trial {
     let request = session.request("products", "GET", "/products");
@@ -117,6 +131,20 @@ fn under_way(session: &Arc<Session>) -> Vec<Trial> {
         })
     };
     CONTRACT.operations().filter(|operation| operation.takes_key).map(trial).collect()
+}
+
+/// Every operation of a service whose table another program has taken away fails, and goes on when it is back.
+fn without_a_table(session: &Arc<Session>) -> Vec<Trial> {
+    let trial = |service: &'static str| {
+        let session = session.clone();
+        Trial::test(format!("replay::{service}::while_its_table_is_gone"), move || {
+            let store = Store::start(PROGRAM, &[("RUST_LOG", "off")]);
+            let session = Session::new(store.deployment()).writing_in(session.ledger.clone());
+            situations::prepare(&session)?;
+            Ok(situations::failing_without_a_table(service, &session, &store)?)
+        })
+    };
+    SERVICES.into_iter().map(trial).collect()
 }
 
 /// Every operation of a store that takes on one request at a time, and has one.

@@ -242,3 +242,53 @@ pub(super) fn found_anyway() -> Tamper {
         answer
     })
 }
+
+/// Who has no time left is told so, and the work is done all the same.
+pub(super) fn despite_timeout() -> Tamper {
+    Arc::new(|request, forward| {
+        let answer = forward(&request);
+        if answer.status == 503 {
+            let mut late = request;
+            late.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("x-request-timeout-ms"));
+            forward(&late);
+        }
+        answer
+    })
+}
+
+fn key(request: &Request) -> Option<&str> {
+    let is_key = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("idempotency-key");
+    request.headers.iter().find(is_key).map(|(_, value)| value.as_str())
+}
+
+/// A key stands for one body only, so that another body is another request.
+pub(super) fn key_of_its_own_for_each_body() -> Tamper {
+    let bodies: Mutex<HashMap<String, Vec<u8>>> = Mutex::default();
+    Arc::new(move |mut request, forward| {
+        if let Some(key) = key(&request).map(ToOwned::to_owned) {
+            let first = bodies.lock().expect("the bodies").entry(key).or_insert(request.body.clone()).clone();
+            if first != request.body {
+                request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("idempotency-key"));
+            }
+        }
+        forward(&request)
+    })
+}
+
+/// Whoever sends a key gets what the first request with it was answered.
+pub(super) fn first_answer_of_a_key() -> Tamper {
+    let answers: Mutex<HashMap<String, Answer>> = Mutex::default();
+    Arc::new(move |request, forward| {
+        let Some(key) = key(&request) else { return forward(&request) };
+        if let Some(stored) = answers.lock().expect("the answers").get(key) {
+            return stored.clone();
+        }
+        let answer = forward(&request);
+        if answer.status == 201 {
+            let mut stored = answer.clone();
+            stored.headers.push(("Idempotency-Replayed".into(), "true".into()));
+            answers.lock().expect("the answers").insert(key.into(), stored);
+        }
+        answer
+    })
+}

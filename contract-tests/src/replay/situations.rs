@@ -1,13 +1,20 @@
 //! What has to be so in a service for an answer to be seen: things that are there, a service that is full, a request that
 //! is under way.
 
-use std::{sync::mpsc, thread};
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
 
 use super::shared::valid_request;
 use crate::{
     contract::{CONTRACT, Document, Operation},
     exchange::{Answer, Request},
     session::{Failure, Session},
+    store::{Store, table},
 };
 
 /// Names a request, so that it can be repeated.
@@ -88,4 +95,47 @@ pub fn refused_while_under_way<L>(
         return Err(session.failure(&request, &again, &String::from_utf8_lossy(&late.body)));
     }
     Ok((request, early))
+}
+
+/// While another program has taken the table of `service` away, each of its operations fails and tells nobody why; when the
+/// table is back, each goes on.
+///
+/// # Errors
+/// It is not so.
+pub fn failing_without_a_table(service: &str, session: &Session, store: &Store) -> Result<(), Failure> {
+    let requests: Vec<Request> = CONTRACT
+        .document(service)
+        .operations
+        .iter()
+        .map(|operation| valid_request(operation, &session.deployment))
+        .collect();
+    let connection = Connection::open(store.database(service)).expect("the database");
+    let table = table(&connection);
+    let rename = |from: &str, to: &str| {
+        connection.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}")).expect("another name");
+    };
+    rename(&table, "elsewhere");
+    for request in &requests {
+        wait_for_status(session, request, 500)?;
+        session.expect(request, 500, Some("Internal error"))?;
+    }
+    rename("elsewhere", &table);
+    requests.iter().try_for_each(|request| {
+        wait_for_status(session, request, if request.method == "POST" { 201 } else { 200 })
+    })
+}
+
+/// What another program writes may not be seen at once.
+fn wait_for_status(session: &Session, request: &Request, status: u16) -> Result<(), Failure> {
+    let began = Instant::now();
+    loop {
+        let answer = session.send(request)?;
+        if answer.status == status {
+            return Ok(());
+        }
+        if began.elapsed() > Duration::from_secs(5) {
+            return Err(session.failure(request, &answer, &format!("{status}, within five seconds")));
+        }
+        thread::yield_now();
+    }
 }
