@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::Error;
 use crate::settings::Fatal;
 
 /// The path of the write-ahead log (`-wal`) or of its index (`-shm`), which stand beside the database.
@@ -73,9 +74,12 @@ impl Files {
         &self.0[0].path
     }
 
-    /// The first that is not where it was, or is another.
-    pub(super) fn missing(&self) -> Option<&Path> {
-        self.0.iter().find(|file| !file.is_there()).map(|file| file.path.as_path())
+    /// Whether each is where it was.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self.0.iter().find(|file| !file.is_there()) {
+            Some(file) => Err(Error::Vanished(file.path.display().to_string())),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn has_database(&self) -> bool {

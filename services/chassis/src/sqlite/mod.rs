@@ -6,8 +6,10 @@
 mod column;
 mod files;
 mod open;
+mod queue;
 mod readers;
 mod ticket;
+mod transaction;
 mod wal;
 mod writer;
 
@@ -150,10 +152,8 @@ impl Database {
     /// It cannot.
     pub fn check(&self) -> Result<(), Error> {
         let Shared { files, writer, .. } = &*self.shared;
-        if let Some(file) = files.missing() {
-            writer.nudge();
-            return Err(Error::Vanished(file.display().to_string()));
-        }
+        // The writer is to see it even if nobody writes.
+        files.check().inspect_err(|_| writer.nudge())?;
         if !writer.is_alive() {
             return Err(Error::NoWriter);
         }

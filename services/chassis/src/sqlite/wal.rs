@@ -142,6 +142,10 @@ impl Log {
         self.is_in_file = false;
         let checkpointed =
             connection.wal_checkpoint_v2(DEFAULT_NAME, CheckpointMode::NOOP).and_then(|(pages, _)| {
+                if pages < CHECKPOINT_PAGES {
+                    // Another program may have seen to it.
+                    self.limit = CHECKPOINT_PAGES;
+                }
                 if pages < self.limit {
                     return Ok(());
                 }
@@ -158,11 +162,11 @@ impl Log {
         }
     }
 
-    /// Takes the log into the file as far as others let it.
-    pub(super) fn checkpoint(&mut self, connection: &Connection) -> Result<()> {
+    /// Takes the log into the file as far as others let it, and tells whether all of it is there.
+    pub(super) fn checkpoint(&mut self, connection: &Connection) -> Result<bool> {
         let (pages, taken) = connection.wal_checkpoint_v2(DEFAULT_NAME, CheckpointMode::PASSIVE)?;
         self.is_in_file = pages == taken;
         self.limit = if self.is_in_file { CHECKPOINT_PAGES } else { pages.saturating_add(RETRY_PAGES) };
-        Ok(())
+        Ok(self.is_in_file)
     }
 }
