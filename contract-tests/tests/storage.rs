@@ -333,6 +333,70 @@ fn a_log_without_its_database_is_not_thrown_away() {
 }
 
 #[test]
+fn a_log_that_was_copied_before_its_file_is_refused() {
+    let (mut store, session) = start(&[]);
+    let database = store.database("products");
+    let folder = new_folder();
+    let copy = folder.path().join("products.db");
+    session.expect(&create(&session, "products"), 201, None).unwrap();
+    fs::copy(sibling(&database, "-wal"), sibling(&copy, "-wal")).unwrap();
+    // So many that the log was taken into the file since.
+    for _ in 0..1500 {
+        session.expect(&create(&session, "products"), 201, None).unwrap();
+    }
+    fs::copy(&database, &copy).unwrap();
+    let refused = start_alone("products", folder.path());
+    assert!(refused.contains("is not the file that"), "{refused}");
+    store.service("products").kill();
+    store.service("products").start_again();
+}
+
+/// The file cannot grow, so the log is taken into it in part only.
+#[test]
+fn a_checkpoint_that_was_cut_off_keeps_nobody_from_starting_again() {
+    for room in ["limited", "unlimited"] {
+        let (mut store, session) = start(&[]);
+        let database = store.database("products");
+        let products = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 18000)
+                        INSERT INTO product (name, price, stock) SELECT hex(zeroblob(100)), 1, 1 FROM n";
+        Connection::open(&database).unwrap().execute_batch(products).unwrap();
+        assert!(is_released(&database));
+        let size = fs::metadata(&database).unwrap().len();
+        assert!(size > 4_130_000, "the log fits where the file has no more room: {size}");
+        let process = store.service("products").id().to_string();
+        limit_file_size(&process, &size.to_string());
+        let name = "x".repeat(200);
+        let request = session
+            .request("products", "POST", "/products")
+            .json(&json!({ "name": name, "price": 1, "stock": 1 }));
+        let mut acknowledged = Vec::new();
+        loop {
+            match session.send(&request).unwrap() {
+                answer if answer.status == 201 => acknowledged.push(answer),
+                _ => break,
+            }
+            assert!(acknowledged.len() < 20_000, "the disk is never full");
+        }
+        if room == "unlimited" {
+            limit_file_size(&process, room);
+            acknowledged.push(session.expect(&request, 201, None).unwrap());
+        }
+        store.service("products").kill();
+        store.service("products").start_again();
+        for answer in acknowledged.iter().rev().take(100) {
+            let read = session.expect(&read(&session, "products", answer.id()), 200, None).unwrap();
+            assert_eq!(read.body, answer.body);
+        }
+    }
+}
+
+fn limit_file_size(process: &str, bytes: &str) {
+    let limit = format!("--fsize={bytes}:unlimited");
+    let status = Command::new("prlimit").args([&limit, "--pid", process]).status();
+    assert!(status.is_ok_and(|status| status.success()), "prlimit of util-linux is needed");
+}
+
+#[test]
 fn a_folder_of_a_killed_service_can_be_copied_and_moved() {
     let (mut store, session) = start(&[]);
     for _ in 0..1500 {

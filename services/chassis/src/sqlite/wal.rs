@@ -4,9 +4,10 @@
 //! SQLite's automatic checkpoint runs inside COMMIT, while readers still hold the snapshots of before, so the log might
 //! never begin anew. The writer runs its own instead, after the snapshots have ended.
 //!
-//! Nothing in a log tells which file it belongs to: SQLite replays it into whatever file has the name. So each log starts
-//! with a row that does. `generation.tip` is a random number that changes with every log, and `generation.base` is the tip
-//! that the file had when the log began. A backup that was put back has another one.
+//! Nothing in a log tells which file it belongs to: SQLite replays it into whatever file has the name, such as a backup that
+//! was put back. So the table `generation` names each state that the file may be in beside this log, by a random number:
+//! `base` is what it was when the log began, `middle` what another program's checkpoint makes of it, and `tip` what ours
+//! does. A file that has none of the three is another, or newer than this copy of the log.
 
 use std::{
     fs::File,
@@ -33,12 +34,22 @@ const SIZE: u64 = 32 + 1000 * (24 + 4096);
 /// Which file the log goes on from; one row.
 const TABLE: &str = "
     CREATE TABLE IF NOT EXISTS generation (
-        id   INTEGER PRIMARY KEY CHECK (id = 1),
-        base INTEGER,
-        tip  INTEGER NOT NULL
+        id     INTEGER PRIMARY KEY CHECK (id = 1),
+        base   INTEGER,
+        middle INTEGER,
+        tip    INTEGER NOT NULL
     ) STRICT;
-    INSERT OR IGNORE INTO generation VALUES (1, NULL, random());
+    INSERT OR IGNORE INTO generation VALUES (1, NULL, NULL, random());
 ";
+
+/// To be written at the beginning of a log. The first page, which has the schema's version, is written with it.
+const BEGIN: &str = "
+    UPDATE generation SET base = tip, tip = random();
+    UPDATE generation SET middle = tip;
+";
+
+/// To be written before the log is taken into the file.
+const END: &str = "UPDATE generation SET tip = random()";
 
 /// Gives the log at once the size that it comes to have, since a sync of a file that has grown takes ten times as long. Zeros
 /// are no frames, so SQLite goes on behind what is there (<https://www.sqlite.org/walformat.html>).
@@ -65,8 +76,9 @@ pub(super) fn prepare(connection: &Connection) -> Result<()> {
 
 /// What a file says of itself, or the file together with its log.
 struct Generation {
-    /// What the file was before the log; none before there was one.
+    /// None before the first log.
     base: Option<i64>,
+    middle: Option<i64>,
     tip: i64,
     /// VACUUM, also INTO another file, adds one to it (<https://www.sqlite.org/fileformat2.html#schema_cookie>).
     schema_version: i64,
@@ -85,8 +97,8 @@ impl Generation {
         }
         let schema_version = connection.pragma_query_value(None, "schema_version", |row| row.get(0))?;
         connection
-            .query_row("SELECT base, tip FROM generation", [], |row| {
-                Ok(Self { base: row.get(0)?, tip: row.get(1)?, schema_version })
+            .query_row("SELECT base, middle, tip FROM generation", [], |row| {
+                Ok(Self { base: row.get(0)?, middle: row.get(1)?, tip: row.get(2)?, schema_version })
             })
             .optional()
     }
@@ -96,16 +108,19 @@ impl Generation {
 pub(super) fn continues(database: &Path) -> Result<bool> {
     let whole = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let Some(whole) = Generation::read(&whole)? else { return Ok(true) };
-    let Some(base) = whole.base else { return Ok(true) };
+    if whole.base.is_none() {
+        return Ok(true);
+    }
     // An immutable file is read without its log (https://www.sqlite.org/uri.html#uriimmutable).
     let path = utf8_percent_encode(&database.to_string_lossy(), NON_ALPHANUMERIC).to_string();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let alone = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
-    // A checkpoint that was cut off may have taken the new tip into the file already.
-    let continues = |file: Generation| {
-        (file.tip == base || file.tip == whole.tip) && file.schema_version <= whole.schema_version
+    let may_be = |file: Generation| {
+        let states = [whole.base, whole.middle, Some(whole.tip)];
+        states.contains(&Some(file.tip)) && file.schema_version <= whole.schema_version
     };
-    Ok(Generation::read(&alone).ok().flatten().is_some_and(continues))
+    // A checkpoint that was cut off leaves a file that cannot be read without its log.
+    Ok(Generation::read(&alone).map_or(true, |file| file.is_some_and(may_be)))
 }
 
 /// The log as its only writer sees it.
@@ -114,6 +129,8 @@ pub(super) struct Log {
     limit: i32,
     /// Whether all of it is in the file, so that the next write may begin it anew.
     is_in_file: bool,
+    /// Whether [`END`] was written, which is done once in a log: the states that a file may be in are three.
+    is_ended: bool,
 }
 
 impl Log {
@@ -121,7 +138,7 @@ impl Log {
     pub(super) fn open(connection: &Connection) -> Result<Self> {
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "journal_size_limit", SIZE as i64)?;
-        let mut log = Self { limit: CHECKPOINT_PAGES, is_in_file: false };
+        let mut log = Self { limit: CHECKPOINT_PAGES, is_in_file: false, is_ended: false };
         log.checkpoint(connection)?;
         Ok(log)
     }
@@ -130,9 +147,9 @@ impl Log {
     pub(super) fn stamp(&mut self, connection: &Connection) -> Result<()> {
         if self.is_in_file {
             let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            // That writes the first page, which has the schema's version.
             connection.pragma_update(None, "user_version", version)?;
-            connection.execute("UPDATE generation SET base = tip, tip = random()", [])?;
+            connection.execute_batch(BEGIN)?;
+            self.is_ended = false;
         }
         Ok(())
     }
@@ -148,6 +165,10 @@ impl Log {
                 }
                 if pages < self.limit {
                     return Ok(());
+                }
+                if !self.is_ended {
+                    // A disk may be so full that only the checkpoint makes room for more.
+                    self.is_ended = connection.execute_batch(END).is_ok();
                 }
                 // Snapshots of before the last commit would keep their part of the log from being taken.
                 readers.end_snapshots();
