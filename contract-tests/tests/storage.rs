@@ -357,7 +357,7 @@ fn a_checkpoint_that_was_cut_off_keeps_nobody_from_starting_again() {
     for room in ["limited", "unlimited"] {
         let (mut store, session) = start(&[]);
         let database = store.database("products");
-        let products = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 18000)
+        let products = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
                         INSERT INTO product (name, price, stock) SELECT hex(zeroblob(100)), 1, 1 FROM n";
         Connection::open(&database).unwrap().execute_batch(products).unwrap();
         assert!(is_released(&database));
