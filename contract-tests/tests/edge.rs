@@ -58,7 +58,9 @@ impl Caller {
         while !is_enough(&self.heard) {
             match self.stream.read(&mut more) {
                 Ok(length) if length > 0 => self.heard.extend_from_slice(&more[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("neither answer nor end"),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    panic!("neither answer nor end")
+                }
                 _ => return false,
             }
         }
@@ -67,7 +69,9 @@ impl Caller {
 
     /// The next answer, if one comes before the connection ends.
     fn answer(&mut self) -> Option<Answer> {
-        let end = |bytes: &[u8], mark: &[u8]| Some(bytes.windows(mark.len()).position(|at| at == mark)? + mark.len());
+        let end = |bytes: &[u8], mark: &[u8]| {
+            Some(bytes.windows(mark.len()).position(|at| at == mark)? + mark.len())
+        };
         if !self.hear(|heard| end(heard, b"\r\n\r\n").is_some()) {
             return None;
         }
@@ -108,12 +112,15 @@ fn fill(text: &str, session: &Session, service: &str) -> String {
     let create = operations.iter().find(|operation| operation.method == "POST").unwrap();
     let body = create.example().unwrap().to_string();
     let length = body.len();
-    text.replace("{json}", &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"))
-        .replace("{chunks}", &format!("Content-Type: application/json\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"))
-        .replace("{length}", &length.to_string())
-        .replace("{body}", &body)
-        .replace("{service}", service)
-        .replace("{token}", &session.deployment.service(service).token)
+    text.replace(
+        "{json}",
+        &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"),
+    )
+    .replace("{chunks}", &format!("Content-Type: application/json\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"))
+    .replace("{length}", &length.to_string())
+    .replace("{body}", &body)
+    .replace("{service}", service)
+    .replace("{token}", &session.deployment.service(service).token)
 }
 
 /// The status and the text of an answer, and whether the connection goes on after it.
@@ -188,7 +195,10 @@ fn host_is_asked_for_at_every_path_and_only_http_1_0_may_lack_it() {
         (format!("GET http://localhost/{{service}}/1 HTTP/1.1\r\nHost: other\r\n{token}\r\n\r\n"), FINE),
         (format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\n{token}\r\n\r\n"), FINE),
         (format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\nHost: a\r\n{token}\r\n\r\n"), FINE),
-        (format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\nHost: a\r\nHost: b\r\n{token}\r\n\r\n"), MALFORMED),
+        (
+            format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\nHost: a\r\nHost: b\r\n{token}\r\n\r\n"),
+            MALFORMED,
+        ),
         (format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\nHost: a b\r\n{token}\r\n\r\n"), MALFORMED),
     ];
     check("", &cases.each_ref().map(|(request, expected)| (request.as_str(), *expected)));
@@ -280,8 +290,16 @@ fn what_the_parser_refuses_is_answered_in_the_shape_of_every_error_and_logged_an
         ("GET /livez HTTP/1.1\r\nHost : x\r\n\r\n".into(), 400, "Malformed request"),
         ("GET /livez HTTP/1.1\r\nHost: x\r\nFolded: a\r\n b\r\n\r\n".into(), 400, "Malformed request"),
         ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n".into(), 400, "Malformed request"),
-        (format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-Large: {large}\r\n\r\n"), 431, "Request header fields too large"),
-        (format!("GET /livez HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(200)), 431, "Request header fields too large"),
+        (
+            format!("GET /livez HTTP/1.1\r\nHost: x\r\nX-Large: {large}\r\n\r\n"),
+            431,
+            "Request header fields too large",
+        ),
+        (
+            format!("GET /livez HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(200)),
+            431,
+            "Request header fields too large",
+        ),
         (format!("GET /{large} HTTP/1.1\r\nHost: x\r\n\r\n"), 414, "URI too long"),
     ];
     for service in SERVICES {
@@ -291,7 +309,11 @@ fn what_the_parser_refuses_is_answered_in_the_shape_of_every_error_and_logged_an
                 assert!(!is_kept || caller.goes_on());
                 caller.send(request);
                 let answer = caller.answer().unwrap_or_else(|| panic!("no answer to {request:.80}"));
-                assert_eq!((answer.status, answer.error().as_deref()), (*status, Some(*text)), "{request:.80}");
+                assert_eq!(
+                    (answer.status, answer.error().as_deref()),
+                    (*status, Some(*text)),
+                    "{request:.80}"
+                );
                 assert_eq!(answer.body, format!(r#"{{"error":"{text}"}}"#).as_bytes());
                 for (name, value) in [
                     ("connection", "close"),
@@ -310,7 +332,9 @@ fn what_the_parser_refuses_is_answered_in_the_shape_of_every_error_and_logged_an
         for (status, count) in [(400, 16.0), (431, 4.0), (414, 2.0)] {
             let label = format!("http_response_status_code=\"{status}\"");
             assert_eq!(metrics.sum("http_server_parse_errors_total", &[&label]), count, "{metrics:#?}");
-            store.service(service).wait_for_log(&format!("what came is no request status={status} peer=127.0.0.1:"));
+            store
+                .service(service)
+                .wait_for_log(&format!("what came is no request status={status} peer=127.0.0.1:"));
         }
     }
 }
@@ -459,7 +483,8 @@ fn options_names_the_methods_of_a_known_path() {
                 let mut allowed: Vec<&str> = allow.split(", ").collect();
                 assert_eq!(allowed.pop(), Some("OPTIONS"));
                 allowed.retain(|method| *method != "HEAD");
-                let methods: Vec<String> = path.as_object().unwrap().keys().map(|it| it.to_uppercase()).collect();
+                let methods: Vec<String> =
+                    path.as_object().unwrap().keys().map(|it| it.to_uppercase()).collect();
                 assert_eq!(allowed, methods, "{template}");
             }
         }
@@ -557,7 +582,8 @@ fn who_hangs_up_in_the_middle_of_a_request_takes_no_place() {
     let (_store, session) = start(&[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
     for service in SERVICES {
         for half in ["POST /{service} HTTP/1.1\r\nHost: x\r\n", "{whole}"] {
-            let head = format!("{CREATE}Host: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{");
+            let head =
+                format!("{CREATE}Host: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{");
             let mut caller = Caller::connect(&session, service);
             caller.send(fill(&half.replace("{whole}", &head), &session, service));
             drop(caller);

@@ -1,0 +1,42 @@
+//! The answers that hyper gives by itself to what is no request: they have no body, and get the one that every error has.
+
+use poem::http::StatusCode;
+
+use crate::json;
+
+/// Says that an answer is one of ours.
+const OURS: &[u8] = b"\r\nx-request-id: ";
+
+/// The line of a head that this module has its own of.
+const NO_BODY: &[u8] = b"\r\ncontent-length: 0\r\n";
+
+/// Its status and the same with a body, if `bytes` are such an answer.
+pub(super) fn with_body(bytes: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let is_bare =
+        bytes.starts_with(b"HTTP/1.1 4") && bytes.ends_with(b"\r\n\r\n") && find(bytes, OURS).is_none();
+    if !is_bare {
+        return None;
+    }
+    let status = str::from_utf8(bytes.get(9..12)?).ok()?.parse().ok()?;
+    let at = find(bytes, NO_BODY)?;
+    let body = format!(r#"{{"error":"{}"}}"#, text(status));
+    let fields = format!(
+        "\r\ncontent-type: {}\r\ncontent-length: {}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n",
+        json::CONTENT_TYPE,
+        body.len()
+    );
+    let rest = &bytes[at + NO_BODY.len()..];
+    Some((status, [&bytes[..at], fields.as_bytes(), rest, body.as_bytes()].concat()))
+}
+
+fn text(status: u16) -> &'static str {
+    match StatusCode::from_u16(status) {
+        Ok(StatusCode::URI_TOO_LONG) => "URI too long",
+        Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => "Request header fields too large",
+        _ => crate::refusal::MALFORMED_REQUEST.text,
+    }
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|at| at == part)
+}
