@@ -151,7 +151,7 @@ impl Answerer {
         destination: Destination<'_>,
         started: Instant,
     ) -> Response {
-        let method = request.method().clone();
+        let (method, version) = (request.method().clone(), request.version());
         let route = destination.path().unwrap_or("(none)");
         let allow = match &destination {
             Destination::Open(_) => Some(&open_paths::ALLOW),
@@ -185,6 +185,8 @@ impl Answerer {
         // What is left of the body would be taken for the next request, so there is none; who sends one has to know (RFC 9112,
         // section 9.6). Nor is it known where a request ends that is malformed.
         if head.is_err() || Context::with(|context| context.is_read.get()) == Some(false) {
+            // hyper would keep the connection of a caller of HTTP/1.0 who wants it kept, whatever is said here.
+            response.set_version(version);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
 
@@ -237,7 +239,8 @@ impl Answerer {
 
 /// Whether the caller keeps the connection for its next request (RFC 9112, section 9.3).
 fn keeps_connection(version: Version, headers: &HeaderMap) -> bool {
-    let is_kept_by_default = version >= Version::HTTP_11;
+    // hyper hides a `Content-Length` beside a `Transfer-Encoding`, after which it ends the connection (RFC 9112, section 6.1).
+    let is_kept_by_default = version >= Version::HTTP_11 && !headers.contains_key(header::TRANSFER_ENCODING);
     if !headers.contains_key(header::CONNECTION) {
         return is_kept_by_default;
     }

@@ -1,10 +1,8 @@
 //! Connections: accepted within a bound, given deadlines, drained when the service stops.
 
 use std::{
-    borrow::Cow,
     convert::Infallible,
     future::poll_fn,
-    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
@@ -22,7 +20,7 @@ use super::{
     exchange::{Exchange, Phase},
     stream::PatientStream,
 };
-use crate::{metrics, settings::Limits};
+use crate::settings::Limits;
 
 /// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -65,7 +63,7 @@ pub(super) async fn serve(
             // Answers are small and complete: waiting for more to send would only delay them.
             let _ = stream.set_nodelay(true);
             let answerer = answerer.clone();
-            let exchange = Arc::new(Exchange::default());
+            let exchange = Arc::new(Exchange::new(peer));
             let stream = PatientStream::new(stream, limits, exchange.clone());
             let of_requests = exchange.clone();
             let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -97,7 +95,10 @@ pub(super) async fn serve(
                 }
                 .await;
                 if let Err(error) = served {
-                    note_failure(&error, &exchange, peer);
+                    tracing::debug!(%error, %peer, "a connection ended early");
+                    if error.is_parse() {
+                        exchange.note_no_request("none");
+                    }
                 }
                 if let Some(upgrade) = exchange.take_upgrade() {
                     end(upgrade).await;
@@ -123,17 +124,6 @@ pub(super) async fn serve(
     if tokio::time::timeout(limits.drain_timeout(), stopping.closed()).await.is_err() {
         tracing::warn!("stopped with connections still open");
     }
-}
-
-/// Says why a connection failed. What came and was no request is counted here, since no request is.
-fn note_failure(error: &hyper::Error, exchange: &Exchange, peer: SocketAddr) {
-    if !error.is_parse() {
-        tracing::debug!(%error, %peer, "a connection ended early");
-        return;
-    }
-    let status = exchange.refused().map_or(Cow::Borrowed("none"), |status| status.to_string().into());
-    metrics::count_parse_error(&status);
-    tracing::warn!(%status, %peer, %error, "what came is no request");
 }
 
 /// Ends the connection of a request that asked for an upgrade, as every other is ended.

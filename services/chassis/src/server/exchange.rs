@@ -1,17 +1,23 @@
 //! What the stream of a connection and the requests that come on it have to know of each other.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU8, AtomicU16, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
 };
 
 use hyper::upgrade::OnUpgrade;
 
+use crate::metrics;
+
 /// How far the exchange on a connection is. All of it happens on one task, so nothing has to be ordered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Exchange {
+    peer: SocketAddr,
     phase: AtomicU8,
-    refused: AtomicU16,
+    is_refused: AtomicBool,
     upgrade: Mutex<Option<OnUpgrade>>,
 }
 
@@ -30,6 +36,11 @@ pub(super) enum Phase {
 }
 
 impl Exchange {
+    pub(super) fn new(peer: SocketAddr) -> Self {
+        let phase = AtomicU8::new(Phase::Head as u8);
+        Self { peer, phase, is_refused: AtomicBool::new(false), upgrade: Mutex::default() }
+    }
+
     pub(super) fn phase(&self) -> Phase {
         [Phase::Head, Phase::Work, Phase::Answered, Phase::Idle]
             [usize::from(self.phase.load(Ordering::Relaxed))]
@@ -39,14 +50,13 @@ impl Exchange {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    /// What came was refused before it was a request.
-    pub(super) fn note_refused(&self, status: u16) {
-        self.refused.store(status, Ordering::Relaxed);
-    }
-
-    /// The status that something was refused with before it was a request.
-    pub(super) fn refused(&self) -> Option<u16> {
-        Some(self.refused.load(Ordering::Relaxed)).filter(|status| *status != 0)
+    /// What came is no request, which is counted and logged here, as requests are where they are answered. It got an answer with
+    /// `status`, or none.
+    pub(super) fn note_no_request(&self, status: &str) {
+        if !self.is_refused.swap(true, Ordering::Relaxed) {
+            metrics::count_parse_error(status);
+            tracing::warn!(status = %status, peer = %self.peer, "what came is no request");
+        }
     }
 
     /// A request would have the connection upgraded. It never is, but hyper then hands the stream out in place of ending it.

@@ -44,6 +44,8 @@ pub(super) struct PatientStream {
     read_until: Option<Instant>,
     /// Wakes the connection then, or before.
     read_timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the first line of the head has come.
+    has_line: bool,
     /// Whether the caller was waited for for too long.
     is_given_up: bool,
     /// Whether it was looked at what came while a request is worked on.
@@ -69,6 +71,7 @@ impl PatientStream {
             idle_timeout: limits.idle_timeout(),
             read_until: None,
             read_timer: None,
+            has_line: false,
             is_given_up: false,
             is_looked_at: false,
             write_timeout: limits.write_timeout(),
@@ -80,10 +83,15 @@ impl PatientStream {
     }
 
     /// Something came.
-    fn received(&mut self) {
-        if matches!(self.exchange.phase(), Phase::Answered | Phase::Idle) {
-            self.exchange.enter(Phase::Head);
-            self.read_until = None;
+    fn received(&mut self, bytes: &[u8]) {
+        match self.exchange.phase() {
+            Phase::Answered | Phase::Idle => {
+                self.exchange.enter(Phase::Head);
+                self.read_until = None;
+                self.has_line = bytes.contains(&b'\n');
+            }
+            Phase::Head => self.has_line |= bytes.contains(&b'\n'),
+            Phase::Work => {}
         }
     }
 
@@ -136,8 +144,8 @@ impl PatientStream {
         if !is_between || self.is_unsent || !bytes.starts_with(b"HTTP/1.1 4") {
             return false;
         }
-        let Some((status, instead)) = bare::with_body(bytes) else { return false };
-        self.exchange.note_refused(status);
+        let Some((status, instead)) = bare::with_body(bytes, self.has_line) else { return false };
+        self.exchange.note_no_request(status.as_str());
         self.instead = instead;
         true
     }
@@ -191,8 +199,9 @@ impl AsyncRead for PatientStream {
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.wait(context),
             Poll::Ready(Ok(())) => {
-                if buffer.filled().len() > before {
-                    self.received();
+                match &buffer.filled()[before..] {
+                    [] => {}
+                    bytes => self.received(bytes),
                 }
                 Poll::Ready(Ok(()))
             }
