@@ -4,123 +4,21 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
-use std::{
-    io::{Read, Write},
-    net::{Shutdown, TcpStream},
-    thread,
-    time::{Duration, Instant},
-};
-
 use contract_tests::{
+    caller::{CREATE, Caller, fill},
     contract::CONTRACT,
-    exchange::{Answer, Request},
+    exchange::Request,
     metrics::Metrics,
     replay::situations,
     session::{self, Session},
     store::{SERVICES, Store},
 };
 
-/// Within which time an answer or an end is there, also on a slow machine.
-const SOON: Duration = Duration::from_secs(10);
-
-/// The start of a request that creates something.
-const CREATE: &str = "POST /{service} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n";
-
 /// A store that has a product, an order and a payment.
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
     let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), settings);
     situations::prepare(&session).unwrap();
     (store, session)
-}
-
-/// Somebody who writes HTTP by hand.
-struct Caller {
-    stream: TcpStream,
-    heard: Vec<u8>,
-}
-
-impl Caller {
-    fn connect(session: &Session, service: &str) -> Self {
-        let address = session.deployment.service(service).url.trim_start_matches("http://");
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        Self { stream, heard: Vec::new() }
-    }
-
-    /// Sends bytes, even if nobody takes them any more.
-    fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = self.stream.write_all(bytes.as_ref());
-    }
-
-    /// Hears more, until `is_enough`. False if the connection ends before.
-    fn hear(&mut self, is_enough: impl Fn(&[u8]) -> bool) -> bool {
-        let mut more = [0; 16 * 1024];
-        while !is_enough(&self.heard) {
-            match self.stream.read(&mut more) {
-                Ok(length) if length > 0 => self.heard.extend_from_slice(&more[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    panic!("neither answer nor end")
-                }
-                _ => return false,
-            }
-        }
-        true
-    }
-
-    /// The next answer, if one comes before the connection ends.
-    fn answer(&mut self) -> Option<Answer> {
-        let end = |bytes: &[u8], mark: &[u8]| {
-            Some(bytes.windows(mark.len()).position(|at| at == mark)? + mark.len())
-        };
-        if !self.hear(|heard| end(heard, b"\r\n\r\n").is_some()) {
-            return None;
-        }
-        let body = end(&self.heard, b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(self.heard[..body].to_vec()).unwrap();
-        let mut lines = head.trim_end().split("\r\n");
-        let status: u16 = lines.next().unwrap()[9..12].parse().unwrap();
-        let fields = lines.map(|line| line.split_once(": ").unwrap());
-        let mut answer = Answer {
-            status,
-            headers: fields.map(|(name, value)| (name.into(), value.into())).collect(),
-            body: Vec::new(),
-        };
-        let length: Option<usize> = answer.header("content-length").map(|length| length.parse().unwrap());
-        let whole = |heard: &[u8]| match length {
-            Some(length) => (heard.len() >= body + length).then_some(body + length),
-            None if status == 204 => Some(body),
-            None => end(heard, b"\r\n0\r\n\r\n"),
-        };
-        assert!(self.hear(|heard| whole(heard).is_some()), "the answer breaks off: {head}");
-        let whole = whole(&self.heard).unwrap();
-        answer.body = self.heard[body..whole].to_vec();
-        self.heard.drain(..whole);
-        Some(answer)
-    }
-
-    /// Whether another request is answered on the same connection.
-    fn goes_on(&mut self) -> bool {
-        self.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
-        self.answer().is_some_and(|answer| answer.status == 200)
-    }
-}
-
-/// What was written for one service. `{json}` are the last fields and the body of a valid create, `{chunks}` is that body in
-/// chunks.
-fn fill(text: &str, session: &Session, service: &str) -> String {
-    let operations = &CONTRACT.document(service).operations;
-    let create = operations.iter().find(|operation| operation.method == "POST").unwrap();
-    let body = create.example().unwrap().to_string();
-    let length = body.len();
-    text.replace(
-        "{json}",
-        &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"),
-    )
-    .replace("{chunks}", &format!("Content-Type: application/json\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"))
-    .replace("{length}", &length.to_string())
-    .replace("{body}", &body)
-    .replace("{service}", service)
-    .replace("{token}", &session.deployment.service(service).token)
 }
 
 /// The status and the text of an answer, and whether the connection goes on after it.
@@ -183,25 +81,35 @@ fn host_is_there_once_and_well_formed() {
 
 #[test]
 fn host_is_asked_for_at_every_path_and_only_http_1_0_may_lack_it() {
-    let token = "Authorization: Bearer {token}";
-    let close = "Connection: keep-alive";
     let cases = [
-        (format!("GET /livez HTTP/1.1\r\n\r\n"), MALFORMED),
-        (format!("GET /docs HTTP/1.1\r\nHost: a b\r\n\r\n"), MALFORMED),
-        (format!("GET /nowhere HTTP/1.1\r\n\r\n"), MALFORMED),
-        (format!("DELETE /livez HTTP/1.1\r\n\r\n"), MALFORMED),
-        (format!("GET /{{service}}/1 HTTP/1.1\r\n\r\n"), MALFORMED),
-        (format!("GET http://localhost/{{service}}/1 HTTP/1.1\r\n{token}\r\n\r\n"), MALFORMED),
-        (format!("GET http://localhost/{{service}}/1 HTTP/1.1\r\nHost: other\r\n{token}\r\n\r\n"), FINE),
-        (format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\n{token}\r\n\r\n"), FINE),
-        (format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\nHost: a\r\n{token}\r\n\r\n"), FINE),
+        ("GET /livez HTTP/1.1\r\n\r\n", MALFORMED),
+        ("GET /docs HTTP/1.1\r\nHost: a b\r\n\r\n", MALFORMED),
+        ("GET /nowhere HTTP/1.1\r\n\r\n", MALFORMED),
+        ("DELETE /livez HTTP/1.1\r\n\r\n", MALFORMED),
+        ("GET /{service}/1 HTTP/1.1\r\n\r\n", MALFORMED),
+        ("GET http://localhost/{service}/1 HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\r\n", MALFORMED),
         (
-            format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\nHost: a\r\nHost: b\r\n{token}\r\n\r\n"),
+            "GET http://localhost/{service}/1 HTTP/1.1\r\nHost: other\r\nAuthorization: Bearer {token}\r\n\r\n",
+            FINE,
+        ),
+        (
+            "GET /{service}/1 HTTP/1.0\r\nConnection: keep-alive\r\nAuthorization: Bearer {token}\r\n\r\n",
+            FINE,
+        ),
+        (
+            "GET /{service}/1 HTTP/1.0\r\nConnection: keep-alive\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n",
+            FINE,
+        ),
+        (
+            "GET /{service}/1 HTTP/1.0\r\nConnection: keep-alive\r\nHost: a\r\nHost: b\r\nAuthorization: Bearer {token}\r\n\r\n",
             MALFORMED,
         ),
-        (format!("GET /{{service}}/1 HTTP/1.0\r\n{close}\r\nHost: a b\r\n{token}\r\n\r\n"), MALFORMED),
+        (
+            "GET /{service}/1 HTTP/1.0\r\nConnection: keep-alive\r\nHost: a b\r\nAuthorization: Bearer {token}\r\n\r\n",
+            MALFORMED,
+        ),
     ];
-    check("", &cases.each_ref().map(|(request, expected)| (request.as_str(), *expected)));
+    check("", &cases);
 }
 
 #[test]
@@ -351,44 +259,6 @@ fn who_speaks_http_2_is_logged_and_counted() {
 }
 
 #[test]
-fn the_last_answer_arrives_whatever_the_head_says_of_the_connection() {
-    let (_store, session) = start(&[]);
-    let fields = [
-        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
-        "Connection: Upgrade\r\nUpgrade: websocket\r\n",
-        "Upgrade: h2c\r\n",
-        "Connection: close\r\nUpgrade: h2c\r\n",
-        "Connection: close\r\n",
-        "Connection: keep-alive, close\r\n",
-        "TE: trailers\r\nConnection: TE\r\n",
-        "Expect: 100-continue\r\n",
-    ];
-    let body = vec![b' '; 1_000_000];
-    let send = |service: &str, start: &str, fields: &str, token: &str, status: u16| {
-        let head = format!("{start} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{fields}");
-        let head = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
-        let mut caller = Caller::connect(&session, service);
-        caller.send(fill(&head, &session, service));
-        // All of it is sent before a byte is read, as many callers do.
-        caller.send(&body);
-        let answer = caller.answer().unwrap_or_else(|| panic!("no answer to {head}"));
-        assert_eq!(answer.status, status, "{head}");
-    };
-    for service in SERVICES {
-        for _ in 0..50 {
-            send(service, "POST /{service}", fields[0], "wrong", 401);
-            send(service, "POST /{service}", fields[0], "{token}", 413);
-        }
-        for fields in fields {
-            send(service, "POST /{service}", fields, "wrong", 401);
-            send(service, "POST /{service}", fields, "{token}", 413);
-            send(service, "POST /nowhere", fields, "{token}", 404);
-        }
-        send(service, "CONNECT x:1", "", "{token}", 404);
-    }
-}
-
-#[test]
 fn who_asks_for_an_upgrade_stays_with_http_1_1() {
     let upgrade = "Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n";
     check(CREATE, &[(&format!("{upgrade}{{json}}"), CREATED)]);
@@ -489,109 +359,5 @@ fn options_names_the_methods_of_a_known_path() {
             }
         }
         assert_eq!(allow("/nowhere").0, 404);
-    }
-}
-
-#[test]
-fn a_kept_connection_has_an_idle_time_of_its_own() {
-    let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "200"), ("IDLE_TIMEOUT_MS", "60000")]);
-    for service in SERVICES {
-        // A stranger who says nothing is not kept for so long.
-        let mut silent = Caller::connect(&session, service);
-        assert!(silent.answer().is_none());
-        let mut caller = Caller::connect(&session, service);
-        for _ in 0..3 {
-            assert!(caller.goes_on());
-            thread::sleep(Duration::from_millis(500));
-        }
-        caller.send("GET /livez HTTP/1.1\r\nHost: x\r\n");
-        assert!(caller.answer().is_none(), "a head that began has the time of a head");
-        // A head that comes in parts is served, and the next may wait again.
-        let mut caller = Caller::connect(&session, service);
-        for _ in 0..2 {
-            caller.send("GET /livez HTTP/1.1\r\n");
-            thread::sleep(Duration::from_millis(20));
-            caller.send("Host: x\r\n\r\n");
-            assert_eq!(caller.answer().map(|answer| answer.status), Some(200));
-            thread::sleep(Duration::from_millis(500));
-        }
-    }
-}
-
-#[test]
-fn who_is_idle_for_too_long_is_given_up() {
-    let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "60000"), ("IDLE_TIMEOUT_MS", "300")]);
-    for service in SERVICES {
-        let mut caller = Caller::connect(&session, service);
-        assert!(caller.goes_on());
-        let began = Instant::now();
-        assert!(caller.answer().is_none());
-        assert!(began.elapsed() < SOON);
-    }
-}
-
-#[test]
-fn the_idle_time_is_announced_to_who_keeps_the_connection() {
-    let (_store, session) = start(&[]);
-    let head = "GET /livez HTTP/1.1\r\nHost: x\r\n";
-    let cases = [
-        (format!("{head}\r\n"), Some(("keep-alive", "timeout=80"))),
-        (format!("{head}Connection: close\r\n\r\n"), None),
-        (format!("{head}Connection: keep-alive, Close\r\n\r\n"), None),
-        (head.replace("1.1", "1.0") + "Connection: keep-alive\r\n\r\n", Some(("keep-alive", "timeout=80"))),
-        (head.replace("1.1", "1.0") + "\r\n", None),
-    ];
-    for service in SERVICES {
-        for (request, announced) in &cases {
-            let mut caller = Caller::connect(&session, service);
-            caller.send(request);
-            let answer = caller.answer().unwrap();
-            assert_eq!(answer.header("keep-alive"), announced.map(|(_, time)| time), "{request}\n{answer}");
-            let connection = answer.header("connection").filter(|option| *option != "close");
-            assert_eq!(connection, announced.map(|(option, _)| option), "{request}\n{answer}");
-            assert_eq!(caller.goes_on(), announced.is_some(), "{request}\n{answer}");
-        }
-    }
-}
-
-#[test]
-fn who_closes_the_sending_side_after_a_request_is_served() {
-    let (store, session) = start(&[]);
-    for service in SERVICES {
-        let before = store.rows(service);
-        for request in [
-            format!("{CREATE}Host: x\r\n{{json}}"),
-            format!("{CREATE}Host: x\r\nTransfer-Encoding: chunked\r\n{{chunks}}"),
-            "GET /{service}/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".into(),
-        ] {
-            let expected = if request.starts_with("POST") { 201 } else { 200 };
-            for _ in 0..50 {
-                let mut caller = Caller::connect(&session, service);
-                caller.send(fill(&request, &session, service));
-                caller.stream.shutdown(Shutdown::Write).unwrap();
-                assert_eq!(caller.answer().map(|answer| answer.status), Some(expected), "{request}");
-                assert!(caller.answer().is_none());
-            }
-        }
-        assert_eq!(store.rows(service) - before, 100);
-    }
-}
-
-#[test]
-fn who_hangs_up_in_the_middle_of_a_request_takes_no_place() {
-    let (_store, session) = start(&[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
-    for service in SERVICES {
-        for half in ["POST /{service} HTTP/1.1\r\nHost: x\r\n", "{whole}"] {
-            let head =
-                format!("{CREATE}Host: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{");
-            let mut caller = Caller::connect(&session, service);
-            caller.send(fill(&half.replace("{whole}", &head), &session, service));
-            drop(caller);
-        }
-        let began = Instant::now();
-        let request = session.request(service, "GET", format!("/{service}/1"));
-        while session.send(&request).unwrap().status == 503 {
-            assert!(began.elapsed() < SOON, "the place is still taken");
-        }
     }
 }
