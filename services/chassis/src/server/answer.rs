@@ -158,20 +158,23 @@ impl Answerer {
             Destination::Route(route) => Some(&route.allow),
             Destination::Nowhere => None,
         };
-        let head = head::check(&request);
+        let flaw = head::flaw(&request);
         let is_probe = matches!(destination, Destination::Open(path) if open_paths::is_probe(path));
         let answer = match (&destination, self.under_way.try_acquire()) {
             (Destination::Open(_) | Destination::Route(_), _)
-                if method == Method::OPTIONS && head.is_ok() =>
+                if method == Method::OPTIONS && flaw.is_none() =>
             {
                 Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
             }
-            (Destination::Open(path), _) if is_probe && head.is_ok() => self.open(path, &method),
+            (Destination::Open(path), _) if is_probe && flaw.is_none() => self.open(path, &method),
             (_, Err(_)) => {
                 metrics::count_refused();
                 Err(SERVICE_UNAVAILABLE.into())
             }
-            _ if head.is_err() => Err(MALFORMED_REQUEST.into()),
+            _ if let Some(reason) = flaw => {
+                tracing::warn!(reason, "malformed request");
+                Err(MALFORMED_REQUEST.into())
+            }
             (Destination::Open(path), Ok(_place)) => self.open(path, &method),
             (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer, started).await,
             (Destination::Nowhere, Ok(_place)) => Err(NOT_FOUND.into()),
@@ -184,7 +187,7 @@ impl Answerer {
 
         // What is left of the body would be taken for the next request, so there is none; who sends one has to know (RFC 9112,
         // section 9.6). Nor is it known where a request ends that is malformed.
-        if head.is_err() || Context::with(|context| context.is_read.get()) == Some(false) {
+        if flaw.is_some() || Context::with(|context| context.is_read.get()) == Some(false) {
             // hyper would keep the connection of a caller of HTTP/1.0 who wants it kept, whatever is said here.
             response.set_version(version);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -9,15 +9,14 @@ use super::TIMEOUT;
 use crate::{
     header::{Single, single},
     idempotency,
-    refusal::{MALFORMED_REQUEST, Refusal},
 };
 
 /// The fields that may be there once. Several that are the same are one. hyper judges `Content-Length`, and `Authorization`
 /// has an answer of its own.
 static SINGLE: [HeaderName; 3] = [header::CONTENT_TYPE, idempotency::HEADER, TIMEOUT];
 
-/// Refuses a request whose head is ambiguous.
-pub(super) fn check<B>(request: &hyper::Request<B>) -> Result<(), Refusal> {
+/// What is ambiguous in the head of a request, for the log.
+pub(super) fn flaw<B>(request: &hyper::Request<B>) -> Option<&'static str> {
     let headers = request.headers();
     let mut hosts = headers.get_all(header::HOST).iter();
     let has_host = match (hosts.next(), hosts.next()) {
@@ -31,8 +30,14 @@ pub(super) fn check<B>(request: &hyper::Request<B>) -> Result<(), Refusal> {
         (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
         (Some(_), Some(_)) => false,
     };
-    let is_clear = || SINGLE.iter().all(|name| single(headers, name) != Single::Contradictory);
-    if has_host && is_framed && is_clear() { Ok(()) } else { Err(MALFORMED_REQUEST) }
+    match (has_host, is_framed) {
+        (false, _) => Some("not one well-formed Host"),
+        (_, false) => Some("a Transfer-Encoding other than chunked, once"),
+        _ => SINGLE
+            .iter()
+            .any(|name| single(headers, name) == Single::Contradictory)
+            .then_some("several values of a header that may be there once"),
+    }
 }
 
 /// Whether `host` is `uri-host [ ":" port ]` (RFC 9110, section 7.2), with a host that is not empty.
