@@ -235,6 +235,10 @@ fn what_the_parser_refuses_is_answered_in_the_shape_of_every_error_and_logged_an
                 assert!(!caller.goes_on(), "{request:.80}");
             }
         }
+        let mut caller = Caller::connect(&session, service);
+        caller.send("GET /livez HTTP/1.1\r\n\r\n");
+        assert_eq!(caller.answer().unwrap().status, 400);
+        store.service(service).wait_for_log("malformed request reason=\"not one well-formed Host\"");
         let page = session.expect(&Request::new(service, "GET", "/metrics"), 200, None).unwrap();
         let metrics = Metrics::read(&String::from_utf8(page.body).unwrap()).unwrap();
         for (status, count) in [(400, 16.0), (431, 4.0), (414, 2.0)] {
@@ -358,6 +362,7 @@ fn options_names_the_methods_of_a_known_path() {
                 assert_eq!(allowed, methods, "{template}");
             }
         }
+        assert_eq!(allow("*"), (204, None, 0));
         assert_eq!(allow("/nowhere").0, 404);
     }
 }

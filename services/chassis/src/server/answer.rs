@@ -177,10 +177,14 @@ impl Answerer {
             }
             (Destination::Open(path), Ok(_place)) => self.open(path, &method),
             (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer, started).await,
+            // Which asks for what the whole server can, and that is nothing (RFC 9110, section 9.3.7).
+            (Destination::Nowhere, Ok(_)) if method == Method::OPTIONS && request.uri().path() == "*" => {
+                Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
+            }
             (Destination::Nowhere, Ok(_place)) => Err(NOT_FOUND.into()),
         };
         let mut response = answer.unwrap_or_else(Refused::into_response);
-        let names_methods = [METHOD_NOT_ALLOWED.status, StatusCode::NO_CONTENT].contains(&response.status());
+        let names_methods = method == Method::OPTIONS || response.status() == METHOD_NOT_ALLOWED.status;
         if let Some(allow) = allow.filter(|_| names_methods) {
             response.headers_mut().insert(header::ALLOW, allow.clone());
         }
