@@ -60,7 +60,8 @@ fn what_to_do(refusal: &CreateOrderError) -> &str {
         CreateOrderRefusal::RequestInProgress => "ask again with the same key in a moment",
         CreateOrderRefusal::IdempotencyKeyReused => "take another key",
         CreateOrderRefusal::InvalidFields => refusal.detail.as_deref().unwrap_or("correct the order"),
-        CreateOrderRefusal::MissingFields
+        CreateOrderRefusal::MalformedRequest
+        | CreateOrderRefusal::MissingFields
         | CreateOrderRefusal::PayloadTooLarge
         | CreateOrderRefusal::UnsupportedMediaType => {
             "this program was made for another version of the service"

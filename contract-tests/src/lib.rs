@@ -10,6 +10,7 @@
 #![allow(clippy::expect_used, reason = "a suite that cannot go on says why by panicking")]
 
 pub mod browser;
+pub mod caller;
 pub mod compatibility;
 pub mod contract;
 pub mod examples;

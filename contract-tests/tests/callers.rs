@@ -31,7 +31,12 @@ const HEAD: &str = "POST /products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 
                     Content-Type: application/json\r\n";
 
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let mut all = vec![("HEAD_TIMEOUT_MS", "400"), ("BODY_TIMEOUT_MS", "400"), ("WRITE_TIMEOUT_MS", "400")];
+    let mut all = vec![
+        ("HEAD_TIMEOUT_MS", "400"),
+        ("IDLE_TIMEOUT_MS", "400"),
+        ("BODY_TIMEOUT_MS", "400"),
+        ("WRITE_TIMEOUT_MS", "400"),
+    ];
     all.extend_from_slice(settings);
     session::start(env!("CARGO_BIN_EXE_store-under-test"), &all)
 }

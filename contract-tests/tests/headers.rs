@@ -107,7 +107,7 @@ fn of_several_types_of_a_body_that_differ_none_counts() {
             let (request, answer) = send(&session, operation, "Content-Type", &values);
             assert_eq!(
                 (answer.status, answer.error().as_deref()),
-                (415, Some("Unsupported media type")),
+                (400, Some("Malformed request")),
                 "{request}"
             );
         }
@@ -125,7 +125,7 @@ fn of_several_keys_that_differ_none_counts() {
             let (request, answer) = send(&session, operation, "Idempotency-Key", &values);
             assert_eq!(
                 (answer.status, answer.error().as_deref()),
-                (400, Some("Invalid fields")),
+                (400, Some("Malformed request")),
                 "{request}"
             );
         }
@@ -191,8 +191,7 @@ fn a_time_that_is_over_is_503_at_every_operation_and_nothing_is_done() {
     let (store, session) = start();
     for operation in CONTRACT.operations() {
         let before = store.rows(operation.service);
-        let over: [&[&str]; 6] =
-            [&["0"], &["00"], &["-1"], &["0", "5000"], &["5000", "0"], &["-99999999999999999999"]];
+        let over: [&[&str]; 5] = [&["0"], &["00"], &["-1"], &["0", "0"], &["-99999999999999999999"]];
         for values in over {
             let (request, answer) = send(&session, operation, "X-Request-Timeout-Ms", values);
             assert_eq!(
@@ -201,6 +200,10 @@ fn a_time_that_is_over_is_503_at_every_operation_and_nothing_is_done() {
                 "{request}"
             );
             assert!(answer.header("Retry-After").is_some(), "{request}");
+        }
+        for values in [["0", "5000"], ["5000", "0"]] {
+            let (request, answer) = send(&session, operation, "X-Request-Timeout-Ms", &values);
+            assert_eq!(answer.error().as_deref(), Some("Malformed request"), "{request}");
         }
         assert_eq!(store.rows(operation.service), before, "{}", operation.id);
         let time_left: [&[&str]; 6] =

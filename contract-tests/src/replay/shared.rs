@@ -92,6 +92,7 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
         let valid = valid_request(operation, deployment);
         let mut cases = strangers(operation, &valid, deployment);
         cases.push(hurried(operation, &valid));
+        cases.push(contradictory(operation, &valid));
         if operation.body.is_some() {
             cases.extend(bodies::wholes(operation, &valid));
             cases.extend(bodies::fields(operation, &valid));
@@ -162,6 +163,13 @@ fn hurried(operation: &Operation, valid: &Request) -> Case {
     Case::new(operation, "with_no_time_left", request, 503, "Service unavailable")
 }
 
+/// Who says two things in a header that may be there once is asked to say one, whatever else is wrong.
+fn contradictory(operation: &Operation, valid: &Request) -> Case {
+    let mut request = valid.clone();
+    request.headers.extend(["5000", "6000"].map(|time| (TIMEOUT.into(), time.into())));
+    Case::new(operation, "with_two_times_to_wait", request, 400, "Malformed request")
+}
+
 /// A path that names something by what is no id names nothing.
 fn ids(operation: &Operation, valid: &Request) -> Vec<Case> {
     let text = &operation.answers[&404].texts[0];
@@ -198,7 +206,7 @@ fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
     };
     let mut twice = valid.clone();
     twice.headers.extend(["one", "other"].map(|key| (KEY.into(), key.into())));
-    let twice = Case::new(operation, "with_two_keys", twice, 400, "Invalid fields");
+    let twice = Case::new(operation, "with_two_keys", twice, 400, "Malformed request");
     wrong.into_iter().map(case).chain([twice]).collect()
 }
 
@@ -214,16 +222,18 @@ fn methods(deployment: &Deployment) -> Vec<Case> {
             if known.contains(&"GET".into()) {
                 known.push("HEAD".into());
             }
+            known.push("OPTIONS".into());
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
-                if known.iter().any(|known| known == method) {
-                    continue;
-                }
-                let request = Request::new(service, method, template.replace("{id}", "1")).token(token);
-                let has_body = method != "HEAD";
+                let (verb, status) = match method {
+                    "OPTIONS" => ("names_the_methods", 204),
+                    method if known.iter().any(|known| known == method) => continue,
+                    _ => ("is_not_allowed", 405),
+                };
+                let has_body = status == 405 && method != "HEAD";
                 cases.push(Case {
-                    name: format!("{service}::{}_is_not_allowed_at_{template}", method.to_lowercase()),
-                    request,
-                    status: 405,
+                    name: format!("{service}::{}_{verb}_at_{template}", method.to_lowercase()),
+                    request: Request::new(service, method, template.replace("{id}", "1")).token(token),
+                    status,
                     text: has_body.then(|| "Method not allowed".into()),
                     further: Expectation::Header("Allow", known.join(", ")),
                     is_common: false,

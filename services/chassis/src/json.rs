@@ -72,14 +72,18 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let deadline = Context::get(|context| context.limits().body_timeout())?;
-        // Several types that differ are none that could be relied on, whichever comes first.
         let is_json = match single(request.headers(), &header::CONTENT_TYPE) {
             Single::Absent => None,
             Single::Value(value) => Some(value.to_str().is_ok_and(is_json)),
+            // Such a request is refused before it comes here.
             Single::Contradictory => Some(false),
         };
         if is_json == Some(false) {
             return Err(Refused::from(UNSUPPORTED_MEDIA_TYPE).into());
+        }
+        if !request.headers().get_all(header::CONTENT_ENCODING).iter().all(is_identity) {
+            let identity = HeaderValue::from_static("identity");
+            return Err(UNSUPPORTED_MEDIA_TYPE.with_header(header::ACCEPT_ENCODING, identity).into());
         }
         let bytes = read_body(request, body.take()?, deadline).await?;
         Context::with(Context::note_read);
@@ -94,6 +98,15 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == CONTENT_TYPE || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Whether these codings leave the body as it is. `identity` is no coding, but some callers name it (RFC 9110, section 8.4).
+fn is_identity(codings: &HeaderValue) -> bool {
+    let is_none = |coding: &[u8]| {
+        let coding = coding.trim_ascii();
+        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+    };
+    codings.as_bytes().split(|byte| *byte == b',').all(is_none)
 }
 
 async fn read_body(request: &Request, body: Body, deadline: Duration) -> Result<Bytes, Refused> {

@@ -7,8 +7,8 @@ use std::{sync::LazyLock, time::Duration};
 
 use poem::http::{Method, StatusCode};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-    core::Collector,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector,
 };
 
 /// The media type of what [`text`] writes.
@@ -32,6 +32,7 @@ struct Metrics {
     requests: HistogramVec,
     under_way: IntGauge,
     refused: IntCounter,
+    parse_errors: IntCounterVec,
     calls: HistogramVec,
     reads: IntCounter,
     commits: Histogram,
@@ -68,6 +69,16 @@ impl Metrics {
                     "Requests that were refused since there were too many.",
                 ),
             ),
+            parse_errors: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "http_server_parse_errors_total",
+                        "What came and was no HTTP request, by status.",
+                    ),
+                    &["http_response_status_code"],
+                ),
+            ),
             calls: histogram(
                 "http_client_request_duration_seconds",
                 "How long calls to other services took, by outcome.",
@@ -101,6 +112,9 @@ fn add<T: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::
 /// Says which service this is.
 pub(crate) fn introduce(service: &str) {
     METRICS.build.with_label_values(&[service, env!("CARGO_PKG_VERSION")]).set(1);
+    for status in ["400", "414", "431", "none"] {
+        METRICS.parse_errors.with_label_values(&[status]).reset();
+    }
 }
 
 /// Counts a request that was answered.
@@ -122,6 +136,11 @@ pub(crate) fn shown(method: &Method) -> &str {
 /// Counts a request that was refused since there were too many.
 pub(crate) fn count_refused() {
     METRICS.refused.inc();
+}
+
+/// Counts what came and was no request, though it may have got an answer with `status`.
+pub(crate) fn count_parse_error(status: &str) {
+    METRICS.parse_errors.with_label_values(&[status]).inc();
 }
 
 /// Counts a call to another service.

@@ -56,6 +56,8 @@ impl Refusal {
 pub const MISSING_FIELDS: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Missing fields");
 /// A field or a parameter is there but wrong; the only refusal with a `detail`.
 pub const INVALID_FIELDS: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Invalid fields");
+/// The head could be read in more than one way, or is none.
+pub const MALFORMED_REQUEST: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Malformed request");
 /// No token, or not the one of this service.
 pub const UNAUTHORIZED: Refusal = Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized");
 /// No such path.
@@ -76,7 +78,7 @@ pub const SERVICE_UNAVAILABLE: Refusal =
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable").retryable();
 
 /// What every operation can refuse with.
-pub const ANY_OPERATION: &[Refusal] = &[UNAUTHORIZED, INTERNAL_ERROR, SERVICE_UNAVAILABLE];
+pub const ANY_OPERATION: &[Refusal] = &[MALFORMED_REQUEST, UNAUTHORIZED, INTERNAL_ERROR, SERVICE_UNAVAILABLE];
 /// What an operation with a JSON body can refuse with, beside [`ANY_OPERATION`].
 pub const WITH_BODY: &[Refusal] =
     &[MISSING_FIELDS, INVALID_FIELDS, REQUEST_TIMEOUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE];

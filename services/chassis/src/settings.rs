@@ -79,9 +79,13 @@ pub struct Limits {
     #[arg(long, env = "MAX_REQUESTS", default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests: u32,
 
-    /// Milliseconds for a request's head to arrive, also on an idle connection
+    /// Milliseconds for a request's head to arrive, also on a new connection
     #[arg(long, env = "HEAD_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     pub head_timeout_ms: u64,
+
+    /// Milliseconds that a connection is kept between an answer and the next request, which answers announce
+    #[arg(long, env = "IDLE_TIMEOUT_MS", default_value_t = 80_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub idle_timeout_ms: u64,
 
     /// Milliseconds for a request's body to arrive; later it is answered 408
     #[arg(long, env = "BODY_TIMEOUT_MS", default_value_t = 5_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -111,6 +115,11 @@ pub struct Limits {
 impl Limits {
     pub(crate) fn head_timeout(&self) -> Duration {
         Duration::from_millis(self.head_timeout_ms)
+    }
+
+    /// How long an idle connection is kept: longer than the usual balancers keep theirs, so that it is they who end it.
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout_ms)
     }
 
     pub(crate) fn body_timeout(&self) -> Duration {

@@ -14,7 +14,7 @@ use crate::{
     refusal::INVALID_FIELDS,
 };
 
-const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What [`parse`] takes, for the document: visible ASCII, in quotes or not; a quote at one end only belongs to the key.
 const PATTERN: &str = r#"^("[!-~]{1,255}"|[!#-~][!-~]{0,254}|"([!-~]{0,253}[!#-~])?)$"#;

@@ -17,6 +17,7 @@ use poem::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde::Serialize;
 
+pub(crate) use self::key::HEADER;
 pub use self::key::IdempotencyKey;
 use crate::{
     answers::Created,

@@ -17,7 +17,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Incoming};
 use poem::{
     IntoResponse, Request, Response,
-    http::{HeaderValue, Method, header, uri::Scheme},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 use poem_openapi::OpenApi;
@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    CONTEXT, Context, Identity, REQUEST_ID, Service, open_paths,
+    CONTEXT, Context, Identity, REQUEST_ID, Service, head, open_paths,
     routes::{Route, Routes},
     timeout,
 };
@@ -33,10 +33,13 @@ use crate::{
     document::Document,
     header::{Single, single},
     log, metrics,
-    refusal::{METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
+    refusal::{MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
     sqlite::Database,
     trace,
 };
+
+/// Says for how long a connection is kept (RFC 2068, section 19.7.1.1): what is in wide use, though no longer in a standard.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// How long an id that a caller chose may be.
 const REQUEST_ID_LIMIT: usize = 128;
@@ -49,6 +52,8 @@ pub(super) struct Answerer {
     routes: Routes,
     under_way: Semaphore,
     is_stopping: AtomicBool,
+    /// For how long a connection is kept, as `Keep-Alive` says it; not if it is less than it can say.
+    idle: Option<HeaderValue>,
 }
 
 /// What a request is for.
@@ -75,7 +80,9 @@ impl Destination<'_> {
 impl Answerer {
     pub(super) fn new<A: OpenApi>(service: Service<A>) -> Self {
         metrics::introduce(service.name);
+        let idle = service.limits.idle_timeout().as_secs();
         Self {
+            idle: HeaderValue::try_from(format!("timeout={idle}")).ok().filter(|_| idle > 0),
             under_way: Semaphore::new(service.limits.max_requests as usize),
             identity: Arc::new(Identity { name: service.name, token: service.token, limits: service.limits }),
             document: service.document,
@@ -96,6 +103,7 @@ impl Answerer {
         peer: SocketAddr,
     ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
         let started = Instant::now();
+        let keeps_connection = keeps_connection(request.version(), request.headers());
         let path = request.uri().path();
         let (destination, path_values) = match self.routes.find(path) {
             Some((route, values)) => (Destination::Route(route), values),
@@ -125,6 +133,14 @@ impl Answerer {
         // What is answered is for this caller and this moment, and is what it says it is.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if keeps_connection
+            && !self.is_stopping.load(Ordering::Relaxed)
+            && !headers.contains_key(header::CONNECTION)
+            && let Some(idle) = &self.idle
+        {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+            headers.insert(KEEP_ALIVE, idle.clone());
+        }
         response.into()
     }
 
@@ -135,31 +151,49 @@ impl Answerer {
         destination: Destination<'_>,
         started: Instant,
     ) -> Response {
-        let method = request.method().clone();
+        let (method, version) = (request.method().clone(), request.version());
         let route = destination.path().unwrap_or("(none)");
         let allow = match &destination {
             Destination::Open(_) => Some(&open_paths::ALLOW),
             Destination::Route(route) => Some(&route.allow),
             Destination::Nowhere => None,
         };
+        let flaw = head::flaw(&request);
+        let is_probe = matches!(destination, Destination::Open(path) if open_paths::is_probe(path));
         let answer = match (&destination, self.under_way.try_acquire()) {
-            (Destination::Open(path), _) if open_paths::is_probe(path) => self.open(path, &method),
+            (Destination::Open(_) | Destination::Route(_), _)
+                if method == Method::OPTIONS && flaw.is_none() =>
+            {
+                Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
+            }
+            (Destination::Open(path), _) if is_probe && flaw.is_none() => self.open(path, &method),
             (_, Err(_)) => {
                 metrics::count_refused();
                 Err(SERVICE_UNAVAILABLE.into())
             }
+            _ if let Some(reason) = flaw => {
+                tracing::warn!(reason, "malformed request");
+                Err(MALFORMED_REQUEST.into())
+            }
             (Destination::Open(path), Ok(_place)) => self.open(path, &method),
             (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer, started).await,
+            // Which asks for what the whole server can, and that is nothing (RFC 9110, section 9.3.7).
+            (Destination::Nowhere, Ok(_)) if method == Method::OPTIONS && request.uri().path() == "*" => {
+                Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
+            }
             (Destination::Nowhere, Ok(_place)) => Err(NOT_FOUND.into()),
         };
         let mut response = answer.unwrap_or_else(Refused::into_response);
-        if let Some(allow) = allow.filter(|_| response.status() == METHOD_NOT_ALLOWED.status) {
+        let names_methods = method == Method::OPTIONS || response.status() == METHOD_NOT_ALLOWED.status;
+        if let Some(allow) = allow.filter(|_| names_methods) {
             response.headers_mut().insert(header::ALLOW, allow.clone());
         }
 
         // What is left of the body would be taken for the next request, so there is none; who sends one has to know (RFC 9112,
-        // section 9.6).
-        if Context::with(|context| context.is_read.get()) == Some(false) {
+        // section 9.6). Nor is it known where a request ends that is malformed.
+        if flaw.is_some() || Context::with(|context| context.is_read.get()) == Some(false) {
+            // hyper would keep the connection of a caller of HTTP/1.0 who wants it kept, whatever is said here.
+            response.set_version(version);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
 
@@ -208,6 +242,23 @@ impl Answerer {
             Ok(answer) => answer.map_err(Refused::from_failure),
         }
     }
+}
+
+/// Whether the caller keeps the connection for its next request (RFC 9112, section 9.3).
+fn keeps_connection(version: Version, headers: &HeaderMap) -> bool {
+    // hyper hides a `Content-Length` beside a `Transfer-Encoding`, after which it ends the connection (RFC 9112, section 6.1).
+    let is_kept_by_default = version >= Version::HTTP_11 && !headers.contains_key(header::TRANSFER_ENCODING);
+    if !headers.contains_key(header::CONNECTION) {
+        return is_kept_by_default;
+    }
+    let names = |option: &str| {
+        let mut options = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        options.any(|named| named.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+    };
+    !names("close") && (is_kept_by_default || names("keep-alive"))
 }
 
 /// The id that the caller gave the request, if it is sane enough for log lines. One that has none is known by its trace.

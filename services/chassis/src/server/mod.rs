@@ -4,7 +4,10 @@
 //! the loop in `connections` has limits for all of these. `answer` is the one function that every request goes through.
 
 mod answer;
+mod bare;
 mod connections;
+mod exchange;
+mod head;
 mod open_paths;
 mod routes;
 mod stream;

@@ -5,6 +5,7 @@ use poem::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 
+use super::routes::{decoded, without_slash};
 use crate::{
     document::Document,
     json, metrics,
@@ -29,11 +30,15 @@ const METRICS: &str = "/metrics";
 /// The methods that these paths know.
 const METHODS: &[Method] = &[Method::GET, Method::HEAD];
 /// The same as a header.
-pub(super) static ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD");
+pub(super) static ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
-/// `path`, if it is one of these.
+/// Which of these `path` is, if it is one. Each has one segment.
 pub(super) fn find(path: &str) -> Option<&'static str> {
-    [ROOT, DOCS, DOCUMENT, LIVE, READY, METRICS].into_iter().find(|open| *open == path)
+    if path == ROOT {
+        return Some(ROOT);
+    }
+    let segment = decoded(without_slash(path).strip_prefix('/')?);
+    [DOCS, DOCUMENT, LIVE, READY, METRICS].into_iter().find(|open| open[1..] == segment)
 }
 
 /// Whether `path` is answered even when the service has more to do than it takes on.

@@ -3,7 +3,7 @@
 //! poem would find it too, with a radix tree and several boxed futures on the way, each of which moves the whole request:
 //! that took a third of the time of a read. A service has a handful of paths, and looks at one after the other.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use percent_encoding::percent_decode_str;
 use poem::{
@@ -45,6 +45,7 @@ impl Routes {
             if methods.contains(&Method::GET.as_str()) {
                 methods.push(Method::HEAD.as_str());
             }
+            methods.push(Method::OPTIONS.as_str());
             Route {
                 // Routes are made once in a process's life, so a leaked string is no leak.
                 template: template.unwrap_or(&path).clone().leak(),
@@ -58,6 +59,7 @@ impl Routes {
 
     /// The route of `path`, and what stands in it in place of the parameters.
     pub(super) fn find(&self, path: &str) -> Option<(&Route, Vec<String>)> {
+        let path = without_slash(path);
         let length = path.bytes().filter(|byte| *byte == b'/').count() + 1;
         let mut as_long = self.0.iter().filter(|route| route.segments.len() == length);
         as_long.find_map(|route| Some((route, route.values(path)?)))
@@ -73,16 +75,10 @@ impl Route {
     }
 
     fn values(&self, path: &str) -> Option<Vec<String>> {
-        let is_encoded = path.contains('%');
         let mut values = Vec::new();
         let mut given = path.split('/');
         for segment in &self.segments {
-            let text = given.next()?;
-            let text = match is_encoded {
-                // Bytes that are no text become a character that no value has.
-                true => percent_decode_str(text).decode_utf8_lossy(),
-                false => text.into(),
-            };
+            let text = decoded(given.next()?);
             match segment {
                 Segment::Fixed(expected) if text == expected.as_str() => {}
                 Segment::Parameter if !text.is_empty() => values.push(text.into_owned()),
@@ -91,6 +87,20 @@ impl Route {
         }
         given.next().is_none().then_some(values)
     }
+}
+
+/// What a segment of a path says: `%70` is `p`, and `%2F` parts no segments (RFC 3986, sections 2.4 and 6.2.2).
+pub(super) fn decoded(text: &str) -> Cow<'_, str> {
+    match text.contains('%') {
+        // Bytes that are no text become a character that no value has.
+        true => percent_decode_str(text).decode_utf8_lossy(),
+        false => text.into(),
+    }
+}
+
+/// `path` without the slash that people put behind it.
+pub(super) fn without_slash(path: &str) -> &str {
+    path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
 }
 
 impl Segment {
