@@ -16,6 +16,7 @@ use crate::{
     log, say,
     server::Service,
     settings::{Common, Fatal},
+    signals::told_to_stop,
     trace,
 };
 
@@ -52,30 +53,17 @@ fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result
     runtime.block_on(async {
         // A file that grows beyond the process's limit is a write that fails, not the end of the process.
         let _size_limit_is_survived = signal(SignalKind::from_raw(SIGXFSZ));
-        let told = told_to_stop()?;
+        let told = told_to_stop(|signal| tracing::warn!(%signal, "ignored a signal"))?;
         let stop = async move {
             tokio::select! {
-                () = told => {}
-                () = end_of_stdin(), if settings.stop_with_stdin => {}
+                signal = told => tracing::info!(%signal, "stopping"),
+                () = end_of_stdin(), if settings.stop_with_stdin => {
+                    // Whoever started it says why.
+                    tracing::debug!("stopping, since standard input has ended");
+                }
             }
         };
         service.run(stop).await
-    })
-}
-
-/// Resolves at SIGTERM or SIGINT. From the call on, neither ends the process by itself.
-///
-/// # Errors
-/// The signals cannot be watched.
-pub fn told_to_stop() -> Result<impl Future<Output = ()>, Fatal> {
-    let watch =
-        |kind| signal(kind).map_err(|error| Fatal::new(format!("signals cannot be watched: {error}")));
-    let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
     })
 }
 

@@ -141,10 +141,16 @@ fn all_three_are_ready_when_the_table_is_there() {
 
 #[test]
 fn a_signal_stops_all_three_cleanly() {
-    for name in ["TERM", "INT"] {
+    for name in ["TERM", "INT", "QUIT"] {
         let mut store = Store::start();
+        for ignored in ["HUP", "USR1", "USR2", "ALRM", "RTMIN+3"] {
+            store.signal(ignored);
+            store.wait_for(&format!("store: SIG{ignored} is ignored."));
+        }
+        assert_eq!(get(&store.urls[0], "/readyz"), "HTTP/1.1 200 OK");
         store.signal(name);
         assert!(store.process.wait().unwrap().success(), "{}", store.log());
+        store.wait_for(&format!("store: stopping (SIG{name})."));
         let mut rest = String::new();
         store.output.read_to_string(&mut rest).unwrap();
         for url in &store.urls {
