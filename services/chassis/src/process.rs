@@ -4,6 +4,7 @@ use std::{
     io::{self, Read},
     process::ExitCode,
     thread,
+    time::{Duration, Instant},
 };
 
 use poem_openapi::OpenApi;
@@ -23,6 +24,9 @@ use crate::{
 /// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
 const SIGXFSZ: i32 = 25;
 
+/// How long a process that could not start waits for its last spans and log lines to be taken.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Runs the service that `build` makes until the process is told to stop, and says on standard error why it does not.
 pub fn run<A: OpenApi + 'static>(
     name: &'static str,
@@ -33,10 +37,12 @@ pub fn run<A: OpenApi + 'static>(
         .and_then(|()| trace::start(name))
         .and_then(|()| build())
         .and_then(|service| serve(service, settings));
-    trace::stop();
-    log::flush();
+    // The stop has one deadline, which the last spans and lines share; who does not even start has nobody in a hurry.
+    let until = *outcome.as_ref().unwrap_or(&(Instant::now() + LAST_WORDS));
+    trace::stop(until);
+    log::flush(until);
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(fatal) => {
             say::err(format!("{name}: {fatal}\n"));
             ExitCode::FAILURE
@@ -44,13 +50,14 @@ pub fn run<A: OpenApi + 'static>(
     }
 }
 
-fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<(), Fatal> {
+/// Returns when the process has to be gone.
+fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<Instant, Fatal> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.worker_threads())
         .enable_all()
         .build()
         .map_err(|error| Fatal::new(format!("no threads to work with: {error}")))?;
-    runtime.block_on(async {
+    let end = runtime.block_on(async {
         // A file that grows beyond the process's limit is a write that fails, not the end of the process.
         let _size_limit_is_survived = signal(SignalKind::from_raw(SIGXFSZ));
         let told = told_to_stop(|signal| tracing::warn!(%signal, "ignored a signal"))?;
@@ -64,7 +71,10 @@ fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result
             }
         };
         service.run(stop).await
-    })
+    })?;
+    // Half of what is left is for the last writes, and half for what is said of them.
+    runtime.shutdown_timeout(end.saturating_duration_since(Instant::now()) / 2);
+    Ok(end)
 }
 
 /// Reads on a thread of its own: the runtime's would keep the process from ending.

@@ -1,15 +1,25 @@
 //! Connections: accepted within a bound, given deadlines, drained when the service stops.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::{answer::Answerer, stream::PatientStream};
+use super::{
+    answer::Answerer,
+    drain::{self, DrainedStream, Exchange, Phase, Schedule},
+    stream::PatientStream,
+};
 use crate::settings::Limits;
 
 /// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
@@ -21,65 +31,104 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// How many bytes of an answer a connection holds back for a caller who reads slowly.
 const BUFFER_LIMIT: usize = 64 * 1024;
 
-/// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout.
+/// How much later than it has to the process is ended by force.
+const MARGIN: Duration = Duration::from_millis(50);
+
+/// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout. Returns when the process
+/// has to be gone.
 pub(super) async fn serve(
     listener: TcpListener,
     limits: &Limits,
     answerer: Arc<Answerer>,
     stop: impl Future<Output = ()>,
-) {
+) -> Instant {
     let slots = Arc::new(Semaphore::new(limits.max_connections as usize));
-    let graceful = GracefulShutdown::new();
+    // Each connection holds one of the senders.
+    let (is_open, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout())
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(BUFFER_LIMIT);
 
+    let connect = |stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit| {
+        // Answers are small and complete: waiting for more to send would only delay them.
+        let _ = stream.set_nodelay(true);
+        let drain = answerer.drain().clone();
+        let exchange = Arc::<Exchange>::default();
+        let patient = PatientStream::new(stream, limits.write_timeout());
+        let stream = DrainedStream::new(patient, exchange.clone(), drain.clone());
+        let answerer = answerer.clone();
+        let service = service_fn(move |request| {
+            let in_flight = exchange.begin();
+            let answerer = answerer.clone();
+            async move {
+                let response = answerer.answer(request, peer).await;
+                Ok::<_, Infallible>(response.map(|body| in_flight.until_sent(body)))
+            }
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let is_open = is_open.clone();
+        tokio::spawn(async move {
+            if let Some(Err(error)) = drain::drive(connection, &drain).await {
+                tracing::debug!(%error, %peer, "a connection ended early");
+            }
+            drop((slot, is_open));
+        });
+    };
     let accept = async {
         loop {
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            let (stream, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
+            match listener.accept().await {
+                Ok((stream, peer)) => connect(stream, peer, slot),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
                 }
-            };
-            // Answers are small and complete: waiting for more to send would only delay them.
-            let _ = stream.set_nodelay(true);
-            let answerer = answerer.clone();
-            let service = service_fn(move |request| {
-                let answerer = answerer.clone();
-                async move { Ok::<_, Infallible>(answerer.answer(request, peer).await) }
-            });
-            let connection =
-                graceful.watch(http.serve_connection(
-                    TokioIo::new(PatientStream::new(stream, limits.write_timeout())),
-                    service,
-                ));
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, %peer, "a connection ended early");
-                }
-                drop(slot);
-            });
+            }
         }
     };
+    let drain = answerer.drain();
     let stopped = async {
         stop.await;
+        let schedule = Schedule::begin(limits);
+        end_process_at(schedule.end);
         // Whoever sends callers here has a moment to see it at /readyz, before they find nobody.
-        answerer.stop();
-        tokio::time::sleep(limits.stop_delay()).await;
+        drain.enter(Phase::Announced);
+        tokio::time::sleep_until(schedule.accept.into()).await;
+        schedule
     };
-    tokio::select! {
-        () = accept => {}
-        () = stopped => {}
-    }
+    let schedule = tokio::select! {
+        () = accept => Schedule::begin(limits),
+        schedule = stopped => schedule,
+    };
 
-    drop(listener);
-    if tokio::time::timeout(limits.drain_timeout(), graceful.shutdown()).await.is_err() {
-        tracing::warn!("stopped with connections still open");
+    // Whoever has connected is served; to close the listener first would reset them.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, peer)) = listener.accept()
+            && let Ok(slot) = slots.clone().try_acquire_owned()
+            && stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            connect(stream, peer, slot);
+        }
     }
+    drop(is_open);
+    drain.enter(Phase::Draining);
+    if tokio::time::timeout_at(schedule.drain.into(), all_closed.recv()).await.is_err() {
+        tracing::warn!("stopped with connections still open");
+        drain.enter(Phase::Over);
+        let _ = tokio::time::timeout_at(schedule.last_answers.into(), all_closed.recv()).await;
+        drain.enter(Phase::Cut);
+    }
+    schedule.end
+}
+
+/// Ends the process at `end`, whatever it is stuck in then, such as a disk that does not answer. What was not answered was
+/// promised to nobody.
+fn end_process_at(end: Instant) {
+    let _ = thread::Builder::new().name("end".into()).spawn(move || {
+        thread::sleep(end.saturating_duration_since(Instant::now()) + MARGIN);
+        std::process::exit(0);
+    });
 }

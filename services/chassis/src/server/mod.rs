@@ -5,6 +5,7 @@
 
 mod answer;
 mod connections;
+mod drain;
 mod open_paths;
 mod routes;
 mod stream;
@@ -62,11 +63,12 @@ pub struct Service<A> {
 impl<A: OpenApi + 'static> Service<A> {
     /// Serves until the process is told to stop, then lets requests under way finish.
     ///
-    /// When it is ready it prints one line to standard output, `<name> is ready at http://<address>`.
+    /// When it is ready it prints one line to standard output, `<name> is ready at http://<address>`. Returns when the process
+    /// has to be gone.
     ///
     /// # Errors
     /// It cannot listen at its address.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Fatal> {
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Instant, Fatal> {
         let listener = TcpListener::bind(self.listen).await.map_err(|error| {
             let (address, variable) = (self.listen, self.listen_variable);
             Fatal::new(format!(
@@ -79,8 +81,7 @@ impl<A: OpenApi + 'static> Service<A> {
         let answerer = Arc::new(answer::Answerer::new(self));
         // Nobody may be listening to that; the service serves all the same.
         say::out(format!("{name} is ready at http://{address}\n"));
-        connections::serve(listener, &limits, answerer, stop).await;
-        Ok(())
+        Ok(connections::serve(listener, &limits, answerer, stop).await)
     }
 }
 

@@ -1,0 +1,283 @@
+//! How a service stops: what is begun is finished, what is idle is closed, and all of it is over at one moment that is fixed
+//! when the service is told to.
+//!
+//! First, for the stop delay, requests are answered as ever, but with `Connection: close`, so that kept connections wind down.
+//! Then the listener is closed, after whoever has connected is accepted; an idle connection is closed once nothing has come on
+//! it for a moment; and a request whose first byte was read is answered, in the extreme with 503 when the drain timeout is over.
+//! What cannot be told apart: a request that is on its way while its idle connection is closed was read by nobody, and its
+//! caller sees the connection end cleanly without an answer; it may send it again (RFC 9112, section 9.3.1).
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::Notify,
+    time::Sleep,
+};
+
+use super::stream::PatientStream;
+use crate::settings::Limits;
+
+/// For how long nothing comes on a connection that is closed for being idle.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// How long the answers may take to be sent that are given when the drain timeout is over.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
+
+/// How long what comes after the last answer may take: the last writes, spans and log lines.
+const LAST_WORDS: Duration = Duration::from_millis(400);
+
+/// The answer to a head of which only a part has come when the drain timeout is over.
+const CUT_HEAD: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 31\r\n\
+    retry-after: 1\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{\"error\":\"Service unavailable\"}";
+
+/// Until when each part of a stop may take, counted from the moment when the service is told to.
+#[derive(Clone, Copy)]
+pub(super) struct Schedule {
+    pub(super) accept: Instant,
+    pub(super) drain: Instant,
+    pub(super) last_answers: Instant,
+    /// When the process has to be gone.
+    pub(super) end: Instant,
+}
+
+impl Schedule {
+    /// The schedule of a stop that begins now.
+    pub(super) fn begin(limits: &Limits) -> Self {
+        let accept = Instant::now() + limits.stop_delay();
+        let drain = accept + limits.drain_timeout();
+        let last_answers = drain + LAST_ANSWERS;
+        Self { accept, drain, last_answers, end: last_answers + LAST_WORDS }
+    }
+}
+
+/// How far a stop has come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// The service was told to stop, and takes requests for a moment yet.
+    Announced = 1,
+    /// Nobody new is accepted.
+    Draining,
+    /// What is in flight is answered now.
+    Over,
+    /// What is in flight still will not be answered.
+    Cut,
+}
+
+/// What all connections know of the stop.
+#[derive(Default)]
+pub(super) struct Drain {
+    phase: AtomicU8,
+    changed: Notify,
+}
+
+impl Drain {
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether `phase` has come.
+    pub(super) fn has(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::Acquire) >= phase as u8
+    }
+
+    /// Waits until `phase` has come.
+    pub(super) async fn reached(&self, phase: Phase) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.has(phase) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Drives a connection to its end, and sees to it that it notices when the stop goes on.
+pub(super) async fn drive<T>(connection: impl Future<Output = T>, drain: &Drain) -> Option<T> {
+    let mut connection = std::pin::pin!(connection);
+    for phase in [Phase::Draining, Phase::Over, Phase::Cut] {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return Some(ended),
+            () = drain.reached(phase) => {}
+        }
+    }
+    None
+}
+
+const IDLE_CONNECTION: u8 = 0;
+const HEAD_BEGUN: u8 = 1;
+const IN_FLIGHT: u8 = 2;
+
+/// What a connection is at.
+#[derive(Default)]
+pub(super) struct Exchange(AtomicU8);
+
+impl Exchange {
+    /// A request was read; it is in flight until what is returned is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+        self.0.store(IN_FLIGHT, Ordering::Relaxed);
+        InFlight(self.clone())
+    }
+
+    fn note_read(&self) {
+        let _ = self.0.compare_exchange(IDLE_CONNECTION, HEAD_BEGUN, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A request that is in flight.
+pub(super) struct InFlight(Arc<Exchange>);
+
+impl InFlight {
+    /// It is until all of `body` was handed over to be sent.
+    pub(super) fn until_sent<B>(self, body: B) -> InFlightBody<B> {
+        InFlightBody { body, _in_flight: self }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.0.store(IDLE_CONNECTION, Ordering::Relaxed);
+    }
+}
+
+/// The body of the answer to a request that is in flight.
+pub(super) struct InFlightBody<B> {
+    body: B,
+    _in_flight: InFlight,
+}
+
+impl<B: Body + Unpin> Body for InFlightBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A stream that ends when its connection is idle and the service stops. Whether it is idle is decided where it is read, so
+/// that what has come is served.
+pub(super) struct DrainedStream {
+    stream: PatientStream,
+    exchange: Arc<Exchange>,
+    drain: Arc<Drain>,
+    idle_until: Option<Pin<Box<Sleep>>>,
+    is_write_pending: bool,
+}
+
+impl DrainedStream {
+    pub(super) fn new(stream: PatientStream, exchange: Arc<Exchange>, drain: Arc<Drain>) -> Self {
+        Self { stream, exchange, drain, idle_until: None, is_write_pending: false }
+    }
+
+    /// Nothing has come: the end of the stream, if that is due.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.exchange.state() {
+            IDLE_CONNECTION if !self.is_write_pending => {
+                let until = self.idle_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(IDLE)));
+                until.as_mut().poll(context).map(Ok)
+            }
+            HEAD_BEGUN if self.drain.has(Phase::Over) => {
+                // Nothing else is being written, and a caller who takes nothing gets nothing.
+                let _ = Pin::new(&mut self.stream).poll_write(context, CUT_HEAD);
+                Poll::Ready(Ok(()))
+            }
+            _ => {
+                self.idle_until = None;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for DrainedStream {
+    fn drop(&mut self) {
+        // Where the end of the connection is the end of the answer, a part would be taken for the whole.
+        if self.exchange.state() == IN_FLIGHT && self.drain.has(Phase::Cut) {
+            self.stream.reset_when_dropped();
+        }
+    }
+}
+
+impl AsyncRead for DrainedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let filled = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if read.is_pending() && self.drain.has(Phase::Draining) {
+            return self.poll_end(context);
+        }
+        if buffer.filled().len() > filled {
+            self.exchange.note_read();
+            self.idle_until = None;
+        }
+        read
+    }
+}
+
+impl AsyncWrite for DrainedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.is_write_pending = written.is_pending();
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.is_write_pending = written.is_pending();
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
