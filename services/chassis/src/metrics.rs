@@ -33,6 +33,7 @@ struct Metrics {
     under_way: IntGauge,
     refused: IntCounter,
     calls: HistogramVec,
+    waiting: IntGauge,
     reads: IntCounter,
     commits: Histogram,
     group: Histogram,
@@ -73,6 +74,10 @@ impl Metrics {
                 "How long calls to other services took, by outcome.",
                 &["service_peer_name", "outcome"],
                 &SECONDS,
+            ),
+            waiting: add(
+                &registry,
+                IntGauge::new("http_client_active_requests", "Requests that wait for another service."),
             ),
             reads: add(&registry, IntCounter::new("sqlite_reads_total", "How often the database was read.")),
             commits: one(&histogram(
@@ -122,6 +127,11 @@ pub(crate) fn shown(method: &Method) -> &str {
 /// Counts a request that was refused since there were too many.
 pub(crate) fn count_refused() {
     METRICS.refused.inc();
+}
+
+/// Counts requests that begin to wait for another service, or cease to if there are less than none.
+pub(crate) fn count_waiting(requests: i64) {
+    METRICS.waiting.add(requests);
 }
 
 /// Counts a call to another service.

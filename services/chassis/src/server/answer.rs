@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{
     CONTEXT, Context, Identity, REQUEST_ID, Service,
+    bulkhead::Bulkhead,
     drain::{Drain, Phase},
     open_paths,
     routes::{Route, Routes},
@@ -70,7 +71,12 @@ impl Answerer {
         metrics::introduce(service.name);
         Self {
             under_way: Semaphore::new(service.limits.max_requests as usize),
-            identity: Arc::new(Identity { name: service.name, token: service.token, limits: service.limits }),
+            identity: Arc::new(Identity {
+                name: service.name,
+                token: service.token,
+                bulkhead: Bulkhead::new(service.limits.max_upstream_requests()),
+                limits: service.limits,
+            }),
             document: service.document,
             database: service.database,
             routes: Routes::new(service.api),

@@ -4,6 +4,7 @@
 //! the loop in `connections` has limits for all of these. `answer` is the one function that every request goes through.
 
 mod answer;
+mod bulkhead;
 mod connections;
 mod drain;
 mod open_paths;
@@ -24,6 +25,7 @@ use poem::{
 use poem_openapi::OpenApi;
 use tokio::net::TcpListener;
 
+use self::bulkhead::Bulkhead;
 use crate::{
     document::Document,
     refusal::Refused,
@@ -106,6 +108,7 @@ struct Identity {
     name: &'static str,
     token: Token,
     limits: Limits,
+    bulkhead: Bulkhead,
 }
 
 tokio::task_local! {
