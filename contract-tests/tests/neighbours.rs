@@ -272,9 +272,7 @@ fn finds_nothing(edge: Edge) -> Result<(), Failed> {
     let neighbour = Neighbour::start(edge.answer, Manner::AnswersStatus(404, Some(body)));
     let (mut store, session) = edge.start(&neighbour);
     session.expect(&edge.create(&session), 400, Some(edge.refusal))?;
-    let answer = session.expect(&Request::new(edge.service, "GET", "/metrics"), 200, None)?;
-    let metrics =
-        Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?;
+    let metrics = metrics(&session, edge.service)?;
     let calls = |outcome| metrics.sum("http_client_request_duration_seconds_count", &[outcome]);
     let counted = (calls("outcome=\"answered\""), calls("outcome=\"failed\""));
     let log = store.service(edge.service).whole_log();
@@ -282,6 +280,11 @@ fn finds_nothing(edge: Edge) -> Result<(), Failed> {
         return Err(format!("{counted:?} answered and failed:\n{log}").into());
     }
     Ok(())
+}
+
+fn metrics(session: &Session, service: &str) -> Result<Metrics, Failed> {
+    let answer = session.expect(&Request::new(service, "GET", "/metrics"), 200, None)?;
+    Ok(Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?)
 }
 
 fn asks_no_longer(edge: Edge) -> Result<(), Failed> {
@@ -395,7 +398,11 @@ fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Result<(), Failed
             for _ in 0..10 {
                 session.expect(&EDGES[1].create(&session), 201, None)?;
             }
-            Ok(())
+            let waiting = metrics(&session, "orders")?.sum("http_client_active_requests", &[]);
+            match waiting + refused.load(Ordering::Relaxed) as f64 {
+                all if all <= callers as f64 && waiting > 0.0 => Ok(()),
+                _ => Err(format!("{waiting} are said to wait").into()),
+            }
         };
         let others = others();
         is_over.store(true, Ordering::Relaxed);
