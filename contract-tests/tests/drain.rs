@@ -172,10 +172,11 @@ fn what_does_not_arrive_within_the_drain_timeout_is_answered_all_the_same() {
     is_gone_in_time(&mut store, began);
 }
 
-#[test]
-fn a_list_that_is_read_is_sent_to_its_end() {
-    const PRODUCTS: usize = 100_000;
-    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+const PRODUCTS: usize = 100_000;
+
+/// Whoever reads this request's answer, a list that no buffer holds, has read the beginning of it.
+fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
+    let (store, session) = session::start(PROGRAM, &PATIENT);
     let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
     caller.send(&(create() + PRODUCT)).unwrap();
     caller.expect(201, false);
@@ -184,10 +185,27 @@ fn a_list_that_is_read_is_sent_to_its_end() {
          INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), price, stock FROM n, product"
     );
     Connection::open(store.database("products")).unwrap().execute(&more, []).unwrap();
-
-    caller.send(&head("GET", "/products", "")).unwrap();
+    caller.send(request).unwrap();
     let mut begun = [0; 4096];
     caller.stream.read_exact(&mut begun).unwrap();
+    (store, caller, begun)
+}
+
+#[test]
+fn a_list_that_nobody_reads_on_is_not_taken_for_a_whole_one() {
+    // The end of the connection is the end of the list.
+    let request = head("GET", "/products", "").replace("HTTP/1.1", "HTTP/1.0");
+    let (mut store, mut caller, _) = begin_list(&request);
+    let began = Instant::now();
+    signal("TERM", store.service("products").id());
+    is_gone_in_time(&mut store, began);
+    let end = caller.stream.read_to_end(&mut Vec::new());
+    assert_eq!(end.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn a_list_that_is_read_is_sent_to_its_end() {
+    let (mut store, mut caller, begun) = begin_list(&head("GET", "/products", ""));
     let began = Instant::now();
     stop_accepting(&mut store);
     thread::sleep(Duration::from_millis(500));

@@ -10,7 +10,7 @@
 
 mod child;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, thread};
 
 use chassis::{
     command_line, say,
@@ -148,7 +148,7 @@ const SERVICES: [(&str, &str, &str); 3] = [
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fatal> {
-    let mut stop = std::pin::pin!(told_to_stop(|signal| say::err(format!("store: {signal} is ignored.\n")))?);
+    let mut stop = std::pin::pin!(told_to_stop(|signal| note(format!("store: {signal} is ignored.\n")))?);
     let mut environment = environment(matches);
     let mut children = Vec::new();
     // One after the other: orders has to know where products is, and payments where orders is.
@@ -157,7 +157,7 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fata
         let url = tokio::select! {
             url = child.url_when_ready() => url?,
             signal = &mut stop => {
-                say::err(stopping(signal));
+                note_stopping(signal);
                 None
             }
         };
@@ -173,7 +173,7 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fata
     let mut ends: FuturesUnordered<_> = children.iter_mut().map(Child::end).collect();
     loop {
         tokio::select! {
-            signal = &mut stop => break say::err(stopping(signal)),
+            signal = &mut stop => break note_stopping(signal),
             end = ends.next() => match end {
                 Some((name, status)) => {
                     say::err(format!("store: {name} has ended ({status}); what is left goes on.\n"));
@@ -213,8 +213,13 @@ fn introduce(settings: &Settings, children: &[Child]) {
     say::out(text + "Ctrl-C stops all three.\n");
 }
 
-fn stopping(signal: &str) -> String {
-    format!("store: stopping ({signal}).\n")
+fn note_stopping(signal: &str) {
+    note(format!("store: stopping ({signal}).\n"));
+}
+
+/// Says it on standard error, but does not wait for somebody to take it: that would hold up the stop.
+fn note(text: String) {
+    let _ = thread::Builder::new().spawn(|| say::err(text));
 }
 
 async fn stop_all(children: Vec<Child>) {

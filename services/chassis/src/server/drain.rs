@@ -208,6 +208,7 @@ impl DrainedStream {
                 until.as_mut().poll(context).map(Ok)
             }
             HEAD_BEGUN if self.drain.has(Phase::Over) => {
+                tracing::warn!("the head of a request did not arrive before the service has to stop");
                 // Nothing else is being written, and a caller who takes nothing gets nothing.
                 let _ = Pin::new(&mut self.stream).poll_write(context, CUT_HEAD);
                 Poll::Ready(Ok(()))

@@ -10,6 +10,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    os::fd::OwnedFd,
     path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -157,6 +158,33 @@ fn a_signal_stops_all_three_cleanly() {
             assert_eq!(get(url, "/livez"), "", "after SIG{name}");
         }
     }
+}
+
+#[test]
+fn stuck_callers_and_a_log_that_nobody_reads_keep_it_from_stopping_no_longer_than_five_seconds() {
+    let (_unread, log) = std::io::pipe().unwrap();
+    let mut store = Store::start_in(folder(), fs::File::from(OwnedFd::from(log)));
+    // More than a pipe holds.
+    for _ in 0..1000 {
+        get(&store.urls[0], "/livez");
+    }
+    let names = ["products", "orders", "payments"];
+    let stuck = names.iter().zip(&store.urls).map(|(name, url)| {
+        let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+        let token = format!("SECRET_{}_TOKEN", name.to_uppercase());
+        let half = format!(
+            "POST /{name} HTTP/1.1\r\nHost: store\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+        );
+        stream.write_all(half.as_bytes()).unwrap();
+        stream
+    });
+    let stuck: Vec<TcpStream> = stuck.collect();
+    let began = Instant::now();
+    store.signal("TERM");
+    assert!(store.process.wait().unwrap().success());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(stuck);
 }
 
 #[test]
