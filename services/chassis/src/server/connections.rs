@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     answer::Answerer,
-    drain::{self, DrainedStream, Exchange, Phase, Schedule},
+    drain::{self, DrainedStream, Exchange, HANDSHAKE, Phase, Schedule},
     stream::PatientStream,
 };
 use crate::settings::Limits;
@@ -96,6 +96,8 @@ pub(super) async fn serve(
         // Whoever sends callers here has a moment to see it at /readyz, before they find nobody.
         drain.enter(Phase::Announced);
         tokio::time::sleep_until(schedule.accept.into()).await;
+        drain::shut_out(&listener);
+        tokio::time::sleep(HANDSHAKE).await;
         schedule
     };
     let schedule = tokio::select! {
@@ -103,7 +105,7 @@ pub(super) async fn serve(
         schedule = stopped => schedule,
     };
 
-    // Whoever has connected is served; to close the listener first would reset them.
+    // Whoever has connected is served.
     if let Ok(listener) = listener.into_std() {
         while let Ok((stream, peer)) = listener.accept()
             && let Ok(slot) = slots.clone().try_acquire_owned()

@@ -19,8 +19,11 @@ use std::{
 };
 
 use hyper::body::{Body, Frame, SizeHint};
+#[cfg(target_os = "linux")]
+use socket2::{SockFilter, SockRef};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpListener,
     sync::Notify,
     time::Sleep,
 };
@@ -30,6 +33,9 @@ use crate::settings::Limits;
 
 /// For how long nothing comes on a connection that is closed for being idle.
 const IDLE: Duration = Duration::from_millis(100);
+
+/// How long it may take until whoever has begun to connect has done so, when nobody else begins any more.
+pub(super) const HANDSHAKE: Duration = Duration::from_millis(20);
 
 /// How long the answers may take to be sent that are given when the drain timeout is over.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
@@ -105,6 +111,23 @@ impl Drain {
         }
     }
 }
+
+/// From now on nobody begins to connect to `listener`, so that whoever has can be accepted to the last before it is closed: to
+/// close it resets those who are in its queue. Who tries meanwhile tries again a second later, by himself, and finds it closed.
+#[cfg(target_os = "linux")]
+pub(super) fn shut_out(listener: &TcpListener) {
+    /// Where the flags are in the header of a segment, and the one that begins a connection (RFC 9293, section 3.1).
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 2;
+    let load_flags = SockFilter::new((libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16, 0, 0, FLAGS);
+    let skip_if_not_syn = SockFilter::new((libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16, 0, 1, SYN);
+    let take = |bytes| SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, bytes);
+    // Where filters are not allowed, who connects in the last microseconds is reset.
+    let _ = SockRef::from(listener).attach_filter(&[load_flags, skip_if_not_syn, take(0), take(u32::MAX)]);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn shut_out(_listener: &TcpListener) {}
 
 /// Drives a connection to its end, and sees to it that it notices when the stop goes on.
 pub(super) async fn drive<T>(connection: impl Future<Output = T>, drain: &Drain) -> Option<T> {
