@@ -6,7 +6,7 @@
 use std::{
     fs,
     process::ExitCode,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -134,12 +134,6 @@ fn main() -> ExitCode {
         trials.push(Trial::test(name, move || asks_no_longer(edge)));
     }
     trials.push(Trial::test("neighbours::orders::goes_on_while_products_says_nothing", goes_on));
-    for (name, callers, settings) in
-        [("few", 12, &[("MAX_REQUESTS", "8")][..]), ("the_default", 520, &[]), ("few_upstream", 8, UPSTREAM)]
-    {
-        let name = format!("neighbours::orders::reads_while_products_says_nothing_to_more_than_{name}");
-        trials.push(Trial::test(name, move || leaves_places(callers, settings)));
-    }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -347,69 +341,5 @@ fn goes_on() -> Result<(), Failed> {
             return Err(format!("{files} files and connections are open").into());
         }
         Ok(())
-    })
-}
-
-/// One request may wait for products.
-const UPSTREAM: &[(&str, &str)] = &[("MAX_UPSTREAM_REQUESTS", "1")];
-
-/// While products is silent, more callers order than there are places: whoever reads an order or pays for one finds a place all
-/// the same, and the orders that are too many are refused.
-fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Result<(), Failed> {
-    let neighbour = Neighbour::start(EDGES[0].answer, Manner::AnswersWellOnce);
-    let url = neighbour.url();
-    let program = env!("CARGO_BIN_EXE_store-under-test");
-    let (_store, session) = session::start(program, &[&[("PRODUCTS_URL", url.as_str())], settings].concat());
-    let order = EDGES[0].create(&session);
-    session.expect(&order, 201, None)?;
-
-    let is_over = AtomicBool::new(false);
-    let refused = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        let customers: Vec<_> = (0..callers)
-            .map(|_| {
-                scope.spawn(|| {
-                    while !is_over.load(Ordering::Relaxed) {
-                        let answer = session.send(&order)?;
-                        match (answer.status, answer.error().as_deref()) {
-                            (503, Some("Service unavailable")) => {
-                                answer.header("Retry-After").ok_or("a 503 without Retry-After")?;
-                                refused.fetch_add(1, Ordering::Relaxed);
-                                return Ok(());
-                            }
-                            (400, Some("Product not found or unavailable")) => {}
-                            _ => return Err(Failed::from(answer.to_string())),
-                        }
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
-        let began = Instant::now();
-        // Who is not refused waits; the first conversation was the one that was answered.
-        let settled = || refused.load(Ordering::Relaxed) + neighbour.conversations() > callers;
-        while !settled() && began.elapsed() < Duration::from_secs(10) {
-            thread::sleep(Duration::from_millis(1));
-        }
-        let others = || -> Result<(), Failed> {
-            for _ in 0..100 {
-                session.expect(&EDGES[0].read_first(&session), 200, None)?;
-            }
-            for _ in 0..10 {
-                session.expect(&EDGES[1].create(&session), 201, None)?;
-            }
-            let waiting = metrics(&session, "orders")?.sum("http_client_active_requests", &[]);
-            match waiting + refused.load(Ordering::Relaxed) as f64 {
-                all if all <= callers as f64 && waiting > 0.0 => Ok(()),
-                _ => Err(format!("{waiting} are said to wait").into()),
-            }
-        };
-        let others = others();
-        is_over.store(true, Ordering::Relaxed);
-        customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
-        if refused.load(Ordering::Relaxed) == 0 {
-            return Err("no order was too many".into());
-        }
-        others
     })
 }

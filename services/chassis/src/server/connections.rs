@@ -17,7 +17,8 @@ use tokio::{
 
 use super::{
     answer::Answerer,
-    drain::{self, DrainedStream, Exchange, HANDSHAKE, Phase, Schedule},
+    drain::{self, DrainedStream, HANDSHAKE, Phase, Schedule},
+    in_flight::Exchange,
     stream::PatientStream,
 };
 use crate::settings::Limits;

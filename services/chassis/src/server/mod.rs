@@ -7,6 +7,7 @@ mod answer;
 mod bulkhead;
 mod connections;
 mod drain;
+mod in_flight;
 mod open_paths;
 mod routes;
 mod stream;
