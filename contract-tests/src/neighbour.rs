@@ -14,7 +14,7 @@ use std::{
 use socket2::{Domain, SockRef, Socket, Type};
 
 /// How many connections may wait to be taken.
-const BACKLOG: i32 = 128;
+const BACKLOG: i32 = 1024;
 
 /// How a neighbour answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Manner {
     Refuses,
     /// Connections are taken, and that is all.
     SaysNothing,
+    /// As it should on the first connection, and not at all on those that follow.
+    AnswersWellOnce,
     /// A byte of the head at a time.
     DripsTheHead,
     /// A byte of the body at a time.
@@ -141,6 +143,9 @@ impl Neighbour {
                 }
                 let mut current = manner.lock().expect("the manner");
                 let this_time = *current;
+                if this_time == Manner::AnswersWellOnce {
+                    *current = Manner::SaysNothing;
+                }
                 if matches!(this_time, Manner::BreaksOffOnce | Manner::IsFullOnce | Manner::IsFullFor(_)) {
                     *current = Manner::Well;
                 }
@@ -179,7 +184,7 @@ fn converse(
     };
     let json = |body: &str| whole(200, "application/json", body);
     let text = match manner {
-        Manner::Well | Manner::HangsUp => json(answer),
+        Manner::Well | Manner::HangsUp | Manner::AnswersWellOnce => json(answer),
         Manner::FallsSilent => {
             stream.write_all(json(answer).as_bytes())?;
             // Until the caller gives up.

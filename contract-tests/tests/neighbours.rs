@@ -266,9 +266,7 @@ fn finds_nothing(edge: Edge) -> Result<(), Failed> {
     let neighbour = Neighbour::start(edge.answer, Manner::AnswersStatus(404, Some(body)));
     let (mut store, session) = edge.start(&neighbour);
     session.expect(&edge.create(&session), 400, Some(edge.refusal))?;
-    let answer = session.expect(&Request::new(edge.service, "GET", "/metrics"), 200, None)?;
-    let metrics =
-        Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?;
+    let metrics = metrics(&session, edge.service)?;
     let calls = |outcome| metrics.sum("http_client_request_duration_seconds_count", &[outcome]);
     let counted = (calls("outcome=\"answered\""), calls("outcome=\"failed\""));
     let log = store.service(edge.service).whole_log();
@@ -276,6 +274,11 @@ fn finds_nothing(edge: Edge) -> Result<(), Failed> {
         return Err(format!("{counted:?} answered and failed:\n{log}").into());
     }
     Ok(())
+}
+
+fn metrics(session: &Session, service: &str) -> Result<Metrics, Failed> {
+    let answer = session.expect(&Request::new(service, "GET", "/metrics"), 200, None)?;
+    Ok(Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?)
 }
 
 fn asks_no_longer(edge: Edge) -> Result<(), Failed> {

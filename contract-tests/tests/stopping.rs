@@ -31,7 +31,7 @@ fn signal(name: &str, process: u32) {
 
 #[test]
 fn what_was_begun_is_answered() {
-    for name in ["TERM", "INT"] {
+    for name in ["TERM", "INT", "QUIT"] {
         let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
         let neighbour = Neighbour::start(product, Manner::TakesASecond);
         let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &neighbour.url())]);
@@ -50,7 +50,35 @@ fn what_was_begun_is_answered() {
         });
         assert!(store.service("orders").wait().success());
         assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+        store.service("orders").wait_for_log(&format!("stopping signal=SIG{name}"));
     }
+}
+
+/// What a person or a supervisor may send, but for what stops a service and for KILL and STOP, which nobody can do anything about.
+const IGNORED: [&str; 12] =
+    ["HUP", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "RTMIN", "RTMIN+3"];
+
+#[test]
+fn no_other_signal_ends_a_service_with_a_request_in_flight() {
+    let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
+    let neighbour = Neighbour::start(product, Manner::TakesASecond);
+    let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &neighbour.url())]);
+    let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
+    thread::scope(|scope| {
+        let order = scope.spawn(|| session.expect(&order, 201, None));
+        while neighbour.conversations() < 1 {
+            thread::yield_now();
+        }
+        for name in IGNORED {
+            signal(name, store.service("orders").id());
+        }
+        order.join().unwrap().unwrap();
+    });
+    for name in IGNORED {
+        store.service("orders").wait_for_log(&format!("ignored a signal signal=SIG{name}"));
+    }
+    signal("TERM", store.service("orders").id());
+    assert!(store.service("orders").wait().success());
 }
 
 #[test]

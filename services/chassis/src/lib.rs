@@ -21,6 +21,7 @@ pub mod refusal;
 pub mod say;
 pub mod server;
 pub mod settings;
+pub mod signals;
 pub mod sqlite;
 pub mod token;
 pub mod trace;

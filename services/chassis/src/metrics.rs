@@ -34,6 +34,7 @@ struct Metrics {
     refused: IntCounter,
     parse_errors: IntCounterVec,
     calls: HistogramVec,
+    waiting: IntGauge,
     reads: IntCounter,
     commits: Histogram,
     group: Histogram,
@@ -84,6 +85,10 @@ impl Metrics {
                 "How long calls to other services took, by outcome.",
                 &["service_peer_name", "outcome"],
                 &SECONDS,
+            ),
+            waiting: add(
+                &registry,
+                IntGauge::new("http_client_active_requests", "Requests that wait for another service."),
             ),
             reads: add(&registry, IntCounter::new("sqlite_reads_total", "How often the database was read.")),
             commits: one(&histogram(
@@ -141,6 +146,11 @@ pub(crate) fn count_refused() {
 /// Counts what came and was no request, though it may have got an answer with `status`.
 pub(crate) fn count_parse_error(status: &str) {
     METRICS.parse_errors.with_label_values(&[status]).inc();
+}
+
+/// Counts requests that begin to wait for another service, or cease to if there are less than none.
+pub(crate) fn count_waiting(requests: i64) {
+    METRICS.waiting.add(requests);
 }
 
 /// Counts a call to another service.

@@ -4,6 +4,7 @@ use std::{
     io::{self, Read},
     process::ExitCode,
     thread,
+    time::{Duration, Instant},
 };
 
 use poem_openapi::OpenApi;
@@ -16,11 +17,15 @@ use crate::{
     log, say,
     server::Service,
     settings::{Common, Fatal},
+    signals::told_to_stop,
     trace,
 };
 
 /// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
 const SIGXFSZ: i32 = 25;
+
+/// How long a process that could not start waits for its last spans and log lines to be taken.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs the service that `build` makes until the process is told to stop, and says on standard error why it does not.
 pub fn run<A: OpenApi + 'static>(
@@ -32,10 +37,12 @@ pub fn run<A: OpenApi + 'static>(
         .and_then(|()| trace::start(name))
         .and_then(|()| build())
         .and_then(|service| serve(service, settings));
-    trace::stop();
-    log::flush();
+    // The stop has one deadline, which the last spans and lines share; who does not even start has nobody in a hurry.
+    let until = *outcome.as_ref().unwrap_or(&(Instant::now() + LAST_WORDS));
+    trace::stop(until);
+    log::flush(until);
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(fatal) => {
             say::err(format!("{name}: {fatal}\n"));
             ExitCode::FAILURE
@@ -43,40 +50,31 @@ pub fn run<A: OpenApi + 'static>(
     }
 }
 
-fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<(), Fatal> {
+/// Returns when the process has to be gone.
+fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<Instant, Fatal> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.worker_threads())
         .enable_all()
         .build()
         .map_err(|error| Fatal::new(format!("no threads to work with: {error}")))?;
-    runtime.block_on(async {
+    let end = runtime.block_on(async {
         // A file that grows beyond the process's limit is a write that fails, not the end of the process.
         let _size_limit_is_survived = signal(SignalKind::from_raw(SIGXFSZ));
-        let told = told_to_stop()?;
+        let told = told_to_stop(|signal| tracing::warn!(%signal, "ignored a signal"))?;
         let stop = async move {
             tokio::select! {
-                () = told => {}
-                () = end_of_stdin(), if settings.stop_with_stdin => {}
+                signal = told => tracing::info!(%signal, "stopping"),
+                () = end_of_stdin(), if settings.stop_with_stdin => {
+                    // Whoever started it says why.
+                    tracing::debug!("stopping, since standard input has ended");
+                }
             }
         };
         service.run(stop).await
-    })
-}
-
-/// Resolves at SIGTERM or SIGINT. From the call on, neither ends the process by itself.
-///
-/// # Errors
-/// The signals cannot be watched.
-pub fn told_to_stop() -> Result<impl Future<Output = ()>, Fatal> {
-    let watch =
-        |kind| signal(kind).map_err(|error| Fatal::new(format!("signals cannot be watched: {error}")));
-    let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+    })?;
+    // Half of what is left is for the last writes, and half for what is said of them.
+    runtime.shutdown_timeout(end.saturating_duration_since(Instant::now()) / 2);
+    Ok(end)
 }
 
 /// Reads on a thread of its own: the runtime's would keep the process from ending.

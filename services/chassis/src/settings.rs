@@ -79,6 +79,10 @@ pub struct Limits {
     #[arg(long, env = "MAX_REQUESTS", default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests: u32,
 
+    /// Requests that wait for another service at once; further ones are answered 503. By default, half of MAX_REQUESTS
+    #[arg(long, env = "MAX_UPSTREAM_REQUESTS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_upstream_requests: Option<u32>,
+
     /// Milliseconds for a request's head to arrive, also on a new connection
     #[arg(long, env = "HEAD_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     pub head_timeout_ms: u64,
@@ -107,12 +111,17 @@ pub struct Limits {
     #[arg(long, env = "STOP_DELAY_MS", default_value_t = 200, value_name = "MS")]
     pub stop_delay_ms: u64,
 
-    /// Milliseconds that requests under way are given when the service is told to stop
+    /// Milliseconds that requests under way are given after that; 600 later the service is gone, whoever is stuck
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 4_000, value_name = "MS")]
     pub drain_timeout_ms: u64,
 }
 
 impl Limits {
+    /// How many requests may wait for another service, while the rest of the places is for those that need none.
+    pub(crate) fn max_upstream_requests(&self) -> usize {
+        self.max_upstream_requests.unwrap_or_else(|| self.max_requests.div_ceil(2)) as usize
+    }
+
     pub(crate) fn head_timeout(&self) -> Duration {
         Duration::from_millis(self.head_timeout_ms)
     }

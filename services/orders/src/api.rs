@@ -62,7 +62,7 @@ impl Api {
         };
         let content = db::Content::from(order.0);
         let ask = |headers| client::on_behalf_of(headers, deadline.0, self.stock_of(content.product_id));
-        let stock = trace::neighbour("products", ask).await;
+        let stock = trace::neighbour("products", ask).await?;
         let stock = stock.map_err(|cause| {
             let product_id = content.product_id.get();
             tracing::warn!(product_id, cause, "product not available");

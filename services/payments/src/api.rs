@@ -57,7 +57,7 @@ impl Api {
         };
         let content = db::Content::from(payment.0);
         let ask = |headers| client::on_behalf_of(headers, deadline.0, self.find_order(content.order_id));
-        let found = trace::neighbour("orders", ask).await;
+        let found = trace::neighbour("orders", ask).await?;
         let is_there = found.map_err(|cause| {
             let order_id = content.order_id.get();
             tracing::warn!(order_id, cause, "order not available");

@@ -10,13 +10,12 @@
 
 mod child;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, thread};
 
 use chassis::{
-    command_line,
-    process::told_to_stop,
-    say,
+    command_line, say,
     settings::{Common, Fatal},
+    signals::told_to_stop,
     token::Secret,
 };
 use clap::{ArgMatches, CommandFactory, Parser};
@@ -31,6 +30,8 @@ const PAYMENTS: &str = "payments";
 /// The store: products, orders and payments, each a process of its own.
 ///
 /// `store products`, `store orders` and `store payments` run one service alone, like the program of that name.
+///
+/// TERM, INT and QUIT let it finish what was begun and stop; HUP, USR1 and other signals are ignored, and noted.
 #[derive(Debug, Parser)]
 #[command(name = "store", version)]
 struct Settings {
@@ -147,7 +148,7 @@ const SERVICES: [(&str, &str, &str); 3] = [
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fatal> {
-    let mut stop = std::pin::pin!(told_to_stop()?);
+    let mut stop = std::pin::pin!(told_to_stop(|signal| note(format!("store: {signal} is ignored.\n")))?);
     let mut environment = environment(matches);
     let mut children = Vec::new();
     // One after the other: orders has to know where products is, and payments where orders is.
@@ -155,7 +156,10 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fata
         let mut child = Child::start(name, &environment)?;
         let url = tokio::select! {
             url = child.url_when_ready() => url?,
-            () = &mut stop => None,
+            signal = &mut stop => {
+                note_stopping(signal);
+                None
+            }
         };
         children.push(child);
         let Some(url) = url else {
@@ -169,7 +173,7 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fata
     let mut ends: FuturesUnordered<_> = children.iter_mut().map(Child::end).collect();
     loop {
         tokio::select! {
-            () = &mut stop => break,
+            signal = &mut stop => break note_stopping(signal),
             end = ends.next() => match end {
                 Some((name, status)) => {
                     say::err(format!("store: {name} has ended ({status}); what is left goes on.\n"));
@@ -207,6 +211,15 @@ fn introduce(settings: &Settings, children: &[Child]) {
         text.extend(lines);
     }
     say::out(text + "Ctrl-C stops all three.\n");
+}
+
+fn note_stopping(signal: &str) {
+    note(format!("store: stopping ({signal}).\n"));
+}
+
+/// Says it on standard error, but does not wait for somebody to take it: that would hold up the stop.
+fn note(text: String) {
+    let _ = thread::Builder::new().spawn(|| say::err(text));
 }
 
 async fn stop_all(children: Vec<Child>) {

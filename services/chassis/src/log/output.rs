@@ -5,7 +5,7 @@ use std::{
     mem,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long lines are gathered while there are many. So long they may be lost if the process is killed.
@@ -63,11 +63,12 @@ pub(super) fn start() {
     waiting().is_started = started.is_ok();
 }
 
-/// Waits until all lines are written, or nobody takes them.
-pub(crate) fn flush() {
+/// Waits until all lines are written, or nobody takes them, `until` then at most.
+pub(crate) fn flush(until: Instant) {
+    let timeout = LAST_WORDS.min(until.saturating_duration_since(Instant::now()));
     let is_waiting =
         |waiting: &mut Waiting| waiting.is_started && (waiting.is_writing || !waiting.lines.is_empty());
-    let _ = LINES_WENT.wait_timeout_while(waiting(), LAST_WORDS, is_waiting);
+    let _ = LINES_WENT.wait_timeout_while(waiting(), timeout, is_waiting);
 }
 
 fn write_lines() {

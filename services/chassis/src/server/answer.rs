@@ -1,15 +1,6 @@
 //! The one way of every request: an id, a place among those under way, the operation within its deadline, a log line.
 
-use std::{
-    cell::RefCell,
-    net::SocketAddr,
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::{cell::RefCell, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -25,7 +16,10 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    CONTEXT, Context, Identity, REQUEST_ID, Service, head, open_paths,
+    CONTEXT, Context, Identity, REQUEST_ID, Service,
+    bulkhead::Bulkhead,
+    drain::{Drain, Phase},
+    head, open_paths,
     routes::{Route, Routes},
     timeout,
 };
@@ -51,7 +45,7 @@ pub(super) struct Answerer {
     database: Database,
     routes: Routes,
     under_way: Semaphore,
-    is_stopping: AtomicBool,
+    drain: Arc<Drain>,
     /// For how long a connection is kept, as `Keep-Alive` says it; not if it is less than it can say.
     idle: Option<HeaderValue>,
 }
@@ -84,17 +78,22 @@ impl Answerer {
         Self {
             idle: HeaderValue::try_from(format!("timeout={idle}")).ok().filter(|_| idle > 0),
             under_way: Semaphore::new(service.limits.max_requests as usize),
-            identity: Arc::new(Identity { name: service.name, token: service.token, limits: service.limits }),
+            identity: Arc::new(Identity {
+                name: service.name,
+                token: service.token,
+                bulkhead: Bulkhead::new(service.limits.max_upstream_requests()),
+                limits: service.limits,
+            }),
             document: service.document,
             database: service.database,
             routes: Routes::new(service.api),
-            is_stopping: AtomicBool::new(false),
+            drain: Arc::default(),
         }
     }
 
-    /// From now on the service is not ready any more.
-    pub(super) fn stop(&self) {
-        self.is_stopping.store(true, Ordering::Relaxed);
+    /// How far the service is with stopping.
+    pub(super) fn drain(&self) -> &Arc<Drain> {
+        &self.drain
     }
 
     pub(super) async fn answer(
@@ -134,7 +133,6 @@ impl Answerer {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if keeps_connection
-            && !self.is_stopping.load(Ordering::Relaxed)
             && !headers.contains_key(header::CONNECTION)
             && let Some(idle) = &self.idle
         {
@@ -190,8 +188,9 @@ impl Answerer {
         }
 
         // What is left of the body would be taken for the next request, so there is none; who sends one has to know (RFC 9112,
-        // section 9.6). Nor is it known where a request ends that is malformed.
-        if flaw.is_some() || Context::with(|context| context.is_read.get()) == Some(false) {
+        // section 9.6). Nor is it known where a request ends that is malformed, or is there one where the service stops.
+        let is_read = Context::with(|context| context.is_read.get()) != Some(false);
+        if flaw.is_some() || !is_read || self.drain.has(Phase::Announced) {
             // hyper would keep the connection of a caller of HTTP/1.0 who wants it kept, whatever is said here.
             response.set_version(version);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -205,7 +204,7 @@ impl Answerer {
 
     /// Answers for a path that is no operation.
     fn open(&self, path: &'static str, method: &Method) -> Result<Response, Refused> {
-        let is_stopping = self.is_stopping.load(Ordering::Relaxed);
+        let is_stopping = self.drain.has(Phase::Announced);
         let under_way = self.identity.limits.max_requests as usize - self.under_way.available_permits();
         open_paths::answer(path, method, &self.document, &self.database, is_stopping, under_way)
     }
@@ -225,10 +224,16 @@ impl Answerer {
         }
         let request = Request::from((request, LocalAddr::default(), RemoteAddr(peer.into()), Scheme::HTTP));
         let mut answer = AssertUnwindSafe(operation.as_ref().call(request)).catch_unwind();
-        let answer = match tokio::time::timeout_at(deadline.into(), &mut answer).await {
+        let late = tokio::select! {
+            biased;
+            answer = &mut answer => Ok(answer),
+            () = tokio::time::sleep_until(deadline.into()) => Err("no answer within the deadline"),
+            () = self.drain.reached(Phase::Over) => Err("no answer before the service has to stop"),
+        };
+        let answer = match late {
             Ok(answer) => answer,
-            Err(_) if Context::with(Context::cancel_write) == Some(true) => {
-                return Err(Refused::unavailable("no answer within the deadline"));
+            Err(cause) if Context::with(Context::cancel_write) == Some(true) => {
+                return Err(Refused::unavailable(cause));
             }
             // A write that has begun may be on the disk, so it would be untrue that nothing was done.
             Err(_) => answer.await,

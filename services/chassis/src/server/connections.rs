@@ -3,21 +3,25 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
-    pin::{Pin, pin},
+    net::SocketAddr,
+    pin::Pin,
     sync::Arc,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use hyper::{body::Incoming, rt::Write, server::conn::http1, service::service_fn, upgrade::OnUpgrade};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
 use super::{
     answer::Answerer,
-    exchange::{Exchange, Phase},
+    drain::{self, DrainedStream, HANDSHAKE, Phase, Schedule},
+    exchange::{self, Exchange},
+    in_flight::Occupancy,
     stream::PatientStream,
 };
 use crate::settings::Limits;
@@ -31,15 +35,20 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// How many bytes of an answer a connection holds back for a caller who reads slowly.
 const BUFFER_LIMIT: usize = 64 * 1024;
 
-/// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout.
+/// How much later than it has to the process is ended by force.
+const MARGIN: Duration = Duration::from_millis(50);
+
+/// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout. Returns when the process
+/// has to be gone.
 pub(super) async fn serve(
     listener: TcpListener,
     limits: &Limits,
     answerer: Arc<Answerer>,
     stop: impl Future<Output = ()>,
-) {
+) -> Instant {
     let slots = Arc::new(Semaphore::new(limits.max_connections as usize));
-    let (stopping, _) = watch::channel(());
+    // Each connection holds one of the senders.
+    let (is_open, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         // The stream has one of its own, which tells a slow head from an idle connection.
@@ -49,81 +58,100 @@ pub(super) async fn serve(
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(BUFFER_LIMIT);
 
+    let connect = |stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit| {
+        // Answers are small and complete: waiting for more to send would only delay them.
+        let _ = stream.set_nodelay(true);
+        let drain = answerer.drain().clone();
+        let exchange = Arc::new(Exchange::new(peer));
+        let occupancy = Arc::<Occupancy>::default();
+        let stream = PatientStream::new(stream, limits, exchange.clone());
+        let stream = DrainedStream::new(stream, occupancy.clone(), drain.clone());
+        let (answerer, of_requests) = (answerer.clone(), exchange.clone());
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            let in_flight = occupancy.begin();
+            let (answerer, exchange) = (answerer.clone(), of_requests.clone());
+            exchange.enter(exchange::Phase::Work);
+            if let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() {
+                exchange.note_upgrade(upgrade);
+            }
+            async move {
+                let response = answerer.answer(request, peer).await;
+                exchange.enter(exchange::Phase::Answered);
+                Ok::<_, Infallible>(response.map(|body| in_flight.until_sent(body)))
+            }
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let is_open = is_open.clone();
+        tokio::spawn(async move {
+            if let Some(Err(error)) = drain::drive(connection, &drain).await {
+                tracing::debug!(%error, %peer, "a connection ended early");
+                if error.is_parse() {
+                    exchange.note_no_request("none");
+                }
+            }
+            if let Some(upgrade) = exchange.take_upgrade() {
+                end(upgrade).await;
+            }
+            drop((slot, is_open));
+        });
+    };
     let accept = async {
         loop {
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            let (stream, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
+            match listener.accept().await {
+                Ok((stream, peer)) => connect(stream, peer, slot),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
                 }
-            };
-            // Answers are small and complete: waiting for more to send would only delay them.
-            let _ = stream.set_nodelay(true);
-            let answerer = answerer.clone();
-            let exchange = Arc::new(Exchange::new(peer));
-            let stream = PatientStream::new(stream, limits, exchange.clone());
-            let of_requests = exchange.clone();
-            let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-                let (answerer, exchange) = (answerer.clone(), of_requests.clone());
-                exchange.enter(Phase::Work);
-                if let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() {
-                    exchange.note_upgrade(upgrade);
-                }
-                async move {
-                    let answer = answerer.answer(request, peer).await;
-                    exchange.enter(Phase::Answered);
-                    Ok::<_, Infallible>(answer)
-                }
-            });
-            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-            let mut stop = stopping.subscribe();
-            tokio::spawn(async move {
-                // It is gone when the stream that it hands out is asked for.
-                let served = async {
-                    let mut connection = pin!(connection);
-                    tokio::select! {
-                        biased;
-                        served = &mut connection => served,
-                        _ = stop.changed() => {
-                            connection.as_mut().graceful_shutdown();
-                            connection.await
-                        }
-                    }
-                }
-                .await;
-                if let Err(error) = served {
-                    tracing::debug!(%error, %peer, "a connection ended early");
-                    if error.is_parse() {
-                        exchange.note_no_request("none");
-                    }
-                }
-                if let Some(upgrade) = exchange.take_upgrade() {
-                    end(upgrade).await;
-                }
-                drop((slot, stop));
-            });
+            }
         }
     };
+    let drain = answerer.drain();
     let stopped = async {
         stop.await;
+        let schedule = Schedule::begin(limits);
+        end_process_at(schedule.end);
         // Whoever sends callers here has a moment to see it at /readyz, before they find nobody.
-        answerer.stop();
-        tokio::time::sleep(limits.stop_delay()).await;
+        drain.enter(Phase::Announced);
+        tokio::time::sleep_until(schedule.accept.into()).await;
+        drain::shut_out(&listener);
+        tokio::time::sleep(HANDSHAKE).await;
+        schedule
     };
-    tokio::select! {
-        () = accept => {}
-        () = stopped => {}
-    }
+    let schedule = tokio::select! {
+        () = accept => Schedule::begin(limits),
+        schedule = stopped => schedule,
+    };
 
-    drop(listener);
-    // Connections that are at nothing end now, and the others after the answer that they are at.
-    stopping.send_replace(());
-    if tokio::time::timeout(limits.drain_timeout(), stopping.closed()).await.is_err() {
-        tracing::warn!("stopped with connections still open");
+    // Whoever has connected is served.
+    if let Ok(listener) = listener.into_std() {
+        while let Ok((stream, peer)) = listener.accept()
+            && let Ok(slot) = slots.clone().try_acquire_owned()
+            && stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            connect(stream, peer, slot);
+        }
     }
+    drop(is_open);
+    drain.enter(Phase::Draining);
+    if tokio::time::timeout_at(schedule.drain.into(), all_closed.recv()).await.is_err() {
+        tracing::warn!("stopped with connections still open");
+        drain.enter(Phase::Over);
+        let _ = tokio::time::timeout_at(schedule.last_answers.into(), all_closed.recv()).await;
+        drain.enter(Phase::Cut);
+    }
+    schedule.end
+}
+
+/// Ends the process at `end`, whatever it is stuck in then, such as a disk that does not answer. What was not answered was
+/// promised to nobody.
+fn end_process_at(end: Instant) {
+    let _ = thread::Builder::new().name("end".into()).spawn(move || {
+        thread::sleep(end.saturating_duration_since(Instant::now()) + MARGIN);
+        std::process::exit(0);
+    });
 }
 
 /// Ends the connection of a request that asked for an upgrade, as every other is ended.

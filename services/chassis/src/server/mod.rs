@@ -5,9 +5,12 @@
 
 mod answer;
 mod bare;
+mod bulkhead;
 mod connections;
+mod drain;
 mod exchange;
 mod head;
+mod in_flight;
 mod open_paths;
 mod routes;
 mod stream;
@@ -26,6 +29,7 @@ use poem::{
 use poem_openapi::OpenApi;
 use tokio::net::TcpListener;
 
+use self::bulkhead::Bulkhead;
 use crate::{
     document::Document,
     refusal::Refused,
@@ -65,11 +69,12 @@ pub struct Service<A> {
 impl<A: OpenApi + 'static> Service<A> {
     /// Serves until the process is told to stop, then lets requests under way finish.
     ///
-    /// When it is ready it prints one line to standard output, `<name> is ready at http://<address>`.
+    /// When it is ready it prints one line to standard output, `<name> is ready at http://<address>`. Returns when the process
+    /// has to be gone.
     ///
     /// # Errors
     /// It cannot listen at its address.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Fatal> {
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Instant, Fatal> {
         let listener = TcpListener::bind(self.listen).await.map_err(|error| {
             let (address, variable) = (self.listen, self.listen_variable);
             Fatal::new(format!(
@@ -82,8 +87,7 @@ impl<A: OpenApi + 'static> Service<A> {
         let answerer = Arc::new(answer::Answerer::new(self));
         // Nobody may be listening to that; the service serves all the same.
         say::out(format!("{name} is ready at http://{address}\n"));
-        connections::serve(listener, &limits, answerer, stop).await;
-        Ok(())
+        Ok(connections::serve(listener, &limits, answerer, stop).await)
     }
 }
 
@@ -108,6 +112,7 @@ struct Identity {
     name: &'static str,
     token: Token,
     limits: Limits,
+    bulkhead: Bulkhead,
 }
 
 tokio::task_local! {

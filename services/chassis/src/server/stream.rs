@@ -166,6 +166,11 @@ impl PatientStream {
         written
     }
 
+    /// When this is dropped, the connection is reset, not closed.
+    pub(super) fn reset_when_dropped(&self) {
+        let _ = self.stream.set_zero_linger();
+    }
+
     /// What came of a write: if it has to wait, it waits no longer than it may.
     fn bounded<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {

@@ -1,6 +1,10 @@
 //! Spans on their way to a collector: OTLP over HTTP, in batches, by threads of its own.
 
-use std::{env, sync::OnceLock, time::Duration};
+use std::{
+    env,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use opentelemetry::{
     Context, KeyValue, Value,
@@ -65,11 +69,12 @@ pub(crate) fn start(service: &'static str) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// Hands the last spans over, if somebody takes them.
-pub(crate) fn stop() {
+/// Hands the last spans over, if somebody takes them. Of the time `until` then, half is left to the log.
+pub(crate) fn stop(until: Instant) {
     let Some((provider, _)) = EXPORT.get() else { return };
     // If nobody takes them, it says so in the log.
-    let _ = provider.shutdown_with_timeout(LAST_SPANS);
+    let _ =
+        provider.shutdown_with_timeout(LAST_SPANS.min(until.saturating_duration_since(Instant::now()) / 2));
 }
 
 /// Something that takes time, for whoever collects spans. It ends when this is dropped. Nothing, and small, if nobody collects.

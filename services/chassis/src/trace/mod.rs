@@ -19,6 +19,7 @@ pub(crate) use self::{
 };
 use crate::{
     metrics::{self, OTHER},
+    refusal::Refused,
     server::Context,
 };
 
@@ -44,11 +45,12 @@ pub(crate) fn receive<B>(request: &Request<B>, route: Option<&'static str>) -> (
 /// Asks another service, called `name`, on behalf of the request that is worked on. `ask` is given the headers that say so.
 ///
 /// # Errors
-/// What `ask` fails with.
+/// As many requests wait for another service as may, so that nobody was asked; what `ask` fails with is its outcome.
 pub async fn neighbour<T, E, W: Future<Output = Result<T, E>>>(
     name: &'static str,
     ask: impl FnOnce(HeaderMap) -> W,
-) -> Result<T, E> {
+) -> Result<Result<T, E>, Refused> {
+    let _permit = Context::wait_for_upstream()?;
     let mut headers = HeaderMap::new();
     let span = Context::with(|context| {
         let here = context.position();
@@ -62,7 +64,7 @@ pub async fn neighbour<T, E, W: Future<Output = Result<T, E>>>(
     let began = Instant::now();
     let outcome = ask(headers).await;
     metrics::count_call(name, outcome.is_ok(), began.elapsed());
-    span.unwrap_or(Span::NONE).end(outcome)
+    Ok(span.unwrap_or(Span::NONE).end(outcome))
 }
 
 /// Begins the span of a use of the database in `file`, by the request that is worked on. Names follow the conventions for

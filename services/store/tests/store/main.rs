@@ -10,6 +10,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    os::fd::OwnedFd,
     path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -141,16 +142,49 @@ fn all_three_are_ready_when_the_table_is_there() {
 
 #[test]
 fn a_signal_stops_all_three_cleanly() {
-    for name in ["TERM", "INT"] {
+    for name in ["TERM", "INT", "QUIT"] {
         let mut store = Store::start();
+        for ignored in ["HUP", "USR1", "USR2", "ALRM", "RTMIN+3"] {
+            store.signal(ignored);
+            store.wait_for(&format!("store: SIG{ignored} is ignored."));
+        }
+        assert_eq!(get(&store.urls[0], "/readyz"), "HTTP/1.1 200 OK");
         store.signal(name);
         assert!(store.process.wait().unwrap().success(), "{}", store.log());
+        store.wait_for(&format!("store: stopping (SIG{name})."));
         let mut rest = String::new();
         store.output.read_to_string(&mut rest).unwrap();
         for url in &store.urls {
             assert_eq!(get(url, "/livez"), "", "after SIG{name}");
         }
     }
+}
+
+#[test]
+fn stuck_callers_and_a_log_that_nobody_reads_keep_it_from_stopping_no_longer_than_five_seconds() {
+    let (_unread, log) = std::io::pipe().unwrap();
+    let mut store = Store::start_in(folder(), fs::File::from(OwnedFd::from(log)));
+    // More than a pipe holds.
+    for _ in 0..1000 {
+        get(&store.urls[0], "/livez");
+    }
+    let names = ["products", "orders", "payments"];
+    let stuck = names.iter().zip(&store.urls).map(|(name, url)| {
+        let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+        let token = format!("SECRET_{}_TOKEN", name.to_uppercase());
+        let half = format!(
+            "POST /{name} HTTP/1.1\r\nHost: store\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+        );
+        stream.write_all(half.as_bytes()).unwrap();
+        stream
+    });
+    let stuck: Vec<TcpStream> = stuck.collect();
+    let began = Instant::now();
+    store.signal("TERM");
+    assert!(store.process.wait().unwrap().success());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(stuck);
 }
 
 #[test]

@@ -1,0 +1,372 @@
+//! Those who are at it when a service is told to stop: what was begun is answered, what is idle is closed cleanly, and all of
+//! it is over at one deadline, whoever is stuck: `cargo test -p contract-tests --test drain`.
+
+#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    collections::HashMap,
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    exchange::Request,
+    session,
+    store::{SERVICES, Store, new_folder},
+};
+use rusqlite::Connection;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+
+const IN_TIME: Duration = Duration::from_secs(5);
+
+const PRODUCT: &str = r#"{"name":"Computer","price":200,"stock":20}"#;
+
+/// Settings with which nobody is late by himself.
+const PATIENT: [(&str, &str); 2] = [("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")];
+
+fn signal(name: &str, process: u32) {
+    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
+}
+
+/// The head of a request to products, as it is sent.
+fn head(method: &str, path: &str, more: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: products\r\nAuthorization: Bearer SECRET_PRODUCTS_TOKEN\r\n{more}\r\n"
+    )
+}
+
+fn create() -> String {
+    head(
+        "POST",
+        "/products",
+        &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", PRODUCT.len()),
+    )
+}
+
+/// A connection that is kept, seen from the caller.
+struct Caller {
+    stream: BufReader<TcpStream>,
+}
+
+struct Answer {
+    status: u16,
+    closes: bool,
+}
+
+impl Caller {
+    fn connect(url: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(url.trim_start_matches("http://"))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    fn send(&mut self, text: &str) -> io::Result<()> {
+        self.stream.get_mut().write_all(text.as_bytes())
+    }
+
+    /// The next answer, if there is a whole one.
+    fn answer(&mut self) -> io::Result<Answer> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.stream.read_line(&mut head)? == 0 {
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("the end after `{head}`")));
+            }
+        }
+        let head = head.to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        self.stream.read_exact(&mut vec![0; length.unwrap_or_default()])?;
+        Ok(Answer {
+            status: head[9..12].parse().expect("a status"),
+            closes: head.contains("connection: close"),
+        })
+    }
+
+    #[track_caller]
+    fn expect(&mut self, status: u16, closes: bool) {
+        let answer = self.answer().unwrap();
+        assert_eq!((answer.status, answer.closes), (status, closes));
+    }
+
+    /// Nothing more comes, and the connection ends cleanly.
+    #[track_caller]
+    fn expect_end(&mut self) {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).expect("a clean end");
+        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    }
+}
+
+/// Tells products to stop, and waits until it accepts nobody any more.
+fn stop_accepting(store: &mut Store) {
+    let products = store.service("products");
+    signal("TERM", products.id());
+    let began = Instant::now();
+    while TcpStream::connect(products.url().trim_start_matches("http://")).is_ok() {
+        assert!(began.elapsed() < IN_TIME, "it goes on accepting");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[track_caller]
+fn is_gone_in_time(store: &mut Store, began: Instant) {
+    assert!(store.service("products").wait().success());
+    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_head_that_has_begun_to_arrive_is_served() {
+    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+    let url = &session.deployment.service("products").url;
+    let request = head("GET", "/products", "");
+    let (first, rest) = request.split_at(20);
+    let (mut fresh, mut kept) = (Caller::connect(url).unwrap(), Caller::connect(url).unwrap());
+    kept.send(&request).unwrap();
+    kept.expect(200, false);
+    for caller in [&mut fresh, &mut kept] {
+        caller.send(first).unwrap();
+    }
+    let began = Instant::now();
+    stop_accepting(&mut store);
+    thread::sleep(Duration::from_millis(500));
+    for caller in [&mut fresh, &mut kept] {
+        caller.send(rest).unwrap();
+        caller.expect(200, true);
+        caller.expect_end();
+    }
+    is_gone_in_time(&mut store, began);
+}
+
+#[test]
+fn a_body_that_arrives_within_the_drain_timeout_is_taken() {
+    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+    let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
+    caller.send(&(create() + &PRODUCT[..10])).unwrap();
+    let began = Instant::now();
+    stop_accepting(&mut store);
+    thread::sleep(Duration::from_millis(500));
+    caller.send(&PRODUCT[10..]).unwrap();
+    caller.expect(201, true);
+    caller.expect_end();
+    is_gone_in_time(&mut store, began);
+}
+
+#[test]
+fn what_does_not_arrive_within_the_drain_timeout_is_answered_all_the_same() {
+    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+    let url = &session.deployment.service("products").url;
+    let mut callers: Vec<Caller> = (0..2).map(|_| Caller::connect(url).unwrap()).collect();
+    callers[0].send(&(create() + &PRODUCT[..10])).unwrap();
+    callers[1].send(&create()[..20]).unwrap();
+    let began = Instant::now();
+    signal("TERM", store.service("products").id());
+    for caller in &mut callers {
+        caller.expect(503, true);
+        caller.expect_end();
+    }
+    is_gone_in_time(&mut store, began);
+}
+
+const PRODUCTS: usize = 100_000;
+
+/// Whoever reads this request's answer, a list that no buffer holds, has read the beginning of it.
+fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
+    let (store, session) = session::start(PROGRAM, &PATIENT);
+    let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
+    caller.send(&(create() + PRODUCT)).unwrap();
+    caller.expect(201, false);
+    let more = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {PRODUCTS})
+         INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), price, stock FROM n, product"
+    );
+    Connection::open(store.database("products")).unwrap().execute(&more, []).unwrap();
+    caller.send(request).unwrap();
+    let mut begun = [0; 4096];
+    caller.stream.read_exact(&mut begun).unwrap();
+    (store, caller, begun)
+}
+
+#[test]
+fn a_list_that_nobody_reads_on_is_not_taken_for_a_whole_one() {
+    // The end of the connection is the end of the list.
+    let request = head("GET", "/products", "").replace("HTTP/1.1", "HTTP/1.0");
+    let (mut store, mut caller, _) = begin_list(&request);
+    let began = Instant::now();
+    signal("TERM", store.service("products").id());
+    is_gone_in_time(&mut store, began);
+    let end = caller.stream.read_to_end(&mut Vec::new());
+    assert_eq!(end.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn a_list_that_is_read_is_sent_to_its_end() {
+    let (mut store, mut caller, begun) = begin_list(&head("GET", "/products", ""));
+    let began = Instant::now();
+    stop_accepting(&mut store);
+    thread::sleep(Duration::from_millis(500));
+    let mut rest = Vec::new();
+    caller.stream.read_to_end(&mut rest).unwrap();
+    let text = String::from_utf8_lossy(&[&begun[..], &rest].concat()).into_owned();
+    assert!(text.ends_with("]\r\n0\r\n\r\n"), "it was cut: {}", &text[text.len() - 100..]);
+    // An item may be cut in two by the chunks.
+    let items = text.matches("\"stock\"").count();
+    assert!(items > PRODUCTS - 1000, "{items} of {PRODUCTS}");
+    is_gone_in_time(&mut store, began);
+}
+
+#[test]
+fn an_idle_connection_is_closed_cleanly() {
+    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+    let url = &session.deployment.service("products").url;
+    let (mut fresh, mut kept) = (Caller::connect(url).unwrap(), Caller::connect(url).unwrap());
+    kept.send(&head("GET", "/products", "")).unwrap();
+    kept.expect(200, false);
+    let began = Instant::now();
+    signal("TERM", store.service("products").id());
+    for caller in [&mut fresh, &mut kept] {
+        caller.expect_end();
+    }
+    drop((fresh, kept));
+    assert!(store.service("products").wait().success());
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_request_during_the_stop_delay_is_the_last_of_its_connection() {
+    let (mut store, session) = session::start(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
+    let url = &session.deployment.service("products").url;
+    let mut kept = Caller::connect(url).unwrap();
+    kept.send(&head("GET", "/products", "")).unwrap();
+    kept.expect(200, false);
+    signal("TERM", store.service("products").id());
+    let ready = Request::new("products", "GET", "/readyz");
+    while session.send(&ready).unwrap().status == 200 {
+        thread::yield_now();
+    }
+    for mut caller in [kept, Caller::connect(url).unwrap()] {
+        caller.send(&(create() + PRODUCT)).unwrap();
+        caller.expect(201, true);
+        caller.expect_end();
+    }
+    assert!(store.service("products").wait().success());
+}
+
+/// What callers saw of requests that were sent and not answered.
+#[derive(Debug, Default)]
+struct Broken {
+    /// By the id of the request.
+    kept: Vec<String>,
+    fresh: Vec<String>,
+}
+
+/// Asks one request after the other, on a kept connection while the service keeps it, until nobody accepts any more.
+fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
+    let mut number = 0;
+    while let Ok(mut caller) = Caller::connect(url) {
+        for on_this in 0.. {
+            number += 1;
+            let id = format!("{name}-{number}-");
+            let request = head("GET", "/products", &format!("X-Request-Id: {id}\r\n"));
+            let answer = caller.send(&request).and_then(|()| caller.answer());
+            match answer {
+                Ok(answer) if answer.closes => break,
+                Ok(answer) => assert_eq!(answer.status, 200),
+                Err(_) => {
+                    if on_this == 0 { &mut broken.fresh } else { &mut broken.kept }.push(id);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_who_asks_one_request_after_the_other_loses_one_that_was_read() {
+    let (mut all, mut lost) = (HashMap::new(), Vec::new());
+    for round in 0..8 {
+        let (mut store, session) = session::start(PROGRAM, &[]);
+        let url = &session.deployment.service("products").url;
+        let broken: Vec<Broken> = thread::scope(|scope| {
+            let callers: Vec<_> = (0..12)
+                .map(|caller| {
+                    scope.spawn(move || {
+                        let mut broken = Broken::default();
+                        ask_until_it_stops(url, &format!("{round}-{caller}"), &mut broken);
+                        broken
+                    })
+                })
+                .collect();
+            thread::sleep(Duration::from_millis(100));
+            signal("TERM", store.service("products").id());
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        assert!(store.service("products").wait().success());
+        let log = store.service("products").log();
+        for broken in broken {
+            for (kind, ids) in [("kept", broken.kept), ("fresh", broken.fresh)] {
+                *all.entry(kind).or_insert(0) += ids.len();
+                lost.extend(ids.into_iter().filter(|id| log.contains(&format!("request_id={id}"))));
+            }
+        }
+    }
+    println!("not answered, of 96 callers: {all:?}, of which were read: {lost:?}");
+    assert!(lost.is_empty(), "read, but not answered: {lost:?}");
+    assert!(
+        all.values().all(|broken| *broken == 0),
+        "connections that ended between request and answer: {all:?}"
+    );
+}
+
+/// A service whose log nobody reads.
+fn start_unread(service: &str, settings: &[(&str, &str)], folder: &std::path::Path) -> (Child, String) {
+    let mut child = Command::new(PROGRAM)
+        .arg(service)
+        .env("DATA_DIR", folder)
+        .env(format!("{}_LISTEN", service.to_uppercase()), "127.0.0.1:0")
+        .envs(settings.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim_end().rsplit(' ').next().unwrap().to_owned();
+    (child, url)
+}
+
+#[test]
+fn all_waits_of_a_stop_share_one_deadline() {
+    // It takes connections, and that is all.
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", collector.local_addr().unwrap());
+    for service in SERVICES {
+        let folder = new_folder();
+        let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), PATIENT[0], PATIENT[1]];
+        let (mut child, url) = start_unread(service, &settings, folder.path());
+        // More than a pipe holds.
+        let mut caller = Caller::connect(&url).unwrap();
+        for _ in 0..1000 {
+            caller.send("GET /livez HTTP/1.1\r\nHost: store\r\n\r\n").unwrap();
+            assert_eq!(caller.answer().unwrap().status, 200);
+        }
+        let mut stuck = Caller::connect(&url).unwrap();
+        let token = format!("SECRET_{}_TOKEN", service.to_uppercase());
+        let half = format!(
+            "POST /{service} HTTP/1.1\r\nHost: store\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+        );
+        stuck.send(&half).unwrap();
+        let began = Instant::now();
+        signal("TERM", child.id());
+        let status = child.wait().unwrap();
+        let took = began.elapsed();
+        println!("{service} took {took:?}");
+        assert!(status.success(), "{service}: {status}");
+        assert!(took < IN_TIME, "{service} took {took:?}");
+    }
+}
