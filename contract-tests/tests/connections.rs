@@ -65,7 +65,7 @@ fn the_last_answer_arrives_whatever_the_head_says_of_the_connection() {
 
 #[test]
 fn a_kept_connection_has_an_idle_time_of_its_own() {
-    let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "200"), ("IDLE_TIMEOUT_MS", "60000")]);
+    let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "400"), ("IDLE_TIMEOUT_MS", "60000")]);
     for service in SERVICES {
         // A stranger who says nothing is not kept for so long.
         let mut silent = Caller::connect(&session, service);
@@ -73,7 +73,7 @@ fn a_kept_connection_has_an_idle_time_of_its_own() {
         let mut caller = Caller::connect(&session, service);
         for _ in 0..3 {
             assert!(caller.goes_on());
-            thread::sleep(Duration::from_millis(500));
+            thread::sleep(Duration::from_millis(600));
         }
         caller.send("GET /livez HTTP/1.1\r\nHost: x\r\n");
         assert!(caller.answer().is_none(), "a head that began has the time of a head");
@@ -84,7 +84,7 @@ fn a_kept_connection_has_an_idle_time_of_its_own() {
             thread::sleep(Duration::from_millis(20));
             caller.send("Host: x\r\n\r\n");
             assert_eq!(caller.answer().map(|answer| answer.status), Some(200));
-            thread::sleep(Duration::from_millis(500));
+            thread::sleep(Duration::from_millis(600));
         }
     }
 }

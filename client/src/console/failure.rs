@@ -154,6 +154,9 @@ fn advice(service: &str, text: &str) -> String {
         "Missing fields" => {
             "It wants a field that this console does not send: they are of different versions; see `client check`."
         }
+        "Malformed request" => {
+            "Something between here and there may have changed the request: look for a proxy."
+        }
         "Invalid fields" => "A field has a value that is not taken.",
         "Request timeout" => "The request did not arrive in time. Try again in a moment.",
         "Payload too large" => "What was sent is longer than it takes. Send less.",
