@@ -111,7 +111,7 @@ pub struct Limits {
     #[arg(long, env = "STOP_DELAY_MS", default_value_t = 200, value_name = "MS")]
     pub stop_delay_ms: u64,
 
-    /// Milliseconds that requests under way are given after that; 600 later the service is gone, whoever is stuck
+    /// Milliseconds that requests under way are given after that; 500 later the service is gone, whoever is stuck
     #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 4_000, value_name = "MS")]
     pub drain_timeout_ms: u64,
 }

@@ -43,7 +43,7 @@ pub(super) const HANDSHAKE: Duration = Duration::from_millis(20);
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
 /// How long what comes after the last answer may take: the last writes, spans and log lines.
-const LAST_WORDS: Duration = Duration::from_millis(400);
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// The answer to a head of which only a part has come when the drain timeout is over.
 const CUT_HEAD: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 31\r\n\
