@@ -32,6 +32,7 @@ struct Metrics {
     requests: HistogramVec,
     under_way: IntGauge,
     refused: IntCounter,
+    broken: IntCounter,
     calls: HistogramVec,
     reads: IntCounter,
     commits: Histogram,
@@ -66,6 +67,13 @@ impl Metrics {
                 IntCounter::new(
                     "http_server_refused_requests_total",
                     "Requests that were refused since there were too many.",
+                ),
+            ),
+            broken: add(
+                &registry,
+                IntCounter::new(
+                    "http_server_broken_responses_total",
+                    "Responses that broke off before their end.",
                 ),
             ),
             calls: histogram(
@@ -122,6 +130,11 @@ pub(crate) fn shown(method: &Method) -> &str {
 /// Counts a request that was refused since there were too many.
 pub(crate) fn count_refused() {
     METRICS.refused.inc();
+}
+
+/// Counts a response that broke off before its end.
+pub(crate) fn count_broken() {
+    METRICS.broken.inc();
 }
 
 /// Counts a call to another service.

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    log, say,
+    descriptors, log, say,
     server::Service,
     settings::{Common, Fatal},
     trace,
@@ -44,6 +44,7 @@ pub fn run<A: OpenApi + 'static>(
 }
 
 fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<(), Fatal> {
+    descriptors::raise_limit(&settings.limits)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.worker_threads())
         .enable_all()

@@ -118,6 +118,7 @@ impl<'a> ApiExtractor<'a> for Caller {
         let is_known =
             |context: &Context| matches!(sent, Credentials::Token(token) if context.token().matches(token));
         if Context::get(is_known)? {
+            Context::with(Context::note_token);
             return Ok(Self);
         }
         tracing::warn!(reason = sent.reason(), "authentication failed");

@@ -1,7 +1,7 @@
 //! The one way of every request: an id, a place among those under way, the operation within its deadline, a log line.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::{
@@ -17,7 +17,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Incoming};
 use poem::{
     IntoResponse, Request, Response,
-    http::{HeaderValue, Method, header, uri::Scheme},
+    http::{HeaderValue, Method, Version, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 use poem_openapi::OpenApi;
@@ -25,17 +25,20 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    CONTEXT, Context, Identity, REQUEST_ID, Service, open_paths,
+    CONTEXT, Context, Identity, REQUEST_ID, Service,
+    admission::Connection,
+    body::{self, CountedBody, Exchange, Sending},
+    open_paths,
     routes::{Route, Routes},
     timeout,
 };
 use crate::{
     document::Document,
     header::{Single, single},
-    log, metrics,
+    metrics,
     refusal::{METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
     sqlite::Database,
-    trace,
+    trace::{self, Span},
 };
 
 /// How long an id that a caller chose may be.
@@ -47,7 +50,7 @@ pub(super) struct Answerer {
     document: Document,
     database: Database,
     routes: Routes,
-    under_way: Semaphore,
+    under_way: Arc<Semaphore>,
     is_stopping: AtomicBool,
 }
 
@@ -76,7 +79,7 @@ impl Answerer {
     pub(super) fn new<A: OpenApi>(service: Service<A>) -> Self {
         metrics::introduce(service.name);
         Self {
-            under_way: Semaphore::new(service.limits.max_requests as usize),
+            under_way: Arc::new(Semaphore::new(service.limits.max_requests as usize)),
             identity: Arc::new(Identity { name: service.name, token: service.token, limits: service.limits }),
             document: service.document,
             database: service.database,
@@ -93,7 +96,7 @@ impl Answerer {
     pub(super) async fn answer(
         &self,
         request: hyper::Request<Incoming>,
-        peer: SocketAddr,
+        connection: &Arc<Connection>,
     ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
         let started = Instant::now();
         let path = request.uri().path();
@@ -115,26 +118,31 @@ impl Answerer {
             deadline: started + timeout(request.headers()).map_or(ours, |theirs| theirs.min(ours)),
             path_values,
             is_read: request.body().is_end_stream().into(),
+            has_shown_token: Cell::new(false),
             write: RefCell::default(),
         };
-        let mut response = CONTEXT.scope(context, self.work(request, peer, destination, started)).await;
-        span.answered(response.status());
+        let work = self.work(request, connection, destination, started, span);
+        let mut response = CONTEXT.scope(context, work).await;
 
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, request_id);
         // What is answered is for this caller and this moment, and is what it says it is.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response.into()
+        response
     }
 
     async fn work(
         &self,
         request: hyper::Request<Incoming>,
-        peer: SocketAddr,
+        connection: &Arc<Connection>,
         destination: Destination<'_>,
         started: Instant,
-    ) -> Response {
+        span: Span,
+    ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
+        let in_flight = connection.begin();
+        let is_too_many = connection.is_too_many();
+        let needs_reset = request.version() < Version::HTTP_11;
         let method = request.method().clone();
         let route = destination.path().unwrap_or("(none)");
         let allow = match &destination {
@@ -142,15 +150,16 @@ impl Answerer {
             Destination::Route(route) => Some(&route.allow),
             Destination::Nowhere => None,
         };
-        let answer = match (&destination, self.under_way.try_acquire()) {
+        let place = self.under_way.try_acquire();
+        let answer = match (&destination, &place) {
             (Destination::Open(path), _) if open_paths::is_probe(path) => self.open(path, &method),
-            (_, Err(_)) => {
+            (_, place) if is_too_many || place.is_err() => {
                 metrics::count_refused();
                 Err(SERVICE_UNAVAILABLE.into())
             }
-            (Destination::Open(path), Ok(_place)) => self.open(path, &method),
-            (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer, started).await,
-            (Destination::Nowhere, Ok(_place)) => Err(NOT_FOUND.into()),
+            (Destination::Open(path), _) => self.open(path, &method),
+            (Destination::Route(route), _) => self.operate(route, request, connection.peer, started).await,
+            (Destination::Nowhere, _) => Err(NOT_FOUND.into()),
         };
         let mut response = answer.unwrap_or_else(Refused::into_response);
         if let Some(allow) = allow.filter(|_| response.status() == METHOD_NOT_ALLOWED.status) {
@@ -159,14 +168,29 @@ impl Answerer {
 
         // What is left of the body would be taken for the next request, so there is none; who sends one has to know (RFC 9112,
         // section 9.6).
-        if Context::with(|context| context.is_read.get()) == Some(false) {
+        if is_too_many || Context::with(|context| context.is_read.get()) == Some(false) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
 
-        let took = started.elapsed();
-        metrics::count_request(&method, route, response.status(), took);
-        log::answered(&method, route, response.status(), took);
-        response
+        if Context::with(|context| context.has_shown_token.get()) == Some(true) {
+            connection.note_token();
+        }
+        let response = hyper::Response::from(response);
+        // Other paths have bodies that all who ask for them share.
+        let is_sent_at_once = method == Method::HEAD
+            || !matches!(destination, Destination::Route(_))
+            || body::is_small(response.body());
+        let exchange = Exchange { method, route, status: response.status(), started, span };
+        let context = if is_sent_at_once { None } else { Context::with(Context::of_body) };
+        let (Ok(place), Some(context)) = (place, context) else {
+            exchange.end(false);
+            return response;
+        };
+        place.forget();
+        let ends_with_connection = needs_reset && response.body().size_hint().exact().is_none();
+        connection.must_reset.store(ends_with_connection, Ordering::Relaxed);
+        let sending = Sending::new(exchange, context, in_flight, self.under_way.clone());
+        response.map(|body| BoxBody::new(CountedBody::new(body, sending)))
     }
 
     /// Answers for a path that is no operation.

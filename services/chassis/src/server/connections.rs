@@ -7,9 +7,9 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 
-use super::{answer::Answerer, stream::PatientStream};
+use super::{admission::Admission, answer::Answerer, stream::PatientStream};
 use crate::settings::Limits;
 
 /// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
@@ -28,7 +28,7 @@ pub(super) async fn serve(
     answerer: Arc<Answerer>,
     stop: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(limits.max_connections as usize));
+    let admission = Admission::new(limits.max_connections);
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -38,32 +38,38 @@ pub(super) async fn serve(
 
     let accept = async {
         loop {
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            admission.room().await;
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
+                    // What an idle connection holds is what this one lacks.
+                    admission.evict();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
             // Answers are small and complete: waiting for more to send would only delay them.
             let _ = stream.set_nodelay(true);
-            let answerer = answerer.clone();
+            let place = admission.admit(peer);
+            let (answerer, caller) = (answerer.clone(), place.connection.clone());
+            let stream = PatientStream::new(stream, place.connection.clone(), limits.write_timeout());
             let service = service_fn(move |request| {
-                let answerer = answerer.clone();
-                async move { Ok::<_, Infallible>(answerer.answer(request, peer).await) }
+                let (answerer, caller) = (answerer.clone(), caller.clone());
+                async move { Ok::<_, Infallible>(answerer.answer(request, &caller).await) }
             });
-            let connection =
-                graceful.watch(http.serve_connection(
-                    TokioIo::new(PatientStream::new(stream, limits.write_timeout())),
-                    service,
-                ));
+            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, %peer, "a connection ended early");
+                tokio::select! {
+                    // A request that has come is seen before the connection makes room for another.
+                    biased;
+                    outcome = connection => {
+                        if let Err(error) = outcome {
+                            tracing::debug!(%error, %peer, "a connection ended early");
+                        }
+                    }
+                    () = place.evicted() => {}
                 }
-                drop(slot);
             });
         }
     };

@@ -3,7 +3,9 @@
 //! `poem::Server` has no deadline for heads and bodies, spins when file descriptors run out, and dies at once on SIGTERM;
 //! the loop in `connections` has limits for all of these. `answer` is the one function that every request goes through.
 
+mod admission;
 mod answer;
+mod body;
 mod connections;
 mod open_paths;
 mod routes;
@@ -15,6 +17,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+pub(crate) use self::admission::RESERVE;
 
 use poem::{
     FromRequest, Request, RequestBody,
@@ -96,8 +100,35 @@ pub(crate) struct Context {
     path_values: Vec<String>,
     /// Whether nothing of the request is left on the connection.
     is_read: Cell<bool>,
+    /// Whether the caller has shown the service's token.
+    has_shown_token: Cell<bool>,
     /// What the request has queued last to be written.
     write: RefCell<Option<Ticket>>,
+}
+
+/// What the body of a response needs of the context while it is sent, on whatever thread.
+struct BodyContext {
+    identity: Arc<Identity>,
+    request_id: HeaderValue,
+    position: Position,
+    deadline: Instant,
+}
+
+impl BodyContext {
+    /// Calls `work` as part of the request.
+    fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let context = Context {
+            identity: self.identity.clone(),
+            request_id: self.request_id.clone(),
+            position: self.position.clone(),
+            deadline: self.deadline,
+            path_values: Vec::new(),
+            is_read: Cell::new(true),
+            has_shown_token: Cell::new(true),
+            write: RefCell::default(),
+        };
+        CONTEXT.sync_scope(context, work)
+    }
 }
 
 /// What does not change from request to request.
@@ -150,6 +181,21 @@ impl Context {
     /// The body was read to its end.
     pub(crate) fn note_read(&self) {
         self.is_read.set(true);
+    }
+
+    /// What is left of it when the body of the response is sent.
+    fn of_body(&self) -> BodyContext {
+        BodyContext {
+            identity: self.identity.clone(),
+            request_id: self.request_id.clone(),
+            position: self.position.clone(),
+            deadline: self.deadline,
+        }
+    }
+
+    /// The caller has shown the service's token.
+    pub(crate) fn note_token(&self) {
+        self.has_shown_token.set(true);
     }
 
     /// A write was queued.

@@ -8,15 +8,19 @@ use std::{
     future::Future,
     io::{self, IoSlice},
     pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::Sleep,
 };
+
+use super::admission::Connection;
 
 /// How long a caller is heard out after the last answer.
 const LINGER: Duration = Duration::from_secs(1);
@@ -27,6 +31,9 @@ const SMALL: usize = 1024;
 /// A stream that does not wait for ever.
 pub(super) struct PatientStream {
     stream: TcpStream,
+    connection: Arc<Connection>,
+    /// Whether the caller sees a reset when this is dropped.
+    resets: bool,
     /// How long a write may wait for the caller to read.
     write_timeout: Duration,
     /// Until when the write that is waiting may wait.
@@ -36,19 +43,45 @@ pub(super) struct PatientStream {
 }
 
 impl PatientStream {
-    pub(super) fn new(stream: TcpStream, write_timeout: Duration) -> Self {
-        Self { stream, write_timeout, write_until: None, linger_until: None }
+    pub(super) fn new(stream: TcpStream, connection: Arc<Connection>, write_timeout: Duration) -> Self {
+        Self { stream, connection, resets: false, write_timeout, write_until: None, linger_until: None }
     }
 
     /// What came of a write: if it has to wait, it waits no longer than it may.
     fn bounded<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.write_until = None;
+        if let Poll::Ready(outcome) = &written {
+            if self.write_until.take().is_some() {
+                self.connection.is_writing.store(false, Relaxed);
+            }
+            if outcome.is_err() {
+                self.connection.is_gone.store(true, Relaxed);
+            }
             return written;
         }
+        self.connection.is_writing.store(true, Relaxed);
         let timeout = self.write_timeout;
         let until = self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        until.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        ready!(until.as_mut().poll(context));
+        self.connection.is_gone.store(true, Relaxed);
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Sees to it that a response whose end only the end of the connection tells is not taken for whole when it is not, even if
+    /// this process is killed: who closes such a socket resets it.
+    fn prepare_reset(&mut self) -> io::Result<()> {
+        let must_reset = self.connection.must_reset.load(Relaxed);
+        if must_reset != self.resets {
+            SockRef::from(&self.stream).set_linger(must_reset.then_some(Duration::ZERO))?;
+            self.resets = must_reset;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for PatientStream {
+    fn drop(&mut self) {
+        self.connection.is_gone.store(true, Relaxed);
+        let _ = self.prepare_reset();
     }
 }
 
@@ -78,6 +111,7 @@ impl AsyncWrite for PatientStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.prepare_reset()?;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.bounded(written, context)
     }
@@ -87,6 +121,7 @@ impl AsyncWrite for PatientStream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.prepare_reset()?;
         let stream = Pin::new(&mut self.stream);
         let written = match joined(slices, &mut [0; SMALL]) {
             Some(bytes) => stream.poll_write(context, bytes),
@@ -105,6 +140,10 @@ impl AsyncWrite for PatientStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.prepare_reset()?;
+        if self.resets {
+            return Poll::Ready(Ok(()));
+        }
         let Self { stream, linger_until, .. } = &mut *self;
         let until = match linger_until {
             Some(until) => until,

@@ -1,0 +1,205 @@
+//! Places for connections. When all are taken, a connection that is idle makes room, so that nobody who just sits there keeps out
+//! who has a token, or who asks whether the service lives.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+/// How many connections there may be above the limit: for probes while all others have a request in flight, and for those that
+/// come while an evicted one is being closed.
+pub(crate) const RESERVE: usize = 16;
+
+/// How long to wait before looking again for an idle connection, when there was none.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The connections that are open.
+pub(super) struct Admission {
+    limit: usize,
+    began: Instant,
+    open: Mutex<Open>,
+    count: AtomicUsize,
+    closed: Notify,
+}
+
+#[derive(Default)]
+struct Open {
+    last_number: u64,
+    connections: HashMap<u64, Arc<Connection>>,
+}
+
+/// What is known of a connection beside the requests on it.
+pub(super) struct Connection {
+    /// Who is at its other end.
+    pub(super) peer: SocketAddr,
+    admission: Arc<Admission>,
+    /// Whether all places were taken when it came, and nobody made room.
+    is_surplus: bool,
+    has_shown_token: AtomicBool,
+    in_flight: AtomicUsize,
+    /// When something last happened, in milliseconds.
+    active: AtomicU64,
+    is_evicted: AtomicBool,
+    evicted: Notify,
+    /// The response that is being sent ends with the connection, and has not come to its end.
+    pub(super) must_reset: AtomicBool,
+    /// A write waits for the caller to read.
+    pub(super) is_writing: AtomicBool,
+    /// Nothing can be sent any more.
+    pub(super) is_gone: AtomicBool,
+}
+
+/// A place among the open connections, until this is dropped.
+pub(super) struct Place {
+    number: u64,
+    pub(super) connection: Arc<Connection>,
+}
+
+/// A request in flight on a connection, until this is dropped.
+pub(super) struct InFlight(Arc<Connection>);
+
+impl Admission {
+    pub(super) fn new(limit: u32) -> Arc<Self> {
+        Arc::new(Self {
+            limit: limit as usize,
+            began: Instant::now(),
+            open: Mutex::default(),
+            count: AtomicUsize::new(0),
+            closed: Notify::new(),
+        })
+    }
+
+    /// Waits until another connection may be accepted.
+    pub(super) async fn room(&self) {
+        while self.count.load(Relaxed) >= self.limit + RESERVE {
+            self.evict();
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.closed.notified()).await;
+        }
+    }
+
+    /// A place for a connection that was accepted.
+    pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Place {
+        let is_full = self.count.load(Relaxed) >= self.limit;
+        let is_surplus = is_full && {
+            self.evict();
+            let open = self.open();
+            let stays = |connection: &&Arc<Connection>| !connection.is_evicted.load(Relaxed);
+            open.connections.values().filter(stays).count() >= self.limit
+        };
+        let connection = Arc::new(Connection {
+            peer,
+            admission: self.clone(),
+            is_surplus,
+            has_shown_token: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            active: AtomicU64::new(self.now()),
+            is_evicted: AtomicBool::new(false),
+            evicted: Notify::new(),
+            must_reset: AtomicBool::new(false),
+            is_writing: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
+        });
+        let mut open = self.open();
+        open.last_number += 1;
+        let number = open.last_number;
+        open.connections.insert(number, connection.clone());
+        self.count.store(open.connections.len(), Relaxed);
+        Place { number, connection }
+    }
+
+    /// Closes the connection that has been idle for longest, if one is: of those that have never shown a token, or else of all.
+    pub(super) fn evict(&self) -> bool {
+        let open = self.open();
+        let idle = open.connections.values().filter(|connection| connection.is_idle());
+        let rank = |connection: &&Arc<Connection>| {
+            (connection.has_shown_token.load(Relaxed), connection.active.load(Relaxed))
+        };
+        let Some(longest) = idle.min_by_key(rank) else { return false };
+        tracing::debug!(peer = %longest.peer, "an idle connection makes room for another");
+        longest.is_evicted.store(true, Relaxed);
+        longest.evicted.notify_one();
+        true
+    }
+
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// Notes that a request is in flight.
+    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight(self.clone())
+    }
+
+    /// Notes that the caller has the service's token.
+    pub(super) fn note_token(&self) {
+        self.has_shown_token.store(true, Relaxed);
+    }
+
+    /// Whether it is one of too many, which are for probes.
+    pub(super) fn is_too_many(&self) -> bool {
+        self.is_surplus && self.admission.count.load(Relaxed) > self.admission.limit
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.is_evicted.load(Relaxed) && self.may_be_closed()
+    }
+
+    /// Whether no caller who has shown a token loses a response with it, nor anybody a request that is worked on.
+    fn may_be_closed(&self) -> bool {
+        let is_sending = self.is_writing.load(Relaxed) && self.has_shown_token.load(Relaxed);
+        self.in_flight.load(Relaxed) == 0 && !is_sending
+    }
+}
+
+impl Place {
+    /// Waits until the connection has to make room.
+    pub(super) async fn evicted(&self) {
+        loop {
+            self.connection.evicted.notified().await;
+            // A request may have come since it was chosen.
+            if self.connection.may_be_closed() {
+                return;
+            }
+            self.connection.is_evicted.store(false, Relaxed);
+        }
+    }
+}
+
+impl InFlight {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let admission = &self.connection.admission;
+        let mut open = admission.open();
+        open.connections.remove(&self.number);
+        admission.count.store(open.connections.len(), Relaxed);
+        drop(open);
+        admission.closed.notify_one();
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let connection = &self.0;
+        connection.active.store(connection.admission.now(), Relaxed);
+        connection.in_flight.fetch_sub(1, Relaxed);
+    }
+}
