@@ -145,6 +145,19 @@ fn a_list_counts_as_in_flight_until_it_is_sent() {
 }
 
 #[test]
+fn a_page_counts_as_in_flight_until_it_is_sent() {
+    let (store, session) = start(&[("MAX_REQUESTS", "1")]);
+    let insert = "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < 1000)
+                  INSERT INTO product (name, price, stock) SELECT printf('%.50000c', 'x'), 1.5, i FROM number";
+    Connection::open(store.database("products")).unwrap().execute_batch(insert).unwrap();
+    let mut reader = connect(&session);
+    assert_eq!(ask(&mut reader, "/products?limit=1000", "HTTP/1.1", "reader"), "HTTP/1.1 200");
+    session.expect(&session.request("products", "GET", "/products/1"), 503, None).unwrap();
+    drop(reader);
+    eventually(|| session.send(&session.request("products", "GET", "/products/1")).unwrap().status == 200);
+}
+
+#[test]
 fn a_list_is_logged_and_counted_when_it_is_over() {
     let (mut store, session) = start_with_list(&[]);
     let mut stream = stalled_list(&session, "HTTP/1.0", "patient-1");

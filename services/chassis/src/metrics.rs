@@ -33,6 +33,7 @@ struct Metrics {
     under_way: IntGauge,
     refused: IntCounter,
     broken: IntCounter,
+    evicted: IntCounter,
     calls: HistogramVec,
     reads: IntCounter,
     commits: Histogram,
@@ -74,6 +75,13 @@ impl Metrics {
                 IntCounter::new(
                     "http_server_broken_responses_total",
                     "Responses that broke off before their end.",
+                ),
+            ),
+            evicted: add(
+                &registry,
+                IntCounter::new(
+                    "http_server_evicted_connections_total",
+                    "Idle connections that were closed to make room for others.",
                 ),
             ),
             calls: histogram(
@@ -135,6 +143,11 @@ pub(crate) fn count_refused() {
 /// Counts a response that broke off before its end.
 pub(crate) fn count_broken() {
     METRICS.broken.inc();
+}
+
+/// Counts an idle connection that was closed to make room for another.
+pub(crate) fn count_evicted() {
+    METRICS.evicted.inc();
 }
 
 /// Counts a call to another service.

@@ -13,6 +13,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use crate::metrics;
+
 /// How many connections there may be above the limit: for probes while all others have a request in flight, and for those that
 /// come while an evicted one is being closed.
 pub(crate) const RESERVE: usize = 16;
@@ -44,7 +46,7 @@ pub(super) struct Connection {
     is_surplus: bool,
     has_shown_token: AtomicBool,
     in_flight: AtomicUsize,
-    /// When something last happened, in milliseconds.
+    /// When it was accepted, or the last request came, in milliseconds.
     active: AtomicU64,
     is_evicted: AtomicBool,
     evicted: Notify,
@@ -99,7 +101,7 @@ impl Admission {
             is_surplus,
             has_shown_token: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
-            active: AtomicU64::new(self.now()),
+            active: AtomicU64::new(self.since_begin(Instant::now())),
             is_evicted: AtomicBool::new(false),
             evicted: Notify::new(),
             must_reset: AtomicBool::new(false),
@@ -123,13 +125,14 @@ impl Admission {
         };
         let Some(longest) = idle.min_by_key(rank) else { return false };
         tracing::debug!(peer = %longest.peer, "an idle connection makes room for another");
+        metrics::count_evicted();
         longest.is_evicted.store(true, Relaxed);
         longest.evicted.notify_one();
         true
     }
 
-    fn now(&self) -> u64 {
-        self.began.elapsed().as_millis() as u64
+    fn since_begin(&self, moment: Instant) -> u64 {
+        moment.saturating_duration_since(self.began).as_millis() as u64
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -138,8 +141,9 @@ impl Admission {
 }
 
 impl Connection {
-    /// Notes that a request is in flight.
-    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+    /// Notes that a request is in flight, since `started`.
+    pub(super) fn begin(self: &Arc<Self>, started: Instant) -> InFlight {
+        self.active.store(self.admission.since_begin(started), Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         InFlight(self.clone())
     }
@@ -198,8 +202,6 @@ impl Drop for Place {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let connection = &self.0;
-        connection.active.store(connection.admission.now(), Relaxed);
-        connection.in_flight.fetch_sub(1, Relaxed);
+        self.0.in_flight.fetch_sub(1, Relaxed);
     }
 }

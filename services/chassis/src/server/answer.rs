@@ -140,7 +140,7 @@ impl Answerer {
         started: Instant,
         span: Span,
     ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
-        let in_flight = connection.begin();
+        let in_flight = connection.begin(started);
         let is_too_many = connection.is_too_many();
         let needs_reset = request.version() < Version::HTTP_11;
         let method = request.method().clone();
