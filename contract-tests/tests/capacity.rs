@@ -6,7 +6,7 @@
 use std::{
     fs,
     io::{ErrorKind, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -19,6 +19,7 @@ use contract_tests::{
     store::{self, Store},
 };
 use rusqlite::Connection;
+use socket2::{Domain, Socket, Type};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
@@ -47,6 +48,19 @@ fn start_with_list(settings: &[(&str, &str)]) -> (Store, Session) {
 fn connect(session: &Session) -> TcpStream {
     let address = session.deployment.service("products").url.trim_start_matches("http://");
     let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream
+}
+
+/// A connection on which the systems at both ends hold little, so that a page of products does not fit.
+fn connect_with_little_room(session: &Session) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    // What a system holds to be sent grows with the size of a segment.
+    socket.set_tcp_mss(536).unwrap();
+    let address = session.deployment.service("products").url.trim_start_matches("http://");
+    socket.connect(&address.parse::<SocketAddr>().unwrap().into()).unwrap();
+    let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(SOON)).unwrap();
     stream
 }
@@ -148,9 +162,9 @@ fn a_list_counts_as_in_flight_until_it_is_sent() {
 fn a_page_counts_as_in_flight_until_it_is_sent() {
     let (store, session) = start(&[("MAX_REQUESTS", "1")]);
     let insert = "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < 1000)
-                  INSERT INTO product (name, price, stock) SELECT printf('%.50000c', 'x'), 1.5, i FROM number";
+                  INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), 1.5, i FROM number";
     Connection::open(store.database("products")).unwrap().execute_batch(insert).unwrap();
-    let mut reader = connect(&session);
+    let mut reader = connect_with_little_room(&session);
     assert_eq!(ask(&mut reader, "/products?limit=1000", "HTTP/1.1", "reader"), "HTTP/1.1 200");
     session.expect(&session.request("products", "GET", "/products/1"), 503, None).unwrap();
     drop(reader);

@@ -2,7 +2,7 @@
 //! who has a token, or who asks whether the service lives.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -26,23 +26,21 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(super) struct Admission {
     limit: usize,
     began: Instant,
-    open: Mutex<Open>,
-    count: AtomicUsize,
+    open: Mutex<Connections>,
+    /// How many of them were not told to make room. Changes while `open` is locked only.
+    staying: AtomicUsize,
     closed: Notify,
 }
 
-#[derive(Default)]
-struct Open {
-    last_number: u64,
-    connections: HashMap<u64, Arc<Connection>>,
-}
+/// By their numbers, in the order in which they came.
+type Connections = BTreeMap<u64, Arc<Connection>>;
 
 /// What is known of a connection beside the requests on it.
 pub(super) struct Connection {
     /// Who is at its other end.
     pub(super) peer: SocketAddr,
     admission: Arc<Admission>,
-    /// Whether all places were taken when it came, and nobody made room.
+    /// Whether all places were taken when it came, and nobody made room for it.
     is_surplus: bool,
     has_shown_token: AtomicBool,
     in_flight: AtomicUsize,
@@ -73,32 +71,38 @@ impl Admission {
             limit: limit as usize,
             began: Instant::now(),
             open: Mutex::default(),
-            count: AtomicUsize::new(0),
+            staying: AtomicUsize::new(0),
             closed: Notify::new(),
         })
     }
 
     /// Waits until another connection may be accepted.
     pub(super) async fn room(&self) {
-        while self.count.load(Relaxed) >= self.limit + RESERVE {
-            self.evict();
+        let most = self.limit + RESERVE;
+        loop {
+            let open = self.open();
+            if open.len() < most {
+                return;
+            }
+            if self.staying.load(Relaxed) >= most {
+                self.evict_one_of(&open);
+            }
+            drop(open);
             let _ = tokio::time::timeout(LOOK_AGAIN, self.closed.notified()).await;
         }
     }
 
     /// A place for a connection that was accepted.
     pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Place {
-        let is_full = self.count.load(Relaxed) >= self.limit;
-        let is_surplus = is_full && {
-            self.evict();
-            let open = self.open();
-            let stays = |connection: &&Arc<Connection>| !connection.is_evicted.load(Relaxed);
-            open.connections.values().filter(stays).count() >= self.limit
-        };
+        let mut open = self.open();
+        let is_full = || self.staying.load(Relaxed) >= self.limit;
+        if is_full() {
+            self.evict_one_of(&open);
+        }
         let connection = Arc::new(Connection {
             peer,
             admission: self.clone(),
-            is_surplus,
+            is_surplus: is_full(),
             has_shown_token: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             active: AtomicU64::new(self.since_begin(Instant::now())),
@@ -108,34 +112,37 @@ impl Admission {
             is_writing: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
         });
-        let mut open = self.open();
-        open.last_number += 1;
-        let number = open.last_number;
-        open.connections.insert(number, connection.clone());
-        self.count.store(open.connections.len(), Relaxed);
+        let number = open.last_key_value().map_or(0, |(last, _)| last + 1);
+        open.insert(number, connection.clone());
+        self.staying.fetch_add(1, Relaxed);
         Place { number, connection }
     }
 
+    /// Closes an idle connection, if there is one.
+    pub(super) fn evict(&self) {
+        self.evict_one_of(&self.open());
+    }
+
     /// Closes the connection that has been idle for longest, if one is: of those that have never shown a token, or else of all.
-    pub(super) fn evict(&self) -> bool {
-        let open = self.open();
-        let idle = open.connections.values().filter(|connection| connection.is_idle());
+    fn evict_one_of(&self, open: &Connections) {
+        let idle = open.values().filter(|connection| connection.is_idle());
         let rank = |connection: &&Arc<Connection>| {
             (connection.has_shown_token.load(Relaxed), connection.active.load(Relaxed))
         };
-        let Some(longest) = idle.min_by_key(rank) else { return false };
-        tracing::debug!(peer = %longest.peer, "an idle connection makes room for another");
+        // Of several, this is the one that came first.
+        let Some(longest) = idle.min_by_key(rank) else { return };
         metrics::count_evicted();
+        tracing::debug!(peer = %longest.peer, "an idle connection makes room for another");
+        self.staying.fetch_sub(1, Relaxed);
         longest.is_evicted.store(true, Relaxed);
         longest.evicted.notify_one();
-        true
     }
 
     fn since_begin(&self, moment: Instant) -> u64 {
         moment.saturating_duration_since(self.began).as_millis() as u64
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    fn open(&self) -> MutexGuard<'_, Connections> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -155,7 +162,7 @@ impl Connection {
 
     /// Whether it is one of too many, which are for probes.
     pub(super) fn is_too_many(&self) -> bool {
-        self.is_surplus && self.admission.count.load(Relaxed) > self.admission.limit
+        self.is_surplus && self.admission.staying.load(Relaxed) > self.admission.limit
     }
 
     fn is_idle(&self) -> bool {
@@ -175,10 +182,14 @@ impl Place {
         loop {
             self.connection.evicted.notified().await;
             // A request may have come since it was chosen.
+            let admission = &self.connection.admission;
+            let open = admission.open();
             if self.connection.may_be_closed() {
                 return;
             }
             self.connection.is_evicted.store(false, Relaxed);
+            admission.staying.fetch_add(1, Relaxed);
+            drop(open);
         }
     }
 }
@@ -193,8 +204,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         let admission = &self.connection.admission;
         let mut open = admission.open();
-        open.connections.remove(&self.number);
-        admission.count.store(open.connections.len(), Relaxed);
+        open.remove(&self.number);
+        if !self.connection.is_evicted.load(Relaxed) {
+            admission.staying.fetch_sub(1, Relaxed);
+        }
         drop(open);
         admission.closed.notify_one();
     }
