@@ -37,12 +37,20 @@ fn start(settings: &[(&str, &str)]) -> (Store, Session) {
 
 fn start_with_list(settings: &[(&str, &str)]) -> (Store, Session) {
     let (store, session) = start(settings);
+    fill(&store, &session, MANY);
+    (store, session)
+}
+
+/// Puts products into the database as fast as can be.
+fn fill(store: &Store, session: &Session, count: usize) {
     let insert = format!(
-        "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {MANY})
+        "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {count})
          INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), 1.5, i FROM number"
     );
     Connection::open(store.database("products")).unwrap().execute_batch(&insert).unwrap();
-    (store, session)
+    // What another program writes is seen a little later.
+    let last = session.request("products", "GET", format!("/products/{count}"));
+    eventually(|| session.send(&last).unwrap().status == 200);
 }
 
 fn connect(session: &Session) -> TcpStream {
@@ -161,9 +169,7 @@ fn a_list_counts_as_in_flight_until_it_is_sent() {
 #[test]
 fn a_page_counts_as_in_flight_until_it_is_sent() {
     let (store, session) = start(&[("MAX_REQUESTS", "1")]);
-    let insert = "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < 1000)
-                  INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), 1.5, i FROM number";
-    Connection::open(store.database("products")).unwrap().execute_batch(insert).unwrap();
+    fill(&store, &session, 1000);
     let mut reader = connect_with_little_room(&session);
     assert_eq!(ask(&mut reader, "/products?limit=1000", "HTTP/1.1", "reader"), "HTTP/1.1 200");
     session.expect(&session.request("products", "GET", "/products/1"), 503, None).unwrap();

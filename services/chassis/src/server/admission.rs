@@ -78,18 +78,19 @@ impl Admission {
 
     /// Waits until another connection may be accepted.
     pub(super) async fn room(&self) {
-        let most = self.limit + RESERVE;
-        loop {
-            let open = self.open();
-            if open.len() < most {
-                return;
-            }
-            if self.staying.load(Relaxed) >= most {
-                self.evict_one_of(&open);
-            }
-            drop(open);
+        while !self.has_room() {
             let _ = tokio::time::timeout(LOOK_AGAIN, self.closed.notified()).await;
         }
+    }
+
+    /// Whether another connection may be accepted. If not, one that is open makes room.
+    fn has_room(&self) -> bool {
+        let most = self.limit + RESERVE;
+        let open = self.open();
+        if self.staying.load(Relaxed) >= most {
+            self.evict_one_of(&open);
+        }
+        open.len() < most
     }
 
     /// A place for a connection that was accepted.
