@@ -272,45 +272,52 @@ fn over_http_1_0_a_list_whose_service_is_killed_is_reset() {
 
 #[test]
 fn silent_connections_keep_no_probe_out() {
-    let (_store, session) = start(&[("MAX_CONNECTIONS", "2")]);
-    let silent: Vec<TcpStream> = (0..2).map(|_| connect(&session)).collect();
-    probes_are_answered(&session);
-    drop(silent);
+    for (limit, count) in [("2", 2), ("2", 100), ("4096", 4200)] {
+        let (_store, session) = start(&[("MAX_CONNECTIONS", limit)]);
+        let silent: Vec<TcpStream> = (0..count).map(|_| connect(&session)).collect();
+        probes_are_answered(&session);
+        drop(silent);
+    }
 }
+
+/// A request with a token on a connection that is kept.
+#[track_caller]
+fn read(stream: &mut TcpStream) {
+    assert_eq!(ask(stream, "/products/9007199254740991", "HTTP/1.1", "known"), "HTTP/1.1 404");
+    assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+}
+
+/// What strangers send: nothing, half a head, a request for a page that they do not read, a wrong token.
+const STRANGE: [&str; 4] = [
+    "",
+    "GET /products HTTP/1.1\r\nHost:",
+    "GET /docs HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\n\r\n",
+];
 
 #[test]
 fn strangers_keep_nobody_out_who_has_a_token() {
     let (mut store, session) = start(&[("MAX_CONNECTIONS", "4")]);
     let process = store.service("products").id();
     let before = open_files(process);
-    let mut known = connect(&session);
-    let unknown_product = "/products/9007199254740991";
-    let read = |stream: &mut TcpStream| {
-        assert_eq!(ask(stream, unknown_product, "HTTP/1.1", "known"), "HTTP/1.1 404");
-        let mut head_and_body = [0; 4096];
-        assert!(stream.read(&mut head_and_body).unwrap() > 0);
-    };
-    read(&mut known);
-    // Some say nothing, some half a head, some stop reading, some show a wrong token.
+    let mut known: Vec<TcpStream> = (0..4).map(|_| connect(&session)).collect();
+    known.iter_mut().for_each(read);
     let mut strangers = Vec::new();
-    for (_, bytes) in (0..80).zip(
-        [
-            "",
-            "GET /products HTTP/1.1\r\nHost:",
-            "GET /docs HTTP/1.1\r\nHost: x\r\n\r\n",
-            "GET /products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\n\r\n",
-        ]
-        .into_iter()
-        .cycle(),
-    ) {
+    for (_, bytes) in (0..80).zip(STRANGE.iter().cycle()) {
         let mut stream = connect(&session);
         let _ = stream.write_all(bytes.as_bytes());
         strangers.push(stream);
         assert!(open_files(process) <= before + 4 + 16, "more connections than the limit and its reserve");
     }
-    read(&mut known);
-    read(&mut connect(&session));
+    known.iter_mut().for_each(read);
     probes_are_answered(&session);
+    known.iter_mut().for_each(read);
+
+    // One more who has a token takes the place of the one who was idle for longest.
+    read(&mut connect(&session));
+    let (heard, _) = rest(&mut known[0]);
+    assert!(heard.is_empty());
+    known[1..].iter_mut().for_each(read);
 }
 
 #[test]

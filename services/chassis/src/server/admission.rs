@@ -56,6 +56,15 @@ pub(super) struct Connection {
     pub(super) is_gone: AtomicBool,
 }
 
+/// Whose connection makes room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Those who have never shown a token.
+    Strangers,
+    /// Those, or else somebody who has.
+    Anybody,
+}
+
 /// A place among the open connections, until this is dropped.
 pub(super) struct Place {
     number: u64,
@@ -88,7 +97,7 @@ impl Admission {
         let most = self.limit + RESERVE;
         let open = self.open();
         if self.staying.load(Relaxed) >= most {
-            self.evict_one_of(&open);
+            self.evict_one_of(&open, Who::Anybody);
         }
         open.len() < most
     }
@@ -98,7 +107,7 @@ impl Admission {
         let mut open = self.open();
         let is_full = || self.staying.load(Relaxed) >= self.limit;
         if is_full() {
-            self.evict_one_of(&open);
+            self.evict_one_of(&open, Who::Strangers);
         }
         let connection = Arc::new(Connection {
             peer,
@@ -120,23 +129,27 @@ impl Admission {
     }
 
     /// Closes an idle connection, if there is one.
-    pub(super) fn evict(&self) {
-        self.evict_one_of(&self.open());
+    pub(super) fn evict(&self) -> bool {
+        self.evict_one_of(&self.open(), Who::Anybody)
     }
 
     /// Closes the connection that has been idle for longest, if one is: of those that have never shown a token, or else of all.
-    fn evict_one_of(&self, open: &Connections) {
-        let idle = open.values().filter(|connection| connection.is_idle());
+    fn evict_one_of(&self, open: &Connections, who: Who) -> bool {
+        let is_meant = |connection: &&Arc<Connection>| {
+            connection.is_idle() && (who == Who::Anybody || !connection.has_shown_token.load(Relaxed))
+        };
+        let idle = open.values().filter(is_meant);
         let rank = |connection: &&Arc<Connection>| {
             (connection.has_shown_token.load(Relaxed), connection.active.load(Relaxed))
         };
         // Of several, this is the one that came first.
-        let Some(longest) = idle.min_by_key(rank) else { return };
+        let Some(longest) = idle.min_by_key(rank) else { return false };
         metrics::count_evicted();
         tracing::debug!(peer = %longest.peer, "an idle connection makes room for another");
         self.staying.fetch_sub(1, Relaxed);
         longest.is_evicted.store(true, Relaxed);
         longest.evicted.notify_one();
+        true
     }
 
     fn since_begin(&self, moment: Instant) -> u64 {
@@ -161,9 +174,10 @@ impl Connection {
         self.has_shown_token.store(true, Relaxed);
     }
 
-    /// Whether it is one of too many, which are for probes.
-    pub(super) fn is_too_many(&self) -> bool {
-        self.is_surplus && self.admission.staying.load(Relaxed) > self.admission.limit
+    /// Whether it is one of too many, which are for probes. For whoever has the service's token, another makes room.
+    pub(super) fn is_too_many(&self, has_token: impl FnOnce() -> bool) -> bool {
+        let is_too_many = self.is_surplus && self.admission.staying.load(Relaxed) > self.admission.limit;
+        is_too_many && !(has_token() && self.admission.evict())
     }
 
     fn is_idle(&self) -> bool {

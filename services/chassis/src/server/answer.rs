@@ -141,7 +141,9 @@ impl Answerer {
         span: Span,
     ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
         let in_flight = connection.begin(started);
-        let is_too_many = connection.is_too_many();
+        let is_probe = matches!(destination, Destination::Open(path) if open_paths::is_probe(path));
+        let has_token = || self.identity.token.is_shown_in(request.headers());
+        let is_too_many = !is_probe && connection.is_too_many(has_token);
         let needs_reset = request.version() < Version::HTTP_11;
         let method = request.method().clone();
         let route = destination.path().unwrap_or("(none)");
@@ -152,7 +154,7 @@ impl Answerer {
         };
         let place = self.under_way.try_acquire();
         let answer = match (&destination, &place) {
-            (Destination::Open(path), _) if open_paths::is_probe(path) => self.open(path, &method),
+            (Destination::Open(path), _) if is_probe => self.open(path, &method),
             (_, place) if is_too_many || place.is_err() => {
                 metrics::count_refused();
                 Err(SERVICE_UNAVAILABLE.into())

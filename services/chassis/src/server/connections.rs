@@ -44,7 +44,7 @@ pub(super) async fn serve(
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     // What an idle connection holds is what this one lacks.
-                    admission.evict();
+                    let _ = admission.evict();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
