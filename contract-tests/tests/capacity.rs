@@ -274,10 +274,28 @@ fn over_http_1_0_a_list_whose_service_is_killed_is_reset() {
 fn silent_connections_keep_no_probe_out() {
     for (limit, count) in [("2", 2), ("2", 100), ("4096", 4200)] {
         let (_store, session) = start(&[("MAX_CONNECTIONS", limit)]);
-        let silent: Vec<TcpStream> = (0..count).map(|_| connect(&session)).collect();
-        probes_are_answered(&session);
-        drop(silent);
+        let mut silent: Vec<TcpStream> = Vec::new();
+        while silent.len() < count {
+            // No more at once than may wait to be accepted.
+            silent.extend((silent.len()..count).take(500).map(|_| connect(&session)));
+            probes_are_answered(&session);
+        }
     }
+}
+
+#[test]
+fn a_thousand_connections_wait_while_the_service_is_held_up() {
+    let (mut store, session) = start(&[]);
+    let process = store.service("products").id().to_string();
+    let signal = |name| assert!(Command::new("kill").args([name, &process]).status().unwrap().success());
+    let address = session.deployment.service("products").url.trim_start_matches("http://").parse().unwrap();
+    signal("-STOP");
+    // Who is one too many is let in a second later at the earliest.
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(900));
+    let waiting: Vec<_> = (0..1000).map(connect).take_while(Result::is_ok).collect();
+    signal("-CONT");
+    assert_eq!(waiting.len(), 1000);
+    probes_are_answered(&session);
 }
 
 /// A request with a token on a connection that is kept.

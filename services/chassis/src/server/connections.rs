@@ -1,13 +1,13 @@
 //! Connections: accepted within a bound, given deadlines, drained when the service stops.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{admission::Admission, answer::Answerer, stream::PatientStream};
 use crate::settings::Limits;
@@ -15,11 +15,27 @@ use crate::settings::Limits;
 /// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How many connections wait to be accepted. The usual 128 is less than comes at once after a pause, and who is one too many tries
+/// again a second later only.
+const BACKLOG: u32 = 4096;
+
 /// How many bytes a request's head may have; a larger one is answered 431 (RFC 6585, section 5).
 const HEAD_LIMIT: usize = 16 * 1024;
 
 /// How many bytes of an answer a connection holds back for a caller who reads slowly.
 const BUFFER_LIMIT: usize = 64 * 1024;
+
+/// Listens at `address`.
+///
+/// # Errors
+/// The address cannot be had.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A service that is started again takes the address over at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout.
 pub(super) async fn serve(

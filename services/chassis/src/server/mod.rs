@@ -25,7 +25,6 @@ use poem::{
     http::{HeaderMap, HeaderName, HeaderValue},
 };
 use poem_openapi::OpenApi;
-use tokio::net::TcpListener;
 
 use crate::{
     document::Document,
@@ -71,7 +70,7 @@ impl<A: OpenApi + 'static> Service<A> {
     /// # Errors
     /// It cannot listen at its address.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Fatal> {
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+        let listener = connections::listen(self.listen).map_err(|error| {
             let (address, variable) = (self.listen, self.listen_variable);
             Fatal::new(format!(
                 "{address} cannot be listened at ({error}): stop what uses it, or set {variable} to another address."
