@@ -287,7 +287,8 @@ fn silent_connections_keep_no_probe_out() {
 fn a_thousand_connections_wait_while_the_service_is_held_up() {
     let (mut store, session) = start(&[]);
     let process = store.service("products").id().to_string();
-    let signal = |name| assert!(Command::new("kill").args([name, &process]).status().unwrap().success());
+    let signal =
+        |name: &str| assert!(Command::new("kill").args([name, process.as_str()]).status().unwrap().success());
     let address = session.deployment.service("products").url.trim_start_matches("http://").parse().unwrap();
     signal("-STOP");
     // Who is one too many is let in a second later at the earliest.
