@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod command_line;
+mod descriptors;
 pub mod document;
 mod encoding;
 pub mod fields;

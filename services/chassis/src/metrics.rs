@@ -33,6 +33,8 @@ struct Metrics {
     under_way: IntGauge,
     refused: IntCounter,
     parse_errors: IntCounterVec,
+    broken: IntCounter,
+    evicted: IntCounter,
     calls: HistogramVec,
     waiting: IntGauge,
     reads: IntCounter,
@@ -78,6 +80,20 @@ impl Metrics {
                         "What came and was no HTTP request, by status.",
                     ),
                     &["http_response_status_code"],
+                ),
+            ),
+            broken: add(
+                &registry,
+                IntCounter::new(
+                    "http_server_broken_responses_total",
+                    "Responses that broke off before their end.",
+                ),
+            ),
+            evicted: add(
+                &registry,
+                IntCounter::new(
+                    "http_server_evicted_connections_total",
+                    "Idle connections that were closed to make room for others.",
                 ),
             ),
             calls: histogram(
@@ -151,6 +167,16 @@ pub(crate) fn count_parse_error(status: &str) {
 /// Counts requests that begin to wait for another service, or cease to if there are less than none.
 pub(crate) fn count_waiting(requests: i64) {
     METRICS.waiting.add(requests);
+}
+
+/// Counts a response that broke off before its end.
+pub(crate) fn count_broken() {
+    METRICS.broken.inc();
+}
+
+/// Counts an idle connection that was closed to make room for another.
+pub(crate) fn count_evicted() {
+    METRICS.evicted.inc();
 }
 
 /// Counts a call to another service.

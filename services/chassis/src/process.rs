@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    log, say,
+    descriptors, log, say,
     server::Service,
     settings::{Common, Fatal},
     signals::told_to_stop,
@@ -52,6 +52,7 @@ pub fn run<A: OpenApi + 'static>(
 
 /// Returns when the process has to be gone.
 fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<Instant, Fatal> {
+    descriptors::raise_limit(&settings.limits)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.worker_threads())
         .enable_all()

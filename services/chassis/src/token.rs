@@ -62,6 +62,11 @@ impl Token {
         &self.0[0]
     }
 
+    /// Whether somebody with these headers has it.
+    pub(crate) fn is_shown_in(&self, headers: &HeaderMap) -> bool {
+        matches!(Credentials::of(headers), Credentials::Token(token) if self.matches(token))
+    }
+
     /// Compares in a time that depends on the lengths only.
     fn matches(&self, candidate: &[u8]) -> bool {
         let equal = self.0.iter().map(|token| token.as_bytes().ct_eq(candidate));
@@ -118,6 +123,7 @@ impl<'a> ApiExtractor<'a> for Caller {
         let is_known =
             |context: &Context| matches!(sent, Credentials::Token(token) if context.token().matches(token));
         if Context::get(is_known)? {
+            Context::with(Context::note_token);
             return Ok(Self);
         }
         tracing::warn!(reason = sent.reason(), "authentication failed");

@@ -1,6 +1,12 @@
 //! The one way of every request: an id, a place among those under way, the operation within its deadline, a log line.
 
-use std::{cell::RefCell, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -17,6 +23,8 @@ use uuid::Uuid;
 
 use super::{
     CONTEXT, Context, Identity, REQUEST_ID, Service,
+    admission::Connection,
+    body::{self, CountedBody, Exchange, Sending},
     bulkhead::Bulkhead,
     drain::{Drain, Phase},
     head, open_paths,
@@ -26,10 +34,10 @@ use super::{
 use crate::{
     document::Document,
     header::{Single, single},
-    log, metrics,
+    metrics,
     refusal::{MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, Refused, SERVICE_UNAVAILABLE},
     sqlite::Database,
-    trace,
+    trace::{self, Span},
 };
 
 /// Says for how long a connection is kept (RFC 2068, section 19.7.1.1): what is in wide use, though no longer in a standard.
@@ -44,7 +52,7 @@ pub(super) struct Answerer {
     document: Document,
     database: Database,
     routes: Routes,
-    under_way: Semaphore,
+    under_way: Arc<Semaphore>,
     drain: Arc<Drain>,
     /// For how long a connection is kept, as `Keep-Alive` says it; not if it is less than it can say.
     idle: Option<HeaderValue>,
@@ -77,7 +85,7 @@ impl Answerer {
         let idle = service.limits.idle_timeout().as_secs();
         Self {
             idle: HeaderValue::try_from(format!("timeout={idle}")).ok().filter(|_| idle > 0),
-            under_way: Semaphore::new(service.limits.max_requests as usize),
+            under_way: Arc::new(Semaphore::new(service.limits.max_requests as usize)),
             identity: Arc::new(Identity {
                 name: service.name,
                 token: service.token,
@@ -99,7 +107,7 @@ impl Answerer {
     pub(super) async fn answer(
         &self,
         request: hyper::Request<Incoming>,
-        peer: SocketAddr,
+        connection: &Arc<Connection>,
     ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
         let started = Instant::now();
         let keeps_connection = keeps_connection(request.version(), request.headers());
@@ -122,10 +130,11 @@ impl Answerer {
             deadline: started + timeout(request.headers()).map_or(ours, |theirs| theirs.min(ours)),
             path_values,
             is_read: request.body().is_end_stream().into(),
+            has_shown_token: Cell::new(false),
             write: RefCell::default(),
         };
-        let mut response = CONTEXT.scope(context, self.work(request, peer, destination, started)).await;
-        span.answered(response.status());
+        let work = self.work(request, connection, destination, started, span);
+        let mut response = CONTEXT.scope(context, work).await;
 
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, request_id);
@@ -139,16 +148,19 @@ impl Answerer {
             headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
             headers.insert(KEEP_ALIVE, idle.clone());
         }
-        response.into()
+        response
     }
 
     async fn work(
         &self,
         request: hyper::Request<Incoming>,
-        peer: SocketAddr,
+        connection: &Arc<Connection>,
         destination: Destination<'_>,
         started: Instant,
-    ) -> Response {
+        span: Span,
+    ) -> hyper::Response<BoxBody<Bytes, std::io::Error>> {
+        let in_flight = connection.begin(started);
+        let has_token = || self.identity.token.is_shown_in(request.headers());
         let (method, version) = (request.method().clone(), request.version());
         let route = destination.path().unwrap_or("(none)");
         let allow = match &destination {
@@ -158,14 +170,16 @@ impl Answerer {
         };
         let flaw = head::flaw(&request);
         let is_probe = matches!(destination, Destination::Open(path) if open_paths::is_probe(path));
-        let answer = match (&destination, self.under_way.try_acquire()) {
+        let is_too_many = !is_probe && connection.is_too_many(has_token);
+        let place = self.under_way.try_acquire();
+        let answer = match (&destination, &place) {
             (Destination::Open(_) | Destination::Route(_), _)
                 if method == Method::OPTIONS && flaw.is_none() =>
             {
                 Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
             }
             (Destination::Open(path), _) if is_probe && flaw.is_none() => self.open(path, &method),
-            (_, Err(_)) => {
+            (_, place) if is_too_many || place.is_err() => {
                 metrics::count_refused();
                 Err(SERVICE_UNAVAILABLE.into())
             }
@@ -173,13 +187,13 @@ impl Answerer {
                 tracing::warn!(reason, "malformed request");
                 Err(MALFORMED_REQUEST.into())
             }
-            (Destination::Open(path), Ok(_place)) => self.open(path, &method),
-            (Destination::Route(route), Ok(_place)) => self.operate(route, request, peer, started).await,
+            (Destination::Open(path), _) => self.open(path, &method),
+            (Destination::Route(route), _) => self.operate(route, request, connection.peer, started).await,
             // Which asks for what the whole server can, and that is nothing (RFC 9110, section 9.3.7).
-            (Destination::Nowhere, Ok(_)) if method == Method::OPTIONS && request.uri().path() == "*" => {
+            (Destination::Nowhere, _) if method == Method::OPTIONS && request.uri().path() == "*" => {
                 Ok(Response::builder().status(StatusCode::NO_CONTENT).finish())
             }
-            (Destination::Nowhere, Ok(_place)) => Err(NOT_FOUND.into()),
+            (Destination::Nowhere, _) => Err(NOT_FOUND.into()),
         };
         let mut response = answer.unwrap_or_else(Refused::into_response);
         let names_methods = method == Method::OPTIONS || response.status() == METHOD_NOT_ALLOWED.status;
@@ -190,16 +204,32 @@ impl Answerer {
         // What is left of the body would be taken for the next request, so there is none; who sends one has to know (RFC 9112,
         // section 9.6). Nor is it known where a request ends that is malformed, or is there one where the service stops.
         let is_read = Context::with(|context| context.is_read.get()) != Some(false);
-        if flaw.is_some() || !is_read || self.drain.has(Phase::Announced) {
+        if is_too_many || flaw.is_some() || !is_read || self.drain.has(Phase::Announced) {
             // hyper would keep the connection of a caller of HTTP/1.0 who wants it kept, whatever is said here.
             response.set_version(version);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
 
-        let took = started.elapsed();
-        metrics::count_request(&method, route, response.status(), took);
-        log::answered(&method, route, response.status(), took);
-        response
+        if Context::with(|context| context.has_shown_token.get()) == Some(true) {
+            connection.note_token();
+        }
+        let response = hyper::Response::from(response);
+        // Other paths have bodies that all who ask for them share.
+        let is_sent_at_once = method == Method::HEAD
+            || !matches!(destination, Destination::Route(_))
+            || body::is_small(response.body());
+        let exchange = Exchange { method, route, status: response.status(), started, span };
+        let context = if is_sent_at_once { None } else { Context::with(Context::of_body) };
+        let (Ok(place), Some(context)) = (place, context) else {
+            exchange.end(false);
+            return response;
+        };
+        place.forget();
+        let ends_with_connection =
+            version < Version::HTTP_11 && response.body().size_hint().exact().is_none();
+        connection.must_reset.store(ends_with_connection, Ordering::Relaxed);
+        let sending = Sending::new(exchange, context, in_flight, self.under_way.clone());
+        response.map(|body| BoxBody::new(CountedBody::new(body, sending)))
     }
 
     /// Answers for a path that is no operation.

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
+    io,
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
@@ -13,11 +14,12 @@ use std::{
 use hyper::{body::Incoming, rt::Write, server::conn::http1, service::service_fn, upgrade::OnUpgrade};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::mpsc,
 };
 
 use super::{
+    admission::Admission,
     answer::Answerer,
     drain::{self, DrainedStream, HANDSHAKE, Phase, Schedule},
     exchange::{self, Exchange},
@@ -35,8 +37,24 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// How many bytes of an answer a connection holds back for a caller who reads slowly.
 const BUFFER_LIMIT: usize = 64 * 1024;
 
+/// How many connections wait to be accepted. The usual 128 is less than comes at once after a pause, and who is one too many tries
+/// again a second later only.
+const BACKLOG: u32 = 4096;
+
 /// How much later than it has to the process is ended by force.
 const MARGIN: Duration = Duration::from_millis(50);
+
+/// Listens at `address`.
+///
+/// # Errors
+/// The address cannot be had.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A service that is started again takes the address over at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout. Returns when the process
 /// has to be gone.
@@ -46,7 +64,7 @@ pub(super) async fn serve(
     answerer: Arc<Answerer>,
     stop: impl Future<Output = ()>,
 ) -> Instant {
-    let slots = Arc::new(Semaphore::new(limits.max_connections as usize));
+    let admission = Admission::new(limits.max_connections);
     // Each connection holds one of the senders.
     let (is_open, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut http = http1::Builder::new();
@@ -58,24 +76,26 @@ pub(super) async fn serve(
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(BUFFER_LIMIT);
 
-    let connect = |stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit| {
+    let connect = |stream: TcpStream, peer: SocketAddr| {
         // Answers are small and complete: waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         let drain = answerer.drain().clone();
         let exchange = Arc::new(Exchange::new(peer));
         let occupancy = Arc::<Occupancy>::default();
-        let stream = PatientStream::new(stream, limits, exchange.clone());
+        let place = admission.admit(peer);
+        let caller = place.connection.clone();
+        let stream = PatientStream::new(stream, limits, exchange.clone(), caller.clone());
         let stream = DrainedStream::new(stream, occupancy.clone(), drain.clone());
         let (answerer, of_requests) = (answerer.clone(), exchange.clone());
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let in_flight = occupancy.begin();
-            let (answerer, exchange) = (answerer.clone(), of_requests.clone());
+            let (answerer, exchange, caller) = (answerer.clone(), of_requests.clone(), caller.clone());
             exchange.enter(exchange::Phase::Work);
             if let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() {
                 exchange.note_upgrade(upgrade);
             }
             async move {
-                let response = answerer.answer(request, peer).await;
+                let response = answerer.answer(request, &caller).await;
                 exchange.enter(exchange::Phase::Answered);
                 Ok::<_, Infallible>(response.map(|body| in_flight.until_sent(body)))
             }
@@ -83,7 +103,13 @@ pub(super) async fn serve(
         let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let is_open = is_open.clone();
         tokio::spawn(async move {
-            if let Some(Err(error)) = drain::drive(connection, &drain).await {
+            let ended = tokio::select! {
+                // A request that has come is seen before the connection makes room for another.
+                biased;
+                ended = drain::drive(connection, &drain) => ended,
+                () = place.evicted() => None,
+            };
+            if let Some(Err(error)) = ended {
                 tracing::debug!(%error, %peer, "a connection ended early");
                 if error.is_parse() {
                     exchange.note_no_request("none");
@@ -92,16 +118,18 @@ pub(super) async fn serve(
             if let Some(upgrade) = exchange.take_upgrade() {
                 end(upgrade).await;
             }
-            drop((slot, is_open));
+            drop((place, is_open));
         });
     };
     let accept = async {
         loop {
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            admission.room().await;
             match listener.accept().await {
-                Ok((stream, peer)) => connect(stream, peer, slot),
+                Ok((stream, peer)) => connect(stream, peer),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
+                    // What an idle connection holds is what this one lacks.
+                    let _ = admission.evict();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -127,11 +155,10 @@ pub(super) async fn serve(
     // Whoever has connected is served.
     if let Ok(listener) = listener.into_std() {
         while let Ok((stream, peer)) = listener.accept()
-            && let Ok(slot) = slots.clone().try_acquire_owned()
             && stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            connect(stream, peer, slot);
+            connect(stream, peer);
         }
     }
     drop(is_open);

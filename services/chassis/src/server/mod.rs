@@ -3,8 +3,10 @@
 //! `poem::Server` has no deadline for heads and bodies, spins when file descriptors run out, and dies at once on SIGTERM;
 //! the loop in `connections` has limits for all of these. `answer` is the one function that every request goes through.
 
+mod admission;
 mod answer;
 mod bare;
+mod body;
 mod bulkhead;
 mod connections;
 mod drain;
@@ -22,12 +24,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use self::admission::RESERVE;
+
 use poem::{
     FromRequest, Request, RequestBody,
     http::{HeaderMap, HeaderName, HeaderValue},
 };
 use poem_openapi::OpenApi;
-use tokio::net::TcpListener;
 
 use self::bulkhead::Bulkhead;
 use crate::{
@@ -75,7 +78,7 @@ impl<A: OpenApi + 'static> Service<A> {
     /// # Errors
     /// It cannot listen at its address.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Instant, Fatal> {
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+        let listener = connections::listen(self.listen).map_err(|error| {
             let (address, variable) = (self.listen, self.listen_variable);
             Fatal::new(format!(
                 "{address} cannot be listened at ({error}): stop what uses it, or set {variable} to another address."
@@ -103,8 +106,35 @@ pub(crate) struct Context {
     path_values: Vec<String>,
     /// Whether nothing of the request is left on the connection.
     is_read: Cell<bool>,
+    /// Whether the caller has shown the service's token.
+    has_shown_token: Cell<bool>,
     /// What the request has queued last to be written.
     write: RefCell<Option<Ticket>>,
+}
+
+/// What the body of a response needs of the context while it is sent, on whatever thread.
+struct BodyContext {
+    identity: Arc<Identity>,
+    request_id: HeaderValue,
+    position: Position,
+    deadline: Instant,
+}
+
+impl BodyContext {
+    /// Calls `work` as part of the request.
+    fn scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        let context = Context {
+            identity: self.identity.clone(),
+            request_id: self.request_id.clone(),
+            position: self.position.clone(),
+            deadline: self.deadline,
+            path_values: Vec::new(),
+            is_read: Cell::new(true),
+            has_shown_token: Cell::new(true),
+            write: RefCell::default(),
+        };
+        CONTEXT.sync_scope(context, work)
+    }
 }
 
 /// What does not change from request to request.
@@ -158,6 +188,21 @@ impl Context {
     /// The body was read to its end.
     pub(crate) fn note_read(&self) {
         self.is_read.set(true);
+    }
+
+    /// What is left of it when the body of the response is sent.
+    fn of_body(&self) -> BodyContext {
+        BodyContext {
+            identity: self.identity.clone(),
+            request_id: self.request_id.clone(),
+            position: self.position.clone(),
+            deadline: self.deadline,
+        }
+    }
+
+    /// The caller has shown the service's token.
+    pub(crate) fn note_token(&self) {
+        self.has_shown_token.set(true);
     }
 
     /// A write was queued.

@@ -9,11 +9,12 @@ use std::{
     future::Future,
     io::{self, IoSlice},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -21,6 +22,7 @@ use tokio::{
 };
 
 use super::{
+    admission::Connection,
     bare,
     exchange::{Exchange, Phase},
 };
@@ -50,6 +52,9 @@ pub(super) struct PatientStream {
     is_given_up: bool,
     /// Whether it was looked at what came while a request is worked on.
     is_looked_at: bool,
+    connection: Arc<Connection>,
+    /// Whether the caller sees a reset when this is dropped.
+    resets: bool,
     /// How long a write may wait for the caller to read.
     write_timeout: Duration,
     /// Until when the write that is waiting may wait.
@@ -63,10 +68,17 @@ pub(super) struct PatientStream {
 }
 
 impl PatientStream {
-    pub(super) fn new(stream: TcpStream, limits: &Limits, exchange: Arc<Exchange>) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        limits: &Limits,
+        exchange: Arc<Exchange>,
+        connection: Arc<Connection>,
+    ) -> Self {
         Self {
             stream,
             exchange,
+            connection,
+            resets: false,
             head_timeout: limits.head_timeout(),
             idle_timeout: limits.idle_timeout(),
             read_until: None,
@@ -168,18 +180,44 @@ impl PatientStream {
 
     /// When this is dropped, the connection is reset, not closed.
     pub(super) fn reset_when_dropped(&self) {
-        let _ = self.stream.set_zero_linger();
+        self.connection.must_reset.store(true, Relaxed);
     }
 
     /// What came of a write: if it has to wait, it waits no longer than it may.
     fn bounded<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.write_until = None;
+        if let Poll::Ready(outcome) = &written {
+            if self.write_until.take().is_some() {
+                self.connection.is_writing.store(false, Relaxed);
+            }
+            if outcome.is_err() {
+                self.connection.is_gone.store(true, Relaxed);
+            }
             return written;
         }
+        self.connection.is_writing.store(true, Relaxed);
         let timeout = self.write_timeout;
         let until = self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        until.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        ready!(until.as_mut().poll(context));
+        self.connection.is_gone.store(true, Relaxed);
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Sees to it that a response whose end only the end of the connection tells is not taken for whole when it is not, even if
+    /// this process is killed: who closes such a socket resets it.
+    fn prepare_reset(&mut self) -> io::Result<()> {
+        let must_reset = self.connection.must_reset.load(Relaxed);
+        if must_reset != self.resets {
+            SockRef::from(&self.stream).set_linger(must_reset.then_some(Duration::ZERO))?;
+            self.resets = must_reset;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for PatientStream {
+    fn drop(&mut self) {
+        self.connection.is_gone.store(true, Relaxed);
+        let _ = self.prepare_reset();
     }
 }
 
@@ -224,6 +262,7 @@ impl AsyncWrite for PatientStream {
         if self.replace(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
+        self.prepare_reset()?;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         let written = self.noted(written, bytes.len());
         self.bounded(written, context)
@@ -239,6 +278,7 @@ impl AsyncWrite for PatientStream {
         {
             return Poll::Ready(Ok(bytes.len()));
         }
+        self.prepare_reset()?;
         let stream = Pin::new(&mut self.stream);
         let written = match joined(slices, &mut [0; SMALL]) {
             Some(bytes) => stream.poll_write(context, bytes),
@@ -261,6 +301,10 @@ impl AsyncWrite for PatientStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_instead(context))?;
+        self.prepare_reset()?;
+        if self.resets {
+            return Poll::Ready(Ok(()));
+        }
         let Self { stream, linger_until, is_given_up, .. } = &mut *self;
         let until = match linger_until {
             Some(until) => until,

@@ -95,8 +95,11 @@ impl Span {
     }
 
     /// Ends the span of a request with the answer to it.
-    pub(crate) fn answered(mut self, status: StatusCode) {
+    pub(crate) fn answered(mut self, status: StatusCode, is_broken: bool) {
         self.set("http.response.status_code", i64::from(status.as_u16()));
+        if is_broken {
+            self.fail(OTHER);
+        }
         if status.is_server_error() {
             self.fail(status.as_str().to_owned());
         }
