@@ -1,0 +1,150 @@
+//! Nobody takes all the places for connections, nor all the file descriptors.
+
+use std::{
+    io::ErrorKind,
+    process::{Command, Stdio},
+};
+
+use contract_tests::store;
+
+use super::*;
+
+#[test]
+fn silent_connections_keep_no_probe_out() {
+    for (limit, count) in [("2", 2), ("2", 100), ("4096", 4200)] {
+        let (_store, session) = start(&[("MAX_CONNECTIONS", limit)]);
+        let mut silent: Vec<TcpStream> = Vec::new();
+        while silent.len() < count {
+            // No more at once than may wait to be accepted.
+            silent.extend((silent.len()..count).take(500).map(|_| connect(&session)));
+            probes_are_answered(&session);
+        }
+    }
+}
+
+#[test]
+fn a_thousand_connections_wait_while_the_service_is_held_up() {
+    let (mut store, session) = start(&[]);
+    let process = store.service("products").id().to_string();
+    let signal =
+        |name: &str| assert!(Command::new("kill").args([name, process.as_str()]).status().unwrap().success());
+    let address = session.deployment.service("products").url.trim_start_matches("http://").parse().unwrap();
+    signal("-STOP");
+    // Who is one too many is let in a second later at the earliest.
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(900));
+    let waiting: Vec<_> = (0..1000).map(connect).take_while(Result::is_ok).collect();
+    signal("-CONT");
+    assert_eq!(waiting.len(), 1000);
+    probes_are_answered(&session);
+}
+
+/// A request with a token on a connection that is kept.
+#[track_caller]
+fn read(stream: &mut TcpStream) {
+    assert_eq!(ask(stream, "/products/9007199254740991", "HTTP/1.1", "known"), "HTTP/1.1 404");
+    assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+}
+
+/// What strangers send: nothing, half a head, a request for a page that they do not read, a wrong token.
+const STRANGE: [&str; 4] = [
+    "",
+    "GET /products HTTP/1.1\r\nHost:",
+    "GET /docs HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\n\r\n",
+];
+
+#[test]
+fn strangers_keep_nobody_out_who_has_a_token() {
+    let (mut store, session) = start(&[("MAX_CONNECTIONS", "4")]);
+    let process = store.service("products").id();
+    let before = open_files(process);
+    let mut known: Vec<TcpStream> = (0..4).map(|_| connect(&session)).collect();
+    known.iter_mut().for_each(read);
+    let mut strangers = Vec::new();
+    for (_, bytes) in (0..80).zip(STRANGE.iter().cycle()) {
+        let mut stream = connect(&session);
+        let _ = stream.write_all(bytes.as_bytes());
+        strangers.push(stream);
+        assert!(open_files(process) <= before + 4 + 16, "more connections than the limit and its reserve");
+    }
+    known.iter_mut().for_each(read);
+    probes_are_answered(&session);
+    known.iter_mut().for_each(read);
+
+    // One more who has a token takes the place of the one who was idle for longest.
+    read(&mut connect(&session));
+    let (heard, _) = rest(&mut known[0]);
+    assert!(heard.is_empty());
+    known[1..].iter_mut().for_each(read);
+}
+
+#[test]
+fn who_finds_all_connections_busy_is_refused_and_takes_none_of_them() {
+    let (_store, session) = start_with_list(&[("MAX_CONNECTIONS", "2")]);
+    let mut readers: Vec<TcpStream> = (0..2).map(|_| stalled_list(&session, "HTTP/1.1", "reader")).collect();
+    for _ in 0..30 {
+        probes_are_answered(&session);
+        let mut surplus = connect(&session);
+        assert_eq!(ask(&mut surplus, "/products/1", "HTTP/1.1", "surplus"), "HTTP/1.1 503");
+        let (heard, _) = rest(&mut surplus);
+        let heard = String::from_utf8(heard).unwrap();
+        assert!(
+            heard.contains("\r\nretry-after: ") && heard.contains("\r\nconnection: close\r\n"),
+            "{heard}"
+        );
+    }
+    for stream in &mut readers {
+        let mut whole = Vec::new();
+        let mut part = [0; 65536];
+        while !whole.ends_with(b"0\r\n\r\n") {
+            let length = stream.read(&mut part).unwrap();
+            assert!(length > 0, "the list was cut off");
+            whole.extend_from_slice(&part[..length]);
+            whole.drain(..whole.len().saturating_sub(5));
+        }
+    }
+}
+
+/// A program that starts the store within these limits of descriptors, soft and hard.
+fn limited(folder: &std::path::Path, limits: &str) -> String {
+    let script = folder.join("limited");
+    fs::write(&script, format!("#!/bin/sh\nexec prlimit --nofile={limits} {PROGRAM} \"$@\"\n")).unwrap();
+    let made = Command::new("chmod").arg("+x").arg(&script).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    script.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_usual_soft_limit_of_descriptors_is_raised() {
+    let folder = store::new_folder();
+    let (_store, session) =
+        session::start(&limited(folder.path(), "256:16000"), &[("HEAD_TIMEOUT_MS", "60000")]);
+    let silent: Vec<TcpStream> = (0..1500).map(|_| connect(&session)).collect();
+    probes_are_answered(&session);
+    for stream in &silent {
+        stream.set_nonblocking(true).unwrap();
+        assert_eq!(stream.peek(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
+    }
+}
+
+#[test]
+fn limits_that_do_not_fit_the_descriptors_are_refused_at_the_start() {
+    let folder = store::new_folder();
+    let program = limited(folder.path(), "1000:1000");
+    for (limit, is_refused) in [("4096", true), ("900", true), ("100", false)] {
+        let mut child = Command::new(&program)
+            .args(["products", "--stop-with-stdin"])
+            .env("DATA_DIR", folder.path())
+            .env("PRODUCTS_LISTEN", "127.0.0.1:0")
+            .env("MAX_CONNECTIONS", limit)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(child.wait().unwrap().success(), !is_refused, "{limit}: {said}");
+        assert_eq!(said.contains("set MAX_CONNECTIONS to "), is_refused, "{said}");
+    }
+}

@@ -1,0 +1,143 @@
+//! What holds memory, a place or a descriptor is counted until it is gone, and nobody takes all of them:
+//! `cargo test -p contract-tests --test capacity`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+mod connections;
+mod sending;
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    exchange::Request,
+    metrics::Metrics,
+    session::{self, Session},
+    store::Store,
+};
+use rusqlite::Connection;
+use socket2::{Domain, Socket, Type};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+
+/// Within which time something happens that does happen, on a slow machine.
+const SOON: Duration = Duration::from_secs(10);
+
+/// How many products make a list that no socket buffers hold.
+const MANY: usize = 100_000;
+
+fn start(settings: &[(&str, &str)]) -> (Store, Session) {
+    let mut all = vec![("HEAD_TIMEOUT_MS", "60000"), ("WRITE_TIMEOUT_MS", "60000")];
+    all.extend_from_slice(settings);
+    session::start(PROGRAM, &all)
+}
+
+fn start_with_list(settings: &[(&str, &str)]) -> (Store, Session) {
+    let (store, session) = start(settings);
+    fill(&store, &session, MANY);
+    (store, session)
+}
+
+/// Puts products into the database as fast as can be.
+fn fill(store: &Store, session: &Session, count: usize) {
+    let insert = format!(
+        "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {count})
+         INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), 1.5, i FROM number"
+    );
+    Connection::open(store.database("products")).unwrap().execute_batch(&insert).unwrap();
+    // What another program writes is seen a little later.
+    let last = session.request("products", "GET", format!("/products/{count}"));
+    eventually(|| session.send(&last).unwrap().status == 200);
+}
+
+fn connect(session: &Session) -> TcpStream {
+    let address = session.deployment.service("products").url.trim_start_matches("http://");
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream
+}
+
+/// A connection on which the systems at both ends hold little, so that a page of products does not fit.
+fn connect_with_little_room(session: &Session) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    // What a system holds to be sent grows with the size of a segment.
+    socket.set_tcp_mss(536).unwrap();
+    let address = session.deployment.service("products").url.trim_start_matches("http://");
+    socket.connect(&address.parse::<SocketAddr>().unwrap().into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream
+}
+
+/// Asks for `path` and reads the status line only.
+fn ask(stream: &mut TcpStream, path: &str, version: &str, id: &str) -> String {
+    let request = format!(
+        "GET {path} {version}\r\nHost: x\r\nX-Request-Id: {id}\r\nAuthorization: Bearer SECRET_PRODUCTS_TOKEN\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).unwrap();
+    String::from_utf8(line.to_vec()).unwrap()
+}
+
+fn stalled_list(session: &Session, version: &str, id: &str) -> TcpStream {
+    let mut stream = connect(session);
+    assert_eq!(ask(&mut stream, "/products", version, id), format!("HTTP/1.{} 200", &version[7..]));
+    stream
+}
+
+/// Reads what is left, and how the connection ends.
+fn rest(stream: &mut TcpStream) -> (Vec<u8>, std::io::Result<usize>) {
+    let mut read = Vec::new();
+    let outcome = stream.read_to_end(&mut read);
+    (read, outcome)
+}
+
+/// Waits until `is_so`.
+#[track_caller]
+fn eventually(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < SOON, "not within {SOON:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn metric(session: &Session, name: &str) -> f64 {
+    let answer = session.expect(&Request::new("products", "GET", "/metrics"), 200, None).unwrap();
+    Metrics::read(&String::from_utf8(answer.body).unwrap()).unwrap().sum(name, &[])
+}
+
+fn in_flight(session: &Session) -> f64 {
+    metric(session, "http_server_active_requests")
+}
+
+/// Probes on connections of their own.
+#[track_caller]
+fn probes_are_answered(session: &Session) {
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let mut stream = connect(session);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let began = Instant::now();
+        let (heard, _) = rest(&mut stream);
+        assert!(heard.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&heard));
+        assert!(began.elapsed() < Duration::from_secs(2), "{path} took {:?}", began.elapsed());
+    }
+}
+
+fn open_files(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
+}
+
+/// What a process holds in memory (proc_pid_statm(5)).
+fn resident(process: u32) -> u64 {
+    let statm = fs::read_to_string(format!("/proc/{process}/statm")).unwrap();
+    statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
