@@ -98,7 +98,7 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let products = client::products(&settings.products_url, products_token.expose())
         .map_err(|error| Fatal::new(format!("PRODUCTS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "orders", &db::SCHEMA)?;
-    let keys = Keys::new(database.clone(), "create_order", settings.common.limits.key_lifetime())?;
+    let keys = Keys::new(database.clone(), "create_order", settings.common.limits.key_lifetime());
     Ok(Service {
         name: "orders",
         listen,

@@ -97,7 +97,7 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     let orders = client::orders(&settings.orders_url, orders_token.expose())
         .map_err(|error| Fatal::new(format!("ORDERS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "payments", &db::SCHEMA)?;
-    let keys = Keys::new(database.clone(), "create_payment", settings.common.limits.key_lifetime())?;
+    let keys = Keys::new(database.clone(), "create_payment", settings.common.limits.key_lifetime());
     Ok(Service {
         name: "payments",
         listen,

@@ -73,7 +73,7 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     )
     .check(listen)?;
     let database = Database::open(&settings.common.data_dir, "products", &db::SCHEMA)?;
-    let keys = Keys::new(database.clone(), "create_product", settings.common.limits.key_lifetime())?;
+    let keys = Keys::new(database.clone(), "create_product", settings.common.limits.key_lifetime());
     Ok(Service {
         name: "products",
         listen,

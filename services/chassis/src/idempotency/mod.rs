@@ -9,7 +9,7 @@ mod key;
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -22,8 +22,7 @@ pub use self::key::IdempotencyKey;
 use crate::{
     answers::Created,
     refusal::{Refusal, Refused},
-    settings::Fatal,
-    sqlite::{self, Database},
+    sqlite::Database,
 };
 
 /// The key came with another body before.
@@ -78,7 +77,7 @@ const FORGOTTEN_AT_ONCE: u32 = 4;
 pub struct Keys {
     database: Database,
     operation: &'static str,
-    clock: Clock,
+    clock: Arc<Clock>,
     keep: Duration,
     in_flight: Arc<Mutex<HashSet<String>>>,
 }
@@ -110,14 +109,8 @@ impl Drop for Keyed {
 
 impl Keys {
     /// The keys of `operation`, which creates what `database` keeps. Responses are stored for `keep` at least.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub fn new(database: Database, operation: &'static str, keep: Duration) -> Result<Self, Fatal> {
-        let clock = Clock::resume(&database).map_err(|error| {
-            Fatal::new(format!("the stored responses of {operation} cannot be read: {error}"))
-        })?;
-        Ok(Self { database, operation, clock, keep, in_flight: Arc::default() })
+    pub fn new(database: Database, operation: &'static str, keep: Duration) -> Self {
+        Self { database, operation, clock: Arc::new(Clock::start()), keep, in_flight: Arc::default() }
     }
 
     /// Claims `request` for whoever sent it with `key`, if there is one.
@@ -187,7 +180,7 @@ impl Keyed {
     /// Stores the response, and forgets some that are old.
     fn store<T>(&self, connection: &Connection, created: &Created<T>) -> rusqlite::Result<()> {
         let Keys { operation, clock, keep, .. } = &self.keys;
-        let now = clock.now();
+        let now = clock.now(connection)?;
         connection
             .prepare_cached(
                 "INSERT INTO stored_response (operation, key, request, location, body, stored_at)
@@ -234,24 +227,26 @@ impl StoredResponse {
 
 /// How long the service has run, added up over restarts, by which responses grow old. It cannot be set: neither a wall clock
 /// that jumps nor a machine that was asleep makes a key forgotten too soon.
-#[derive(Clone, Copy)]
 struct Clock {
-    /// What the youngest response was stored at.
-    base: Duration,
-    since: Instant,
+    /// What the youngest response was stored at when the service started; read when the next one is stored.
+    base: OnceLock<Duration>,
+    started: Instant,
 }
 
 impl Clock {
-    fn resume(database: &Database) -> Result<Self, sqlite::Error> {
-        let youngest = |connection: &Connection| {
-            let youngest = "SELECT coalesce(max(stored_at), 0) FROM stored_response";
-            connection.query_row(youngest, [], |row| row.get::<_, i64>(0))
-        };
-        let base = Duration::from_secs(database.read(youngest)?.max(0) as u64);
-        Ok(Self { base, since: Instant::now() })
+    fn start() -> Self {
+        Self { base: OnceLock::new(), started: Instant::now() }
     }
 
-    fn now(self) -> Duration {
-        self.base + self.since.elapsed()
+    fn now(&self, connection: &Connection) -> rusqlite::Result<Duration> {
+        let base = match self.base.get() {
+            Some(base) => *base,
+            None => {
+                let youngest = "SELECT coalesce(max(stored_at), 0) FROM stored_response";
+                let youngest: i64 = connection.query_row(youngest, [], |row| row.get(0))?;
+                *self.base.get_or_init(|| Duration::from_secs(youngest.max(0) as u64))
+            }
+        };
+        Ok(base + self.started.elapsed())
     }
 }

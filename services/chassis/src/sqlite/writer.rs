@@ -117,9 +117,13 @@ fn work(
     let mut lookout = LOOKOUT;
     let mut is_log_rescued = false;
     while queue.wait(lookout) {
-        if let Err(error) = begin(&mut transaction, &mut queue) {
-            queue.fail(|_| true, &error);
-            continue;
+        match begin(&mut transaction, &mut queue) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                queue.fail(|_| true, &error);
+                continue;
+            }
         }
         let began = Instant::now();
         let mut group = Vec::new();
@@ -146,17 +150,18 @@ fn work(
 }
 
 /// Begins a transaction when no other program holds the lock. Who waits for that too long is told so, and a job that nobody
-/// waits for is forgotten meanwhile.
-fn begin(transaction: &mut Transaction<'_>, queue: &mut Queue) -> Result<(), Error> {
+/// waits for is forgotten meanwhile. False if none is left.
+fn begin(transaction: &mut Transaction<'_>, queue: &mut Queue) -> Result<bool, Error> {
     loop {
         match transaction.begin() {
+            Ok(()) => return Ok(true),
             Err(error) if error.is_temporary() => {
                 queue.fail(|job| job.queued().elapsed() >= LOCK_TIMEOUT, &error);
                 if queue.is_empty() {
-                    return Err(error);
+                    return Ok(false);
                 }
             }
-            begun => return begun,
+            Err(error) => return Err(error),
         }
     }
 }
