@@ -14,26 +14,17 @@ use std::{
 
 use contract_tests::{
     exchange::Request,
-    replay::situations,
+    replay::{shared::create, situations},
     session::{self, Session},
     store::{SERVICES, Store},
 };
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 fn start() -> (Store, Session) {
     let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
     situations::prepare(&session).unwrap();
     (store, session)
-}
-
-fn create(session: &Session, service: &str) -> Request {
-    let body = match service {
-        "products" => json!({ "name": "Computer", "price": 19.99, "stock": 20 }),
-        "orders" => json!({ "product_id": 1, "quantity": 3 }),
-        _ => json!({ "order_id": 1, "amount": 200, "method": "fake-card" }),
-    };
-    session.request(service, "POST", format!("/{service}")).json(&body)
 }
 
 /// What was acknowledged: service and id, with what was answered.

@@ -108,6 +108,13 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
     of_operations.chain(methods(deployment)).collect()
 }
 
+/// A valid request that creates something in `service`.
+pub fn create(session: &Session, service: &str) -> Request {
+    let operations = &CONTRACT.document(service).operations;
+    let creating = operations.iter().find(|operation| operation.method == "POST");
+    valid_request(creating.expect("an operation that creates"), &session.deployment)
+}
+
 /// A request that nothing is wrong with, except perhaps that what it names does not exist.
 pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request {
     let token = &deployment.service(operation.service).token;
