@@ -31,6 +31,10 @@ use crate::settings::Limits;
 /// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often a timer is due: sooner than any that a request sets. Whoever sets the timer that is due first wakes the thread that
+/// waits for timers, even itself, which took two system calls of every request that waits for something.
+const TICK: Duration = Duration::from_millis(250);
+
 /// How many bytes a request's head may have; a larger one is answered 431 (RFC 6585, section 5).
 const HEAD_LIMIT: usize = 16 * 1024;
 
@@ -121,6 +125,12 @@ pub(super) async fn serve(
             drop((place, is_open));
         });
     };
+    tokio::spawn(async {
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            ticks.tick().await;
+        }
+    });
     let accept = async {
         loop {
             admission.room().await;

@@ -1,9 +1,9 @@
 //! The files of a database: kept for one process, and known again by what they are.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -48,19 +48,35 @@ pub(super) struct Files([Identity; 3]);
 #[derive(Clone)]
 struct Identity {
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    /// Device and inode.
+    file: (u64, u64),
 }
 
 impl Identity {
     fn of(path: PathBuf) -> io::Result<Self> {
-        let metadata = fs::metadata(&path)?;
-        Ok(Self { path, device: metadata.dev(), inode: metadata.ino() })
+        let file = device_and_inode(&path)?;
+        Ok(Self { path, file })
     }
 
     fn is_there(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|now| (now.dev(), now.ino()) == (self.device, self.inode))
+        device_and_inode(&self.path).is_ok_and(|now| now == self.file)
     }
+}
+
+/// Asks for nothing else: Linux has to note the exact time of the next write for whoever has asked for the last one, which made
+/// each sync of the log take a sixth more.
+#[cfg(target_os = "linux")]
+fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+    let file = statx(CWD, path, AtFlags::empty(), StatxFlags::INO)?;
+    Ok((makedev(file.stx_dev_major, file.stx_dev_minor), file.stx_ino))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
 }
 
 impl Files {

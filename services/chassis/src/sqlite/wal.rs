@@ -137,7 +137,8 @@ impl Log {
     /// Takes what is there into the file.
     pub(super) fn open(connection: &Connection) -> Result<Self> {
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        connection.pragma_update(None, "journal_size_limit", SIZE as i64)?;
+        // Room for the last group of writes, so that the file is not cut and grown again each time.
+        connection.pragma_update(None, "journal_size_limit", 2 * SIZE as i64)?;
         let mut log = Self { limit: CHECKPOINT_PAGES, is_in_file: false, is_ended: false };
         log.checkpoint(connection)?;
         Ok(log)
