@@ -37,6 +37,11 @@
 //! often, but callers who stall would hold too much. A name that is not copied on its way from SQLite would save a
 //! fourteenth, which is not worth a second kind of product.
 //!
+//! Each commit looks whether the files are still there. To ask for all that `stat` knows made Linux 6.18 note the exact time of
+//! the next write to the log, and each sync took 26 µs more: a caller alone got four answers where it had got five. Only device
+//! and inode are asked for. A deadline that is the first timer to be due wakes the thread that waits for timers, so a timer of
+//! 250 ms is always due before.
+//!
 //! What is left: a read takes 11 µs where bare hyper takes 7.5, 28,000 instructions, of which hyper's are a third, SQLite's
 //! and its wrapper's a sixth, the log line's a twelfth. A commit takes 110 µs, and 32 callers bring it 8 to 13 writes; the
 //! writer is idle for a third of the time. Waiting for more, for a fixed time or for as many as lately, made groups larger,
