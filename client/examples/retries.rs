@@ -11,7 +11,7 @@ use client::{
     Error,
     products::{
         Client,
-        types::{CreateProductError, CreateProductRefusal, NewProduct, Product},
+        types::{CreateProductErrorBody, CreateProductErrorMessage, NewProduct, Product},
     },
 };
 use uuid::Uuid;
@@ -35,7 +35,7 @@ async fn create_once(
     name: &str,
     price: f64,
     stock: u64,
-) -> Result<Product, Error<CreateProductError>> {
+) -> Result<Product, Error<CreateProductErrorBody>> {
     let key = Uuid::now_v7().to_string();
     let mut pause = Duration::from_millis(100);
     let mut tries = 1;
@@ -59,9 +59,9 @@ async fn create_once(
 
 /// Whether the same request may be answered otherwise in a moment: nobody was there, or there was too much to do, or the
 /// service is still at the first one.
-fn may_pass(error: &Error<CreateProductError>) -> bool {
+fn may_pass(error: &Error<CreateProductErrorBody>) -> bool {
     let is_under_way = match error {
-        Error::ErrorResponse(refusal) => refusal.error == CreateProductRefusal::RequestInProgress,
+        Error::ErrorResponse(refusal) => refusal.error == CreateProductErrorMessage::RequestInProgress,
         _ => false,
     };
     is_under_way || error.is_retryable()

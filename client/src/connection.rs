@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// How long a connection may take to be made.
-pub const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a call may take in all, from connecting to the last byte of the answer, a retry included.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a 503 is left alone that does not say how long.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -105,8 +105,8 @@ pub(crate) fn connect(
     let builder = || {
         reqwest::Client::builder()
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization.clone())]))
-            .connect_timeout(CONNECT_PATIENCE)
-            .timeout(PATIENCE)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
             .redirect(redirect::Policy::none())
             .no_proxy()
     };
@@ -126,7 +126,7 @@ fn is_base(url: &Url) -> bool {
 }
 
 /// Sends `request` and reads the whole answer. A request that changes nothing is sent a second time if the connection
-/// failed or the answer is a 503, within the same [`PATIENCE`] (RFC 9110, section 9.2.2), and not before the 503 says that it
+/// failed or the answer is a 503, within the same [`CALL_TIMEOUT`] (RFC 9110, section 9.2.2), and not before the 503 says that it
 /// may be.
 pub(crate) async fn send(
     client: &reqwest::Client,
@@ -136,7 +136,7 @@ pub(crate) async fn send(
     // Whoever calls may have said in the request how long it waits.
     let said = request.headers().get(TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut deadline =
-        Instant::now() + said.map_or(PATIENCE, |said| PATIENCE.min(Duration::from_millis(said)));
+        Instant::now() + said.map_or(CALL_TIMEOUT, |said| CALL_TIMEOUT.min(Duration::from_millis(said)));
     let _ = ORIGIN.try_with(|origin| {
         deadline = origin.deadline.map_or(deadline, |theirs| deadline.min(theirs));
         for (name, value) in &origin.headers {

@@ -2,7 +2,7 @@
 //!
 //! Everything about the wire is generated from `openapi/*.json`: operations, bodies, answers, and for each operation an enum
 //! of the exact texts that it can refuse with. What is written by hand is how to connect: [`products()`], [`orders()`] and
-//! [`payments()`] give clients that send the token, follow no redirects, and wait no longer than [`PATIENCE`].
+//! [`payments()`] give clients that send the token, follow no redirects, and wait no longer than [`CALL_TIMEOUT`].
 //!
 //! ```toml
 //! [dependencies]
@@ -21,12 +21,12 @@
 //!
 //! | an operation gives | which means |
 //! |---|---|
-//! | [`Error::ErrorResponse`] | the service refused, with one of the texts that its document lists for the operation, such as [`orders::types::CreateOrderRefusal`] |
+//! | [`Error::ErrorResponse`] | the service refused, with one of the texts that its document lists for the operation, such as [`orders::types::CreateOrderErrorMessage`] |
 //! | [`Error::InvalidRequest`] | nothing was sent, since the document rules it out |
-//! | [`Error::CommunicationError`] | nobody was there, or there was no whole answer within [`PATIENCE`] |
+//! | [`Error::CommunicationError`] | nobody was there, or there was no whole answer within [`CALL_TIMEOUT`] |
 //! | anything else | there was an answer, but not one that is in the document |
 //!
-//! [`cause()`] tells each of them in one line for a log. `client/examples/refusals.rs` handles all of them, so that a text that
+//! [`cause()`] tells each of them in one line for a log. `client/examples/errors.rs` handles all of them, so that a text that
 //! is new in a document has to be thought of before it compiles.
 //!
 //! # Once, however often it is sent
@@ -46,7 +46,7 @@ mod pool;
 mod spare;
 
 pub use answer::{ANSWER_LIMIT, cause};
-pub use connection::{CONNECT_PATIENCE, InvalidConnection, PATIENCE, on_behalf_of, retry_after, traced};
+pub use connection::{CALL_TIMEOUT, CONNECT_TIMEOUT, InvalidConnection, on_behalf_of, retry_after, traced};
 pub use progenitor_client::{Error, ResponseValue};
 
 macro_rules! service {

@@ -28,7 +28,7 @@ use tokio::{
     time::{self, error::Elapsed},
 };
 
-use crate::connection::{CONNECT_PATIENCE, say_how_long_is_left};
+use crate::connection::{CONNECT_TIMEOUT, say_how_long_is_left};
 
 /// How long a connection is kept that nobody uses.
 pub(crate) const KEPT: Duration = Duration::from_secs(30);
@@ -186,7 +186,7 @@ impl Service {
 
     async fn connect(&self) -> Option<Connection> {
         let connecting = TcpStream::connect((self.host.as_str(), self.port));
-        let stream = time::timeout(CONNECT_PATIENCE, connecting).await.ok()?.ok()?;
+        let stream = time::timeout(CONNECT_TIMEOUT, connecting).await.ok()?.ok()?;
         stream.set_nodelay(true).ok()?;
         let (requests, driver) =
             http1::Builder::new().writev(false).handshake(TokioIo::new(stream)).await.ok()?;

@@ -20,15 +20,15 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 #[path = "../examples/buy.rs"]
 mod buy;
-#[path = "../examples/refusals.rs"]
-mod refusals;
+#[path = "../examples/errors.rs"]
+mod errors;
 #[path = "../examples/retries.rs"]
 mod retries;
 
 fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
         Some("buy") => buy::main().unwrap(),
-        Some("refusals") => refusals::main().unwrap(),
+        Some("errors") => errors::main().unwrap(),
         Some("retries") => retries::main().unwrap(),
         Some(service) if SERVICES.contains(&service) => return store::main(env::args_os()),
         _ => return test(),
@@ -62,7 +62,7 @@ fn something_is_bought() {
 }
 
 fn every_refusal_is_handled() {
-    let told = run("refusals", &start(), &[]);
+    let told = run("errors", &start(), &[]);
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.len(), 4, "{told}");
     assert_eq!(lines[0], "refused: choose another product, or come again later");

@@ -176,13 +176,13 @@ mod tests {
 
     #[test]
     fn another_text_breaks() {
-        let text = "/components/schemas/GetProductRefusal/enum/3";
+        let text = "/components/schemas/GetProductErrorMessage/enum/3";
         is_named(&after(|new| *new.pointer_mut(text).unwrap() = "No such product".into()), &["get_product"]);
     }
 
     #[test]
     fn a_text_more_does_not() {
-        let texts = "/components/schemas/GetProductRefusal/enum";
+        let texts = "/components/schemas/GetProductErrorMessage/enum";
         let more = after(|new| new.pointer_mut(texts).unwrap().as_array_mut().unwrap().push("Gone".into()));
         assert_eq!(more, Vec::<String>::new());
     }

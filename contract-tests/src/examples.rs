@@ -56,9 +56,9 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
     let (store, session) = session::start(program, &[]);
     situations::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
     for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
-        let refused = situations::refused_while_under_way(operation, &session, store.lock(operation.service));
+        let refused = situations::refused_while_in_flight(operation, &session, store.lock(operation.service));
         let (request, answer) = refused.unwrap_or_else(|failure| panic!("{failure}"));
-        recorder.record("while_the_first_is_under_way", &request, &answer);
+        recorder.record("while_the_first_is_in_flight", &request, &answer);
     }
     recorder.add_what_cannot_be_recorded();
     recorder.documents

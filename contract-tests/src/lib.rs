@@ -4,7 +4,7 @@
 //! [`store`] is the store under test: processes that were started for it, or a deployment that runs elsewhere.
 //! [`contract`] is what was promised, [`session`] sends a request and judges the answer by it, [`ledger`] remembers.
 //! [`replay`] is every documented request; [`stock`] are the properties that no list of requests can show.
-//! [`faults`] puts [`proxy`] before the store to prove that both would notice, [`neighbour`] is a service that fails.
+//! [`faults`] puts [`proxy`] before the store to prove that both would notice, [`upstream`] is a service that fails.
 //! [`browser`] is Chromium, for the page that shows the document, and [`specmatic`] is for a judge that is not ours.
 
 #![allow(clippy::expect_used, reason = "a suite that cannot go on says why by panicking")]
@@ -19,7 +19,7 @@ pub mod faults;
 pub mod ledger;
 pub mod load;
 pub mod metrics;
-pub mod neighbour;
+pub mod upstream;
 pub mod property;
 pub mod proxy;
 pub mod replay;

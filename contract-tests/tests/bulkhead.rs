@@ -11,8 +11,8 @@ use std::{
 use contract_tests::{
     exchange::Request,
     metrics::Metrics,
-    neighbour::{Manner, Neighbour},
     session::{self, Session},
+    upstream::{FakeUpstream, FaultMode},
 };
 use libtest_mimic::Failed;
 use serde_json::json;
@@ -39,8 +39,8 @@ fn more_orders_than_may_wait_are_refused_while_there_are_places() -> Outcome {
 /// While products is silent, more callers order than there are places: whoever reads an order or pays for one finds a place all
 /// the same, and the orders that are too many are refused.
 fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
-    let neighbour = Neighbour::start(PRODUCT, Manner::AnswersWellOnce);
-    let url = neighbour.url();
+    let upstream = FakeUpstream::start(PRODUCT, FaultMode::AnswersWellOnce);
+    let url = upstream.url();
     let program = env!("CARGO_BIN_EXE_store-under-test");
     let (_store, session) = session::start(program, &[&[("PRODUCTS_URL", url.as_str())], settings].concat());
     let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
@@ -73,7 +73,7 @@ fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
             .collect();
         let began = Instant::now();
         // Who is not refused waits; the first conversation was the one that was answered.
-        let settled = || refused.load(Ordering::Relaxed) + neighbour.conversations() > callers;
+        let settled = || refused.load(Ordering::Relaxed) + upstream.conversations() > callers;
         while !settled() && began.elapsed() < Duration::from_secs(10) {
             thread::sleep(Duration::from_millis(1));
         }

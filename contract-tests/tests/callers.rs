@@ -19,7 +19,7 @@ use contract_tests::{
 use rusqlite::Connection;
 
 /// How long the services of these tests wait for a head, for a body, and for a caller to read.
-const PATIENCE: Duration = Duration::from_millis(400);
+const TIMEOUT: Duration = Duration::from_millis(400);
 
 /// Within which time a caller is given up: the patience, a second of being heard out, and a slow machine.
 const SOON: Duration = Duration::from_secs(4);
@@ -64,7 +64,7 @@ fn hear(stream: &mut TcpStream) -> (String, Duration) {
 fn drip(mut stream: TcpStream, byte: &'static [u8]) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         while stream.write_all(byte).is_ok() {
-            thread::sleep(PATIENCE / 8);
+            thread::sleep(TIMEOUT / 8);
         }
     })
 }
@@ -73,7 +73,7 @@ fn drip(mut stream: TcpStream, byte: &'static [u8]) -> thread::JoinHandle<()> {
 fn is_served(session: &Session) {
     let began = Instant::now();
     session.expect(&session.request("products", "GET", UNKNOWN), 404, None).unwrap();
-    assert!(began.elapsed() < PATIENCE, "served after {:?}", began.elapsed());
+    assert!(began.elapsed() < TIMEOUT, "served after {:?}", began.elapsed());
 }
 
 /// How a caller who behaves like this is got rid of, while another is served.

@@ -56,7 +56,7 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
         while count.load(Ordering::Relaxed) < enough {
             thread::yield_now();
         }
-        // From the last to the first, so that each dies with requests of its own under way.
+        // From the last to the first, so that each dies with requests of its own in flight.
         SERVICES.into_iter().rev().for_each(|service| store.service(service).kill());
         callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
     })
@@ -119,7 +119,10 @@ fn a_disk_that_is_full_loses_nothing_and_recovers() {
         assert!(acknowledged.iter().all(|answer| answer.id() != created.id()), "an id was given twice");
     }
     for service in SERVICES {
-        assert!(store.service(service).whole_log().contains("unexpected failure cause="), "the log says why");
+        assert!(
+            store.service(service).whole_log().contains("request failed error=\"Internal error\" cause="),
+            "the log says why"
+        );
     }
 }
 

@@ -27,7 +27,7 @@ const IN_TIME: Duration = Duration::from_secs(5);
 const PRODUCT: &str = r#"{"name":"Computer","price":200,"stock":20}"#;
 
 /// Settings with which nobody is late by himself.
-const PATIENT: [(&str, &str); 2] = [("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")];
+const LONG_TIMEOUTS: [(&str, &str); 2] = [("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")];
 
 fn signal(name: &str, process: u32) {
     assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
@@ -121,7 +121,7 @@ fn is_gone_in_time(store: &mut Store, began: Instant) {
 
 #[test]
 fn a_head_that_has_begun_to_arrive_is_served() {
-    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+    let (mut store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
     let url = &session.deployment.service("products").url;
     let request = head("GET", "/products", "");
     let (first, rest) = request.split_at(20);
@@ -144,7 +144,7 @@ fn a_head_that_has_begun_to_arrive_is_served() {
 
 #[test]
 fn a_body_that_arrives_within_the_drain_timeout_is_taken() {
-    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+    let (mut store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
     let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
     caller.send(&(create() + &PRODUCT[..10])).unwrap();
     let began = Instant::now();
@@ -158,7 +158,7 @@ fn a_body_that_arrives_within_the_drain_timeout_is_taken() {
 
 #[test]
 fn what_does_not_arrive_within_the_drain_timeout_is_answered_all_the_same() {
-    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+    let (mut store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
     let url = &session.deployment.service("products").url;
     let mut callers: Vec<Caller> = (0..2).map(|_| Caller::connect(url).unwrap()).collect();
     callers[0].send(&(create() + &PRODUCT[..10])).unwrap();
@@ -176,7 +176,7 @@ const PRODUCTS: usize = 100_000;
 
 /// Whoever reads this request's answer, a list that no buffer holds, has read the beginning of it.
 fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
-    let (store, session) = session::start(PROGRAM, &PATIENT);
+    let (store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
     let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
     caller.send(&(create() + PRODUCT)).unwrap();
     caller.expect(201, false);
@@ -221,7 +221,7 @@ fn a_list_that_is_read_is_sent_to_its_end() {
 
 #[test]
 fn an_idle_connection_is_closed_cleanly() {
-    let (mut store, session) = session::start(PROGRAM, &PATIENT);
+    let (mut store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
     let url = &session.deployment.service("products").url;
     let (mut fresh, mut kept) = (Caller::connect(url).unwrap(), Caller::connect(url).unwrap());
     kept.send(&head("GET", "/products", "")).unwrap();
@@ -346,7 +346,8 @@ fn all_waits_of_a_stop_share_one_deadline() {
     let endpoint = format!("http://{}", collector.local_addr().unwrap());
     for service in SERVICES {
         let folder = new_folder();
-        let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), PATIENT[0], PATIENT[1]];
+        let settings =
+            [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), LONG_TIMEOUTS[0], LONG_TIMEOUTS[1]];
         let (mut child, url) = start_unread(service, &settings, folder.path());
         // More than a pipe holds.
         let mut caller = Caller::connect(&url).unwrap();

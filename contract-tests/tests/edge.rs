@@ -238,7 +238,9 @@ fn what_the_parser_refuses_is_answered_in_the_shape_of_every_error_and_logged_an
         let mut caller = Caller::connect(&session, service);
         caller.send("GET /livez HTTP/1.1\r\n\r\n");
         assert_eq!(caller.answer().unwrap().status, 400);
-        store.service(service).wait_for_log("malformed request reason=\"not one well-formed Host\"");
+        store
+            .service(service)
+            .wait_for_log("request failed error=\"Malformed request\" cause=\"not one well-formed Host\"");
         let page = session.expect(&Request::new(service, "GET", "/metrics"), 200, None).unwrap();
         let metrics = Metrics::read(&String::from_utf8(page.body).unwrap()).unwrap();
         for (status, count) in [(400, 16.0), (431, 4.0), (414, 2.0)] {

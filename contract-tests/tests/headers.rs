@@ -11,11 +11,11 @@ use std::{
 use contract_tests::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Delivery, Request},
-    neighbour::{Manner, Neighbour},
     replay::{shared, situations},
     session::{self, Session},
     store::{SERVICES, Store},
     truer::{self, TRUER},
+    upstream::{FakeUpstream, FaultMode},
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -92,7 +92,7 @@ fn the_log_tells_why_nobody_is_let_in_and_only_a_bearer_token_is_called_invalid(
             let process = store.service(service);
             process.wait_for_log(&id);
             let log = process.log();
-            let line = log.lines().find(|line| line.contains(&id) && line.contains("authentication failed"));
+            let line = log.lines().find(|line| line.contains(&id) && line.contains("request failed"));
             assert!(line.is_some_and(|line| line.contains(reason)), "{reason}: {line:?}");
         }
     }
@@ -231,13 +231,13 @@ fn a_time_that_is_over_while_a_body_is_awaited_is_503() {
 /// The other service says nothing, or says that it has no time: both look the same to a caller whose time is over.
 #[test]
 fn a_time_that_is_over_while_another_service_is_asked_is_503() {
-    for manner in [Manner::SaysNothing, Manner::DripsTheBody] {
+    for manner in [FaultMode::SaysNothing, FaultMode::DripsTheBody] {
         for (service, variable, body) in [
             ("orders", "PRODUCTS_URL", r#"{"product_id":1,"quantity":3}"#),
             ("payments", "ORDERS_URL", r#"{"order_id":1,"amount":200,"method":"fake-card"}"#),
         ] {
-            let neighbour = Neighbour::start("{}", manner);
-            let url = neighbour.url();
+            let upstream = FakeUpstream::start("{}", manner);
+            let url = upstream.url();
             let (store, session) = session::start(PROGRAM, &[(variable, &url)]);
             for milliseconds in [1, 2, 5, 100, 300] {
                 let request = session.request(service, "POST", format!("/{service}")).raw_json(body);
@@ -259,8 +259,8 @@ fn a_time_that_is_over_while_another_service_is_asked_is_503() {
 /// Whoever uses the generated client says it there, and is not overruled by the client's own patience.
 #[test]
 fn the_client_waits_no_longer_than_its_caller_says() {
-    let neighbour = Neighbour::start("{}", Manner::SaysNothing);
-    let products = client::products(&neighbour.url(), "token").unwrap();
+    let upstream = FakeUpstream::start("{}", FaultMode::SaysNothing);
+    let products = client::products(&upstream.url(), "token").unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let began = Instant::now();
     let outcome = runtime.block_on(products.get_product().id(1_u64).x_request_timeout_ms(100_u64).send());

@@ -5,9 +5,9 @@
 
 use contract_tests::{
     exchange::Request,
-    neighbour::{Echo, Manner, Neighbour},
     session::{self, Session},
     store::SERVICES,
+    upstream::{Echo, FakeUpstream, FaultMode},
 };
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn a_failed_authentication_is_logged_without_what_was_shown() {
     let stranger = Request::new("products", "GET", "/products").token("stolen-token");
     session.expect(&stranger, 401, None).unwrap();
     let log = store.service("products").whole_log();
-    assert!(log.contains("WARN authentication failed reason=\"wrong token\""), "{log}");
+    assert!(log.contains("WARN request failed error=Unauthorized cause=\"wrong token\""), "{log}");
     assert!(!log.contains("stolen-token"), "{log}");
 }
 
@@ -108,8 +108,8 @@ fn no_token_and_no_body_is_in_any_log_however_much_is_logged() {
 #[test]
 fn no_token_that_another_service_sends_back_is_in_any_log_however_much_is_logged() {
     for (status, echo) in [(200, Echo::Text), (200, Echo::Json), (200, Echo::BrokenJson), (401, Echo::Json)] {
-        let neighbour = Neighbour::start("", Manner::Echoes(status, echo));
-        let url = neighbour.url();
+        let upstream = FakeUpstream::start("", FaultMode::Echoes(status, echo));
+        let url = upstream.url();
         let settings = [("RUST_LOG", "trace"), ("PRODUCTS_URL", &url), ("ORDERS_URL", &url)];
         let (mut store, session) = session::start(PROGRAM, &settings);
         let order = json!({ "product_id": 1, "quantity": 3 });
@@ -118,7 +118,7 @@ fn no_token_that_another_service_sends_back_is_in_any_log_however_much_is_logged
         session.expect(&session.request("payments", "POST", "/payments").json(&payment), 400, None).unwrap();
         for service in ["orders", "payments"] {
             let log = store.service(service).whole_log();
-            assert!(log.contains("not available"), "{log}");
+            assert!(log.contains("request failed"), "{log}");
             for secret in ["SECRET_", "x-request-timeout-ms:", "Bearer"] {
                 assert!(!log.contains(secret), "{secret} is in the log of {service}");
             }

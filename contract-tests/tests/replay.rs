@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     trials.extend(promises(&session));
     if started.is_some() {
         trials.push(overload(&session));
-        trials.extend(under_way(&session));
+        trials.extend(in_flight(&session));
         trials.extend(without_a_table(&session));
         trials.push(for_another_judge());
     }
@@ -117,16 +117,16 @@ fn before_anything_else(session: &Session, is_new: bool) -> Trial {
     Trial::test("replay::list_products::before_anything_else", || Ok(outcome?))
 }
 
-/// Every operation that can be repeated safely, while the first request is under way.
-fn under_way(session: &Arc<Session>) -> Vec<Trial> {
+/// Every operation that can be repeated safely, while the first request is in flight.
+fn in_flight(session: &Arc<Session>) -> Vec<Trial> {
     let trial = |operation: &'static Operation| {
         let session = session.clone();
-        Trial::test(format!("replay::{}::while_the_first_is_under_way", operation.id), move || {
+        Trial::test(format!("replay::{}::while_the_first_is_in_flight", operation.id), move || {
             let store = Store::start(PROGRAM, &[]);
             let session = Session::new(store.deployment()).writing_in(session.ledger.clone());
             situations::prepare(&session)?;
             let locked = store.lock(operation.service);
-            situations::refused_while_under_way(operation, &session, locked)?;
+            situations::refused_while_in_flight(operation, &session, locked)?;
             Ok(())
         })
     };

@@ -14,9 +14,9 @@ use std::{
 
 use contract_tests::{
     exchange::{Delivery, Request},
-    neighbour::{Manner, Neighbour},
     session,
     store::{SERVICES, new_folder},
+    upstream::{FakeUpstream, FaultMode},
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -33,14 +33,14 @@ fn signal(name: &str, process: u32) {
 fn what_was_begun_is_answered() {
     for name in ["TERM", "INT", "QUIT"] {
         let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
-        let neighbour = Neighbour::start(product, Manner::TakesASecond);
-        let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &neighbour.url())]);
+        let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
+        let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
         let order =
             session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
         let began = Instant::now();
         thread::scope(|scope| {
             let orders: Vec<_> = (0..8).map(|_| scope.spawn(|| session.expect(&order, 201, None))).collect();
-            while neighbour.conversations() < 8 {
+            while upstream.conversations() < 8 {
                 thread::yield_now();
             }
             signal(name, store.service("orders").id());
@@ -61,12 +61,12 @@ const IGNORED: [&str; 12] =
 #[test]
 fn no_other_signal_ends_a_service_with_a_request_in_flight() {
     let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
-    let neighbour = Neighbour::start(product, Manner::TakesASecond);
-    let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &neighbour.url())]);
+    let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
+    let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
     let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
     thread::scope(|scope| {
         let order = scope.spawn(|| session.expect(&order, 201, None));
-        while neighbour.conversations() < 1 {
+        while upstream.conversations() < 1 {
             thread::yield_now();
         }
         for name in IGNORED {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract_tests::neighbour::{Manner, Neighbour};
+use contract_tests::upstream::{FakeUpstream, FaultMode};
 use serde_json::Value;
 
 use crate::{Console, fails};
@@ -100,17 +100,17 @@ pub(crate) fn what_only_the_log_can_explain_is_told_with_the_id_in_the_log(conso
 
 pub(crate) fn a_service_that_answers_something_else_is_told(console: &Console) {
     for (manner, told) in [
-        (Manner::AnswersHtml, "does not answer as its document says"),
-        (Manner::AnswersOtherJson, "does not answer as its document says"),
-        (Manner::AnswersStatus(418, None), "does not answer as its document says: 418"),
-        (Manner::BreaksOff, "gave no whole answer"),
+        (FaultMode::AnswersHtml, "does not answer as its document says"),
+        (FaultMode::AnswersOtherJson, "does not answer as its document says"),
+        (FaultMode::AnswersStatus(418, None), "does not answer as its document says: 418"),
+        (FaultMode::BreaksOff, "gave no whole answer"),
     ] {
-        let neighbour =
-            Neighbour::start(r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#, manner);
+        let upstream =
+            FakeUpstream::start(r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#, manner);
         let mut command = console.command("orders show 1");
-        command.env("ORDERS_URL", neighbour.url());
+        command.env("ORDERS_URL", upstream.url());
         let told = fails(command, 3, told);
-        assert!(told.contains(&neighbour.url()), "{told}");
+        assert!(told.contains(&upstream.url()), "{told}");
     }
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn control_characters_are_shown_and_not_obeyed(console: &Console) {
     assert!(table.contains(r"red \u{1b}[31m bell \u{7} turned \u{202e}"), "{table}");
 
     let answer = r#"{"error":"Invalid fields","detail":"\u001b]0;hidden\u0007"}"#;
-    let liar = Neighbour::start("", Manner::AnswersStatus(400, Some(answer)));
+    let liar = FakeUpstream::start("", FaultMode::AnswersStatus(400, Some(answer)));
     let mut list = console.command("products list");
     list.env("PRODUCTS_URL", liar.url());
     fails(list, 1, r"A field has a value that is not taken: \u{1b}]0;hidden\u{7}.");
@@ -163,12 +163,12 @@ pub(crate) fn a_variable_that_is_set_but_empty_is_as_unset_except_a_token(consol
 pub(crate) fn a_create_is_not_sent_again_before_the_service_says_so(console: &Console) {
     let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
     for (seconds, times) in [(1, 2), (60, 1)] {
-        let neighbour = Neighbour::start(product, Manner::IsFullFor(seconds));
+        let upstream = FakeUpstream::start(product, FaultMode::IsFullFor(seconds));
         let mut command = console.command("products create --name Computer --price 200 --stock 20");
         let began = Instant::now();
-        let output = command.env("PRODUCTS_URL", neighbour.url()).output().unwrap();
+        let output = command.env("PRODUCTS_URL", upstream.url()).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(neighbour.conversations(), times, "{told}");
+        assert_eq!(upstream.conversations(), times, "{told}");
         assert!(times == 1 || began.elapsed() >= Duration::from_secs(1), "{told}");
     }
 }

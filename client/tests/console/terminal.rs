@@ -13,7 +13,7 @@ use vt100::Parser;
 use crate::Console;
 
 /// How long the program may take to draw what is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 const HEIGHT: u16 = 40;
 
@@ -124,7 +124,8 @@ impl Terminal {
     fn wait_until(&self, what: &str, is_so: impl Fn(&Drawn) -> bool) {
         let (drawn, has_changed) = &*self.drawn;
         let drawn = drawn.lock().unwrap();
-        let wait = has_changed.wait_timeout_while(drawn, PATIENCE, |drawn| !is_so(drawn) && !drawn.has_ended);
+        let wait =
+            has_changed.wait_timeout_while(drawn, CALL_TIMEOUT, |drawn| !is_so(drawn) && !drawn.has_ended);
         let (drawn, _) = wait.unwrap();
         assert!(is_so(&drawn), "waited for\n{what}\nand saw\n{}", contents(&drawn));
     }

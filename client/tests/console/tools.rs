@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use contract_tests::{
     exchange::Answer,
-    neighbour::{Manner, Neighbour},
     proxy::Proxy,
+    upstream::{FakeUpstream, FaultMode},
 };
 use serde_json::Value;
 
@@ -68,9 +68,9 @@ pub(crate) fn a_seed_that_cannot_go_on_says_how_to(console: &Console) {
     command.env("PRODUCTS_TOKEN", "wrong");
     fails(command, 1, "products says: Unauthorized.");
 
-    let neighbour = Neighbour::start("[]", Manner::Well);
+    let upstream = FakeUpstream::start("[]", FaultMode::Well);
     let mut command = console.command("seed --products 100");
-    command.env("PRODUCTS_URL", neighbour.url());
+    command.env("PRODUCTS_URL", upstream.url());
     let told = fails(command, 3, "does not answer as its document says");
     assert!(told.contains("0 of 100 products are there; the same command goes on"), "{told}");
 }
@@ -92,9 +92,9 @@ pub(crate) fn a_check_tells_what_is_up(console: &Console) {
 
 pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
     let stopping =
-        Neighbour::start("", Manner::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
-    let stranger = Neighbour::start("", Manner::AnswersHtml);
-    let broken = Neighbour::start("", Manner::BreaksOff);
+        FakeUpstream::start("", FaultMode::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
+    let stranger = FakeUpstream::start("", FaultMode::AnswersHtml);
+    let broken = FakeUpstream::start("", FaultMode::BreaksOff);
     let full = Proxy::start("orders");
     full.forward_to(console.store.services[1].url());
     full.tamper(Some(Arc::new(|request, forward| match request.path.starts_with("/orders") {

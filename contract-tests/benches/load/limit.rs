@@ -1,7 +1,7 @@
 //! The limit: what the machine, hyper and SQLite can do at most.
 //!
 //! One server, which promises nothing. Whatever is read is the same product, so that a read costs what hyper costs. Whatever is
-//! sent is written as it came, in a commit that it shares with all that has queued up, after the neighbour was asked if there
+//! sent is written as it came, in a commit that it shares with all that has queued up, after the upstream was asked if there
 //! is one: this is the barest form of what the store's services do, and its speed the most that they can reach.
 
 use std::{
@@ -35,8 +35,8 @@ use tokio::{
     sync::oneshot,
 };
 
-/// The variable that says where the neighbour is.
-pub(crate) const NEIGHBOUR: &str = "LIMIT_NEIGHBOUR";
+/// The variable that says where the upstream is.
+pub(crate) const UPSTREAM: &str = "LIMIT_NEIGHBOUR";
 
 /// The variable that says how many threads answer.
 pub(crate) const THREADS: &str = "LIMIT_THREADS";
@@ -45,7 +45,7 @@ pub(crate) const THREADS: &str = "LIMIT_THREADS";
 const PRODUCT: &str = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
 
 /// How often the writer looks out for the next write before it sleeps.
-const LOOKOUTS: usize = 100;
+const SPIN_TIMEOUTS: usize = 100;
 
 /// Serves at a free port, and prints where, as the services do.
 pub(crate) fn serve(name: &str) -> ExitCode {
@@ -58,8 +58,8 @@ pub(crate) fn serve(name: &str) -> ExitCode {
         let (writer, writes) = mpsc::channel();
         let folder = env::var("DATA_DIR").expect("a folder");
         thread::spawn(move || write(&database(Path::new(&folder)), &writes));
-        let neighbour = env::var(NEIGHBOUR).map(|url| Neighbour::at(&url)).ok();
-        let service = Arc::new(Service { writer, neighbour });
+        let upstream = env::var(UPSTREAM).map(|url| FakeUpstream::at(&url)).ok();
+        let service = Arc::new(Service { writer, upstream });
 
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         println!("{name} is ready at http://{}", listener.local_addr().expect("an address"));
@@ -78,7 +78,7 @@ pub(crate) fn serve(name: &str) -> ExitCode {
 
 struct Service {
     writer: mpsc::Sender<Write>,
-    neighbour: Option<Neighbour>,
+    upstream: Option<FakeUpstream>,
 }
 
 impl Service {
@@ -87,8 +87,8 @@ impl Service {
         if request.method() == Method::POST {
             status = StatusCode::CREATED;
             let body = request.into_body().collect().await.expect("a body").to_bytes();
-            if let Some(neighbour) = &self.neighbour {
-                neighbour.ask().await;
+            if let Some(upstream) = &self.upstream {
+                upstream.ask().await;
             }
             let (caller, written) = oneshot::channel();
             self.writer.send(Write { body, caller }).expect("a writer");
@@ -113,7 +113,7 @@ fn write(connection: &Connection, writes: &mpsc::Receiver<Write>) {
         thread::yield_now();
         writes.try_recv().ok()
     };
-    while let Some(first) = (0..LOOKOUTS).find_map(|_| soon()).or_else(|| writes.recv().ok()) {
+    while let Some(first) = (0..SPIN_TIMEOUTS).find_map(|_| soon()).or_else(|| writes.recv().ok()) {
         let mut callers = Vec::new();
         begin.execute([]).expect("a transaction");
         let mut next = Some(first);
@@ -130,7 +130,7 @@ fn write(connection: &Connection, writes: &mpsc::Receiver<Write>) {
 }
 
 /// The service that is asked before something is written.
-struct Neighbour {
+struct FakeUpstream {
     address: SocketAddr,
     idle: Mutex<Vec<Kept>>,
 }
@@ -141,7 +141,7 @@ struct Kept {
     driver: Pin<Box<client::Connection<TokioIo<TcpStream>, Empty<Bytes>>>>,
 }
 
-impl Neighbour {
+impl FakeUpstream {
     fn at(url: &str) -> Self {
         let address = url.trim_start_matches("http://").parse().expect("an address");
         Self { address, idle: Mutex::default() }
@@ -154,13 +154,13 @@ impl Neighbour {
             Some(kept) => kept,
             None => self.connect().await,
         };
-        let request = Request::get("/products/1").header(HOST, "neighbour").body(Empty::new());
+        let request = Request::get("/products/1").header(HOST, "upstream").body(Empty::new());
         let answer = kept.requests.send_request(request.expect("a request"));
         let mut answer = pin!(async { answer.await.expect("an answer").into_body().collect().await });
         let answer = future::poll_fn(|context| {
             let driver = kept.driver.as_mut().poll(context);
             match answer.as_mut().poll(context) {
-                Poll::Pending if driver.is_ready() => panic!("the neighbour hung up"),
+                Poll::Pending if driver.is_ready() => panic!("the upstream hung up"),
                 outcome => outcome,
             }
         });
@@ -169,7 +169,7 @@ impl Neighbour {
     }
 
     async fn connect(&self) -> Kept {
-        let stream = TcpStream::connect(self.address).await.expect("the neighbour");
+        let stream = TcpStream::connect(self.address).await.expect("the upstream");
         stream.set_nodelay(true).expect("a connection without delay");
         let (requests, driver) = client::handshake(TokioIo::new(stream)).await.expect("a connection");
         Kept { requests, driver: Box::pin(driver) }

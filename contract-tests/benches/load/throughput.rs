@@ -32,7 +32,7 @@ pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
     let threads = thread::available_parallelism().map_or(1, usize::from).div_ceil(2).to_string();
     let writing = Barest::start(program, &[(limit::THREADS, &threads)]);
     let asking =
-        Barest::start(program, &[(limit::THREADS, &threads), (limit::NEIGHBOUR, writing.process.url())]);
+        Barest::start(program, &[(limit::THREADS, &threads), (limit::UPSTREAM, writing.process.url())]);
     let store = crate::start_store(program);
     work::prepare(&store.deployment());
     let bench = Bench {
@@ -79,7 +79,7 @@ struct Bench<'a> {
     limit: &'static Question,
     /// The barest service that writes.
     writing: Barest,
-    /// The barest service that asks a neighbour, and writes.
+    /// The barest service that asks an upstream, and writes.
     asking: Barest,
     store: Store,
     peer: Option<Deployment>,

@@ -43,7 +43,7 @@ const ARGUMENTS: [&str; 11] = [
 ];
 
 /// How long a page may take for what somebody has clicked.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The page's own log, in which chromedriver writes what the console shows.
 const CONSOLE: &str = "browser";
@@ -119,8 +119,8 @@ impl Browser {
         };
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let patience = ElementPollerWithTimeout::new(PATIENCE, Duration::from_millis(20));
-            let driver = WebDriver::builder(&self.url, capabilities).poller(Arc::new(patience)).await?;
+            let poller = ElementPollerWithTimeout::new(TIMEOUT, Duration::from_millis(20));
+            let driver = WebDriver::builder(&self.url, capabilities).poller(Arc::new(poller)).await?;
             Ok(driver.run_and_quit(visit).await?)
         })
     }

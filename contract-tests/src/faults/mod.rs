@@ -227,7 +227,7 @@ pub fn all() -> Vec<Fault> {
         fault(PRODUCTS, "two bodies under one key are an internal error", answer("POST", 422, |answer| { answer.status = 500; answer.body = b"{\"error\":\"Internal error\"}".into() })),
         fault(ORDERS, "another order under a key gets the answer of the first", first_answer_of_a_key()),
         fault(PAYMENTS, "a stranger who knows a key gets its answer", first_answer_of_a_key()),
-        // Unavailable neighbours.
+        // Unavailable upstreams.
         fault(ORDERS, "an unavailable product is 404", text_status("Product not found or unavailable", 404)),
         fault(ORDERS, "an unavailable product is 500", text_status("Product not found or unavailable", 500)),
         fault(ORDERS, "an unavailable product is 503", text_status("Product not found or unavailable", 503)),
@@ -239,8 +239,8 @@ pub fn all() -> Vec<Fault> {
         fault(PRODUCTS, "answers are HTML", with_header("Content-Type", Some("text/html"))),
         fault(ORDERS, "answers have a charset", with_header("Content-Type", Some("application/json; charset=utf-8"))),
         fault(PAYMENTS, "answers have no type", with_header("Content-Type", None)),
-        fault(PRODUCTS, "strangers are not told how to authenticate", with_header("WWW-Authenticate", None)),
-        fault(ORDERS, "strangers are told another realm", with_header("WWW-Authenticate", Some("Bearer realm=\"store\""))),
+        fault(PRODUCTS, "unauthenticated are not told how to authenticate", with_header("WWW-Authenticate", None)),
+        fault(ORDERS, "unauthenticated are told another realm", with_header("WWW-Authenticate", Some("Bearer realm=\"store\""))),
         fault(PRODUCTS, "what was created does not say where it is", with_header("Location", None)),
         fault(ORDERS, "what was created is said to be elsewhere", with_header("Location", Some("/orders/1000000"))),
         fault(PAYMENTS, "who is refused for now is not told when to come again", with_header("Retry-After", None)),

@@ -49,7 +49,7 @@ pub fn all() -> impl Iterator<Item = Promise> {
         ("what_was_refused_with_503_is_not_done", refused_is_not_done),
         ("what_is_sent_again_is_answered_again_and_says_so", sent_again),
         ("of_many_bodies_under_one_key_one_is_done", many_bodies),
-        ("a_key_opens_nothing_for_strangers", strangers),
+        ("a_key_opens_nothing_for_strangers", unauthenticated),
     ];
     let creating = CONTRACT.operations().filter(|operation| operation.takes_key);
     creating.flat_map(move |operation| {
@@ -99,7 +99,7 @@ fn many_bodies(session: &Session, request: &Request) -> Result<(), Failure> {
     }
 }
 
-fn strangers(session: &Session, request: &Request) -> Result<(), Failure> {
+fn unauthenticated(session: &Session, request: &Request) -> Result<(), Failure> {
     session.expect(request, 201, None)?;
     session.expect(&request.clone().token("not-the-token"), 401, Some("Unauthorized")).map(drop)
 }

@@ -90,7 +90,7 @@ impl Case {
 pub fn cases(deployment: &Deployment) -> Vec<Case> {
     let of_operations = CONTRACT.operations().flat_map(|operation| {
         let valid = valid_request(operation, deployment);
-        let mut cases = strangers(operation, &valid, deployment);
+        let mut cases = unauthenticated(operation, &valid, deployment);
         cases.push(hurried(operation, &valid));
         cases.push(contradictory(operation, &valid));
         if operation.body.is_some() {
@@ -126,7 +126,7 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
 }
 
 /// Who has no token, or another, is told so and nothing else.
-fn strangers(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
+fn unauthenticated(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
     let service = operation.service;
     let token = &deployment.service(service).token;
     let refused = |name: &str, authorization: &[&str]| {

@@ -1,5 +1,5 @@
 //! What has to be so in a service for an answer to be seen: things that are there, a service that is full, a request that
-//! is under way.
+//! is in flight.
 
 use std::{
     sync::mpsc,
@@ -31,7 +31,7 @@ pub fn prepare(session: &Session) -> Result<(), Failure> {
         .try_for_each(|it| it.map(drop))
 }
 
-/// A service that has as many requests under way as it takes on refuses every operation, whoever asks. The store takes on
+/// A service that has as many requests in flight as it takes on refuses every operation, whoever asks. The store takes on
 /// one request at a time, and nobody else uses it. Returns what was asked and answered.
 ///
 /// # Errors
@@ -61,17 +61,17 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<
     Ok(refused)
 }
 
-/// While a request with a key is under way, the same request is told so; afterwards it gets the answer of the first. The
+/// While a request with a key is in flight, the same request is told so; afterwards it gets the answer of the first. The
 /// first takes as long as `locked`, which keeps the service's database locked, is held. Returns what was asked and answered.
 ///
 /// # Errors
 /// It is not so.
-pub fn refused_while_under_way<L>(
+pub fn refused_while_in_flight<L>(
     operation: &Operation,
     session: &Session,
     locked: L,
 ) -> Result<(Request, Answer), Failure> {
-    let request = valid_request(operation, &session.deployment).header(KEY, "under-way");
+    let request = valid_request(operation, &session.deployment).header(KEY, "in-flight");
     let (answered, answers) = mpsc::channel();
     let (early, late) = thread::scope(|scope| {
         for _ in 0..2 {

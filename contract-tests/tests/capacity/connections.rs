@@ -45,7 +45,7 @@ fn read(stream: &mut TcpStream) {
     assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
 }
 
-/// What strangers send: nothing, half a head, a request for a page that they do not read, a wrong token.
+/// What unauthenticated send: nothing, half a head, a request for a page that they do not read, a wrong token.
 const STRANGE: [&str; 4] = [
     "",
     "GET /products HTTP/1.1\r\nHost:",
@@ -60,11 +60,11 @@ fn strangers_keep_nobody_out_who_has_a_token() {
     let before = open_files(process);
     let mut known: Vec<TcpStream> = (0..4).map(|_| connect(&session)).collect();
     known.iter_mut().for_each(read);
-    let mut strangers = Vec::new();
+    let mut unauthenticated = Vec::new();
     for (_, bytes) in (0..80).zip(STRANGE.iter().cycle()) {
         let mut stream = connect(&session);
         let _ = stream.write_all(bytes.as_bytes());
-        strangers.push(stream);
+        unauthenticated.push(stream);
         assert!(open_files(process) <= before + 4 + 16, "more connections than the limit and its reserve");
     }
     known.iter_mut().for_each(read);

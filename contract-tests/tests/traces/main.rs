@@ -209,10 +209,10 @@ fn the_trace_goes_on_when_nobody_collects_it() {
 }
 
 #[test]
-fn a_neighbour_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state() {
+fn a_upstream_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state() {
     for endpoint in [None, Some(Collector::start())] {
-        let neighbour = Collector::start();
-        let mut settings = vec![("PRODUCTS_URL", neighbour.url.as_str())];
+        let upstream = Collector::start();
+        let mut settings = vec![("PRODUCTS_URL", upstream.url.as_str())];
         settings.extend(endpoint.iter().map(|collector| (ENDPOINT, collector.url.as_str())));
         let (_store, session) = session::start(PROGRAM, &settings);
         let mut parents = HashSet::from([ORDERING.to_owned()]);
@@ -222,7 +222,7 @@ fn a_neighbour_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state(
             let order = order.header("traceparent", format!("00-{TRACE}-{ORDERING}-{flags}"));
             let order = order.header("tracestate", "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
             session.expect(&order, 400, Some("Product not found or unavailable")).unwrap();
-            let head = neighbour.received.lock().unwrap().pop().unwrap().head;
+            let head = upstream.received.lock().unwrap().pop().unwrap().head;
             assert!(head.contains("\r\ntracestate: congo=t61rcWkgMzE,rojo=00f067aa0ba902b7\r\n"), "{head}");
             let (_, parent) = head.split_once(&format!("\r\ntraceparent: 00-{TRACE}-")).expect(&head);
             let (parent, rest) = parent.split_once('-').unwrap();
@@ -253,14 +253,14 @@ fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
 
 #[test]
 fn a_call_of_the_client_claims_no_trace_that_nobody_records() {
-    let neighbour = Collector::start();
-    let products = client::products(&neighbour.url, "token").unwrap();
+    let upstream = Collector::start();
+    let products = client::products(&upstream.url, "token").unwrap();
     let _ = wait_for(products.get_product().id(1_u64).send());
-    let head = neighbour.received.lock().unwrap().pop().unwrap().head;
+    let head = upstream.received.lock().unwrap().pop().unwrap().head;
     assert!(!head.contains("traceparent"), "{head}");
 
     let (trace, _) = wait_for(client::traced(products.get_product().id(1_u64).send()));
-    let head = neighbour.received.lock().unwrap().pop().unwrap().head;
+    let head = upstream.received.lock().unwrap().pop().unwrap().head;
     let (_, parent) = head.split_once(&format!("\r\ntraceparent: 00-{trace}-")).expect(&head);
     assert_eq!(parent.lines().next().unwrap()[16..], *"-00", "{head}");
 }
@@ -268,14 +268,14 @@ fn a_call_of_the_client_claims_no_trace_that_nobody_records() {
 #[test]
 fn a_trace_that_begins_here_is_sampled_only_if_its_spans_are_collected() {
     for (collector, flags) in [(None, "00"), (Some(Collector::start()), "01")] {
-        let neighbour = Collector::start();
-        let mut settings = vec![("PRODUCTS_URL", neighbour.url.as_str())];
+        let upstream = Collector::start();
+        let mut settings = vec![("PRODUCTS_URL", upstream.url.as_str())];
         settings.extend(collector.iter().map(|collector| (ENDPOINT, collector.url.as_str())));
         let (_store, session) = session::start(PROGRAM, &settings);
         let order =
             session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
         session.expect(&order, 400, None).unwrap();
-        let head = neighbour.received.lock().unwrap().pop().unwrap().head;
+        let head = upstream.received.lock().unwrap().pop().unwrap().head;
         let (_, parent) = head.split_once("\r\ntraceparent: ").expect(&head);
         assert!(parent.lines().next().unwrap().ends_with(&format!("-{flags}")), "{head}");
     }

@@ -1,17 +1,20 @@
-//! The wire: what the orders service can be asked, what it answers, and what it refuses with.
+//! The wire: what the orders service can be asked, and what it answers.
 
 use chassis::{
-    answers::Created,
-    fields::{Fields, FromFields},
-    idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
-    json::Json,
-    parameter::Path,
-    refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
-    server::Deadline,
-    sqlite::Database,
-    token::Caller,
-    trace,
-    value::{Count, Decimal, Id, Quantity},
+    api::{
+        bearer_auth::BearerAuth,
+        fields::{Fields, FromFields},
+        idempotency::{IdempotencyKey, Keys, WITH_KEY},
+        json::Json,
+        operation::OperationError,
+        parameters::Path,
+        responses::Created,
+        upstream,
+    },
+    error::{ANY_OPERATION, ApiError, ErrorMessage, WITH_BODY},
+    operations,
+    storage::sqlite::Database,
+    values::{Count, Decimal, Id, Quantity},
 };
 use client::products;
 use poem::http::StatusCode;
@@ -23,10 +26,10 @@ use crate::{
     stock::{self, Decision},
 };
 
-const ORDER_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Order not found");
-const PRODUCT_UNAVAILABLE: Refusal =
-    Refusal::new(StatusCode::BAD_REQUEST, "Product not found or unavailable");
-const NOT_ENOUGH_STOCK: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Not enough stock");
+const ORDER_NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND, "Order not found");
+const PRODUCT_UNAVAILABLE: ErrorMessage =
+    ErrorMessage::new(StatusCode::BAD_REQUEST, "Product not found or unavailable");
+const NOT_ENOUGH_STOCK: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Not enough stock");
 
 /// What the orders service does.
 pub struct Api {
@@ -49,34 +52,21 @@ impl Api {
     #[oai(path = "/orders", method = "post", operation_id = "create_order")]
     async fn create_order(
         &self,
-        _caller: Caller,
-        deadline: Deadline,
+        _auth: BearerAuth,
         order: Json<NewOrder>,
         /// Names the request, so that it creates one order however often it is sent. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Order>, OperationError<CreateOrder>> {
-        let work = match self.keys.claim(key, &order.0)? {
-            Claim::Answered(answer) => return Ok(answer),
-            Claim::New(work) => work,
+        let prepare = |order| async move {
+            let content = db::Content::from(order);
+            let stock = self.stock_of(content.product_id).await?;
+            match stock::decide(content.quantity, stock) {
+                Decision::Accepted => Ok(move |connection: &_| db::insert(connection, content)),
+                Decision::NotEnough => Err(NOT_ENOUGH_STOCK.into()),
+            }
         };
-        let content = db::Content::from(order.0);
-        let ask = |headers| client::on_behalf_of(headers, deadline.0, self.stock_of(content.product_id));
-        let stock = trace::neighbour("products", ask).await?;
-        let stock = stock.map_err(|cause| {
-            let product_id = content.product_id.get();
-            tracing::warn!(product_id, cause, "product not available");
-            PRODUCT_UNAVAILABLE
-        })?;
-        let stock = stock.ok_or_else(|| {
-            tracing::info!(product_id = content.product_id.get(), "product not found");
-            PRODUCT_UNAVAILABLE
-        })?;
-        if stock::decide(content.quantity, stock) == Decision::NotEnough {
-            return Err(NOT_ENOUGH_STOCK.into());
-        }
-        let insert = move |connection: &_| db::insert(connection, content);
-        Ok(work.create(&self.database, insert, created).await?)
+        Ok(self.keys.create_once(key, order.0, prepare, created).await?)
     }
 
     /// Read an order
@@ -85,7 +75,7 @@ impl Api {
     #[oai(path = "/orders/:id", method = "get", operation_id = "get_order")]
     async fn get_order(
         &self,
-        _caller: Caller,
+        _auth: BearerAuth,
         /// The id of the order.
         id: Path<Id>,
     ) -> Result<Json<Order>, OperationError<GetOrder>> {
@@ -101,24 +91,31 @@ fn created(order: db::Order) -> Created<Order> {
 }
 
 impl Api {
-    /// How many of the product there are, as the products service says, or in words why it does not. None if it has no such
-    /// product, which is an answer like another.
-    async fn stock_of(&self, product_id: Id) -> Result<Option<Count>, String> {
-        let asked = product_id.get() as u64;
-        let product = match self.products.get_product().id(asked).send().await {
-            Ok(answer) => answer.into_inner(),
-            Err(client::Error::ErrorResponse(refusal)) if refusal.status() == StatusCode::NOT_FOUND => {
+    /// The stock of a product, as the products service tells it.
+    async fn stock_of(&self, product_id: Id) -> Result<Count, ApiError> {
+        let stock = upstream::call("products", PRODUCT_UNAVAILABLE, |headers, deadline| {
+            client::on_behalf_of(headers, deadline, self.find_stock(product_id))
+        });
+        Ok(stock.await?.ok_or(PRODUCT_UNAVAILABLE)?)
+    }
+
+    /// The stock of a product, or none if the products service has no such product.
+    async fn find_stock(&self, product_id: Id) -> Result<Option<Count>, String> {
+        let id = product_id.get() as u64;
+        let product = match self.products.get_product().id(id).send().await {
+            Ok(response) => response.into_inner(),
+            Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
                 return Ok(None);
             }
-            Err(error) => return Err(client::cause(&error)),
+            Err(error) => return Err(format!("product {id}: {}", client::cause(&error))),
         };
-        if product.id.get() != asked {
-            return Err(format!("asked for product {asked}, got another"));
+        if product.id.get() != id {
+            return Err(format!("product {id}: the response has another id"));
         }
-        // The generated types leave out the ranges of numbers.
+        // The generated types do not check the ranges of numbers.
         match (Decimal::new(product.price), Count::new(product.stock)) {
             (Some(_), Some(stock)) => Ok(Some(stock)),
-            _ => Err(format!("product {asked} with numbers out of range")),
+            _ => Err(format!("product {id}: the response has numbers out of range")),
         }
     }
 }
@@ -179,17 +176,7 @@ enum OrderStatus {
     Pending,
 }
 
-struct CreateOrder;
-
-impl Operation for CreateOrder {
-    const NAME: &'static str = "CreateOrder";
-    const REFUSALS: &'static [&'static [Refusal]] =
-        &[WITH_BODY, &[PRODUCT_UNAVAILABLE, NOT_ENOUGH_STOCK], WITH_KEY, ANY_OPERATION];
-}
-
-struct GetOrder;
-
-impl Operation for GetOrder {
-    const NAME: &'static str = "GetOrder";
-    const REFUSALS: &'static [&'static [Refusal]] = &[&[ORDER_NOT_FOUND], ANY_OPERATION];
+operations! {
+    CreateOrder: [WITH_BODY, &[PRODUCT_UNAVAILABLE, NOT_ENOUGH_STOCK], WITH_KEY, ANY_OPERATION];
+    GetOrder: [&[ORDER_NOT_FOUND], ANY_OPERATION];
 }

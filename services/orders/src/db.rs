@@ -1,9 +1,9 @@
 //! Every SQL statement of the orders service.
 
 use chassis::{
-    idempotency,
-    sqlite::{self, Schema},
-    value::{Id, Quantity},
+    api::idempotency,
+    storage::sqlite::{self, Schema},
+    values::{Id, Quantity},
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 

@@ -11,14 +11,14 @@ pub mod stock;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
-    command_line,
-    document::{About, Document},
-    idempotency::Keys,
+    api::{
+        document::{ApiInfo, Document},
+        idempotency::Keys,
+    },
     process,
     server::Service,
-    settings::{Common, Fatal, TokenSetting},
-    sqlite::Database,
-    token::Secret,
+    settings::{Common, Secret, StartupError, TokenSetting, command_line},
+    storage::sqlite::Database,
 };
 use clap::Parser;
 
@@ -71,7 +71,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The document that the service emits.
 pub fn document() -> Document {
-    Document::of::<api::Api>(&About {
+    Document::of::<api::Api>(&ApiInfo {
         title: "Orders",
         description: "What customers have ordered.",
         address: "http://localhost:5002",
@@ -79,7 +79,7 @@ pub fn document() -> Document {
     })
 }
 
-fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
+fn build(settings: &Settings) -> Result<Service<api::Api>, StartupError> {
     let listen = settings.orders_listen;
     let token = TokenSetting::new(
         "ORDERS_TOKEN",
@@ -96,7 +96,7 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     )
     .check(listen)?;
     let products = client::products(&settings.products_url, products_token.expose())
-        .map_err(|error| Fatal::new(format!("PRODUCTS_URL is wrong: {error}.")))?;
+        .map_err(|error| StartupError::new(format!("PRODUCTS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "orders", &db::SCHEMA)?;
     let keys = Keys::new(database.clone(), "create_order", settings.common.limits.key_lifetime());
     Ok(Service {

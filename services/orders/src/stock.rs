@@ -2,7 +2,7 @@
 //!
 //! Accepting it changes no stock: the check is all that is promised.
 
-use chassis::value::{Count, Quantity};
+use chassis::values::{Count, Quantity};
 
 /// What becomes of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub fn decide(quantity: Quantity, stock: Count) -> Decision {
 
 #[cfg(test)]
 mod tests {
-    use chassis::value::MAX_SAFE_INTEGER as MAX;
+    use chassis::values::MAX_SAFE_INTEGER as MAX;
     use proptest::prelude::*;
 
     use super::*;

@@ -1,17 +1,20 @@
-//! The wire: what the payments service can be asked, what it answers, and what it refuses with.
+//! The wire: what the payments service can be asked, and what it answers.
 
 use chassis::{
-    answers::Created,
-    fields::{Fields, FromFields},
-    idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
-    json::Json,
-    parameter::Path,
-    refusal::{ANY_OPERATION, Operation, OperationError, Refusal, WITH_BODY},
-    server::Deadline,
-    sqlite::Database,
-    token::Caller,
-    trace,
-    value::{Decimal, Id, Text},
+    api::{
+        bearer_auth::BearerAuth,
+        fields::{Fields, FromFields},
+        idempotency::{IdempotencyKey, Keys, WITH_KEY},
+        json::Json,
+        operation::OperationError,
+        parameters::Path,
+        responses::Created,
+        upstream,
+    },
+    error::{ANY_OPERATION, ApiError, ErrorMessage, WITH_BODY},
+    operations,
+    storage::sqlite::Database,
+    values::{Decimal, Id, Text},
 };
 use client::orders;
 use poem::http::StatusCode;
@@ -20,8 +23,9 @@ use serde::Serialize;
 
 use crate::db;
 
-const PAYMENT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Payment not found");
-const ORDER_UNAVAILABLE: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "Order not found or unavailable");
+const PAYMENT_NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND, "Payment not found");
+const ORDER_UNAVAILABLE: ErrorMessage =
+    ErrorMessage::new(StatusCode::BAD_REQUEST, "Order not found or unavailable");
 
 /// What the payments service does.
 pub struct Api {
@@ -44,31 +48,18 @@ impl Api {
     #[oai(path = "/payments", method = "post", operation_id = "create_payment")]
     async fn create_payment(
         &self,
-        _caller: Caller,
-        deadline: Deadline,
+        _auth: BearerAuth,
         payment: Json<NewPayment>,
         /// Names the request, so that it creates one payment however often it is sent. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Payment>, OperationError<CreatePayment>> {
-        let work = match self.keys.claim(key, &payment.0)? {
-            Claim::Answered(answer) => return Ok(answer),
-            Claim::New(work) => work,
+        let prepare = |payment: NewPayment| async move {
+            self.check_order(payment.order_id).await?;
+            let content = db::Content::from(payment);
+            Ok(move |connection: &_| db::insert(connection, content))
         };
-        let content = db::Content::from(payment.0);
-        let ask = |headers| client::on_behalf_of(headers, deadline.0, self.find_order(content.order_id));
-        let found = trace::neighbour("orders", ask).await?;
-        let is_there = found.map_err(|cause| {
-            let order_id = content.order_id.get();
-            tracing::warn!(order_id, cause, "order not available");
-            ORDER_UNAVAILABLE
-        })?;
-        if !is_there {
-            tracing::info!(order_id = content.order_id.get(), "order not found");
-            return Err(ORDER_UNAVAILABLE.into());
-        }
-        let insert = move |connection: &_| db::insert(connection, content);
-        Ok(work.create(&self.database, insert, created).await?)
+        Ok(self.keys.create_once(key, payment.0, prepare, created).await?)
     }
 
     /// Read a payment
@@ -77,7 +68,7 @@ impl Api {
     #[oai(path = "/payments/:id", method = "get", operation_id = "get_payment")]
     async fn get_payment(
         &self,
-        _caller: Caller,
+        _auth: BearerAuth,
         /// The id of the payment.
         id: Path<Id>,
     ) -> Result<Json<Payment>, OperationError<GetPayment>> {
@@ -93,23 +84,31 @@ fn created(payment: db::Payment) -> Created<Payment> {
 }
 
 impl Api {
-    /// Whether the orders service has the order, or in words why it does not say.
-    async fn find_order(&self, order_id: Id) -> Result<bool, String> {
-        let asked = order_id.get() as u64;
-        let order = match self.orders.get_order().id(asked).send().await {
-            Ok(answer) => answer.into_inner(),
-            Err(client::Error::ErrorResponse(refusal)) if refusal.status() == StatusCode::NOT_FOUND => {
+    /// Checks that the order is there, as the orders service tells it.
+    async fn check_order(&self, order_id: Id) -> Result<(), ApiError> {
+        let is_there = upstream::call("orders", ORDER_UNAVAILABLE, |headers, deadline| {
+            client::on_behalf_of(headers, deadline, self.has_order(order_id))
+        });
+        if is_there.await? { Ok(()) } else { Err(ORDER_UNAVAILABLE.into()) }
+    }
+
+    /// Whether the orders service has the order.
+    async fn has_order(&self, order_id: Id) -> Result<bool, String> {
+        let id = order_id.get() as u64;
+        let order = match self.orders.get_order().id(id).send().await {
+            Ok(response) => response.into_inner(),
+            Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
                 return Ok(false);
             }
-            Err(error) => return Err(client::cause(&error)),
+            Err(error) => return Err(format!("order {id}: {}", client::cause(&error))),
         };
-        if order.id.get() != asked {
-            return Err(format!("asked for order {asked}, got another"));
+        if order.id.get() != id {
+            return Err(format!("order {id}: the response has another id"));
         }
-        // The generated types leave out the ranges of numbers.
+        // The generated types do not check the ranges of numbers.
         let is_in_range = |number: u64| i64::try_from(number).ok().and_then(Id::new).is_some();
         if !is_in_range(order.product_id.get()) || !is_in_range(order.quantity.get()) {
-            return Err(format!("order {asked} with numbers out of range"));
+            return Err(format!("order {id}: the response has numbers out of range"));
         }
         Ok(true)
     }
@@ -176,17 +175,7 @@ enum PaymentStatus {
     Success,
 }
 
-struct CreatePayment;
-
-impl Operation for CreatePayment {
-    const NAME: &'static str = "CreatePayment";
-    const REFUSALS: &'static [&'static [Refusal]] =
-        &[WITH_BODY, &[ORDER_UNAVAILABLE], WITH_KEY, ANY_OPERATION];
-}
-
-struct GetPayment;
-
-impl Operation for GetPayment {
-    const NAME: &'static str = "GetPayment";
-    const REFUSALS: &'static [&'static [Refusal]] = &[&[PAYMENT_NOT_FOUND], ANY_OPERATION];
+operations! {
+    CreatePayment: [WITH_BODY, &[ORDER_UNAVAILABLE], WITH_KEY, ANY_OPERATION];
+    GetPayment: [&[PAYMENT_NOT_FOUND], ANY_OPERATION];
 }

@@ -1,9 +1,9 @@
 //! Every SQL statement of the payments service.
 
 use chassis::{
-    idempotency,
-    sqlite::{self, Schema},
-    value::{Decimal, Id, Text},
+    api::idempotency,
+    storage::sqlite::{self, Schema},
+    values::{Decimal, Id, Text},
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 

@@ -10,14 +10,14 @@ mod db;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
-    command_line,
-    document::{About, Document},
-    idempotency::Keys,
+    api::{
+        document::{ApiInfo, Document},
+        idempotency::Keys,
+    },
     process,
     server::Service,
-    settings::{Common, Fatal, TokenSetting},
-    sqlite::Database,
-    token::Secret,
+    settings::{Common, Secret, StartupError, TokenSetting, command_line},
+    storage::sqlite::Database,
 };
 use clap::Parser;
 
@@ -70,7 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The document that the service emits.
 pub fn document() -> Document {
-    Document::of::<api::Api>(&About {
+    Document::of::<api::Api>(&ApiInfo {
         title: "Payments",
         description: "What customers have paid.",
         address: "http://localhost:5003",
@@ -78,7 +78,7 @@ pub fn document() -> Document {
     })
 }
 
-fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
+fn build(settings: &Settings) -> Result<Service<api::Api>, StartupError> {
     let listen = settings.payments_listen;
     let token = TokenSetting::new(
         "PAYMENTS_TOKEN",
@@ -95,7 +95,7 @@ fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
     )
     .check(listen)?;
     let orders = client::orders(&settings.orders_url, orders_token.expose())
-        .map_err(|error| Fatal::new(format!("ORDERS_URL is wrong: {error}.")))?;
+        .map_err(|error| StartupError::new(format!("ORDERS_URL is wrong: {error}.")))?;
     let database = Database::open(&settings.common.data_dir, "payments", &db::SCHEMA)?;
     let keys = Keys::new(database.clone(), "create_payment", settings.common.limits.key_lifetime());
     Ok(Service {

@@ -1,17 +1,21 @@
-//! The wire: what the products service can be asked, what it answers, and what it refuses with.
+//! The wire: what the products service can be asked, and what it answers.
 
 use std::{iter, ops::RangeInclusive};
 
 use chassis::{
-    answers::{Created, List, Piece},
-    fields::{Fields, FromFields},
-    idempotency::{Claim, IdempotencyKey, Keys, WITH_KEY},
-    json::Json,
-    parameter::{Path, Query},
-    refusal::{ANY_OPERATION, INVALID_FIELDS, Operation, OperationError, Refusal, WITH_BODY},
-    sqlite::Database,
-    token::Caller,
-    value::{Count, Decimal, Id, Limit, Text},
+    api::{
+        bearer_auth::BearerAuth,
+        fields::{Fields, FromFields},
+        idempotency::{IdempotencyKey, Keys, WITH_KEY},
+        json::Json,
+        operation::OperationError,
+        parameters::{Path, Query},
+        responses::{Chunk, Created, List},
+    },
+    error::{ANY_OPERATION, ErrorMessage, INVALID_FIELDS, WITH_BODY},
+    operations,
+    storage::sqlite::{self, Database},
+    values::{Count, Decimal, Id, Limit, Text},
 };
 use futures_util::{StreamExt, stream};
 use poem::http::StatusCode;
@@ -20,14 +24,14 @@ use serde::Serialize;
 
 use crate::db;
 
-const PRODUCT_NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, "Product not found");
+const PRODUCT_NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND, "Product not found");
 
-/// How many products a piece of the whole list has at most. With three times as many, a list takes a seventh less time, but
+/// How many products a chunk of the whole list has at most. With three times as many, a list takes a seventh less time, but
 /// each caller who stalls in the middle of one holds three times as much.
-const PIECE: i64 = 400;
+const CHUNK_SIZE: i64 = 400;
 
-/// How many pieces are read while the first of them is sent, each on a thread of its own.
-const PIECES_AHEAD: usize = 2;
+/// How many chunks are read while the first of them is sent, each on a thread of its own.
+const CHUNKS_AHEAD: usize = 2;
 
 /// What the products service does.
 #[derive(Clone)]
@@ -50,7 +54,7 @@ impl Api {
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
     async fn list_products(
         &self,
-        _caller: Caller,
+        _auth: BearerAuth,
         /// How many products at most; without it, all.
         limit: Query<Limit>,
         /// Only products whose id is greater than this one.
@@ -77,7 +81,7 @@ impl Api {
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
     async fn get_product(
         &self,
-        _caller: Caller,
+        _auth: BearerAuth,
         /// The id of the product.
         id: Path<Id>,
     ) -> Result<Json<Product>, OperationError<GetProduct>> {
@@ -92,19 +96,17 @@ impl Api {
     #[oai(path = "/products", method = "post", operation_id = "create_product")]
     async fn create_product(
         &self,
-        _caller: Caller,
+        _auth: BearerAuth,
         product: Json<NewProduct>,
         /// Names the request, so that it creates one product however often it is sent. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Product>, OperationError<CreateProduct>> {
-        let work = match self.keys.claim(key, &product.0)? {
-            Claim::Answered(answer) => return Ok(answer),
-            Claim::New(work) => work,
+        let prepare = |product| async {
+            let content = db::Content::from(product);
+            Ok(move |connection: &_| db::insert(connection, content))
         };
-        let content = product.0.into();
-        let insert = move |connection: &_| db::insert(connection, content);
-        Ok(work.create(&self.database, insert, created).await?)
+        Ok(self.keys.create_once(key, product.0, prepare, created).await?)
     }
 
     /// Replace a product
@@ -113,7 +115,7 @@ impl Api {
     #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
     async fn replace_product(
         &self,
-        _caller: Caller,
+        _auth: BearerAuth,
         /// The id of the product.
         id: Path<Id>,
         product: Json<NewProduct>,
@@ -131,12 +133,12 @@ fn created(product: db::Product) -> Created<Product> {
 }
 
 impl Api {
-    /// All products after `after`. Each piece is read in a transaction of its own, so that a slow reader of the list holds
+    /// All products after `after`. Each chunk is read in a transaction of its own, so that a slow reader of the list holds
     /// nothing up.
-    async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, chassis::sqlite::Error> {
+    async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, sqlite::Error> {
         let none = List::Page { items: Vec::new(), next: None };
-        let Some(first) = self.next_piece(after.map_or(0, Id::get))? else { return Ok(none) };
-        if self.next_piece(*first.end())?.is_none() {
+        let Some(first) = self.next_chunk(after.map_or(0, Id::get))? else { return Ok(none) };
+        if self.next_chunk(*first.end())?.is_none() {
             let items = self.database.read_much(move |connection| {
                 let mut products = Vec::new();
                 db::range(connection, &first, |product| products.push(product.into()))?;
@@ -145,30 +147,30 @@ impl Api {
             return Ok(List::Page { items: items.await?, next: None });
         }
         let api = self.clone();
-        let pieces = iter::successors(Some(Ok(first)), move |ids: &Result<RangeInclusive<i64>, _>| {
+        let chunks = iter::successors(Some(Ok(first)), move |ids: &Result<RangeInclusive<i64>, _>| {
             let ids = ids.as_ref().ok()?;
-            api.next_piece(*ids.end()).transpose()
+            api.next_chunk(*ids.end()).transpose()
         });
         let database = self.database.clone();
-        let products = stream::iter(pieces).map(move |ids| {
+        let products = stream::iter(chunks).map(move |ids| {
             let database = database.clone();
             async move {
                 let ids = ids?;
-                let piece = database.read_much(move |connection| {
-                    let mut piece = Piece::default();
-                    db::range(connection, &ids, |product| piece.push(&Product::from(product)))?;
-                    Ok(piece)
+                let chunk = database.read_much(move |connection| {
+                    let mut chunk = Chunk::default();
+                    db::range(connection, &ids, |product| chunk.push(&Product::from(product)))?;
+                    Ok(chunk)
                 });
-                Ok(piece.await?)
+                Ok(chunk.await?)
             }
         });
-        Ok(List::Whole(products.buffered(PIECES_AHEAD).boxed()))
+        Ok(List::Whole(products.buffered(CHUNKS_AHEAD).boxed()))
     }
 
-    /// The ids of the next piece of the list, if there are any greater than `after`.
-    fn next_piece(&self, after: i64) -> Result<Option<RangeInclusive<i64>>, chassis::sqlite::Error> {
+    /// The ids of the next chunk of the list, if there are any greater than `after`.
+    fn next_chunk(&self, after: i64) -> Result<Option<RangeInclusive<i64>>, sqlite::Error> {
         let first = self.database.read(|connection| db::next_id(connection, after))?;
-        Ok(first.map(|first| first..=first.saturating_add(PIECE - 1)))
+        Ok(first.map(|first| first..=first.saturating_add(CHUNK_SIZE - 1)))
     }
 }
 
@@ -223,30 +225,9 @@ impl From<db::Product> for Product {
     }
 }
 
-struct ListProducts;
-
-impl Operation for ListProducts {
-    const NAME: &'static str = "ListProducts";
-    const REFUSALS: &'static [&'static [Refusal]] = &[ANY_OPERATION, &[INVALID_FIELDS]];
-}
-
-struct GetProduct;
-
-impl Operation for GetProduct {
-    const NAME: &'static str = "GetProduct";
-    const REFUSALS: &'static [&'static [Refusal]] = &[ANY_OPERATION, &[PRODUCT_NOT_FOUND]];
-}
-
-struct CreateProduct;
-
-impl Operation for CreateProduct {
-    const NAME: &'static str = "CreateProduct";
-    const REFUSALS: &'static [&'static [Refusal]] = &[WITH_BODY, WITH_KEY, ANY_OPERATION];
-}
-
-struct ReplaceProduct;
-
-impl Operation for ReplaceProduct {
-    const NAME: &'static str = "ReplaceProduct";
-    const REFUSALS: &'static [&'static [Refusal]] = &[WITH_BODY, ANY_OPERATION, &[PRODUCT_NOT_FOUND]];
+operations! {
+    ListProducts: [ANY_OPERATION, &[INVALID_FIELDS]];
+    GetProduct: [ANY_OPERATION, &[PRODUCT_NOT_FOUND]];
+    CreateProduct: [WITH_BODY, WITH_KEY, ANY_OPERATION];
+    ReplaceProduct: [WITH_BODY, ANY_OPERATION, &[PRODUCT_NOT_FOUND]];
 }

@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use chassis::{
-    idempotency,
-    sqlite::{self, Schema},
-    value::{Count, Decimal, Id, Text},
+    api::idempotency,
+    storage::sqlite::{self, Schema},
+    values::{Count, Decimal, Id, Text},
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params, params};
 

@@ -9,14 +9,14 @@ mod db;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chassis::{
-    command_line,
-    document::{About, Document},
-    idempotency::Keys,
+    api::{
+        document::{ApiInfo, Document},
+        idempotency::Keys,
+    },
     process,
     server::Service,
-    settings::{Common, Fatal, TokenSetting},
-    sqlite::Database,
-    token::Secret,
+    settings::{Common, Secret, StartupError, TokenSetting, command_line},
+    storage::sqlite::Database,
 };
 use clap::Parser;
 
@@ -55,7 +55,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The document that the service emits.
 pub fn document() -> Document {
-    Document::of::<api::Api>(&About {
+    Document::of::<api::Api>(&ApiInfo {
         title: "Products",
         description: "What the store sells, and how much of it there is.",
         address: "http://localhost:5001",
@@ -63,7 +63,7 @@ pub fn document() -> Document {
     })
 }
 
-fn build(settings: &Settings) -> Result<Service<api::Api>, Fatal> {
+fn build(settings: &Settings) -> Result<Service<api::Api>, StartupError> {
     let listen = settings.products_listen;
     let token = TokenSetting::new(
         "PRODUCTS_TOKEN",

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chassis::{say, settings::Fatal};
+use chassis::{output, settings::StartupError};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child as Process, ChildStdin, Command},
@@ -30,8 +30,11 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts this program as the service called `name`.
-    pub(crate) fn start(name: &'static str, environment: &[(OsString, OsString)]) -> Result<Self, Fatal> {
-        let cannot = |error| Fatal::new(format!("{name} cannot be started: {error}"));
+    pub(crate) fn start(
+        name: &'static str,
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, StartupError> {
+        let cannot = |error| StartupError::new(format!("{name} cannot be started: {error}"));
         let program = std::env::current_exe().map_err(cannot)?;
         let mut process = Command::new(program)
             .args([name, "--stop-with-stdin"])
@@ -47,7 +50,7 @@ impl Child {
     }
 
     /// Where the service can be reached, once it is ready. `None` if it ended instead, having said why.
-    pub(crate) async fn url_when_ready(&mut self) -> Result<Option<String>, Fatal> {
+    pub(crate) async fn url_when_ready(&mut self) -> Result<Option<String>, StartupError> {
         let Some(output) = self.process.stdout.as_mut() else { return Ok(None) };
         let prefix = format!("{} is ready at http://", self.name);
         let mut lines = BufReader::new(output).lines();
@@ -60,7 +63,7 @@ impl Child {
             None
         };
         let address = timeout(READY_TIMEOUT, address).await.map_err(|_| {
-            Fatal::new(format!("{} is not ready after {READY_TIMEOUT:?}: see its log.", self.name))
+            StartupError::new(format!("{} is not ready after {READY_TIMEOUT:?}: see its log.", self.name))
         })?;
         Ok(address.map(|address| {
             self.url = format!("http://{}", reachable(address));
@@ -83,7 +86,10 @@ impl Child {
     pub(crate) async fn stop(mut self) {
         drop(self.stdin.take());
         if timeout(STOP_TIMEOUT, self.process.wait()).await.is_err() {
-            say::err(format!("store: {} did not stop within {STOP_TIMEOUT:?} and is killed.\n", self.name));
+            output::stderr(format!(
+                "store: {} did not stop within {STOP_TIMEOUT:?} and is killed.\n",
+                self.name
+            ));
             let _ = self.process.kill().await;
         }
     }

@@ -13,10 +13,9 @@ mod child;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, thread};
 
 use chassis::{
-    command_line, say,
-    settings::{Common, Fatal},
-    signals::told_to_stop,
-    token::Secret,
+    output,
+    process::signals::shutdown_signal,
+    settings::{Common, Secret, StartupError, command_line},
 };
 use clap::{ArgMatches, CommandFactory, Parser};
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -131,8 +130,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 Ok(parsed) => parsed,
                 Err(code) => return code,
             };
-            run(&settings, &matches).unwrap_or_else(|fatal| {
-                say::err(format!("store: {fatal}\n"));
+            run(&settings, &matches).unwrap_or_else(|error| {
+                output::stderr(format!("store: {error}\n"));
                 ExitCode::FAILURE
             })
         }
@@ -147,8 +146,8 @@ const SERVICES: [(&str, &str, &str); 3] = [
 ];
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fatal> {
-    let mut stop = std::pin::pin!(told_to_stop(|signal| note(format!("store: {signal} is ignored.\n")))?);
+async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, StartupError> {
+    let mut stop = std::pin::pin!(shutdown_signal(|signal| note(format!("store: {signal} is ignored.\n")))?);
     let mut environment = environment(matches);
     let mut children = Vec::new();
     // One after the other: orders has to know where products is, and payments where orders is.
@@ -168,7 +167,7 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fata
         };
         environment.push((url_variable.into(), url.into()));
     }
-    introduce(settings, &children);
+    print_summary(settings, &children);
 
     let mut ends: FuturesUnordered<_> = children.iter_mut().map(Child::end).collect();
     loop {
@@ -176,9 +175,9 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Fata
             signal = &mut stop => break note_stopping(signal),
             end = ends.next() => match end {
                 Some((name, status)) => {
-                    say::err(format!("store: {name} has ended ({status}); what is left goes on.\n"));
+                    output::stderr(format!("store: {name} has ended ({status}); what is left goes on.\n"));
                 }
-                None => return Err(Fatal::new("all three services have ended: start the store again.")),
+                None => return Err(StartupError::new("all three services have ended: start the store again.")),
             },
         }
     }
@@ -197,7 +196,7 @@ fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
     settings.collect()
 }
 
-fn introduce(settings: &Settings, children: &[Child]) {
+fn print_summary(settings: &Settings, children: &[Child]) {
     let mut text = String::from("\n");
     for (child, (name, _, token_variable)) in children.iter().zip(SERVICES) {
         let token = settings.shown_token(name, token_variable);
@@ -210,7 +209,7 @@ fn introduce(settings: &Settings, children: &[Child]) {
         ];
         text.extend(lines);
     }
-    say::out(text + "Ctrl-C stops all three.\n");
+    output::stdout(text + "Ctrl-C stops all three.\n");
 }
 
 fn note_stopping(signal: &str) {
@@ -219,7 +218,7 @@ fn note_stopping(signal: &str) {
 
 /// Says it on standard error, but does not wait for somebody to take it: that would hold up the stop.
 fn note(text: String) {
-    let _ = thread::Builder::new().spawn(|| say::err(text));
+    let _ = thread::Builder::new().spawn(|| output::stderr(text));
 }
 
 async fn stop_all(children: Vec<Child>) {

@@ -13,7 +13,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::metrics;
+use crate::telemetry::metrics;
 
 /// How many connections there may be above the limit: for probes while all others have a request in flight, and for those that
 /// come while an evicted one is being closed.
@@ -41,8 +41,8 @@ pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     admission: Arc<Admission>,
     /// Whether all places were taken when it came, and nobody made room for it.
-    is_surplus: bool,
-    has_shown_token: AtomicBool,
+    was_surplus: bool,
+    is_authenticated: AtomicBool,
     in_flight: AtomicUsize,
     /// When it was accepted, or the last request came, in milliseconds.
     active: AtomicU64,
@@ -56,13 +56,13 @@ pub(super) struct Connection {
     pub(super) is_gone: AtomicBool,
 }
 
-/// Whose connection makes room.
+/// The connections that may be evicted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Who {
-    /// Those who have never shown a token.
-    Strangers,
-    /// Those, or else somebody who has.
-    Anybody,
+enum Candidates {
+    /// Those whose caller has never shown a token.
+    Unauthenticated,
+    /// All, those without a token first.
+    All,
 }
 
 /// A place among the open connections, until this is dropped.
@@ -97,7 +97,7 @@ impl Admission {
         let most = self.limit + RESERVE;
         let open = self.open();
         if self.staying.load(Relaxed) >= most {
-            self.evict_one_of(&open, Who::Anybody);
+            self.evict_one_of(&open, Candidates::All);
         }
         open.len() < most
     }
@@ -107,13 +107,13 @@ impl Admission {
         let mut open = self.open();
         let is_full = || self.staying.load(Relaxed) >= self.limit;
         if is_full() {
-            self.evict_one_of(&open, Who::Strangers);
+            self.evict_one_of(&open, Candidates::Unauthenticated);
         }
         let connection = Arc::new(Connection {
             peer,
             admission: self.clone(),
-            is_surplus: is_full(),
-            has_shown_token: AtomicBool::new(false),
+            was_surplus: is_full(),
+            is_authenticated: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             active: AtomicU64::new(self.since_begin(Instant::now())),
             is_evicted: AtomicBool::new(false),
@@ -130,17 +130,18 @@ impl Admission {
 
     /// Closes an idle connection, if there is one.
     pub(super) fn evict(&self) -> bool {
-        self.evict_one_of(&self.open(), Who::Anybody)
+        self.evict_one_of(&self.open(), Candidates::All)
     }
 
     /// Closes the connection that has been idle for longest, if one is: of those that have never shown a token, or else of all.
-    fn evict_one_of(&self, open: &Connections, who: Who) -> bool {
+    fn evict_one_of(&self, open: &Connections, candidates: Candidates) -> bool {
         let is_meant = |connection: &&Arc<Connection>| {
-            connection.is_idle() && (who == Who::Anybody || !connection.has_shown_token.load(Relaxed))
+            connection.is_idle()
+                && (candidates == Candidates::All || !connection.is_authenticated.load(Relaxed))
         };
         let idle = open.values().filter(is_meant);
         let rank = |connection: &&Arc<Connection>| {
-            (connection.has_shown_token.load(Relaxed), connection.active.load(Relaxed))
+            (connection.is_authenticated.load(Relaxed), connection.active.load(Relaxed))
         };
         // Of several, this is the one that came first.
         let Some(longest) = idle.min_by_key(rank) else { return false };
@@ -170,14 +171,14 @@ impl Connection {
     }
 
     /// Notes that the caller has the service's token.
-    pub(super) fn note_token(&self) {
-        self.has_shown_token.store(true, Relaxed);
+    pub(super) fn set_authenticated(&self) {
+        self.is_authenticated.store(true, Relaxed);
     }
 
     /// Whether it is one of too many, which are for probes. For whoever has the service's token, another makes room.
-    pub(super) fn is_too_many(&self, has_token: impl FnOnce() -> bool) -> bool {
-        let is_too_many = self.is_surplus && self.admission.staying.load(Relaxed) > self.admission.limit;
-        is_too_many && !(has_token() && self.admission.evict())
+    pub(super) fn is_surplus(&self, has_token: impl FnOnce() -> bool) -> bool {
+        let is_surplus = self.was_surplus && self.admission.staying.load(Relaxed) > self.admission.limit;
+        is_surplus && !(has_token() && self.admission.evict())
     }
 
     fn is_idle(&self) -> bool {
@@ -186,7 +187,7 @@ impl Connection {
 
     /// Whether no caller who has shown a token loses a response with it, nor anybody a request that is worked on.
     fn may_be_closed(&self) -> bool {
-        let is_sending = self.is_writing.load(Relaxed) && self.has_shown_token.load(Relaxed);
+        let is_sending = self.is_writing.load(Relaxed) && self.is_authenticated.load(Relaxed);
         self.in_flight.load(Relaxed) == 0 && !is_sending
     }
 }

@@ -1,4 +1,4 @@
-//! Responses that take a while to be sent: they count as in flight until they are gone, and are logged then.
+//! Responses that take a while to send: they count as in flight until they are sent, and are logged then.
 
 use std::{
     io,
@@ -16,88 +16,103 @@ use hyper::body::{Body, Frame, SizeHint};
 use poem::http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 
-use super::{BodyContext, admission::InFlight};
-use crate::{log, metrics, trace::Span};
+use super::admission::InFlight;
+use crate::{
+    context::BodyContext,
+    telemetry::{log, metrics, trace::Span},
+};
 
-/// How many bytes of a body are sent at once, together with its head.
+/// The largest body that is sent at once, together with its head, in bytes.
 const SMALL: u64 = 16 * 1024;
 
-/// Whether `body` is complete, and so small that it is as good as sent.
+/// Whether `body` is complete and small, so that it is as good as sent.
 pub(super) fn is_small(body: &impl Body) -> bool {
     body.size_hint().exact().is_some_and(|length| length <= SMALL)
 }
 
-/// A request and the answer to it, for log, metrics and trace.
-pub(super) struct Exchange {
-    pub(super) method: Method,
-    pub(super) route: &'static str,
-    pub(super) status: StatusCode,
+/// A request that log, metrics and trace get when its response is sent.
+pub(super) struct AccessRecord {
+    method: Method,
+    route: &'static str,
     pub(super) started: Instant,
-    pub(super) span: Span,
+    span: Span,
 }
 
-impl Exchange {
-    /// Tells that it is over, on behalf of the request that is worked on.
-    pub(super) fn end(self, is_broken: bool) {
-        let Self { method, route, status, started, span } = self;
-        let took = started.elapsed();
-        metrics::count_request(&method, route, status, took);
-        if is_broken {
-            metrics::count_broken();
+impl AccessRecord {
+    pub(super) fn begin<B>(
+        request: &hyper::Request<B>,
+        route: Option<&'static str>,
+        started: Instant,
+        span: Span,
+    ) -> Self {
+        let (method, route) = (request.method().clone(), route.unwrap_or("(none)"));
+        Self { method, route, started, span }
+    }
+
+    /// Records the request, within its context. `is_aborted` if the response was not sent to its end.
+    pub(super) fn end(self, status: StatusCode, is_aborted: bool) {
+        let Self { method, route, started, span } = self;
+        let latency = started.elapsed();
+        metrics::record_request(&method, route, status, latency);
+        if is_aborted {
+            metrics::count_aborted();
         }
-        log::answered(&method, route, status, took, is_broken);
-        span.answered(status, is_broken);
+        log::log_request(&method, route, status, latency, is_aborted);
+        span.end_with_status(status, is_aborted);
     }
 }
 
-/// What lasts as long as a response is being sent. The body has it, and so has each piece of it that is on its way.
+/// What lasts as long as a response is being sent. The body holds it, and so does each of its chunks until it is sent.
 pub(super) struct Sending {
-    /// Taken when it is over.
-    exchange: Option<Exchange>,
+    /// Taken at the end.
+    record: Option<AccessRecord>,
+    status: StatusCode,
     context: BodyContext,
     in_flight: InFlight,
-    places: Arc<Semaphore>,
-    is_whole: AtomicBool,
+    permits: Arc<Semaphore>,
+    is_complete: AtomicBool,
 }
 
 impl Sending {
-    /// Takes over a place of `places`, and gives it back in the end.
+    /// Takes over one of `permits`, and gives it back at the end.
     pub(super) fn new(
-        exchange: Exchange,
+        record: AccessRecord,
+        status: StatusCode,
         context: BodyContext,
         in_flight: InFlight,
-        places: Arc<Semaphore>,
+        permits: Arc<Semaphore>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            exchange: Some(exchange),
+            record: Some(record),
+            status,
             context,
             in_flight,
-            places,
-            is_whole: AtomicBool::new(false),
+            permits,
+            is_complete: AtomicBool::new(false),
         })
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.places.add_permits(1);
-        let is_broken = !self.is_whole.load(Relaxed) || self.in_flight.connection().is_gone.load(Relaxed);
-        if !is_broken {
+        self.permits.add_permits(1);
+        let is_aborted = !self.is_complete.load(Relaxed) || self.in_flight.connection().is_gone.load(Relaxed);
+        if !is_aborted {
             self.in_flight.connection().must_reset.store(false, Relaxed);
         }
-        if let Some(exchange) = self.exchange.take() {
-            self.context.scope(|| exchange.end(is_broken));
+        if let Some(record) = self.record.take() {
+            self.context.scope(|| record.end(self.status, is_aborted));
         }
     }
 }
 
-/// A piece of a body that keeps the response in flight until it was handed to the system, or dropped with the connection.
-struct Piece {
+/// A chunk of a body that keeps the response in flight until it is handed to the system, or dropped with the connection.
+struct Chunk {
     bytes: Bytes,
     _sending: Arc<Sending>,
 }
 
-impl AsRef<[u8]> for Piece {
+impl AsRef<[u8]> for Chunk {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -124,13 +139,17 @@ impl<B: Body<Data = Bytes, Error = io::Error> + Unpin> Body for CountedBody<B> {
         context: &mut task::Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let Self { body, sending } = &mut *self;
-        // What the pieces of a list log while they are read is about this request.
-        let frame = ready!(sending.context.scope(|| Pin::new(body).poll_frame(context)));
+        let frame = ready!(sending.context.scope(|| {
+            Pin::new(body).poll_frame(context).map_err(|error| {
+                tracing::error!(cause = %error, "response aborted");
+                error
+            })
+        }));
         // hyper does not ask again after the last frame of a body that knows its length.
         if frame.is_none() || (matches!(frame, Some(Ok(_))) && self.body.is_end_stream()) {
-            self.sending.is_whole.store(true, Relaxed);
+            self.sending.is_complete.store(true, Relaxed);
         }
-        let keep = |bytes| Bytes::from_owner(Piece { bytes, _sending: self.sending.clone() });
+        let keep = |bytes| Bytes::from_owner(Chunk { bytes, _sending: self.sending.clone() });
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(keep))))
     }
 

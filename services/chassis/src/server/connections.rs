@@ -20,11 +20,11 @@ use tokio::{
 
 use super::{
     admission::Admission,
-    answer::Answerer,
     drain::{self, DrainedStream, HANDSHAKE, Phase, Schedule},
     exchange::{self, Exchange},
+    handler::RequestHandler,
     in_flight::Occupancy,
-    stream::PatientStream,
+    stream::TimeoutStream,
 };
 use crate::settings::Limits;
 
@@ -65,7 +65,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub(super) async fn serve(
     listener: TcpListener,
     limits: &Limits,
-    answerer: Arc<Answerer>,
+    handler: Arc<RequestHandler>,
     stop: impl Future<Output = ()>,
 ) -> Instant {
     let admission = Admission::new(limits.max_connections);
@@ -83,23 +83,23 @@ pub(super) async fn serve(
     let connect = |stream: TcpStream, peer: SocketAddr| {
         // Answers are small and complete: waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
-        let drain = answerer.drain().clone();
+        let drain = handler.drain().clone();
         let exchange = Arc::new(Exchange::new(peer));
         let occupancy = Arc::<Occupancy>::default();
         let place = admission.admit(peer);
         let caller = place.connection.clone();
-        let stream = PatientStream::new(stream, limits, exchange.clone(), caller.clone());
+        let stream = TimeoutStream::new(stream, limits, exchange.clone(), caller.clone());
         let stream = DrainedStream::new(stream, occupancy.clone(), drain.clone());
-        let (answerer, of_requests) = (answerer.clone(), exchange.clone());
+        let (handler, of_requests) = (handler.clone(), exchange.clone());
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let in_flight = occupancy.begin();
-            let (answerer, exchange, caller) = (answerer.clone(), of_requests.clone(), caller.clone());
+            let (handler, exchange, caller) = (handler.clone(), of_requests.clone(), caller.clone());
             exchange.enter(exchange::Phase::Work);
             if let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() {
                 exchange.note_upgrade(upgrade);
             }
             async move {
-                let response = answerer.answer(request, &caller).await;
+                let response = handler.handle(request, &caller).await;
                 exchange.enter(exchange::Phase::Answered);
                 Ok::<_, Infallible>(response.map(|body| in_flight.until_sent(body)))
             }
@@ -145,7 +145,7 @@ pub(super) async fn serve(
             }
         }
     };
-    let drain = answerer.drain();
+    let drain = handler.drain();
     let stopped = async {
         stop.await;
         let schedule = Schedule::begin(limits);

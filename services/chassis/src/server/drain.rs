@@ -29,7 +29,7 @@ use tokio::{
 
 use super::{
     in_flight::{HEAD_BEGUN, IDLE_CONNECTION, IN_FLIGHT, Occupancy},
-    stream::PatientStream,
+    stream::TimeoutStream,
 };
 use crate::settings::Limits;
 
@@ -147,7 +147,7 @@ pub(super) async fn drive<T>(connection: impl Future<Output = T>, drain: &Drain)
 /// A stream that ends when its connection is idle and the service stops. Whether it is idle is decided where it is read, so
 /// that what has come is served.
 pub(super) struct DrainedStream {
-    stream: PatientStream,
+    stream: TimeoutStream,
     occupancy: Arc<Occupancy>,
     drain: Arc<Drain>,
     idle_until: Option<Pin<Box<Sleep>>>,
@@ -155,7 +155,7 @@ pub(super) struct DrainedStream {
 }
 
 impl DrainedStream {
-    pub(super) fn new(stream: PatientStream, occupancy: Arc<Occupancy>, drain: Arc<Drain>) -> Self {
+    pub(super) fn new(stream: TimeoutStream, occupancy: Arc<Occupancy>, drain: Arc<Drain>) -> Self {
         Self { stream, occupancy, drain, idle_until: None, is_write_pending: false }
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use hyper::upgrade::OnUpgrade;
 
-use crate::metrics;
+use crate::telemetry::metrics;
 
 /// How far the exchange on a connection is. All of it happens on one task, so nothing has to be ordered.
 #[derive(Debug)]

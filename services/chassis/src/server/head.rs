@@ -5,15 +5,17 @@ use std::net::Ipv6Addr;
 
 use poem::http::{HeaderName, Version, header};
 
-use super::TIMEOUT;
 use crate::{
-    header::{Single, single},
-    idempotency,
+    api::idempotency,
+    wire::{
+        header::{Single, single},
+        timeout,
+    },
 };
 
 /// The fields that may be there once. Several that are the same are one. hyper judges `Content-Length`, and `Authorization`
 /// has an answer of its own.
-static SINGLE: [HeaderName; 3] = [header::CONTENT_TYPE, idempotency::HEADER, TIMEOUT];
+static SINGLE: [HeaderName; 3] = [header::CONTENT_TYPE, idempotency::HEADER, timeout::HEADER];
 
 /// What is ambiguous in the head of a request, for the log.
 pub(super) fn flaw<B>(request: &hyper::Request<B>) -> Option<&'static str> {

@@ -7,10 +7,11 @@ use poem::{
 
 use super::routes::{decoded, without_slash};
 use crate::{
-    document::Document,
-    json, metrics,
-    refusal::{METHOD_NOT_ALLOWED, Refused},
-    sqlite::Database,
+    api::document::Document,
+    error::{ApiError, METHOD_NOT_ALLOWED},
+    storage::sqlite::Database,
+    telemetry::metrics,
+    wire::json,
 };
 
 /// Leads to the page that shows the document.
@@ -47,14 +48,14 @@ pub(super) fn is_probe(path: &str) -> bool {
 }
 
 /// Answers a request for one of these paths.
-pub(super) fn answer(
+pub(super) fn serve(
     path: &'static str,
     method: &Method,
     document: &Document,
     database: &Database,
     is_stopping: bool,
-    under_way: usize,
-) -> Result<Response, Refused> {
+    in_flight: usize,
+) -> Result<Response, ApiError> {
     if !METHODS.contains(method) {
         return Err(METHOD_NOT_ALLOWED.into());
     }
@@ -65,12 +66,12 @@ pub(super) fn answer(
         }
         DOCUMENT => Ok(typed(json::CONTENT_TYPE, document.json())),
         LIVE => Ok(status("live")),
-        READY if is_stopping => Err(Refused::unavailable("asked whether it is ready, while it stops")),
+        READY if is_stopping => Err(ApiError::unavailable("asked whether it is ready, while it stops")),
         READY => {
             database.check()?;
             Ok(status("ready"))
         }
-        METRICS => Ok(typed(metrics::CONTENT_TYPE, metrics::text(under_way))),
+        METRICS => Ok(typed(metrics::CONTENT_TYPE, metrics::text(in_flight))),
         _ => Ok(Response::builder()
             .status(StatusCode::TEMPORARY_REDIRECT)
             .header(header::LOCATION, DOCS)

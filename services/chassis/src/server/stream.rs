@@ -23,8 +23,8 @@ use tokio::{
 
 use super::{
     admission::Connection,
-    bare,
     exchange::{Exchange, Phase},
+    parse_errors,
 };
 use crate::settings::Limits;
 
@@ -35,11 +35,11 @@ const LINGER: Duration = Duration::from_secs(1);
 const SMALL: usize = 1024;
 
 /// A stream that does not wait for ever.
-pub(super) struct PatientStream {
+pub(super) struct TimeoutStream {
     stream: TcpStream,
     exchange: Arc<Exchange>,
     /// How long a head may take to arrive.
-    head_timeout: Duration,
+    header_read_timeout: Duration,
     /// How long a caller who was answered may take to ask again.
     idle_timeout: Duration,
     /// Until when a head may be awaited.
@@ -67,7 +67,7 @@ pub(super) struct PatientStream {
     linger_until: Option<Pin<Box<Sleep>>>,
 }
 
-impl PatientStream {
+impl TimeoutStream {
     pub(super) fn new(
         stream: TcpStream,
         limits: &Limits,
@@ -79,7 +79,7 @@ impl PatientStream {
             exchange,
             connection,
             resets: false,
-            head_timeout: limits.head_timeout(),
+            header_read_timeout: limits.header_read_timeout(),
             idle_timeout: limits.idle_timeout(),
             read_until: None,
             read_timer: None,
@@ -116,7 +116,7 @@ impl PatientStream {
                 self.exchange.enter(Phase::Idle);
                 *self.read_until.insert(Instant::now() + self.idle_timeout)
             }
-            Phase::Head => *self.read_until.get_or_insert_with(|| Instant::now() + self.head_timeout),
+            Phase::Head => *self.read_until.get_or_insert_with(|| Instant::now() + self.header_read_timeout),
             Phase::Idle => *self.read_until.get_or_insert_with(|| Instant::now() + self.idle_timeout),
         };
         let timer = self.read_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
@@ -156,7 +156,7 @@ impl PatientStream {
         if !is_between || self.is_unsent || !bytes.starts_with(b"HTTP/1.1 4") {
             return false;
         }
-        let Some((status, instead)) = bare::with_body(bytes, self.has_line) else { return false };
+        let Some((status, instead)) = parse_errors::with_body(bytes, self.has_line) else { return false };
         self.exchange.note_no_request(status.as_str());
         self.instead = instead;
         true
@@ -214,7 +214,7 @@ impl PatientStream {
     }
 }
 
-impl Drop for PatientStream {
+impl Drop for TimeoutStream {
     fn drop(&mut self) {
         self.connection.is_gone.store(true, Relaxed);
         let _ = self.prepare_reset();
@@ -231,7 +231,7 @@ fn joined<'a>(slices: &[IoSlice<'_>], small: &'a mut [u8; SMALL]) -> Option<&'a 
     Some(&small[..length])
 }
 
-impl AsyncRead for PatientStream {
+impl AsyncRead for TimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -253,7 +253,7 @@ impl AsyncRead for PatientStream {
     }
 }
 
-impl AsyncWrite for PatientStream {
+impl AsyncWrite for TimeoutStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

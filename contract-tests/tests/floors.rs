@@ -1,0 +1,242 @@
+//! The architecture: modules are floors, and no arrow runs back up.
+//!
+//! A file declares its modules from the top floor down. A module uses its own submodules, and of all others only those that are
+//! declared below it or below one of its ancestors. So neither the files nor the packages of the workspace form a circle.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+use serde_json::Value;
+use syn::{
+    Item, ItemMod, ItemUse, Macro, UseTree, Visibility,
+    visit::{self, Visit},
+};
+
+/// The files of a crate, by the path of their module.
+type Modules = BTreeMap<Vec<String>, Module>;
+
+/// A file.
+struct Module {
+    source: syn::File,
+    /// Its submodules that are files, from the top down.
+    floors: Vec<String>,
+}
+
+#[test]
+fn no_module_uses_one_above_it() {
+    let mut upward = Vec::new();
+    for package in packages() {
+        for target in package["targets"].as_array().unwrap() {
+            // The files of a test or a benchmark share what stands at its root.
+            if !["lib", "bin"].iter().any(|kind| target["kind"][0] == *kind) {
+                continue;
+            }
+            let root = Path::new(target["src_path"].as_str().unwrap());
+            upward
+                .extend(upward_arrows(root).into_iter().map(|arrow| format!("{}: {arrow}", target["name"])));
+        }
+    }
+    assert!(upward.is_empty(), "these use what stands above them:\n{}", upward.join("\n"));
+}
+
+#[test]
+fn no_packages_need_each_other() {
+    let needs: BTreeMap<String, Vec<String>> = packages()
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().unwrap().iter();
+            let local = dependencies.filter(|dependency| dependency["path"].is_string());
+            (text(&package["name"]), local.map(|dependency| text(&dependency["name"])).collect())
+        })
+        .collect();
+    let mut left = needs.clone();
+    // Whoever needs nobody that is left stands on what was taken away.
+    while let Some(name) = left
+        .iter()
+        .find(|(_, needed)| needed.iter().all(|needed| !left.contains_key(needed)))
+        .map(|(name, _)| name.clone())
+    {
+        left.remove(&name);
+    }
+    assert!(left.is_empty(), "these packages need each other: {left:?}");
+}
+
+#[test]
+fn an_arrow_that_runs_up_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+    fs::create_dir(folder.path().join("low")).unwrap();
+    write("lib.rs", "mod high; mod low; pub struct Root;");
+    write("high.rs", "use crate::low::deep; fn call() { super::low::work() }");
+    write("low/mod.rs", "mod deep; mod deeper; use self::deep::Deep; pub struct Own; fn work() {}");
+    write("low/deep.rs", "use super::deeper::Deeper; #[cfg(test)] mod tests { use crate::high::A; }");
+    write("low/deeper.rs", "pub struct Deeper;");
+    let root = folder.path().join("lib.rs");
+    assert_eq!(upward_arrows(&root), [""; 0]);
+
+    let up = [
+        ("use crate::high::{A, B};", "low::deeper uses high"),
+        ("use super::super::{high, Root};", "low::deeper uses high"),
+        ("use super::{deep::Deep, deep};", "low::deeper uses low::deep"),
+        ("fn own() -> super::Own { todo!() }", "low::deeper uses low"),
+        ("fn call() { println!(\"{}\", crate::high::A) }", "low::deeper uses high"),
+    ];
+    for (text, arrow) in up {
+        write("low/deeper.rs", text);
+        assert!(
+            upward_arrows(&root).iter().any(|found| found == arrow),
+            "{text}: {:?}",
+            upward_arrows(&root)
+        );
+    }
+}
+
+/// Every arrow of the crate with this root that runs up, in words.
+fn upward_arrows(root: &Path) -> Vec<String> {
+    let mut modules = Modules::new();
+    read(root, root.parent().unwrap(), Vec::new(), &mut modules);
+    let mut arrows = Vec::new();
+    for (user, module) in &modules {
+        let mut paths = Paths { module: user.clone(), found: Vec::new() };
+        paths.visit_file(&module.source);
+        for path in paths.found {
+            let used = owner(&modules, &path);
+            if !is_below(&modules, user, used) {
+                arrows.push(format!("{} uses {}", named(user), named(used)));
+            }
+        }
+    }
+    arrows.sort();
+    arrows.dedup();
+    arrows
+}
+
+/// Reads a file and the files of its modules, which are in `folder`.
+fn read(file: &Path, folder: &Path, path: Vec<String>, modules: &mut Modules) {
+    let source = syn::parse_file(&fs::read_to_string(file).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let mut floors = Vec::new();
+    for item in &source.items {
+        let Item::Mod(ItemMod { attrs, ident, content: None, .. }) = item else { continue };
+        let name = ident.to_string();
+        let candidates = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
+        // A module with a `#[path]` belongs to somebody else.
+        if attrs.iter().any(|attribute| attribute.path().is_ident("path")) {
+            continue;
+        }
+        let file = candidates.iter().find(|file| file.exists()).unwrap();
+        let below = [path.clone(), vec![name.clone()]].concat();
+        read(file, &folder.join(&name), below, modules);
+        floors.push(name);
+    }
+    modules.insert(path, Module { source, floors });
+}
+
+/// The module that `path` leads to, or to an item of.
+fn owner<'a>(modules: &Modules, path: &'a [String]) -> &'a [String] {
+    let lengths = (0..=path.len()).rev();
+    lengths.map(|length| &path[..length]).find(|path| modules.contains_key(*path)).unwrap_or_default()
+}
+
+/// Whether `user` may use `used`: one of its own submodules, or one that is declared below it or its ancestors.
+fn is_below(modules: &Modules, user: &[String], used: &[String]) -> bool {
+    let common = user.iter().zip(used).take_while(|(one, other)| one == other).count();
+    let parent = &user[..common];
+    match (user.get(common), used.get(common)) {
+        // An ancestor, or the module itself.
+        (_, None) => user == used,
+        (None, Some(_)) => true,
+        (Some(above), Some(below)) => {
+            let floors = &modules[parent].floors;
+            let floor = |name| floors.iter().position(|floor| floor == name);
+            floor(below) > floor(above)
+        }
+    }
+}
+
+/// Collects the paths that a module uses, from the root of its crate.
+struct Paths {
+    module: Vec<String>,
+    found: Vec<Vec<String>>,
+}
+
+impl Paths {
+    /// Notes a path that begins with `crate`, `self` or `super`; others lead to items that are in scope already.
+    fn note(&mut self, segments: &[String]) {
+        let mut path = match segments.first().map(String::as_str) {
+            Some("crate") => Vec::new(),
+            Some("self" | "super") => self.module.clone(),
+            _ => return,
+        };
+        for segment in segments {
+            match segment.as_str() {
+                "crate" | "self" => {}
+                "super" => drop(path.pop()),
+                name => path.push(name.to_owned()),
+            }
+        }
+        self.found.push(path);
+    }
+
+    fn note_tree(&mut self, tree: &UseTree, before: &[String]) {
+        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+        match tree {
+            UseTree::Path(path) => self.note_tree(&path.tree, &with(&path.ident)),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.note_tree(tree, before)),
+            UseTree::Name(name) => self.note(&with(&name.ident)),
+            UseTree::Rename(rename) => self.note(&with(&rename.ident)),
+            UseTree::Glob(_) => self.note(before),
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Paths {
+    fn visit_item_mod(&mut self, module: &'ast ItemMod) {
+        // What tests use is no floor of the program.
+        if !module.attrs.iter().any(|attribute| attribute.path().is_ident("cfg")) {
+            self.module.push(module.ident.to_string());
+            visit::visit_item_mod(self, module);
+            self.module.pop();
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.note_tree(&item.tree, &[]);
+    }
+
+    // `pub(crate)` uses nothing.
+    fn visit_visibility(&mut self, _visibility: &'ast Visibility) {}
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.note(&path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>());
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        // Paths in the arguments of a macro are tokens.
+        let text = call.tokens.to_string().replace(" :: ", "::");
+        for word in text.split(|letter: char| !letter.is_alphanumeric() && !"_:".contains(letter)) {
+            self.note(&word.split("::").map(str::to_owned).collect::<Vec<_>>());
+        }
+        visit::visit_macro(self, call);
+    }
+}
+
+fn named(path: &[String]) -> String {
+    if path.is_empty() { "the root".to_owned() } else { path.join("::") }
+}
+
+fn packages() -> Vec<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}

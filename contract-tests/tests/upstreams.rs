@@ -1,0 +1,345 @@
+//! An upstream that fails, in every way that an upstream can: the caller gets the documented 400 in time, nothing is stored,
+//! the log tells the cause, and all is well when the upstream is: `cargo test -p contract-tests --test upstreams`.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
+
+use std::{
+    fs,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    exchange::Request,
+    metrics::Metrics,
+    session::{self, Session},
+    store::Store,
+    upstream::{Echo, FakeUpstream, FaultMode},
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::{Value, json};
+
+/// Three seconds, and what it takes to say so.
+const IN_TIME: Duration = Duration::from_millis(3500);
+
+/// What happens, how, and what the log says of it.
+const FAILURES: [(&str, FaultMode, &str); 26] = [
+    ("refuses", FaultMode::Refuses, "Connection refused"),
+    ("says_nothing", FaultMode::SaysNothing, "timed out"),
+    ("drips_the_head", FaultMode::DripsTheHead, "timed out"),
+    ("drips_the_body", FaultMode::DripsTheBody, "timed out"),
+    ("breaks_off", FaultMode::BreaksOff, "end of file"),
+    ("answers_html", FaultMode::AnswersHtml, "200 OK, text/html, 35 bytes: a body that is no JSON"),
+    (
+        "answers_other_json",
+        FaultMode::AnswersOtherJson,
+        "15 bytes of JSON, of another shape at line 1 column 15",
+    ),
+    ("answers_wrong_types", FaultMode::AnswersWrongTypes, "of another shape at line 1 column 9"),
+    ("answers_no_text", FaultMode::AnswersNoText, "not UTF-8"),
+    ("answers_out_of_range", FaultMode::AnswersOutOfRange, "out of range"),
+    ("answers_another_id", FaultMode::AnswersAnotherId, "the response has another id"),
+    ("redirects", FaultMode::Redirects, "307"),
+    ("answers_401", FaultMode::AnswersStatus(401, Some(r#"{"error":"Unauthorized"}"#)), "401"),
+    ("answers_500", FaultMode::AnswersStatus(500, Some(r#"{"error":"Internal error"}"#)), "500"),
+    ("answers_503", FaultMode::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)), "503"),
+    (
+        "answers_500_for_people",
+        FaultMode::AnswersStatus(500, Some("<h1>Oh no</h1>")),
+        "500 Internal Server Error, application/json, 14 bytes",
+    ),
+    (
+        "answers_404_for_people",
+        FaultMode::AnswersStatus(404, Some("<h1>Not here</h1>")),
+        "404 Not Found, application/json, 17 bytes",
+    ),
+    ("answers_204", FaultMode::AnswersStatus(204, None), "204"),
+    ("answers_201", FaultMode::AnswersStatus(201, None), "201"),
+    ("echoes_text", FaultMode::Echoes(200, Echo::Text), "200 OK, text/plain, "),
+    ("echoes_json", FaultMode::Echoes(200, Echo::Json), "of another shape at line 1 column "),
+    ("echoes_broken_json", FaultMode::Echoes(200, Echo::BrokenJson), "cut off at line 1 column "),
+    ("refuses_with_an_echo", FaultMode::Echoes(500, Echo::Text), "500 Internal Server Error, text/plain, "),
+    ("refuses_with_a_json_echo", FaultMode::Echoes(401, Echo::Json), "of another shape at line 1 column "),
+    (
+        "is_full_for_longer_than_anybody_waits",
+        FaultMode::IsFullFor(60),
+        "503 Service Unavailable: Service unavailable",
+    ),
+    ("never_ends", FaultMode::NeverEnds, "a body that is too long"),
+];
+
+/// Who asks whom for what.
+#[derive(Clone, Copy)]
+struct Edge {
+    service: &'static str,
+    path: &'static str,
+    upstream_variable: &'static str,
+    /// What the upstream answers if all is well. The id comes first.
+    answer: &'static str,
+    refusal: &'static str,
+}
+
+const EDGES: [Edge; 2] = [
+    Edge {
+        service: "orders",
+        path: "/orders",
+        upstream_variable: "PRODUCTS_URL",
+        answer: r#"{"id":1,"name":"Computer","price":200,"stock":20}"#,
+        refusal: "Product not found or unavailable",
+    },
+    Edge {
+        service: "payments",
+        path: "/payments",
+        upstream_variable: "ORDERS_URL",
+        answer: r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#,
+        refusal: "Order not found or unavailable",
+    },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // They wait more than they work.
+    arguments.test_threads.get_or_insert(12);
+    let mut trials = Vec::new();
+    for edge in EDGES {
+        for (name, manner, cause) in FAILURES {
+            let name = format!("upstreams::{}::asks_one_that_{name}", edge.service);
+            trials.push(Trial::test(name, move || fails(edge, manner, cause)));
+        }
+        for (name, manner) in [
+            ("breaks_off_once", FaultMode::BreaksOffOnce),
+            ("is_full_once", FaultMode::IsFullOnce),
+            ("hangs_up_between_requests", FaultMode::HangsUp),
+            ("resets_between_requests", FaultMode::Resets),
+        ] {
+            let name = format!("upstreams::{}::asks_one_that_{name}_again", edge.service);
+            trials.push(Trial::test(name, move || works(edge, manner)));
+        }
+    }
+    for edge in EDGES {
+        for (name, at_once) in [("one_connection", 1), ("twenty_connections", 20)] {
+            let name =
+                format!("upstreams::{}::asks_one_that_fell_silent_on_{name}_on_new_ones", edge.service);
+            trials.push(Trial::test(name, move || falls_silent(edge, at_once)));
+        }
+        let name = format!("upstreams::{}::asks_one_that_is_full_when_it_says", edge.service);
+        trials.push(Trial::test(name, move || is_full(edge)));
+        let name = format!("upstreams::{}::asks_one_that_is_slow_on_a_second_connection_once", edge.service);
+        trials.push(Trial::test(name, move || is_slow(edge)));
+        let name = format!("upstreams::{}::takes_not_found_for_an_answer", edge.service);
+        trials.push(Trial::test(name, move || finds_nothing(edge)));
+        let name = format!("upstreams::{}::asks_no_longer_than_its_caller_waits", edge.service);
+        trials.push(Trial::test(name, move || asks_no_longer(edge)));
+    }
+    trials.push(Trial::test("upstreams::orders::goes_on_while_products_says_nothing", goes_on));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+impl Edge {
+    fn body(self) -> Value {
+        match self.service {
+            "orders" => json!({ "product_id": 1, "quantity": 3 }),
+            _ => json!({ "order_id": 1, "amount": 200, "method": "fake-card" }),
+        }
+    }
+
+    fn create(self, session: &Session) -> Request {
+        session.request(self.service, "POST", self.path).json(&self.body())
+    }
+
+    fn read_first(self, session: &Session) -> Request {
+        session.request(self.service, "GET", format!("{}/1", self.path))
+    }
+
+    fn start(self, upstream: &FakeUpstream) -> (Store, Session) {
+        let url = upstream.url();
+        session::start(env!("CARGO_BIN_EXE_store-under-test"), &[(self.upstream_variable, &url)])
+    }
+}
+
+fn fails(edge: Edge, manner: FaultMode, cause: &str) -> Result<(), Failed> {
+    let mut upstream = FakeUpstream::start(edge.answer, manner);
+    let (mut store, session) = edge.start(&upstream);
+
+    refuses_in_time(edge, &session)?;
+    session.expect(&edge.read_first(&session), 404, None)?;
+    upstream.recover();
+    let created = session.expect(&edge.create(&session), 201, None)?;
+    if created.id() != 1 {
+        return Err(format!("something was stored before: {created}").into());
+    }
+    says_why(&mut store, edge, cause)
+}
+
+fn refuses_in_time(edge: Edge, session: &Session) -> Result<(), Failed> {
+    let began = Instant::now();
+    session.expect(&edge.create(session), 400, Some(edge.refusal))?;
+    let took = began.elapsed();
+    if took > IN_TIME {
+        return Err(format!("it took {took:?}").into());
+    }
+    Ok(())
+}
+
+fn says_why(store: &mut Store, edge: Edge, cause: &str) -> Result<(), Failed> {
+    let log = store.service(edge.service).whole_log();
+    let told = log.lines().find(|line| line.contains("request failed")).unwrap_or_default();
+    if !told.contains(cause) {
+        return Err(format!("the log does not say `{cause}`: {told}").into());
+    }
+    // That no token is in it is looked at when the service ends. A body is not the log's either.
+    for content in ["Computer", "PENDING", "Oh no", "Not here", "no.url", "authorization"] {
+        if log.contains(content) {
+            return Err(format!("`{content}` is in the log: {told}").into());
+        }
+    }
+    Ok(())
+}
+
+fn works(edge: Edge, manner: FaultMode) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(edge.answer, manner);
+    let (_store, session) = edge.start(&upstream);
+    for _ in 0..3 {
+        session.expect(&edge.create(&session), 201, None)?;
+    }
+    Ok(())
+}
+
+/// The connections that answers came on are kept, and nothing comes on them any more; new ones work.
+fn falls_silent(edge: Edge, at_once: usize) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(edge.answer, FaultMode::FallsSilent);
+    let (_store, session) = edge.start(&upstream);
+    let create = edge.create(&session);
+    let all = || -> Result<(), Failed> {
+        thread::scope(|scope| {
+            let ask = || session.expect(&create, 201, None).map(drop);
+            let asked: Vec<_> = (0..at_once).map(|_| scope.spawn(ask)).collect();
+            asked.into_iter().try_for_each(|asked| asked.join().expect("a customer"))
+        })?;
+        Ok(())
+    };
+    all()?;
+    let began = Instant::now();
+    all()?;
+    let took = began.elapsed();
+    if took > Duration::from_secs(2) {
+        return Err(format!("it took {took:?}").into());
+    }
+    Ok(())
+}
+
+/// A 503 is sent again, but not before the time is over for which the upstream asks to be left alone.
+fn is_full(edge: Edge) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(edge.answer, FaultMode::IsFullFor(1));
+    let (_store, session) = edge.start(&upstream);
+    let began = Instant::now();
+    session.expect(&edge.create(&session), 201, None)?;
+    let took = began.elapsed();
+    if took < Duration::from_secs(1) || upstream.conversations() != 2 {
+        return Err(format!("{} times within {took:?}", upstream.conversations()).into());
+    }
+    Ok(())
+}
+
+/// Who is slow on a kept connection, but answers there first, is not asked on a second one again and again.
+fn is_slow(edge: Edge) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(edge.answer, FaultMode::IsSlow);
+    let (_store, session) = edge.start(&upstream);
+    for _ in 0..4 {
+        session.expect(&edge.create(&session), 201, None)?;
+    }
+    let connections = upstream.conversations();
+    if connections > 2 {
+        return Err(format!("it was asked on {connections} connections").into());
+    }
+    Ok(())
+}
+
+/// What is not there is the caller's mistake: nothing is wrong with the upstream, nor worth a warning.
+fn finds_nothing(edge: Edge) -> Result<(), Failed> {
+    let body = match edge.service {
+        "orders" => r#"{"error":"Product not found"}"#,
+        _ => r#"{"error":"Order not found"}"#,
+    };
+    let upstream = FakeUpstream::start(edge.answer, FaultMode::AnswersStatus(404, Some(body)));
+    let (mut store, session) = edge.start(&upstream);
+    session.expect(&edge.create(&session), 400, Some(edge.refusal))?;
+    let metrics = metrics(&session, edge.service)?;
+    let calls = |outcome| metrics.sum("http_client_request_duration_seconds_count", &[outcome]);
+    let counted = (calls("outcome=\"answered\""), calls("outcome=\"failed\""));
+    let log = store.service(edge.service).whole_log();
+    if counted != (1.0, 0.0) || log.contains("WARN") || !log.contains("not found") {
+        return Err(format!("{counted:?} answered and failed:\n{log}").into());
+    }
+    Ok(())
+}
+
+fn metrics(session: &Session, service: &str) -> Result<Metrics, Failed> {
+    let answer = session.expect(&Request::new(service, "GET", "/metrics"), 200, None)?;
+    Ok(Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?)
+}
+
+fn asks_no_longer(edge: Edge) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(edge.answer, FaultMode::SaysNothing);
+    let (_store, session) = edge.start(&upstream);
+    let began = Instant::now();
+    let request = edge.create(&session).header("X-Request-Timeout-Ms", "300");
+    session.expect(&request, 503, Some("Service unavailable"))?;
+    let took = began.elapsed();
+    if took > Duration::from_secs(1) {
+        return Err(format!("it took {took:?}, and its caller would have waited 300 ms").into());
+    }
+    Ok(())
+}
+
+/// While products takes connections and says nothing, orders under load answers everything else as before, refuses each
+/// order in time, and has only so many of them in flight.
+fn goes_on() -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(EDGES[0].answer, FaultMode::SaysNothing);
+    let url = upstream.url();
+    let program = env!("CARGO_BIN_EXE_store-under-test");
+    let (mut store, session) = session::start(program, &[("PRODUCTS_URL", &url), ("MAX_REQUESTS", "64")]);
+    let order = EDGES[0].create(&session);
+    let read = EDGES[0].read_first(&session);
+    let process = store.service("orders").id();
+
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let customers: Vec<_> = (0..32)
+            .map(|_| {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let began = Instant::now();
+                        session.expect(&order, 400, Some(EDGES[0].refusal))?;
+                        let took = began.elapsed();
+                        if took > IN_TIME {
+                            return Err(Failed::from(format!("an order took {took:?}")));
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        while upstream.conversations() < 32 {
+            thread::yield_now();
+        }
+        let mut slowest = Duration::ZERO;
+        for _ in 0..500 {
+            let began = Instant::now();
+            session.expect(&read, 404, None)?;
+            slowest = slowest.max(began.elapsed());
+        }
+        let files = fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
+        is_over.store(true, Ordering::Relaxed);
+        customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
+        if slowest > Duration::from_millis(500) {
+            return Err(format!("reading took up to {slowest:?}").into());
+        }
+        if files > 200 {
+            return Err(format!("{files} files and connections are open").into());
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,187 @@
+//! Successful responses: JSON, what was created and where it is, and lists of any length.
+
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use poem::{
+    Body, IntoResponse, Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaResponses, MetaSchema, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+use crate::{
+    error::ApiError,
+    wire::{describe, json},
+};
+
+/// A 201 with a `T` that was created, as JSON, and where it can be read.
+#[derive(Debug)]
+pub struct Created<T> {
+    json: Vec<u8>,
+    location: String,
+    is_replayed: bool,
+    created: PhantomData<T>,
+}
+
+/// Says that a response was given before (Stripe's name for what the draft of the Idempotency-Key header leaves open).
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+impl<T> Created<T> {
+    /// What was created, and the path that reads it.
+    pub fn new(body: &T, location: String) -> Self
+    where
+        T: Serialize,
+    {
+        Self { json: json::to_vec(body), location, is_replayed: false, created: PhantomData }
+    }
+
+    /// A response that was given before.
+    pub(crate) fn replayed(json: Vec<u8>, location: String) -> Self {
+        Self { json, location, is_replayed: true, created: PhantomData }
+    }
+
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        &self.location
+    }
+}
+
+impl<T: Send> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = json::bytes_response(StatusCode::CREATED, self.json.into());
+        if let Ok(location) = HeaderValue::try_from(self.location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        if self.is_replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+impl<T: Type> ApiResponse for Created<T> {
+    fn meta() -> MetaResponses {
+        let location = describe::header(
+            "Location",
+            "The path of what was created (RFC 9110, section 10.2.2).",
+            true,
+            MetaSchema::new("string"),
+        );
+        let replayed = describe::header(
+            "Idempotency-Replayed",
+            "`true` if this response was given before, to the same request with the same `Idempotency-Key`.",
+            false,
+            MetaSchema { enum_items: vec!["true".into()], ..MetaSchema::new("string") },
+        );
+        describe::response(
+            StatusCode::CREATED,
+            "What was created.",
+            describe::content::<T>(),
+            vec![location, replayed],
+        )
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// A 200 with a list: one page of it with the path of the next, or all of it.
+pub enum List<T> {
+    /// Some of the list.
+    Page {
+        /// The items of this page.
+        items: Vec<T>,
+        /// The path of the next page, if more follow.
+        next: Option<String>,
+    },
+    /// The whole list, a chunk at a time: it is never in memory as a whole.
+    Whole(BoxStream<'static, Result<Chunk<T>, ApiError>>),
+}
+
+/// Some items of a list, written as they will be sent.
+pub struct Chunk<T> {
+    json: Vec<u8>,
+    items: PhantomData<T>,
+}
+
+impl<T> Default for Chunk<T> {
+    fn default() -> Self {
+        Self { json: Vec::new(), items: PhantomData }
+    }
+}
+
+impl<T: Serialize> Chunk<T> {
+    /// Adds an item to the end.
+    pub fn push(&mut self, item: &T) {
+        if !self.json.is_empty() {
+            self.json.push(b',');
+        }
+        json::append(&mut self.json, item);
+    }
+}
+
+impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Page { items, next } => {
+                let mut response = json::response(StatusCode::OK, &items);
+                let link = next.map(|path| HeaderValue::try_from(format!("<{path}>; rel=\"next\"")));
+                if let Some(Ok(link)) = link {
+                    response.headers_mut().insert(header::LINK, link);
+                }
+                response
+            }
+            Self::Whole(chunks) => json::bytes_response(
+                StatusCode::OK,
+                Body::from_bytes_stream::<_, Bytes, std::io::Error>(array(chunks)),
+            ),
+        }
+    }
+}
+
+/// One JSON array from the chunks of a list. A failure breaks the answer off, so that no caller takes a part for the whole.
+fn array<T>(
+    chunks: impl Stream<Item = Result<Chunk<T>, ApiError>>,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    let bracket = |text: &'static str| futures_util::stream::once(async { Ok(text.into()) });
+    let mut is_first = true;
+    let items = chunks.map(move |chunk| {
+        let mut json = chunk.map_err(|error| std::io::Error::other(error.into_cause()))?.json;
+        if !std::mem::take(&mut is_first) && !json.is_empty() {
+            json.insert(0, b',');
+        }
+        Ok(json.into())
+    });
+    bracket("[").chain(items).chain(bracket("]"))
+}
+
+impl<T: Type> ApiResponse for List<T> {
+    fn meta() -> MetaResponses {
+        let link = describe::header(
+            "Link",
+            "Where the next page is, with `rel=\"next\"`, when more follow (RFC 8288).",
+            false,
+            MetaSchema::new("string"),
+        );
+        describe::response(
+            StatusCode::OK,
+            "The list, by ascending id.",
+            describe::content::<Vec<T>>(),
+            vec![link],
+        )
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}

@@ -1,0 +1,62 @@
+//! Calls to other services, on behalf of the current request.
+//!
+//! Requests that wait for an upstream have a limit of their own, below the one for all: while an upstream hangs, requests
+//! that need none are still served.
+
+use std::{fmt, time::Instant};
+
+use poem::http::HeaderMap;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    error::{self, ApiError, ErrorMessage, SERVICE_UNAVAILABLE},
+    telemetry::{metrics, trace},
+};
+
+/// Calls the service `name` for the current request. `send` gets the headers to send, which are the request's id and its place
+/// in the trace, and the time at which nobody waits for the response any more.
+///
+/// # Errors
+/// `unavailable`, if `send` fails; the log gets the cause. 503 if as many requests as allowed wait for an upstream already;
+/// then nothing is sent.
+pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
+    name: &'static str,
+    unavailable: ErrorMessage,
+    send: impl FnOnce(HeaderMap, Instant) -> F,
+) -> Result<T, ApiError> {
+    let _permit = UpstreamPermit::acquire()?;
+    let (span, headers, deadline) = error::in_request(|context| {
+        let mut headers = HeaderMap::new();
+        let span = trace::client_span(name, &context.trace, &mut headers);
+        context.write_request_id(&mut headers);
+        (span, headers, context.deadline)
+    })?;
+    let started = Instant::now();
+    let outcome = send(headers, deadline).await;
+    metrics::record_call(name, outcome.is_ok(), started.elapsed());
+    span.end(outcome).map_err(|cause| unavailable.caused_by(format_args!("{name}: {cause}")))
+}
+
+/// A request that waits for an upstream, until this is dropped.
+struct UpstreamPermit {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl UpstreamPermit {
+    fn acquire() -> Result<Self, ApiError> {
+        let permit =
+            error::in_request(|context| context.service.upstream_permits.clone().try_acquire_owned())?;
+        let Ok(permit) = permit else {
+            metrics::count_refused();
+            return Err(SERVICE_UNAVAILABLE.into());
+        };
+        metrics::count_waiting(1);
+        Ok(Self { _permit: permit })
+    }
+}
+
+impl Drop for UpstreamPermit {
+    fn drop(&mut self) {
+        metrics::count_waiting(-1);
+    }
+}

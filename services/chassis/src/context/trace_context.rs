@@ -1,0 +1,181 @@
+//! Where in a trace a request stands, and how that is said in headers (<https://www.w3.org/TR/trace-context-1/>).
+
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use uuid::{Uuid, fmt::Simple};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// How many bytes of `tracestate` are passed on (section 3.3.1.5).
+const STATE_LIMIT: usize = 512;
+
+/// The flag that says that somebody may have recorded the span.
+const SAMPLED: u8 = 1;
+
+/// A place in a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TraceContext {
+    pub(crate) trace_id: u128,
+    /// The span that comes next above what is done here.
+    pub(crate) span_id: u64,
+    pub(crate) is_sampled: bool,
+    /// What others keep about the trace, which is theirs.
+    pub(crate) state: Option<HeaderValue>,
+}
+
+impl TraceContext {
+    /// The beginning of a trace that nobody records, and that claims nothing else therefore.
+    pub(crate) fn new_root() -> Self {
+        let (trace_id, span_id) = rand::random();
+        Self { trace_id, span_id, is_sampled: false, state: None }
+    }
+
+    /// Where the caller says that it stands, if it says so as it should.
+    pub(crate) fn extract(headers: &HeaderMap) -> Option<Self> {
+        let mut given = headers.get_all(TRACEPARENT).iter();
+        let (Some(parent), None) = (given.next(), given.next()) else { return None };
+        let (trace_id, span_id, is_sampled) = parse(parent.to_str().ok()?)?;
+        Some(Self { trace_id, span_id, is_sampled, state: state(headers) })
+    }
+
+    /// The same trace, at a span that is new.
+    pub(crate) fn child(&self) -> Self {
+        Self { span_id: rand::random(), ..self.clone() }
+    }
+
+    /// Says in `headers` that the caller stands here.
+    pub(crate) fn inject(self, headers: &mut HeaderMap) {
+        let Self { trace_id, span_id, is_sampled, state } = self;
+        let flags = if is_sampled { SAMPLED } else { 0 };
+        let mut parent = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        write_hexadecimal(&mut parent[3..35], trace_id);
+        write_hexadecimal(&mut parent[36..52], span_id.into());
+        write_hexadecimal(&mut parent[53..], flags.into());
+        headers.extend(HeaderValue::from_bytes(&parent).map(|parent| (TRACEPARENT, parent)));
+        headers.extend(state.map(|state| (TRACESTATE, state)));
+    }
+
+    /// The id of the trace, for log lines.
+    pub(crate) fn trace_id(&self) -> Simple {
+        Uuid::from_u128(self.trace_id).simple()
+    }
+}
+
+/// The trace, the span, and whether it was sampled. A later version may say more behind these (section 4.3).
+fn parse(parent: &str) -> Option<(u128, u64, bool)> {
+    let (version, rest) = parent.split_once('-')?;
+    let (trace_id, rest) = rest.split_once('-')?;
+    let (span_id, rest) = rest.split_once('-')?;
+    let (flags, more) = rest.split_once('-').map_or((rest, None), |(flags, more)| (flags, Some(more)));
+    let version = hexadecimal(version, 2)?;
+    let trace_id = hexadecimal(trace_id, 32)?;
+    let span_id = hexadecimal(span_id, 16)? as u64;
+    let flags = hexadecimal(flags, 2)? as u8;
+    let is_known = version < 0xff && (version > 0 || more.is_none());
+    (is_known && trace_id != 0 && span_id != 0).then_some((trace_id, span_id, flags & SAMPLED != 0))
+}
+
+fn hexadecimal(text: &str, length: usize) -> Option<u128> {
+    let append = |number: u128, byte| match byte {
+        b'0'..=b'9' => Some(number << 4 | u128::from(byte - b'0')),
+        b'a'..=b'f' => Some(number << 4 | u128::from(byte - b'a' + 10)),
+        _ => None,
+    };
+    (text.len() == length).then(|| text.bytes().try_fold(0, append)).flatten()
+}
+
+/// Fills `place` with the last digits of `number`; `format!` takes three thousand instructions for what a call sends.
+fn write_hexadecimal(place: &mut [u8], mut number: u128) {
+    for digit in place.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
+        number >>= 4;
+    }
+}
+
+/// All `tracestate` in one, unless it is more than is passed on or no visible ASCII.
+fn state(headers: &HeaderMap) -> Option<HeaderValue> {
+    let texts: Result<Vec<&str>, _> = headers.get_all(TRACESTATE).iter().map(HeaderValue::to_str).collect();
+    let state = texts.ok()?.join(",");
+    (1..=STATE_LIMIT).contains(&state.len()).then(|| HeaderValue::try_from(state).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn headers(parent: &str) -> HeaderMap {
+        HeaderMap::from_iter([(TRACEPARENT, HeaderValue::from_str(parent).unwrap())])
+    }
+
+    fn is_taken(parent: &str) -> bool {
+        TraceContext::extract(&headers(parent)).is_some()
+    }
+
+    #[test]
+    fn what_was_read_is_written() {
+        for parent in [PARENT, "00-00000000000000000000000000000001-0000000000000001-00"] {
+            let mut written = HeaderMap::new();
+            TraceContext::extract(&headers(parent)).unwrap().inject(&mut written);
+            assert_eq!(written, headers(parent));
+        }
+    }
+
+    #[test]
+    fn flags_that_nobody_knows_are_not_passed_on() {
+        let mut written = HeaderMap::new();
+        TraceContext::extract(&headers(&PARENT.replace("-01", "-fe"))).unwrap().inject(&mut written);
+        assert_eq!(written, headers(&PARENT.replace("-01", "-00")));
+    }
+
+    #[test]
+    fn a_later_version_is_read_as_far_as_it_is_known() {
+        assert!(is_taken(&PARENT.replacen("00-", "01-", 1)));
+        assert!(is_taken(&(PARENT.replacen("00-", "cc-", 1) + "-what-the-future-will-be-like")));
+        assert!(!is_taken(&(PARENT.replacen("00-", "cc-", 1) + ".what")));
+        assert!(!is_taken(&PARENT.replacen("00-", "ff-", 1)));
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_not_taken() {
+        let wrong = [
+            String::new(),
+            "00".into(),
+            PARENT.to_uppercase(),
+            PARENT.replacen("00-", "0-", 1),
+            PARENT.replacen("00-0", "00-", 1),
+            PARENT.replacen("00-0a", "00-+a", 1),
+            PARENT.replace("0af7651916cd43dd8448eb211c80319c", &"0".repeat(32)),
+            PARENT.replace("b7ad6b7169203331", &"0".repeat(16)),
+            PARENT.replace("-01", "-1"),
+            PARENT.replace("-01", "-001"),
+            PARENT.replace("-01", "-0g"),
+            PARENT.replace("-01", ""),
+            format!("{PARENT}-"),
+            format!("{PARENT}-more"),
+        ];
+        for parent in wrong {
+            assert!(!is_taken(&parent), "{parent}");
+        }
+        let mut twice = headers(PARENT);
+        twice.append(TRACEPARENT, HeaderValue::from_static(PARENT));
+        assert_eq!(TraceContext::extract(&twice), None);
+    }
+
+    #[test]
+    fn a_sane_state_is_passed_on_with_its_trace() {
+        let passed_on = |states: &[&str]| {
+            let mut given = headers(PARENT);
+            for state in states {
+                given.append(TRACESTATE, HeaderValue::from_bytes(state.as_bytes()).unwrap());
+            }
+            TraceContext::extract(&given).unwrap().state
+        };
+        assert_eq!(passed_on(&[]), None);
+        assert_eq!(passed_on(&["congo=t61,rojo=00f0"]).unwrap(), "congo=t61,rojo=00f0");
+        assert_eq!(passed_on(&["congo=t61", "rojo=00f0"]).unwrap(), "congo=t61,rojo=00f0");
+        assert_eq!(passed_on(&["congo=ü"]), None);
+        assert_eq!(passed_on(&["x".repeat(513).as_str()]), None);
+    }
+}

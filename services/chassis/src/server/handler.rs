@@ -1,0 +1,348 @@
+//! The request handler: the one function that every request goes through, and its steps in their order.
+
+use std::{
+    cell::{Cell, RefCell},
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body, Incoming};
+use poem::{
+    IntoResponse, Request, Response,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, uri::Scheme},
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
+
+use super::{
+    admission::Connection,
+    body::{self, AccessRecord, CountedBody, Sending},
+    drain::{Drain, Phase},
+    head, open_paths,
+    routes::{Route, Routes},
+};
+use crate::{
+    api::{bearer_auth, document::Document},
+    context::{REQUEST_ID, RequestContext, ServiceContext},
+    error::{self, ApiError, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, SERVICE_UNAVAILABLE},
+    storage::sqlite::Database,
+    telemetry::{metrics, trace},
+    wire::{
+        header::{Single, single},
+        timeout,
+    },
+};
+
+/// Says for how long a connection is kept (RFC 2068, section 19.7.1.1): in wide use, though no longer in a standard.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// The longest id that a caller may choose for a request.
+const REQUEST_ID_LIMIT: usize = 128;
+
+/// A response as hyper sends it.
+type HyperResponse = hyper::Response<BoxBody<Bytes, std::io::Error>>;
+
+/// Handles requests.
+pub(super) struct RequestHandler {
+    service: Arc<ServiceContext>,
+    document: Document,
+    database: Database,
+    routes: Routes,
+    /// A permit for each request that may be in flight at the same time.
+    permits: Arc<Semaphore>,
+    drain: Arc<Drain>,
+    /// The value of `Keep-Alive`. None if connections are kept for less than a second, the least that it can say.
+    keep_alive: Option<HeaderValue>,
+}
+
+/// What a path leads to.
+enum Target<'a> {
+    /// A page or a probe that needs no token.
+    Open(&'static str),
+    /// The operations of a path of the API.
+    Route(&'a Route),
+    /// Nothing.
+    None,
+}
+
+impl Target<'_> {
+    /// The path as the document has it.
+    fn template(&self) -> Option<&'static str> {
+        match self {
+            Self::Open(path) => Some(path),
+            Self::Route(route) => Some(route.template),
+            Self::None => None,
+        }
+    }
+
+    /// The methods that the path knows.
+    fn allow(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Open(_) => Some(&open_paths::ALLOW),
+            Self::Route(route) => Some(&route.allow),
+            Self::None => None,
+        }
+    }
+
+    fn is_probe(&self) -> bool {
+        matches!(self, Self::Open(path) if open_paths::is_probe(path))
+    }
+}
+
+impl RequestHandler {
+    pub(super) fn new(
+        service: ServiceContext,
+        routes: Routes,
+        document: Document,
+        database: Database,
+    ) -> Self {
+        let seconds = service.limits.idle_timeout().as_secs();
+        Self {
+            keep_alive: HeaderValue::try_from(format!("timeout={seconds}")).ok().filter(|_| seconds > 0),
+            permits: Arc::new(Semaphore::new(service.limits.max_requests as usize)),
+            service: Arc::new(service),
+            document,
+            database,
+            routes,
+            drain: Arc::default(),
+        }
+    }
+
+    /// How far the service is with stopping.
+    pub(super) fn drain(&self) -> &Arc<Drain> {
+        &self.drain
+    }
+
+    /// Handles a request: routing, trace and id, deadline, admission, the operation with its authentication, and the headers that
+    /// every response has. Log, metrics and trace get it when its response is sent.
+    pub(super) async fn handle(
+        &self,
+        request: hyper::Request<Incoming>,
+        connection: &Arc<Connection>,
+    ) -> HyperResponse {
+        let started = Instant::now();
+        let keeps_connection = keeps_connection(request.version(), request.headers());
+        let (target, path_values) = self.route(request.uri().path());
+        let (trace, span) = trace::server_span(&request, target.template());
+        let request_id = request_id(&request).unwrap_or_else(|| {
+            let mut text = Uuid::encode_buffer();
+            let id = trace.trace_id().encode_lower(&mut text);
+            HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
+        });
+        let limit = self.service.limits.request_timeout();
+        let context = RequestContext {
+            service: self.service.clone(),
+            request_id: request_id.clone(),
+            trace,
+            deadline: started + timeout::parse(request.headers()).map_or(limit, |caller| caller.min(limit)),
+            path_values,
+            is_read: request.body().is_end_stream().into(),
+            is_authenticated: Cell::new(false),
+            write: RefCell::default(),
+        };
+        let record = AccessRecord::begin(&request, target.template(), started, span);
+        let mut response = context.scope(self.respond(request, connection, target, record)).await;
+
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, request_id);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if keeps_connection
+            && !headers.contains_key(header::CONNECTION)
+            && let Some(keep_alive) = &self.keep_alive
+        {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+            headers.insert(KEEP_ALIVE, keep_alive.clone());
+        }
+        response
+    }
+
+    /// Responds within the request's context.
+    async fn respond(
+        &self,
+        request: hyper::Request<Incoming>,
+        connection: &Arc<Connection>,
+        target: Target<'_>,
+        record: AccessRecord,
+    ) -> HyperResponse {
+        let in_flight = connection.begin(record.started);
+        let (method, version) = (request.method().clone(), request.version());
+        let flaw = head::flaw(&request);
+        let has_token = || bearer_auth::is_authenticated(request.headers(), &self.service.token);
+        let is_surplus = !target.is_probe() && connection.is_surplus(has_token);
+        let permit = self.permits.try_acquire().ok().filter(|_| !is_surplus);
+
+        let outcome = self.dispatch(request, &target, flaw, permit.as_ref(), record.started).await;
+        let mut response = outcome.unwrap_or_else(|error| {
+            log_cause(&error, connection);
+            error.into_response()
+        });
+
+        let names_methods = method == Method::OPTIONS || response.status() == METHOD_NOT_ALLOWED.status;
+        if let Some(allow) = target.allow().filter(|_| names_methods) {
+            response.headers_mut().insert(header::ALLOW, allow.clone());
+        }
+        let is_read = RequestContext::with(|context| context.is_read.get()) == Some(true);
+        if is_surplus || flaw.is_some() || !is_read || self.drain.has(Phase::Announced) {
+            // What is left of the request would be taken for the next one (RFC 9112, section 9.6). With its own version, hyper
+            // would keep the connection of a caller of HTTP/1.0 who asks for that.
+            response.set_version(version);
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if RequestContext::with(|context| context.is_authenticated.get()) == Some(true) {
+            connection.set_authenticated();
+        }
+
+        let response = hyper::Response::from(response);
+        // The bodies of pages and probes are shared by all who ask for them.
+        let is_sent_at_once =
+            method == Method::HEAD || !matches!(target, Target::Route(_)) || body::is_small(response.body());
+        let status = response.status();
+        let context = if is_sent_at_once { None } else { RequestContext::with(RequestContext::body_context) };
+        let (Some(permit), Some(context)) = (permit, context) else {
+            record.end(status, false);
+            return response;
+        };
+        permit.forget();
+        let ends_with_connection =
+            version < Version::HTTP_11 && response.body().size_hint().exact().is_none();
+        connection.must_reset.store(ends_with_connection, Ordering::Relaxed);
+        let sending = Sending::new(record, status, context, in_flight, self.permits.clone());
+        response.map(|body| BoxBody::new(CountedBody::new(body, sending)))
+    }
+
+    /// Finds what `path` leads to, and the values of its parameters.
+    fn route(&self, path: &str) -> (Target<'_>, Vec<String>) {
+        match self.routes.find(path) {
+            Some((route, values)) => (Target::Route(route), values),
+            None => (open_paths::find(path).map_or(Target::None, Target::Open), Vec::new()),
+        }
+    }
+
+    /// Admits the request, or refuses it, and hands it to what its path leads to.
+    async fn dispatch(
+        &self,
+        request: hyper::Request<Incoming>,
+        target: &Target<'_>,
+        flaw: Option<&'static str>,
+        permit: Option<&SemaphorePermit<'_>>,
+        started: Instant,
+    ) -> Result<Response, ApiError> {
+        let method = request.method();
+        if flaw.is_none() {
+            match target {
+                Target::Open(_) | Target::Route(_) if method == Method::OPTIONS => return Ok(no_content()),
+                Target::Open(path) if target.is_probe() => return self.open(path, method),
+                _ => {}
+            }
+        }
+        if permit.is_none() {
+            metrics::count_refused();
+            return Err(SERVICE_UNAVAILABLE.into());
+        }
+        if let Some(flaw) = flaw {
+            return Err(MALFORMED_REQUEST.caused_by(flaw));
+        }
+        match target {
+            Target::Open(path) => self.open(path, method),
+            Target::Route(route) => self.call(route, request, started).await,
+            // `OPTIONS *` asks what the server as a whole can do, which is nothing (RFC 9110, section 9.3.7).
+            Target::None if method == Method::OPTIONS && request.uri().path() == "*" => Ok(no_content()),
+            Target::None => Err(NOT_FOUND.into()),
+        }
+    }
+
+    /// Serves a page or a probe.
+    fn open(&self, path: &'static str, method: &Method) -> Result<Response, ApiError> {
+        let is_stopping = self.drain.has(Phase::Announced);
+        let in_flight = self.service.limits.max_requests as usize - self.permits.available_permits();
+        open_paths::serve(path, method, &self.document, &self.database, is_stopping, in_flight)
+    }
+
+    /// Calls an operation, within the deadline.
+    async fn call(
+        &self,
+        route: &Route,
+        request: hyper::Request<Incoming>,
+        started: Instant,
+    ) -> Result<Response, ApiError> {
+        let operation = route.operation(request.method()).ok_or(METHOD_NOT_ALLOWED)?;
+        let deadline = error::in_request(|context| context.deadline)?;
+        if deadline <= started {
+            return Err(ApiError::unavailable("the caller's deadline was over when the request came"));
+        }
+        let request = Request::from((request, LocalAddr::default(), RemoteAddr::default(), Scheme::HTTP));
+        let mut response = AssertUnwindSafe(operation.as_ref().call(request)).catch_unwind();
+        let in_time = tokio::select! {
+            biased;
+            response = &mut response => Ok(response),
+            () = tokio::time::sleep_until(deadline.into()) => Err("no response within the deadline"),
+            () = self.drain.reached(Phase::Over) => Err("no response before the service has to stop"),
+        };
+        let response = match in_time {
+            Ok(response) => response,
+            Err(cause) if RequestContext::with(RequestContext::cancel_write) == Some(true) => {
+                return Err(ApiError::unavailable(cause));
+            }
+            // A write that has begun may be on the disk, so a 503 would be untrue.
+            Err(_) => response.await,
+        };
+        match response {
+            Err(_) => Err(ApiError::internal("a panic, which is reported above")),
+            // After the deadline, an error of the caller's may be a consequence of it: the upstream had too little time left.
+            Ok(Err(failure)) if failure.status().is_client_error() && deadline <= Instant::now() => {
+                Err(ApiError::unavailable(format!("no response within the deadline, only: {failure}")))
+            }
+            Ok(response) => response.map_err(ApiError::from_failure),
+        }
+    }
+}
+
+fn no_content() -> Response {
+    Response::builder().status(StatusCode::NO_CONTENT).finish()
+}
+
+/// Logs why a request failed, if there is more to know than the caller is told.
+fn log_cause(error: &ApiError, connection: &Connection) {
+    let (Some(cause), message, peer) = (error.cause(), error.message.text, connection.peer) else { return };
+    match error.message.status {
+        StatusCode::INTERNAL_SERVER_ERROR => tracing::error!(error = message, cause, "request failed"),
+        StatusCode::UNAUTHORIZED => tracing::warn!(error = message, cause, %peer, "request failed"),
+        _ => tracing::warn!(error = message, cause, "request failed"),
+    }
+}
+
+/// Whether the caller keeps the connection for its next request (RFC 9112, section 9.3).
+fn keeps_connection(version: Version, headers: &HeaderMap) -> bool {
+    // hyper hides a `Content-Length` beside a `Transfer-Encoding`, after which it ends the connection (RFC 9112, section 6.1).
+    let is_kept_by_default = version >= Version::HTTP_11 && !headers.contains_key(header::TRANSFER_ENCODING);
+    if !headers.contains_key(header::CONNECTION) {
+        return is_kept_by_default;
+    }
+    let names = |option: &str| {
+        let mut options = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        options.any(|named| named.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+    };
+    !names("close") && (is_kept_by_default || names("keep-alive"))
+}
+
+/// The id that the caller gave the request, if it is safe for log lines. A request without one is known by its trace.
+fn request_id(request: &hyper::Request<Incoming>) -> Option<HeaderValue> {
+    let is_safe = |id: &&HeaderValue| {
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        (1..=REQUEST_ID_LIMIT).contains(&id.len()) && id.as_bytes().iter().all(allowed)
+    };
+    match single(request.headers(), &REQUEST_ID) {
+        Single::Value(id) => Some(id).filter(is_safe).cloned(),
+        // The log would have the request under another id than the caller looks for.
+        Single::Absent | Single::Contradictory => None,
+    }
+}

@@ -1,0 +1,3 @@
+//! Where a service keeps its rows.
+
+pub mod sqlite;

@@ -1,0 +1,37 @@
+//! Connections to a database file, and the settings that each has.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::settings::StartupError;
+
+/// How long SQLite waits for a lock that another program holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Opens the file for reading only.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StartupError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|error| StartupError::new(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// What is set first matters: the timeout, since changing to WAL may have to wait.
+pub(super) fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    if access == OpenFlags::SQLITE_OPEN_READ_WRITE {
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+            return Err(rusqlite::Error::SqliteFailure(
+                code,
+                Some(format!("the journal mode is {mode}, not WAL")),
+            ));
+        }
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}

@@ -1,0 +1,264 @@
+//! One SQLite file: opened with care, read on the spot, written by one thread that commits in groups.
+//!
+//! Writes are durable when they are acknowledged: WAL with `synchronous=FULL` syncs the log at every commit
+//! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). One commit for all that has queued up makes that cheap.
+
+mod writer;
+mod queue;
+mod transaction;
+mod open;
+mod wal;
+mod readers;
+mod connect;
+mod files;
+mod error;
+mod column;
+
+use std::{fs::File, path::Path, sync::Arc};
+
+use rusqlite::Connection;
+
+pub use self::{error::Error, open::Schema};
+use self::{files::Files, readers::Readers, writer::Writer};
+use crate::{
+    settings::StartupError,
+    telemetry::trace::{self, Span},
+    values::Id,
+};
+
+/// What a span calls a read.
+const READ: &str = "read";
+/// What a span calls a write.
+const WRITE: &str = "write";
+
+/// A database that can be shared by everybody who answers requests.
+#[derive(Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    files: Files,
+    readers: Arc<Readers>,
+    writer: Writer,
+    /// Comes last, since it has to be held as long as there are connections.
+    _lock: File,
+}
+
+impl Database {
+    /// Opens `<folder>/<name>.db`, makes it if it is not there, and brings it to the newest version of `schema`.
+    ///
+    /// # Errors
+    /// A sentence that says why the file cannot be used and what to do.
+    pub fn open(folder: &Path, name: &str, schema: &Schema) -> Result<Self, StartupError> {
+        let path = folder.join(format!("{name}.db"));
+        let (lock, writer, log) = open::open(&path, schema)?;
+        let files = Files::of(&path)
+            .map_err(|error| StartupError::new(format!("{} is gone: {error}", path.display())))?;
+        let readers = Arc::new(Readers::open(&path)?);
+        let writer = Writer::start(writer, log, files.clone(), readers.clone())?;
+        Ok(Self { shared: Arc::new(Shared { files, readers, writer, _lock: lock }) })
+    }
+
+    /// Reads on the spot. For a few rows: the thread that calls does nothing else meanwhile.
+    ///
+    /// # Errors
+    /// SQLite fails.
+    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let span = self.span(READ);
+        span.end(self.shared.readers.read(read).map_err(Error::from))
+    }
+
+    /// Reads on a thread that may wait. For many rows.
+    ///
+    /// # Errors
+    /// SQLite fails.
+    pub async fn read_much<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let span = self.span(READ);
+        span.end(self.shared.readers.read_much(read).await)
+    }
+
+    /// Writes in a transaction, and returns when it is on the disk. If `write` fails, nothing of it stays.
+    ///
+    /// If the future is dropped, the write is not begun; one that has begun is finished.
+    ///
+    /// # Errors
+    /// `write` fails, the commit fails, or too many writes are queued.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let span = self.span(WRITE);
+        span.end(self.shared.writer.write(write).await)
+    }
+
+    /// Whether the database can do its work: its files are there, it answers, and there is a thread that writes.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn check(&self) -> Result<(), Error> {
+        let Shared { files, writer, .. } = &*self.shared;
+        // The writer is to see it even if nobody writes.
+        files.check().inspect_err(|_| writer.nudge())?;
+        if !writer.is_alive() {
+            return Err(Error::NoWriter);
+        }
+        self.read(|connection| connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())))
+    }
+
+    fn span(&self, operation: &'static str) -> Span {
+        trace::database_span(operation, self.shared.files.database())
+    }
+}
+
+/// The id of the row that was inserted last.
+///
+/// # Errors
+/// It is none that a service assigns.
+pub fn last_id(connection: &Connection) -> rusqlite::Result<Id> {
+    let id = connection.last_insert_rowid();
+    Id::new(id).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+
+    const SCHEMA: Schema = Schema {
+        application_id: 0x7e57,
+        migrations: &["CREATE TABLE thing (id INTEGER PRIMARY KEY CHECK (id < 1000)) STRICT"],
+    };
+
+    fn insert(id: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
+        move |connection| connection.execute("INSERT INTO thing VALUES (?1)", [id]).map(drop)
+    }
+
+    fn ids(database: &Database) -> Vec<i64> {
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare("SELECT id FROM thing ORDER BY id")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        database.read(read).unwrap()
+    }
+
+    #[tokio::test]
+    async fn writes_that_fail_or_panic_leave_nothing_and_take_nobody_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        // The first write holds the writer up, so that the others form one group behind it.
+        let (go_on, wait) = mpsc::channel::<()>();
+        let first = database.write(move |connection| {
+            wait.recv().ok();
+            insert(1)(connection)
+        });
+        let half = database.write(|connection| {
+            insert(2)(connection)?;
+            insert(5000)(connection)
+        });
+        let panicking = database.write(|connection| {
+            insert(3)(connection)?;
+            panic!("in the middle of a write");
+        });
+        let last = database.write(insert(4));
+        let outcomes = async { tokio::join!(first, half, panicking, last) };
+        let (outcomes, ()) = tokio::join!(outcomes, async { go_on.send(()).unwrap() });
+        let (first, half, panicking, last): (_, _, Result<(), Error>, _) = outcomes;
+        assert!(first.is_ok() && last.is_ok());
+        assert!(matches!(half, Err(Error::Sqlite(_))), "{half:?}");
+        assert!(matches!(panicking, Err(Error::Panicked)), "{panicking:?}");
+        assert_eq!(ids(&database), [1, 4]);
+    }
+
+    /// Queues a write that holds the writer up until it is told to go on, and returns when it has begun.
+    async fn hold_up(database: &Database) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Error>>) {
+        let (go_on, wait) = mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let database = database.clone();
+        let held = tokio::spawn(async move {
+            let write = move |connection: &Connection| {
+                let _ = begun.send(());
+                wait.recv().ok();
+                insert(1)(connection)
+            };
+            database.write(write).await
+        });
+        has_begun.await.unwrap();
+        (go_on, held)
+    }
+
+    #[tokio::test]
+    async fn a_write_that_nobody_waits_for_is_not_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        let (go_on, held) = hold_up(&database).await;
+        {
+            let mut given_up = std::pin::pin!(database.write(insert(2)));
+            assert!(futures_util::poll!(&mut given_up).is_pending());
+        }
+        let last = database.write(insert(3));
+        let (last, ()) = tokio::join!(last, async { go_on.send(()).unwrap() });
+        held.await.unwrap().unwrap();
+        last.unwrap();
+        assert_eq!(ids(&database), [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_has_begun_is_finished_before_the_database_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        let (go_on, held) = hold_up(&database).await;
+        held.abort();
+        assert!(held.await.unwrap_err().is_cancelled());
+        go_on.send(()).unwrap();
+        drop(database);
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        assert_eq!(ids(&database), [1]);
+    }
+
+    #[tokio::test]
+    async fn reads_of_a_few_rows_wait_for_no_read_of_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(std::sync::Mutex::new(wait));
+        let (started, mut has_started) = tokio::sync::mpsc::unbounded_channel();
+        let long_reads: Vec<_> = (0..8)
+            .map(|_| {
+                let (database, wait, started) = (database.clone(), wait.clone(), started.clone());
+                let read = move |_: &Connection| {
+                    let _ = started.send(());
+                    wait.lock().unwrap().recv().ok();
+                    Ok(())
+                };
+                tokio::spawn(async move { database.read_much(read).await })
+            })
+            .collect();
+        for _ in 0..readers::LONG {
+            has_started.recv().await.unwrap();
+        }
+        let short_read = tokio::task::spawn_blocking({
+            let database = database.clone();
+            move || ids(&database)
+        });
+        let read = tokio::time::timeout(Duration::from_secs(10), short_read).await;
+        drop(go_on);
+        assert_eq!(read.expect("it waits for a read of many").unwrap(), Vec::<i64>::new());
+        for read in long_reads {
+            read.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_without_a_writer_is_not_fit_for_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        database.check().unwrap();
+        Arc::get_mut(&mut database.shared).unwrap().writer.end_thread();
+        assert!(matches!(database.check(), Err(Error::NoWriter)));
+    }
+}

@@ -1,0 +1,186 @@
+//! Opening a database file: its settings, whose it is, and which version it has.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::{
+    connect::connect,
+    files,
+    wal::{self, Log},
+};
+use crate::settings::StartupError;
+
+/// How long SQLite waits for a lock while the service runs: after each wait, the writer checks whether anyone still waits for
+/// the write.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// What a database file is for, and every step that its tables went through.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// Tells the files of this program from those of others (<https://www.sqlite.org/pragma.html#pragma_application_id>).
+    pub application_id: i32,
+    /// Statements that lead from each version to the next; a step that was released never changes.
+    pub migrations: &'static [&'static str],
+}
+
+/// Opens the file for writing, makes it if it is not there, and brings it to the newest version.
+pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Log), StartupError> {
+    let file = path.display();
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| {
+            let folder = folder.display();
+            StartupError::new(format!(
+                "the folder {folder} cannot be made ({error}): set DATA_DIR to a folder that can be written."
+            ))
+        })?;
+    }
+    if is_absent(path) && wal::has_frames(path) {
+        return Err(StartupError::new(format!(
+            "{file} is not there, but {file}-wal is: put the database back that it belongs to, or move {file}-wal away."
+        )));
+    }
+    let lock = files::lock(path)?;
+    let explain = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StartupError::new(format!(
+            "{file} is no SQLite database: move it away, or set DATA_DIR to another folder."
+        )),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StartupError::new(format!("{file} is locked by another program: stop that program first."))
+        }
+        Some(ErrorCode::ReadOnly) => StartupError::new(format!(
+            "{file} cannot be written: make it writable, or set DATA_DIR to another folder."
+        )),
+        _ => StartupError::new(format!("{file} cannot be opened ({error}): set DATA_DIR to another folder.")),
+    };
+
+    if wal::has_frames(path) && !wal::continues(path).map_err(explain)? {
+        return Err(StartupError::new(format!(
+            "{file} is not the file that {file}-wal goes on from, such as a backup that was put back: move {file}-wal and \
+             {file}-shm away to use {file} as it is, or put the file back that was there before."
+        )));
+    }
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
+    let application_id: i32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(explain)?;
+    let version: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(explain)?;
+    let version = version as usize;
+    let known = schema.migrations.len();
+    if application_id != schema.application_id
+        && (application_id != 0 || !is_empty(&connection).map_err(explain)?)
+    {
+        return Err(StartupError::new(format!(
+            "{file} belongs to another program: move it away, or set DATA_DIR to another folder."
+        )));
+    }
+    if version > known {
+        return Err(StartupError::new(format!(
+            "{file} has version {version} and this program knows versions up to {known}: start a newer program, or set \
+             DATA_DIR to another folder."
+        )));
+    }
+    migrate(&mut connection, schema, version).map_err(explain)?;
+    let log = Log::open(&connection).map_err(explain)?;
+    connection.busy_timeout(LOCK_POLL).map_err(explain)?;
+    wal::preallocate(path).map_err(|error| {
+        StartupError::new(format!(
+            "{file} cannot be written ({error}): make room for it, or set DATA_DIR to another folder."
+        ))
+    })?;
+    Ok((lock, connection, log))
+}
+
+fn is_absent(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+fn migrate(connection: &mut Connection, schema: &Schema, version: usize) -> rusqlite::Result<()> {
+    let steps = &schema.migrations[version..];
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    wal::prepare(&transaction)?;
+    for step in steps {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", schema.application_id)?;
+    transaction.pragma_update(None, "user_version", schema.migrations.len() as i64)?;
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: Schema = Schema {
+        application_id: 0x7e57,
+        migrations: &["CREATE TABLE thing (id INTEGER PRIMARY KEY) STRICT"],
+    };
+
+    #[track_caller]
+    fn refuses(prepare: impl FnOnce(&Path), sentence: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("things.db");
+        prepare(&path);
+        let fatal = open(&path, &SCHEMA).err().unwrap().to_string();
+        assert!(fatal.contains(sentence), "{fatal}");
+    }
+
+    #[test]
+    fn a_new_file_is_durable_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deeper/things.db");
+        let (_lock, connection, _) = open(&path, &SCHEMA).unwrap();
+        let pragma =
+            |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+        assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
+        for (name, value) in
+            [("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0), ("user_version", 1)]
+        {
+            assert_eq!(pragma(name).unwrap(), value.into(), "{name}");
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused() {
+        refuses(
+            |path| fs::write(path, "far too short to be a database, and of the wrong kind").unwrap(),
+            "is no SQLite database",
+        );
+    }
+
+    #[test]
+    fn a_database_of_another_program_is_refused() {
+        let foreign = |path: &Path| {
+            let connection = Connection::open(path).unwrap();
+            connection.execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
+        };
+        refuses(foreign, "belongs to another program");
+    }
+
+    #[test]
+    fn a_database_of_a_newer_version_is_refused() {
+        let newer = |path: &Path| {
+            open(path, &SCHEMA).unwrap().1.pragma_update(None, "user_version", 2).unwrap();
+        };
+        refuses(newer, "has version 2 and this program knows versions up to 1");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let fatal = open(&file.join("things.db"), &SCHEMA).err().unwrap().to_string();
+        assert!(fatal.contains("set DATA_DIR to a folder that can be written"), "{fatal}");
+    }
+}

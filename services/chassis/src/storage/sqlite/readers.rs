@@ -1,0 +1,241 @@
+//! The connections that read.
+//!
+//! A reader keeps its snapshot for the next read, since taking one costs two system calls that lock the file, a tenth of the
+//! time of a whole request. It takes a new one when there was a commit since, or when so much time has passed that another
+//! program may have written. A snapshot that nobody uses would keep SQLite from ever beginning its write-ahead log anew
+//! (<https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files>), so each commit ends those that are left over, and
+//! a thread ends them when nobody reads or writes any more.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::{connect, error::Error};
+use crate::{settings::StartupError, telemetry::metrics};
+
+/// How many connections read a few rows on the spot, at most: a core runs one of them at a time.
+const SHORT: usize = 16;
+
+/// How many connections read many rows, each on a thread that may wait.
+pub(super) const LONG: usize = 3;
+
+/// How old a snapshot may be, which is how long what another program writes may not be seen.
+const SNAPSHOT_AGE: Duration = Duration::from_millis(100);
+
+pub(super) struct Readers {
+    connections: Arc<Connections>,
+    expiry: Option<thread::JoinHandle<()>>,
+}
+
+struct Connections {
+    short: Vec<Mutex<Reader>>,
+    /// Apart from the others, so that no read on the spot ever waits for one of many rows.
+    long: Vec<Mutex<Reader>>,
+    long_places: Semaphore,
+    /// How many transactions the writer has committed.
+    commits: AtomicU64,
+    /// Whom to wait for if all are in use.
+    next: AtomicUsize,
+    /// Whether the thread that ends snapshots knows that there may be some.
+    is_expiry_due: AtomicBool,
+    is_closed: AtomicBool,
+}
+
+struct Reader {
+    connection: Connection,
+    /// None while there is no transaction.
+    snapshot: Option<Snapshot>,
+}
+
+#[derive(Clone, Copy)]
+struct Snapshot {
+    commits: u64,
+    taken: Instant,
+}
+
+impl Snapshot {
+    fn is_young(self) -> bool {
+        self.taken.elapsed() < SNAPSHOT_AGE
+    }
+}
+
+impl Readers {
+    pub(super) fn open(path: &Path) -> Result<Self, StartupError> {
+        let open = |count| {
+            let reader = || {
+                let connection = connect::open_reader(path)?;
+                Ok(Mutex::new(Reader { connection, snapshot: None }))
+            };
+            std::iter::repeat_with(reader).take(count).collect::<Result<Vec<_>, StartupError>>()
+        };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let connections = Arc::new(Connections {
+            short: open(cores.clamp(2, SHORT))?,
+            long: open(LONG)?,
+            long_places: Semaphore::new(LONG),
+            commits: AtomicU64::new(0),
+            next: AtomicUsize::new(0),
+            is_expiry_due: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+        });
+        let shared = connections.clone();
+        let expiry = thread::Builder::new()
+            .name("snapshots".into())
+            .spawn(move || shared.end_old_snapshots())
+            .map_err(|error| StartupError::new(format!("no thread to read with: {error}")))?;
+        Ok(Self { connections, expiry: Some(expiry) })
+    }
+
+    /// Reads on the spot.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let reader = self.connections.free(&self.connections.short);
+        self.read_with(reader, read)
+    }
+
+    /// Reads on a thread that may wait, when one of the connections for that is free.
+    pub(super) async fn read_much<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _place = self.connections.long_places.acquire().await.map_err(|_| Error::Stopped)?;
+        let readers = self.clone();
+        let read = move || {
+            let reader = readers.connections.free(&readers.connections.long);
+            readers.read_with(reader, read)
+        };
+        Ok(tokio::task::spawn_blocking(read).await.map_err(|_| Error::Stopped)??)
+    }
+
+    fn read_with<T>(
+        &self,
+        mut reader: MutexGuard<'_, Reader>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        metrics::count_read();
+        if reader.refresh(self.connections.commits.load(Ordering::Acquire))? {
+            self.expire_later();
+        }
+        let outcome = read(&reader.connection);
+        if outcome.is_err() {
+            reader.end_snapshot();
+        }
+        outcome
+    }
+
+    fn expire_later(&self) {
+        if !self.connections.is_expiry_due.swap(true, Ordering::AcqRel) {
+            self.expiry.iter().for_each(|expiry| expiry.thread().unpark());
+        }
+    }
+
+    /// From now on, reads see what was committed.
+    pub(super) fn invalidate_snapshots(&self) {
+        self.connections.commits.fetch_add(1, Ordering::Release);
+        for mut reader in self.connections.all().filter_map(lock_if_free) {
+            reader.end_snapshot();
+        }
+    }
+
+    /// Ends all snapshots of before this call, and waits for reads that use one.
+    pub(super) fn end_snapshots(&self) {
+        for reader in self.connections.all() {
+            lock(reader).end_snapshot();
+        }
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.connections.is_closed.store(true, Ordering::Release);
+        if let Some(expiry) = self.expiry.take() {
+            expiry.thread().unpark();
+            let _ = expiry.join();
+        }
+    }
+}
+
+impl Connections {
+    fn all(&self) -> impl Iterator<Item = &Mutex<Reader>> {
+        self.short.iter().chain(&self.long)
+    }
+
+    /// A reader that nobody uses, or else one after the other.
+    fn free<'a>(&self, readers: &'a [Mutex<Reader>]) -> MutexGuard<'a, Reader> {
+        let free = readers.iter().find_map(lock_if_free);
+        free.unwrap_or_else(|| lock(&readers[self.next.fetch_add(1, Ordering::Relaxed) % readers.len()]))
+    }
+
+    /// Until the readers are closed. Sleeps as long as there is no snapshot.
+    fn end_old_snapshots(&self) {
+        while !self.is_closed.load(Ordering::Acquire) {
+            if !self.is_expiry_due.load(Ordering::Acquire) {
+                thread::park();
+                continue;
+            }
+            thread::park_timeout(SNAPSHOT_AGE);
+            self.is_expiry_due.store(false, Ordering::Release);
+            let mut are_all_ended = true;
+            for reader in self.all() {
+                match lock_if_free(reader) {
+                    Some(reader) if reader.snapshot.is_none() => {}
+                    Some(mut reader) if !reader.snapshot.is_some_and(Snapshot::is_young) => {
+                        reader.end_snapshot()
+                    }
+                    _ => are_all_ended = false,
+                }
+            }
+            if !are_all_ended {
+                self.is_expiry_due.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
+    reader.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock_if_free(reader: &Mutex<Reader>) -> Option<MutexGuard<'_, Reader>> {
+    match reader.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+impl Reader {
+    /// Sees to a snapshot that has all `commits`, and tells whether it took a new one.
+    fn refresh(&mut self, commits: u64) -> rusqlite::Result<bool> {
+        if self.snapshot.is_some_and(|snapshot| snapshot.commits == commits && snapshot.is_young()) {
+            return Ok(false);
+        }
+        self.end_snapshot();
+        // The first statement that reads takes the snapshot, so it is at least as new as `commits`.
+        self.connection.prepare_cached("BEGIN")?.execute([])?;
+        self.snapshot = Some(Snapshot { commits, taken: Instant::now() });
+        Ok(true)
+    }
+
+    fn end_snapshot(&mut self) {
+        self.snapshot = None;
+        // A failure may have ended the transaction already.
+        if !self.connection.is_autocommit() {
+            let end = self.connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
+            if let Err(error) = end {
+                tracing::warn!(%error, "a snapshot could not be ended");
+            }
+        }
+    }
+}

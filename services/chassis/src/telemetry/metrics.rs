@@ -1,0 +1,202 @@
+//! What a running service counts, for `/metrics`.
+//!
+//! Names and labels follow OpenTelemetry where it has some (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>), written as
+//! Prometheus has them (<https://prometheus.io/docs/practices/naming/>). A process is one service, so its metrics are there once.
+
+use std::{sync::LazyLock, time::Duration};
+
+use poem::http::{Method, StatusCode};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector,
+};
+
+/// The media type of what [`text`] writes.
+pub(crate) const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// The bounds of the buckets of durations, in seconds: finer than those that the conventions advise, which begin at 5 ms.
+const SECONDS: [f64; 15] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// The bounds of the buckets of how many writes one commit takes along.
+const WRITES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// The label of methods that HTTP does not know, so that callers cannot make up labels, and of failures without a name.
+pub(crate) const OTHER: &str = "_OTHER";
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+struct Metrics {
+    registry: Registry,
+    build: IntGaugeVec,
+    requests: HistogramVec,
+    in_flight: IntGauge,
+    refused: IntCounter,
+    parse_errors: IntCounterVec,
+    aborted: IntCounter,
+    evicted: IntCounter,
+    calls: HistogramVec,
+    waiting: IntGauge,
+    reads: IntCounter,
+    commits: Histogram,
+    group: Histogram,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        let registry = Registry::new();
+        let histogram = |name, help, labels: &[&str], bounds: &[f64]| {
+            let options = HistogramOpts::new(name, help).buckets(bounds.to_vec());
+            add(&registry, HistogramVec::new(options, labels))
+        };
+        let one = |histogram: &HistogramVec| histogram.with_label_values::<&str>(&[]);
+        Self {
+            build: add(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("build_info", "The service and its version."),
+                    &["service", "version"],
+                ),
+            ),
+            requests: histogram(
+                "http_server_request_duration_seconds",
+                "Duration of requests, by operation and status.",
+                &["http_request_method", "http_route", "http_response_status_code"],
+                &SECONDS,
+            ),
+            in_flight: add(&registry, IntGauge::new("http_server_active_requests", "Requests in flight.")),
+            refused: add(
+                &registry,
+                IntCounter::new(
+                    "http_server_refused_requests_total",
+                    "Requests refused because the service was at its limit.",
+                ),
+            ),
+            parse_errors: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "http_server_parse_errors_total",
+                        "Input that was not an HTTP request, by the status of the response.",
+                    ),
+                    &["http_response_status_code"],
+                ),
+            ),
+            aborted: add(
+                &registry,
+                IntCounter::new(
+                    "http_server_broken_responses_total",
+                    "Responses that were aborted before their end.",
+                ),
+            ),
+            evicted: add(
+                &registry,
+                IntCounter::new(
+                    "http_server_evicted_connections_total",
+                    "Idle connections closed to make room for new ones.",
+                ),
+            ),
+            calls: histogram(
+                "http_client_request_duration_seconds",
+                "Duration of calls to other services, by outcome.",
+                &["service_peer_name", "outcome"],
+                &SECONDS,
+            ),
+            waiting: add(
+                &registry,
+                IntGauge::new("http_client_active_requests", "Requests that wait for another service."),
+            ),
+            reads: add(&registry, IntCounter::new("sqlite_reads_total", "Reads of the database.")),
+            commits: one(&histogram(
+                "sqlite_commit_duration_seconds",
+                "Duration of write transactions, from BEGIN to the disk.",
+                &[],
+                &SECONDS,
+            )),
+            group: one(&histogram("sqlite_commit_writes", "Writes in one transaction.", &[], &WRITES)),
+            registry,
+        }
+    }
+}
+
+/// Registers a metric. Metrics are fixed, so a wrong description fails the first test that runs.
+fn add<T: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<T>) -> T {
+    let added = metric.and_then(|metric| registry.register(Box::new(metric.clone())).map(|()| metric));
+    added.unwrap_or_else(|error| panic!("a metric has a wrong description: {error}"))
+}
+
+/// Sets the name of this service, and its version.
+pub(crate) fn set_build_info(service: &str) {
+    METRICS.build.with_label_values(&[service, env!("CARGO_PKG_VERSION")]).set(1);
+    for status in ["400", "414", "431", "none"] {
+        METRICS.parse_errors.with_label_values(&[status]).reset();
+    }
+}
+
+/// Records a request and its latency.
+pub(crate) fn record_request(method: &Method, route: &str, status: StatusCode, latency: Duration) {
+    METRICS
+        .requests
+        .with_label_values(&[method_label(method), route, status.as_str()])
+        .observe(latency.as_secs_f64());
+}
+
+/// The label of a method, as the conventions have it.
+pub(crate) fn method_label(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE | Method::PATCH => {
+            method.as_str()
+        }
+        Method::OPTIONS | Method::TRACE | Method::CONNECT => method.as_str(),
+        _ => OTHER,
+    }
+}
+
+/// Counts a request that was refused because the service was at its limit.
+pub(crate) fn count_refused() {
+    METRICS.refused.inc();
+}
+
+/// Counts input that was not an HTTP request. `status` is that of the response, or `none`.
+pub(crate) fn count_parse_error(status: &str) {
+    METRICS.parse_errors.with_label_values(&[status]).inc();
+}
+
+/// Adds to the number of requests that wait for another service.
+pub(crate) fn count_waiting(requests: i64) {
+    METRICS.waiting.add(requests);
+}
+
+/// Counts a response that was aborted before its end.
+pub(crate) fn count_aborted() {
+    METRICS.aborted.inc();
+}
+
+/// Counts an idle connection that was closed to make room for a new one.
+pub(crate) fn count_evicted() {
+    METRICS.evicted.inc();
+}
+
+/// Records a call to another service and its latency.
+pub(crate) fn record_call(upstream: &str, succeeded: bool, latency: Duration) {
+    let outcome = if succeeded { "answered" } else { "failed" };
+    METRICS.calls.with_label_values(&[upstream, outcome]).observe(latency.as_secs_f64());
+}
+
+/// Counts a read of the database.
+pub(crate) fn count_read() {
+    METRICS.reads.inc();
+}
+
+/// Records a transaction with `writes` writes and its latency.
+pub(crate) fn record_commit(writes: usize, latency: Duration) {
+    METRICS.commits.observe(latency.as_secs_f64());
+    METRICS.group.observe(writes as f64);
+}
+
+/// All metrics in the text format of Prometheus (<https://prometheus.io/docs/instrumenting/exposition_formats/>), with
+/// `in_flight` requests in flight.
+pub(crate) fn text(in_flight: usize) -> String {
+    METRICS.in_flight.set(in_flight as i64);
+    TextEncoder::new().encode_to_string(&METRICS.registry.gather()).unwrap_or_default()
+}

@@ -1,0 +1,83 @@
+//! Traces: one id for all that a request leads to, in the log lines of every service, and spans for whoever collects them.
+//!
+//! The id is always there: it is the caller's, or a new one. Spans are there only if `OTEL_EXPORTER_OTLP_ENDPOINT` says where
+//! they go; `export` sends them. They are made with OpenTelemetry's own API: spans of `tracing` would pass through the log's
+//! filter and registry even when nobody collects them, and libraries would add theirs.
+
+mod export;
+
+use std::path::Path;
+
+use opentelemetry::{KeyValue, trace::SpanKind};
+use poem::http::{HeaderMap, Request, StatusCode};
+
+pub(crate) use self::export::{Span, start, stop};
+use super::metrics::{self, OTHER};
+use crate::context::{RequestContext, TraceContext};
+
+/// Starts the span of a request, in the trace of its caller or a new one. Names follow the conventions for HTTP
+/// (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>).
+pub(crate) fn server_span<B>(request: &Request<B>, route: Option<&'static str>) -> (TraceContext, Span) {
+    let caller = TraceContext::extract(request.headers());
+    let span = Span::start(SpanKind::Server, caller.as_ref(), || {
+        let method = metrics::method_label(request.method());
+        let shown = if method == OTHER { "HTTP" } else { method };
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", method.to_owned()),
+            KeyValue::new("url.path", request.uri().path().to_owned()),
+            KeyValue::new("url.scheme", "http"),
+        ];
+        attributes.extend(route.map(|route| KeyValue::new("http.route", route)));
+        (route.map_or(shown.to_owned(), |route| format!("{shown} {route}")), attributes)
+    });
+    let context = span.context(caller.as_ref()).or(caller).unwrap_or_else(TraceContext::new_root);
+    (context, span)
+}
+
+/// Starts the span of a call to the service `name`, and adds its place in the trace to `headers`.
+pub(crate) fn client_span(name: &'static str, parent: &TraceContext, headers: &mut HeaderMap) -> Span {
+    let span = Span::start(SpanKind::Client, Some(parent), || {
+        (name.to_owned(), vec![KeyValue::new("service.peer.name", name)])
+    });
+    span.context(Some(parent)).unwrap_or_else(|| parent.child()).inject(headers);
+    span
+}
+
+/// Starts the span of a use of the database in `file` by the current request. Names follow the conventions for
+/// databases (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>).
+pub(crate) fn database_span(operation: &'static str, file: &Path) -> Span {
+    let span = |context: &RequestContext| {
+        Span::start(SpanKind::Internal, Some(&context.trace), || {
+            let database = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = format!("{operation} {database}");
+            let attributes = vec![
+                KeyValue::new("db.system.name", "sqlite"),
+                KeyValue::new("db.namespace", database),
+                KeyValue::new("db.operation.name", operation),
+            ];
+            (name, attributes)
+        })
+    };
+    RequestContext::with(span).unwrap_or(Span::NONE)
+}
+
+impl Span {
+    /// Ends the span with its outcome.
+    pub(crate) fn end<T, E>(mut self, outcome: Result<T, E>) -> Result<T, E> {
+        if outcome.is_err() {
+            self.fail(OTHER);
+        }
+        outcome
+    }
+
+    /// Ends the span of a request with the status of its response. `is_aborted` if the response was not sent to its end.
+    pub(crate) fn end_with_status(mut self, status: StatusCode, is_aborted: bool) {
+        self.set("http.response.status_code", i64::from(status.as_u16()));
+        if is_aborted {
+            self.fail(OTHER);
+        }
+        if status.is_server_error() {
+            self.fail(status.as_str().to_owned());
+        }
+    }
+}
