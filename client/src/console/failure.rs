@@ -215,8 +215,8 @@ mod tests {
         for (service, document) in documents {
             let document: Value = serde_json::from_str(document).unwrap();
             let schemas = document["components"]["schemas"].as_object().unwrap();
-            let refusals = schemas.iter().filter(|(name, _)| name.ends_with("Refusal"));
-            for text in refusals.flat_map(|(_, schema)| schema["enum"].as_array().unwrap()) {
+            let messages = schemas.iter().filter(|(name, _)| name.ends_with("ErrorMessage"));
+            for text in messages.flat_map(|(_, schema)| schema["enum"].as_array().unwrap()) {
                 assert_ne!(advice(service, text.as_str().unwrap()), "", "{text}");
                 texts += 1;
             }
