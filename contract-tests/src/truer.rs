@@ -31,20 +31,14 @@ impl Truer {
     }
 }
 
-/// Whether the schema at `before` in the document `old` became the one at `now` in `new` by becoming truer.
-pub(crate) fn became_truer(old: &Value, before: &str, new: &Value, now: &str) -> bool {
-    let parameter = |document: &Value, pointer: &str| {
-        let pointer = pointer.trim_start_matches('#');
-        Some((
-            document.pointer(pointer)?.clone(),
-            document.pointer(pointer.strip_suffix("/schema")?)?["name"].clone(),
-        ))
-    };
-    let (Some((before, name)), Some((now, new_name))) = (parameter(old, before), parameter(new, now)) else {
-        return false;
-    };
-    name == new_name
-        && TRUER.iter().any(|known| name == known.parameter && before == known.before && now == known.now)
+/// Whether the schema of a parameter, which was declared as `old` and is declared as `new`, became truer.
+pub(crate) fn became_truer(old: &Value, new: &Value) -> bool {
+    TRUER.iter().any(|known| {
+        old["name"] == known.parameter
+            && new["name"] == known.parameter
+            && old["schema"] == known.before
+            && new["schema"] == known.now
+    })
 }
 
 /// Texts of many lengths and characters, in quotes or not, near to what parameters may be.

@@ -1,0 +1,54 @@
+//! The compatibility gate: whether a document breaks callers that rely on an older one, and which.
+//!
+//! One law decides. What a service accepts may become wider, and what it answers may become narrower; the reverse breaks a
+//! caller. Two decisions stand beside it. An error message may be added, since callers handle one that they do not know by its
+//! status. A field that a service no longer reads or answers breaks, even if it was optional: somebody's data goes missing.
+
+mod consumers;
+mod operations;
+mod schema;
+
+use serde_json::Value;
+
+/// A change of a document.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// The id of the operation, as the old document has it.
+    pub operation: String,
+    /// Where and what, in words.
+    pub message: String,
+    /// Whether a caller can break over it.
+    pub is_breaking: bool,
+}
+
+/// Every change from `old` to `new` that breaks a caller of `service`, in words: the operation, what changed, and which of the
+/// sources here call it. None if the document has a new major version.
+pub fn breaks(service: &str, old: &Value, new: &Value) -> Vec<String> {
+    if major(new) > major(old) {
+        return Vec::new();
+    }
+    let breaking = changes(old, new).into_iter().filter(|change| change.is_breaking);
+    breaking
+        .map(|Change { operation, message, .. }| {
+            let callers = consumers::of(service, &operation);
+            let callers = if callers.is_empty() { "callers elsewhere".into() } else { callers.join(", ") };
+            format!("{service} {operation}: {message} (breaks {callers})")
+        })
+        .collect()
+}
+
+/// Every change from `old` to `new` that can be seen on the wire.
+pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
+    let mut changes = operations::changes(old, new);
+    changes.sort();
+    changes.dedup();
+    changes
+}
+
+fn major(document: &Value) -> u64 {
+    let version = document["info"]["version"].as_str().unwrap_or_default();
+    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
