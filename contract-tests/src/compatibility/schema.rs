@@ -116,7 +116,7 @@ impl Documents<'_> {
                     let (before, now) = (resolve(self.old, schema), resolve(self.new, &new_fields[*other]));
                     without_words(before) == without_words(now)
                 };
-                match added.iter().position(|other| same(other)) {
+                match added.iter().position(same) {
                     Some(index) => {
                         let other = added.remove(index);
                         found.push((format!("{at}: the field `{name}` was renamed to `{other}`"), true));
