@@ -13,6 +13,7 @@ pub mod browser;
 pub mod caller;
 pub mod compatibility;
 pub mod contract;
+pub mod emission;
 pub mod examples;
 pub mod exchange;
 pub mod faults;

@@ -1,24 +1,57 @@
 //! The documents are what the code emits, what the services serve, and what was promised before:
-//! `cargo test -p contract-tests --test documents`, with `UPDATE=1` to write them anew.
+//! `cargo test -p contract-tests --test documents`, with `UPDATE=1` to write them anew first.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints for people")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
-use std::{env, fs, process::Command};
+use std::{env, fs, process::Command, process::ExitCode};
 
 use contract_tests::{
     compatibility, contract,
     contract::CONTRACT,
-    examples,
+    emission, examples,
     exchange::Request,
     replay::shared,
     session,
     store::{SERVICES, Store},
 };
+use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let is_update = env::var("UPDATE").is_ok_and(|update| update == "1") && !arguments.list;
+    if is_update && let Err(sentence) = update() {
+        println!("{sentence}");
+        return ExitCode::FAILURE;
+    }
+    let base = base();
+    if base.is_none() {
+        println!("ignored: there is no history to compare the documents with");
+    }
+    let trial = |name, check: fn()| {
+        Trial::test(name, move || {
+            check();
+            Ok::<_, Failed>(())
+        })
+    };
+    let trials = vec![
+        Trial::test("what_is_checked_in_is_what_the_code_emits_and_the_store_answers", is_emitted),
+        Trial::test("what_is_served_is_what_is_checked_in", move || is_served(is_update)),
+        trial("every_example_fits_its_schema_and_its_status", every_example_fits_its_schema_and_its_status),
+        trial("every_operation_is_in_the_token_matrix", every_operation_is_in_the_token_matrix),
+        Trial::test("no_caller_breaks_over_what_changed_since_the_base", {
+            let base = base.clone();
+            move || breaks_no_caller(&base.unwrap_or_default())
+        })
+        .with_ignored_flag(base.is_none()),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The document of each service, as its types emit it.
 fn emitted() -> Vec<(&'static str, Value)> {
     let documents = [products::document(), orders::document(), payments::document()];
     let parsed =
@@ -30,45 +63,72 @@ fn checked_in(service: &str) -> String {
     fs::read_to_string(contract::folder().join(format!("{service}.json"))).expect("a document")
 }
 
-#[test]
-fn what_is_checked_in_is_what_the_code_emits_and_the_store_answers() {
-    for (service, document) in examples::record(PROGRAM, emitted()) {
-        let document = format!("{document:#}\n");
-        if env::var("UPDATE").is_ok_and(|update| update == "1") {
-            fs::write(contract::folder().join(format!("{service}.json")), document)
-                .expect("the document is written");
-            continue;
+/// Writes what the types emit, then the examples that the new services give rise to, judged by the new documents.
+fn update() -> Result<(), String> {
+    let before = SERVICES.map(checked_in);
+    let emitted = emitted();
+    for (service, document) in &emitted {
+        if let Some(reason) = emission::unreadable(document) {
+            return Err(format!(
+                "openapi/{service}.json was not written, since no client can be generated from it: {reason}"
+            ));
         }
-        let checked_in = checked_in(service);
-        if let Some((line, (is, should_be))) =
-            checked_in.lines().zip(document.lines()).enumerate().find(|(_, (is, should_be))| is != should_be)
-        {
-            panic!(
-                "openapi/{service}.json is not what the code emits, from line {}:\n  is:        {is}\n  should be: \
-                 {should_be}\nwrite it anew with: UPDATE=1 cargo test -p contract-tests --test documents",
-                line + 1
-            );
-        }
-        assert_eq!(
-            checked_in.len(),
-            document.len(),
-            "openapi/{service}.json is longer or shorter than what is emitted"
-        );
     }
+    let write = |documents: &[(&str, Value)]| {
+        for (service, document) in documents {
+            fs::write(contract::folder().join(format!("{service}.json")), format!("{document:#}\n"))
+                .expect("the document is written");
+        }
+    };
+    write(&emitted);
+    write(&examples::record(PROGRAM, emitted));
+    for (service, before) in SERVICES.into_iter().zip(before) {
+        match emission::difference(&before, &checked_in(service)) {
+            None => println!("openapi/{service}.json is as it was."),
+            Some(difference) => println!("openapi/{service}.json is written anew:\n{difference}"),
+        }
+    }
+    Ok(())
 }
 
-#[test]
-fn what_is_served_is_what_is_checked_in() {
+fn is_emitted() -> Result<(), Failed> {
+    for (service, document) in examples::record(PROGRAM, emitted()) {
+        if let Some(difference) = emission::difference(&checked_in(service), &format!("{document:#}\n")) {
+            return Err(format!(
+                "openapi/{service}.json is not what the code emits and the store answers:\n{difference}\n\
+                 If it is meant, accept it with: UPDATE=1 cargo test -p contract-tests --test documents"
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// A service has the examples that were checked in when it was built, so they are not compared after an update.
+fn is_served(is_update: bool) -> Result<(), Failed> {
     let (_store, session) = session::start(PROGRAM, &[]);
     for service in SERVICES {
         let answer = session.send(&Request::new(service, "GET", "/openapi.json")).expect("an answer");
         assert_eq!(answer.header("Content-Type"), Some("application/json"));
-        let is_same = answer.body == checked_in(service).as_bytes();
-        assert!(is_same, "{service} serves another document than openapi/{service}.json");
+        let read = |text: &str| {
+            let mut document: Value = serde_json::from_str(text).expect("an OpenAPI document");
+            if is_update {
+                examples::forget(&mut document);
+            }
+            format!("{document:#}\n")
+        };
+        let served = String::from_utf8(answer.body.to_vec()).expect("text");
+        if let Some(difference) = emission::difference(&read(&checked_in(service)), &read(&served)) {
+            return Err(format!(
+                "{service} serves another document than openapi/{service}.json:\n{difference}"
+            )
+            .into());
+        }
+        assert!(is_update || served == checked_in(service), "{service} serves the document in another form");
     }
+    Ok(())
 }
 
-#[test]
 fn every_example_fits_its_schema_and_its_status() {
     let mut count = 0;
     for operation in CONTRACT.operations() {
@@ -103,7 +163,6 @@ fn every_example_fits_its_schema_and_its_status() {
     assert!(count >= 60, "only {count} examples");
 }
 
-#[test]
 fn every_operation_is_in_the_token_matrix() {
     let store = Store::start(PROGRAM, &[]);
     let cases = shared::cases(&store.deployment());
@@ -118,23 +177,21 @@ fn every_operation_is_in_the_token_matrix() {
     }
 }
 
-#[test]
-fn nothing_breaks_those_who_rely_on_what_was_promised_before() {
-    let Some(base) = base() else {
-        println!("there is no history to compare with, so nothing was compared");
-        return;
-    };
+fn breaks_no_caller(base: &str) -> Result<(), Failed> {
     let mut breaks = Vec::new();
     for service in SERVICES {
         let Some(old) = git(&["show", &format!("{base}:openapi/{service}.json")]) else { continue };
         let old = serde_json::from_str(&old).expect("an OpenAPI document");
         breaks.extend(compatibility::breaks(service, &old, &CONTRACT.document(service).json));
     }
-    assert!(
-        breaks.is_empty(),
-        "compared with {base}, this breaks callers; a new major version in info.version says that it is meant:\n{}",
+    if breaks.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "Compared with {base}, this breaks callers:\n{}\nIf it is meant, raise the major version in Cargo.toml.",
         breaks.join("\n")
-    );
+    )
+    .into())
 }
 
 /// The revision to compare with: `CONTRACT_BASE`, or where this branch left main, or on main the commit before.
