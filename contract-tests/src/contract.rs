@@ -120,7 +120,7 @@ impl Operation {
             id: operation["operationId"].as_str().expect("an operation id").into(),
             method: method.to_uppercase(),
             template: template.into(),
-            body: (!body.is_null()).then(|| resolve(document, body)),
+            body: (!body.is_null()).then(|| resolve(document, body).clone()),
             body_schema: validator(document, body),
             takes_key: parameters.any(|parameter| parameter["name"] == "Idempotency-Key"),
             answers: answers.collect(),
@@ -141,6 +141,11 @@ impl Operation {
         self.template.replace("{id}", id)
     }
 
+    /// How the document declares it.
+    pub(crate) fn declaration(&self) -> &'static Value {
+        &CONTRACT.document(self.service).json["paths"][&self.template][self.method.to_lowercase()]
+    }
+
     /// Whether the operation takes this body, as far as the document can tell.
     pub fn fits(&self, body: &Value) -> bool {
         self.body_schema.is_valid(body)
@@ -158,7 +163,7 @@ impl Documented {
         let empty = Map::new();
         let content = answer["content"].as_object().unwrap_or(&empty);
         let schema = content.values().next().map_or(json!({}), |media_type| media_type["schema"].clone());
-        let resolved = resolve(document, &schema);
+        let resolved = resolve(document, &schema).clone();
         let is_refusal = resolved["properties"].get("error").is_some();
         let description = answer["description"].as_str().unwrap_or_default();
         let texts = TEXT.captures_iter(description).map(|found| found[1].to_owned());
@@ -174,12 +179,14 @@ impl Documented {
     }
 }
 
-fn resolve(document: &Value, schema: &Value) -> Value {
+/// What a reference leads to.
+pub(crate) fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
         Some(reference) => {
-            document.pointer(reference.trim_start_matches('#')).expect("what is referred to").clone()
+            let target = document.pointer(reference.trim_start_matches('#')).expect("what is referred to");
+            resolve(document, target)
         }
-        None => schema.clone(),
+        None => schema,
     }
 }
 

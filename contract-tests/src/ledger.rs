@@ -1,11 +1,14 @@
-//! The ledger: every answer that is documented, and how often it was seen on the wire.
+//! The ledger: every answer that is documented and every facet of an operation, and how often each was seen on the wire.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs};
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     contract::{CONTRACT, Operation},
+    exchange::{Answer, Request},
+    facets,
     store::results,
 };
 
@@ -16,6 +19,8 @@ const WAIVERS: &str = include_str!("../waivers.txt");
 #[derive(Debug, Default)]
 pub struct Ledger {
     seen: BTreeMap<(String, u16, Option<String>), usize>,
+    /// The same for facets, by operation and name.
+    facets: BTreeMap<(String, String), usize>,
 }
 
 /// A documented answer.
@@ -30,6 +35,28 @@ pub struct Row {
     seen: usize,
     /// Whether it is known that nobody can provoke it.
     waived: bool,
+}
+
+/// A documented facet of an operation.
+#[derive(Debug, Serialize)]
+pub struct Facet {
+    service: &'static str,
+    operation: String,
+    facet: String,
+    /// How often it was seen.
+    seen: usize,
+    /// Whether it need not be seen.
+    waived: bool,
+}
+
+impl Facet {
+    fn name(&self) -> String {
+        format!("{} {} {}", self.service, self.operation, self.facet)
+    }
+
+    fn is_fine(&self) -> bool {
+        (self.seen == 0) == self.waived
+    }
 }
 
 impl Row {
@@ -55,9 +82,33 @@ impl Row {
 }
 
 impl Ledger {
-    /// Writes down that `operation` gave this answer.
-    pub fn record(&mut self, operation: &Operation, status: u16, text: Option<String>) {
-        *self.seen.entry((operation.id.clone(), status, text)).or_default() += 1;
+    /// Writes down that `operation` gave this answer to this request.
+    pub fn record(&mut self, operation: &Operation, request: &Request, answer: &Answer) {
+        *self.seen.entry((operation.id.clone(), answer.status, answer.error())).or_default() += 1;
+        for facet in facets::shown(operation, request, answer) {
+            *self.facets.entry((operation.id.clone(), facet)).or_default() += 1;
+        }
+    }
+
+    /// Every facet of every operation, with how often it was seen.
+    pub fn facets(&self) -> Vec<Facet> {
+        let waivers: Vec<&str> = waivers().collect();
+        let of_operation = |operation: &'static Operation| {
+            facets::documented(operation).into_iter().map(move |facet| {
+                let seen =
+                    self.facets.get(&(operation.id.clone(), facet.clone())).copied().unwrap_or_default();
+                Facet {
+                    service: operation.service,
+                    operation: operation.id.clone(),
+                    facet,
+                    seen,
+                    waived: false,
+                }
+            })
+        };
+        let mut facets: Vec<Facet> = CONTRACT.operations().flat_map(of_operation).collect();
+        facets.iter_mut().for_each(|facet| facet.waived = waivers.contains(&facet.name().as_str()));
+        facets
     }
 
     /// Every documented answer.
@@ -95,8 +146,18 @@ impl Ledger {
         let rows = self.rows();
         let unfit =
             rows.iter().filter(|row| !row.is_fine()).map(|row| format!("{}: {}", row.verdict(), row.name()));
-        let unknown = waivers().filter(|waiver| !rows.iter().any(|row| row.name() == *waiver));
-        unfit.chain(unknown.map(|waiver| format!("waived but not documented: {waiver}"))).collect()
+        let facets = self.facets();
+        let unseen = facets.iter().filter(|facet| !facet.is_fine()).map(|facet| {
+            format!("{}: {}", if facet.waived { "seen, yet waived" } else { "never seen" }, facet.name())
+        });
+        let is_known = |waiver: &str| {
+            rows.iter().any(|row| row.name() == waiver) || facets.iter().any(|facet| facet.name() == waiver)
+        };
+        let unknown = waivers().filter(|waiver| !is_known(waiver));
+        unfit
+            .chain(unseen)
+            .chain(unknown.map(|waiver| format!("waived but not documented: {waiver}")))
+            .collect()
     }
 
     /// The ledger as a table for a terminal.
@@ -115,15 +176,20 @@ impl Ledger {
         let seen = rows.iter().filter(|row| row.seen > 0).count();
         let waived = rows.iter().filter(|row| row.waived).count();
         let _ = writeln!(table, "{} documented answers: {seen} seen, {waived} waived", rows.len());
+        let facets = self.facets();
+        let seen = facets.iter().filter(|facet| facet.seen > 0).count();
+        let _ = writeln!(table, "{} parameters, fields, headers and limits: {seen} seen", facets.len());
         table
     }
 
     /// Leaves the ledger in `target/contract`, for machines and for people.
     pub fn write(&self) {
         let rows = self.rows();
-        let json = serde_json::to_string_pretty(&rows).expect("JSON");
+        let facets = self.facets();
+        let json = json!({ "answers": rows, "facets": facets });
+        let json = serde_json::to_string_pretty(&json).expect("JSON");
         fs::write(results().join("ledger.json"), json).expect("the ledger is written");
-        fs::write(results().join("index.html"), page(&rows)).expect("the page is written");
+        fs::write(results().join("index.html"), page(&rows, &facets)).expect("the page is written");
     }
 }
 
@@ -131,7 +197,7 @@ fn waivers() -> impl Iterator<Item = &'static str> {
     WAIVERS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn page(rows: &[Row]) -> String {
+fn page(rows: &[Row], facets: &[Facet]) -> String {
     let mut sections = String::new();
     for operation in CONTRACT.operations() {
         let Operation { service, id, method, template, .. } = operation;
@@ -150,7 +216,16 @@ fn page(rows: &[Row]) -> String {
                 row.status, row.seen
             );
         }
-        sections += "</table></section>";
+        sections += "</table><details><summary>Parameters, fields, headers and limits</summary><table>";
+        for Facet { facet, seen, .. } in facets.iter().filter(|facet| facet.operation == *id) {
+            let verdict = if *seen > 0 { "seen" } else { "never seen" };
+            let class = verdict.replace(' ', "-");
+            let _ = write!(
+                sections,
+                "<tr class=\"{class}\"><td><td>{facet}<td>{seen}<td><span>{verdict}</span></tr>"
+            );
+        }
+        sections += "</table></details></section>";
     }
     let seen = rows.iter().filter(|row| row.seen > 0).count();
     let waived = rows.iter().filter(|row| row.waived).count();

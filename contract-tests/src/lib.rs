@@ -16,6 +16,7 @@ pub mod contract;
 pub mod emission;
 pub mod examples;
 pub mod exchange;
+pub mod facets;
 pub mod faults;
 pub mod ledger;
 pub mod load;

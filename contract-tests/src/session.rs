@@ -10,6 +10,7 @@ use std::{
 
 use regex::Regex;
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::{
     contract::{CONTRACT, Documented, Operation},
@@ -90,9 +91,10 @@ impl Session {
         else {
             return Ok(answer);
         };
-        self.judge(operation, &answer).map_err(|expected| self.failure(request, &answer, &expected))?;
+        self.judge(operation, request, &answer)
+            .map_err(|expected| self.failure(request, &answer, &expected))?;
         let mut ledger = self.ledger.lock().expect("the ledger");
-        ledger.record(operation, answer.status, answer.error());
+        ledger.record(operation, request, &answer);
         Ok(answer)
     }
 
@@ -128,7 +130,7 @@ impl Session {
         begin(&self.deployment.service(&request.service).url, request).expect("a connection")
     }
 
-    fn judge(&self, operation: &Operation, answer: &Answer) -> Result<(), String> {
+    fn judge(&self, operation: &Operation, request: &Request, answer: &Answer) -> Result<(), String> {
         let status = answer.status;
         let documented = operation.answers.get(&status).ok_or_else(|| {
             let known: Vec<String> = operation.answers.keys().map(ToString::to_string).collect();
@@ -142,6 +144,7 @@ impl Session {
         if !is_documented || !(parameters.is_empty() || may_have_parameters) {
             return Err(format!("the content type {}", documented.media_types.join(" or ")));
         }
+        judge_echo(operation, request, documented, answer)?;
         if self.scope == Scope::Whole { judge_details(operation, documented, answer) } else { Ok(()) }
     }
 
@@ -192,6 +195,32 @@ fn judge_details(operation: &Operation, documented: &Documented, answer: &Answer
         return Err("whole numbers without a fraction of zero".into());
     }
     Ok(())
+}
+
+/// What was sent and stored comes back: each field that request and response share is equal in both.
+fn judge_echo(
+    operation: &Operation,
+    request: &Request,
+    documented: &Documented,
+    answer: &Answer,
+) -> Result<(), String> {
+    let is_stored =
+        matches!(answer.status, 200 | 201) && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
+    let Ok(Value::Object(sent)) = serde_json::from_slice::<Value>(&request.body) else { return Ok(()) };
+    let answered = answer.json();
+    let is_shared = |name: &String| {
+        let is_read = operation.body.as_ref().is_some_and(|body| body["properties"].get(name).is_some());
+        is_read && documented.fields.contains(name)
+    };
+    let differs = |(name, value): &(&String, &Value)| {
+        let is_same =
+            |other: &Value| *value == other || value.as_f64().is_some_and(|it| other.as_f64() == Some(it));
+        is_shared(name) && !value.is_null() && !is_same(&answered[name.as_str()])
+    };
+    match sent.iter().find(differs).filter(|_| is_stored) {
+        Some((name, value)) => Err(format!("`{name}` as it was sent: {value}")),
+        None => Ok(()),
+    }
 }
 
 /// The body fits its schema, has its fields in their order, and its text is one of this very status.

@@ -6,6 +6,7 @@ use super::shared::{Case, Expectation};
 use crate::{
     contract::Operation,
     exchange::{Delivery, Request},
+    facets,
 };
 
 /// More than a body may have.
@@ -104,6 +105,12 @@ pub(super) fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
         cases.push(missing(format!("with_{field}_null"), with("null")));
         if schema["minLength"] == 1 {
             cases.push(missing(format!("with_{field}_empty"), with("\"\"")));
+        }
+        for limit in facets::limits(schema).into_iter().filter(|limit| limit.is_within) {
+            let name = format!("with_{field}_{}", limit.name().replace(' ', "_"));
+            if let Some(value) = limit.value {
+                cases.push(Case::within_limits(operation, &name, with(&value.to_string())));
+            }
         }
         for (what, value) in wrong_values(schema) {
             let name = format!("with_{field}_{what}");

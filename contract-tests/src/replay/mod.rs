@@ -6,6 +6,7 @@
 //! to be so for some answers.
 
 mod bodies;
+mod parameters;
 pub mod promises;
 pub mod shared;
 pub mod situations;

@@ -1,4 +1,4 @@
-//! What takes more than one request to see, of every operation that takes an `Idempotency-Key`: made from the documents.
+//! What takes more than one request to see: made from the documents.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -8,10 +8,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::shared::valid_request;
+use super::{parameters, shared, shared::valid_request};
 use crate::{
-    contract::{CONTRACT, Operation},
+    contract::{CONTRACT, Operation, resolve},
     exchange::{Answer, Request},
+    facets,
     session::{Failure, Session},
 };
 
@@ -41,20 +42,65 @@ impl Promise {
 }
 
 /// Sends a request, which has a key that nobody has used, in ways that would show that a promise is not kept.
-type Check = fn(&Session, &Request) -> Result<(), Failure>;
+type Check = Box<dyn Fn(&Session, &Request) -> Result<(), Failure> + Send>;
 
 /// Every promise of every operation.
 pub fn all() -> impl Iterator<Item = Promise> {
-    let promises: [(&str, Check); 4] = [
+    let of_keys: [(&str, fn(&Session, &Request) -> Result<(), Failure>); 4] = [
         ("what_was_refused_with_503_is_not_done", refused_is_not_done),
         ("what_is_sent_again_is_answered_again_and_says_so", sent_again),
         ("of_many_bodies_under_one_key_one_is_done", many_bodies),
         ("a_key_opens_nothing_for_strangers", unauthenticated),
     ];
     let creating = CONTRACT.operations().filter(|operation| operation.takes_key);
-    creating.flat_map(move |operation| {
-        promises.map(|(name, check)| Promise { name: format!("{}::{name}", operation.id), operation, check })
-    })
+    let of_keys = creating.flat_map(move |operation| {
+        of_keys.map(|(name, check)| Promise {
+            name: format!("{}::{name}", operation.id),
+            operation,
+            check: Box::new(check),
+        })
+    });
+    let of_parameters = CONTRACT.operations().flat_map(|operation| {
+        let queries =
+            facets::parameters(operation.declaration()).filter(|parameter| parameter["in"] == "query");
+        queries.map(move |parameter| Promise {
+            name: format!(
+                "{}::{}_makes_a_difference",
+                operation.id,
+                parameter["name"].as_str().unwrap_or_default()
+            ),
+            operation,
+            check: Box::new(move |session, request| {
+                makes_a_difference(session, operation, request, parameter)
+            }),
+        })
+    });
+    of_keys.chain(of_parameters)
+}
+
+/// A parameter that changes no answer is not read.
+fn makes_a_difference(
+    session: &Session,
+    operation: &Operation,
+    request: &Request,
+    parameter: &Value,
+) -> Result<(), Failure> {
+    for _ in 0..2 {
+        session.expect(&shared::create(session, operation.service), 201, None)?;
+    }
+    let document = &CONTRACT.document(operation.service).json;
+    let without = session.expect(request, 200, None)?;
+    let within =
+        facets::limits(resolve(document, &parameter["schema"])).into_iter().filter(|limit| limit.is_within);
+    let values = within.filter_map(|limit| limit.value).chain([facets::example(document, parameter).into()]);
+    for value in values {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let with = session.send(&parameters::with(operation, request, parameter, &text))?;
+        if with.body != without.body {
+            return Ok(());
+        }
+    }
+    Err(session.failure(request, &without, &format!("another answer with `{}`", parameter["name"])))
 }
 
 /// If it had been done, the same key would be answered from what was stored.

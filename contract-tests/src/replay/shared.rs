@@ -1,6 +1,6 @@
 //! The cases that every operation has because of what it is: made from the documents.
 
-use super::{bodies, workflows};
+use super::{bodies, parameters, workflows};
 use crate::{
     contract::{CONTRACT, Operation},
     exchange::Request,
@@ -14,11 +14,8 @@ const KEY: &str = "Idempotency-Key";
 /// Says how many milliseconds the caller waits.
 const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
-/// A key with a character too many.
-const TOO_LONG: &str = match str::from_utf8(&[b'k'; 256]) {
-    Ok(key) => key,
-    Err(_) => unreachable!(),
-};
+/// How many characters a key may have.
+const KEY_LIMIT: usize = 255;
 
 /// A request that is made up from a document, and what it must be answered.
 pub struct Case {
@@ -26,7 +23,8 @@ pub struct Case {
     pub name: String,
     /// The request.
     pub request: Request,
-    status: u16,
+    /// None if every answer will do that does not blame the request's fields.
+    status: Option<u16>,
     text: Option<String>,
     /// What is expected beside status and text.
     further: Expectation,
@@ -49,11 +47,17 @@ impl Case {
         Self {
             name,
             request,
-            status,
+            status: Some(status),
             text: Some(text.into()),
             further: Expectation::Nothing,
             is_common: false,
         }
+    }
+
+    /// A case whose fields and parameters are within their limits, so that the answer depends on what is there.
+    pub(super) fn within_limits(operation: &Operation, name: &str, request: Request) -> Self {
+        let name = format!("{}::{name}", operation.id);
+        Self { name, request, status: None, text: None, further: Expectation::Nothing, is_common: false }
     }
 
     /// A case that any faithful implementation passes, if it has the operation at all.
@@ -70,7 +74,19 @@ impl Case {
     /// # Errors
     /// The answer is not as it must be.
     pub fn check(&self, session: &Session) -> Result<(), Failure> {
-        let answer = session.expect(&self.request, self.status, self.text.as_deref())?;
+        let answer = match self.status {
+            Some(status) => session.expect(&self.request, status, self.text.as_deref())?,
+            None => session.send(&self.request)?,
+        };
+        let blames_request =
+            answer.error().is_some_and(|text| text == "Missing fields" || text == "Invalid fields");
+        if self.status.is_none() && blames_request {
+            return Err(session.failure(
+                &self.request,
+                &answer,
+                "an answer that takes the request for valid",
+            ));
+        }
         let unmet = match &self.further {
             Expectation::Nothing => None,
             Expectation::Detail(part) => {
@@ -97,9 +113,10 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
             cases.extend(bodies::wholes(operation, &valid));
             cases.extend(bodies::fields(operation, &valid));
         }
-        if operation.template.contains("{id}") {
+        if operation.template.contains('{') {
             cases.extend(ids(operation, &valid));
         }
+        cases.extend(parameters::limits(operation, &valid));
         if operation.takes_key {
             cases.extend(keys(operation, &valid));
         }
@@ -199,22 +216,30 @@ fn ids(operation: &Operation, valid: &Request) -> Vec<Case> {
 
 /// A key that is none, and two.
 fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let too_long = "k".repeat(KEY_LIMIT + 1);
+    let quoted = format!("\"{too_long}\"");
     let wrong = [
         ("empty", ""),
         ("quoted_and_empty", "\"\""),
         ("two_words", "two words"),
         ("no_ascii", "clé"),
-        ("too_long", TOO_LONG),
+        ("too_long", &too_long),
+        ("quoted_and_too_long", &quoted),
     ];
     let case = |(what, key): (&str, &str)| {
         let request = valid.clone().header(KEY, key);
         let says = Expectation::Detail("Idempotency-Key must be 1 to 255 characters".into());
         Case::new(operation, &format!("with_a_key_that_is_{what}"), request, 400, "Invalid fields").with(says)
     };
+    let fits = |what: &str, key: String| {
+        Case::within_limits(operation, &format!("with_a_key_that_is_{what}"), valid.clone().header(KEY, key))
+    };
+    let longest = format!("\"{}{}\"", operation.id, "k".repeat(KEY_LIMIT - operation.id.len()));
+    let within = [fits("as_short_as_it_may_be", "k".into()), fits("as_long_as_it_may_be", longest)];
     let mut twice = valid.clone();
     twice.headers.extend(["one", "other"].map(|key| (KEY.into(), key.into())));
     let twice = Case::new(operation, "with_two_keys", twice, 400, "Malformed request");
-    wrong.into_iter().map(case).chain([twice]).collect()
+    wrong.into_iter().map(case).chain([twice]).chain(within).collect()
 }
 
 /// What a path does not know is not allowed there, and what is no path is not found.
@@ -240,7 +265,7 @@ fn methods(deployment: &Deployment) -> Vec<Case> {
                 cases.push(Case {
                     name: format!("{service}::{}_{verb}_at_{template}", method.to_lowercase()),
                     request: Request::new(service, method, template.replace("{id}", "1")).token(token),
-                    status,
+                    status: Some(status),
                     text: has_body.then(|| "Method not allowed".into()),
                     further: Expectation::Header("Allow", known.join(", ")),
                     is_common: false,
@@ -251,7 +276,7 @@ fn methods(deployment: &Deployment) -> Vec<Case> {
             cases.push(Case {
                 name: format!("{service}::nothing_is_found_at_{path}"),
                 request: Request::new(service, "GET", path).token(token),
-                status: 404,
+                status: Some(404),
                 text: Some("Not found".into()),
                 further: Expectation::Header("Content-Type", "application/json".into()),
                 is_common: false,
