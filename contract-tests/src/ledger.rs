@@ -183,13 +183,14 @@ impl Ledger {
     }
 
     /// Leaves the ledger in `target/contract`, for machines and for people.
-    pub fn write(&self) {
+    /// `subject` is what was judged, a line each.
+    pub fn write(&self, subject: &[String]) {
         let rows = self.rows();
         let facets = self.facets();
-        let json = json!({ "answers": rows, "facets": facets });
+        let json = json!({ "judged": subject, "answers": rows, "facets": facets });
         let json = serde_json::to_string_pretty(&json).expect("JSON");
         fs::write(results().join("ledger.json"), json).expect("the ledger is written");
-        fs::write(results().join("index.html"), page(&rows, &facets)).expect("the page is written");
+        fs::write(results().join("index.html"), page(subject, &rows, &facets)).expect("the page is written");
     }
 }
 
@@ -197,7 +198,7 @@ fn waivers() -> impl Iterator<Item = &'static str> {
     WAIVERS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn page(rows: &[Row], facets: &[Facet]) -> String {
+fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
     let mut sections = String::new();
     for operation in CONTRACT.operations() {
         let Operation { service, id, method, template, .. } = operation;
@@ -230,6 +231,7 @@ fn page(rows: &[Row], facets: &[Facet]) -> String {
     let seen = rows.iter().filter(|row| row.seen > 0).count();
     let waived = rows.iter().filter(|row| row.waived).count();
     include_str!("ledger.html")
+        .replace("{subject}", &subject.join("<br>"))
         .replace("{sections}", &sections)
         .replace("{seen}", &seen.to_string())
         .replace("{waived}", &waived.to_string())

@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::{
-    contract::{CONTRACT, Documented, Operation},
+    contract::{CONTRACT, Document, Documented, Operation},
     exchange::{self, Answer, Delivery, Request},
     ledger::Ledger,
     store::{Deployment, SERVICES, Store},
@@ -69,6 +69,27 @@ impl Session {
             session.scope = Scope::Whole;
         }
         session
+    }
+
+    /// What is judged, by what: the address, the version and the document of each service, and the suite. Each is a line.
+    pub fn subject(&self) -> Vec<String> {
+        let of_service = |service: &str| {
+            let Document { json, .. } = CONTRACT.document(service);
+            let url = &self.deployment.service(service).url;
+            let shown = self.exchange(&Request::new(service, "GET", "/openapi.json")).ok();
+            let shown = shown.filter(|answer| answer.status == 200).map(|answer| answer.json());
+            let shows = match &shown {
+                Some(shown) if shown == json => "shows the same document".to_owned(),
+                Some(shown) => format!("shows another document, version {}", text(&shown["info"]["version"])),
+                None => "shows no document, so that it is asked for the original contract only".to_owned(),
+            };
+            format!(
+                "{service} at {url}, judged by openapi/{service}.json {}; it {shows}",
+                text(&json["info"]["version"])
+            )
+        };
+        let suite = format!("by contract-tests {}", env!("CARGO_PKG_VERSION"));
+        SERVICES.iter().map(|service| of_service(service)).chain([suite]).collect()
     }
 
     /// The same session, with what it sees written in `ledger`.
@@ -174,6 +195,10 @@ impl Session {
         }
         Answer::from_response(builder.send()?)
     }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("(none)")
 }
 
 /// What only this store promises: required headers, the place of what was created, and `200` for what is not `200.0`.

@@ -46,12 +46,31 @@ impl Deployment {
 
     /// The deployment that `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` name, if they are set. Tokens are taken from
     /// `PRODUCTS_TOKEN` and so on, or are those of development.
-    pub fn from_environment() -> Option<Self> {
-        let [products, orders, payments] = SERVICES.map(|service| {
-            let url = env::var(variable(service, "URL")).ok().filter(|url| !url.is_empty())?;
+    ///
+    /// # Errors
+    /// Some of them are set and others are not, so that it is unclear what is to be judged.
+    pub fn from_environment() -> Result<Option<Self>, String> {
+        Self::from_variables(|variable| env::var(variable).ok())
+    }
+
+    fn from_variables(value: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
+        let urls = SERVICES.map(|service| {
+            let url = value(&variable(service, "URL")).filter(|url| !url.is_empty())?;
             Some(Address { url: url.trim_end_matches('/').into(), token: token(service) })
         });
-        Some(Self { services: [products?, orders?, payments?] })
+        let names = |is_set: bool| {
+            let chosen = SERVICES.into_iter().zip(&urls).filter(move |(_, url)| url.is_some() == is_set);
+            chosen.map(|(service, _)| variable(service, "URL")).collect::<Vec<_>>()
+        };
+        match (names(true).as_slice(), names(false).as_slice()) {
+            ([], _) => Ok(None),
+            (_, []) => Ok(Some(Self { services: urls.map(|url| url.expect("all are set")) })),
+            (set, unset) => Err(format!(
+                "{} set and {} not: set all of them to judge a deployment, or none to judge a store that is started for it.",
+                set.join(", "),
+                unset.join(", ")
+            )),
+        }
     }
 
     /// The service called `name`.
@@ -314,4 +333,23 @@ pub fn new_folder() -> TempDir {
 pub fn target() -> PathBuf {
     let program = env::current_exe().expect("the path of this program");
     program.ancestors().nth(3).expect("a program below target").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deployment_is_named_whole_or_not_at_all() {
+        let with = |set: &'static [&str]| {
+            Deployment::from_variables(move |variable| {
+                Some(if set.contains(&variable) { "http://127.0.0.1:1/" } else { "" }.to_owned())
+            })
+        };
+        assert!(with(&[]).unwrap().is_none());
+        let all = with(&["PRODUCTS_URL", "ORDERS_URL", "PAYMENTS_URL"]).unwrap().unwrap();
+        assert_eq!(all.service("orders").url, "http://127.0.0.1:1");
+        let sentence = with(&["ORDERS_URL"]).err().unwrap();
+        assert!(sentence.starts_with("ORDERS_URL set and PRODUCTS_URL, PAYMENTS_URL not:"), "{sentence}");
+    }
 }

@@ -29,10 +29,20 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let elsewhere = Deployment::from_environment();
+    let elsewhere = match Deployment::from_environment() {
+        Ok(elsewhere) => elsewhere,
+        Err(sentence) => {
+            println!("{sentence}");
+            return ExitCode::FAILURE;
+        }
+    };
     let started = elsewhere.is_none().then(|| Store::start(PROGRAM, &[]));
     let deployment = elsewhere.or_else(|| started.as_ref().map(Store::deployment)).expect("a store");
     let session = Arc::new(Session::new(deployment));
+    let subject = session.subject();
+    if !arguments.list {
+        println!("judged:\n  {}", subject.join("\n  "));
+    }
 
     let mut trials = vec![before_anything_else(&session, started.is_some())];
     trials.extend(steps(&session));
@@ -50,7 +60,7 @@ fn main() -> ExitCode {
 
     if everything {
         let ledger = session.ledger.lock().expect("the ledger");
-        ledger.write();
+        ledger.write(&subject);
         print!("{}", ledger.table());
         println!("as a page: target/contract/index.html");
         for complaint in ledger.complaints() {

@@ -4,6 +4,8 @@
 //! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged.
 //! `STOCK_CASES` says how many cases of each property are tried; a case that failed is tried again by every later run.
 
+#![allow(clippy::disallowed_macros, reason = "a test prints for people")]
+
 use std::process::ExitCode;
 
 use contract_tests::{
@@ -16,15 +18,23 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    if Deployment::from_environment().is_some() {
+    let elsewhere = match Deployment::from_environment() {
+        Ok(elsewhere) => elsewhere,
+        Err(sentence) => {
+            println!("{sentence}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(deployment) = elsewhere.clone().filter(|_| !arguments.list) {
+        println!("judged:\n  {}", Session::new(deployment).subject().join("\n  "));
         // One property at a time, so that none takes the traces of another for those of the store.
         arguments.test_threads = Some(1);
     }
     let cases = contract_tests::store::number("STOCK_CASES", 100);
     let effort = Effort { cases, always_the_same: false };
     let trial = |Property { name, check }| {
+        let elsewhere = elsewhere.clone();
         Trial::test(format!("stock::{name}"), move || {
-            let elsewhere = Deployment::from_environment();
             let started =
                 elsewhere.is_none().then(|| Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]));
             let deployment =

@@ -44,9 +44,12 @@ impl Promise {
 /// Sends a request, which has a key that nobody has used, in ways that would show that a promise is not kept.
 type Check = Box<dyn Fn(&Session, &Request) -> Result<(), Failure> + Send>;
 
+/// The same for a promise about keys.
+type OfKey = fn(&Session, &Request) -> Result<(), Failure>;
+
 /// Every promise of every operation.
 pub fn all() -> impl Iterator<Item = Promise> {
-    let of_keys: [(&str, fn(&Session, &Request) -> Result<(), Failure>); 4] = [
+    let of_keys: [(&str, OfKey); 4] = [
         ("what_was_refused_with_503_is_not_done", refused_is_not_done),
         ("what_is_sent_again_is_answered_again_and_says_so", sent_again),
         ("of_many_bodies_under_one_key_one_is_done", many_bodies),
