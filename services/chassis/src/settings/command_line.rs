@@ -11,31 +11,33 @@ use std::{
 };
 
 use clap::{
-    Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches,
+    Arg, ArgMatches, Command, Error,
     builder::Resettable,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
 use crate::output;
 
-/// The settings in `arguments`, the first of which is the program's name, and in the environment.
+/// Reads settings with `read` from `arguments`, the first of which is the program's name, and from the environment.
 ///
 /// A variable that is set but empty is as unset: Compose and Kubernetes set what they have no value for. Only an empty
 /// token stays what it is, so that it can be refused.
 ///
 /// # Errors
-/// They cannot be read, or were not all that was asked for, such as with `--help`. What was to be said about that has been.
-pub fn parse<S: CommandFactory + FromArgMatches>(
+/// They cannot be read, or only `--help` or `--version` was asked for. The message is printed already.
+pub fn parse<S>(
+    command: Command,
     arguments: &[OsString],
-) -> Result<(S, ArgMatches), ExitCode> {
-    let command = S::command().mut_args(|argument| match is_as_unset(&argument) {
+    read: impl FnOnce(&ArgMatches) -> Result<S, Error>,
+) -> Result<S, ExitCode> {
+    let settable = command.clone().mut_args(|argument| match is_as_unset(&argument) {
         true => argument.env(Resettable::Reset),
         false => argument,
     });
-    command
+    settable
         .try_get_matches_from(arguments)
-        .and_then(|matches| Ok((S::from_arg_matches(&matches)?, matches)))
-        .map_err(|error| refuse(S::command(), arguments, error))
+        .and_then(|matches| read(&matches))
+        .map_err(|error| refuse(command, arguments, error))
 }
 
 fn is_as_unset(argument: &Arg) -> bool {
