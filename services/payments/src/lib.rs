@@ -44,6 +44,6 @@ pub fn document() -> Document {
 fn build(settings: &Settings<1>, database: Database) -> Result<api::Api, StartupError> {
     let [orders] = &settings.upstreams;
     let orders = orders.connect(client::orders)?;
-    let keys = Keys::new(database.clone(), "create_payment", settings.common.limits.key_lifetime());
+    let keys = Keys::new(database.clone(), "create_payment", settings.common.limits.key_lifetime);
     Ok(api::Api::new(database, keys, orders))
 }

@@ -38,6 +38,6 @@ pub fn document() -> Document {
 }
 
 fn build(settings: &Settings<0>, database: Database) -> Result<api::Api, StartupError> {
-    let keys = Keys::new(database.clone(), "create_product", settings.common.limits.key_lifetime());
+    let keys = Keys::new(database.clone(), "create_product", settings.common.limits.key_lifetime);
     Ok(api::Api::new(database, keys))
 }

@@ -17,7 +17,7 @@ use chassis::{
     process::signals::shutdown_signal,
     settings::{Common, ServiceInfo, StartupError, command_line},
 };
-use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
+use clap::{ArgMatches, Command, parser::ValueSource};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use self::child::Child;
@@ -61,9 +61,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn command() -> Command {
-    let command =
-        Command::new("store").version(env!("CARGO_PKG_VERSION")).about(ABOUT).long_about(LONG_ABOUT);
-    Common::augment_args(command.args(MEMBERS.iter().flat_map(|member| member.info.own_args())))
+    let command = Command::new("store")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
+    Common::add_to(command).about(ABOUT).long_about(LONG_ABOUT)
 }
 
 /// What the store itself needs of its settings.
@@ -76,9 +77,9 @@ struct Settings {
 }
 
 impl Settings {
-    fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {
+    fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
         Ok(Self {
-            common: Common::from_arg_matches(matches)?,
+            common: Common::read(matches)?,
             tokens: MEMBERS.map(|member| member.info.token(matches).describe()),
             environment: environment(matches),
         })

@@ -16,6 +16,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use super::startup_error::StartupError;
 use crate::output;
 
 /// Reads settings with `read` from `arguments`, the first of which is the program's name, and from the environment.
@@ -28,16 +29,19 @@ use crate::output;
 pub fn parse<S>(
     command: Command,
     arguments: &[OsString],
-    read: impl FnOnce(&ArgMatches) -> Result<S, Error>,
+    read: impl FnOnce(&ArgMatches) -> Result<S, StartupError>,
 ) -> Result<S, ExitCode> {
     let settable = command.clone().mut_args(|argument| match is_as_unset(&argument) {
         true => argument.env(Resettable::Reset),
         false => argument,
     });
-    settable
-        .try_get_matches_from(arguments)
-        .and_then(|matches| read(&matches))
-        .map_err(|error| refuse(command, arguments, error))
+    let name = command.get_name().to_owned();
+    let matches =
+        settable.try_get_matches_from(arguments).map_err(|error| refuse(command, arguments, error))?;
+    read(&matches).map_err(|error| {
+        output::stderr(format!("{name}: {error}\n"));
+        ExitCode::FAILURE
+    })
 }
 
 fn is_as_unset(argument: &Arg) -> bool {
@@ -87,9 +91,11 @@ fn fault_of_variable(command: &Command, arguments: &[OsString], error: &Error) -
         true => String::new(),
         false => format!(" is `{}`, which", value.to_string_lossy().escape_debug()),
     };
-    Some(format!(
-        "{variable}{is} cannot be used ({reason}): set it to what --help says of it, or to nothing."
-    ))
+    let advice = match argument.is_hide_set() {
+        true => format!("it is the {}", argument.get_help().unwrap_or_default()),
+        false => "set it to what --help says of it, or to nothing".to_owned(),
+    };
+    Some(format!("{variable}{is} cannot be used ({reason}): {advice}."))
 }
 
 /// Whether an argument takes its value from a variable that is not UTF-8, and is no path.

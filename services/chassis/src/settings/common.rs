@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, thread};
 
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use super::limits::Limits;
+use super::{limits::Limits, old_names, startup_error::StartupError};
 
 /// What every service can be told.
 #[derive(Args, Clone, Debug)]
@@ -31,6 +31,21 @@ pub struct Common {
 }
 
 impl Common {
+    /// Adds the arguments to `command`, whose description should be set after that: the group of arguments has one, too.
+    pub fn add_to(command: Command) -> Command {
+        Self::augment_args(command).args(old_names::args())
+    }
+
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Two of them contradict each other.
+    pub fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
+        let mut common = Self::from_arg_matches(matches)?;
+        old_names::adopt(&mut common.limits, matches)?;
+        Ok(common)
+    }
+
     /// How many threads work on requests. A core for each would leave none to the writer and to the other services, and a
     /// request that goes from core to core costs more than it gains: one that asks another service took a sixth more.
     pub(crate) fn worker_threads(&self) -> usize {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::duration::{duration, positive_duration};
+
 /// How much a service takes on, and how long it waits.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
@@ -20,76 +22,43 @@ pub struct Limits {
     #[arg(long, env = "MAX_UPSTREAM_REQUESTS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_upstream_requests: Option<u32>,
 
-    /// Milliseconds for a request's head to arrive, also on a new connection
-    #[arg(long, env = "HEAD_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub header_read_timeout_ms: u64,
+    /// Time for a request's header to arrive, also on a new connection
+    #[arg(long, env, default_value = "10s", value_name = "DURATION", value_parser = positive_duration)]
+    pub header_read_timeout: Duration,
 
-    /// Milliseconds that a connection is kept between an answer and the next request, which answers announce
-    #[arg(long, env = "IDLE_TIMEOUT_MS", default_value_t = 80_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub idle_timeout_ms: u64,
+    // The default is longer than that of common load balancers, so that they are the ones to close the connection.
+    /// Time that a connection may be idle between two requests; responses announce it
+    #[arg(long, env, default_value = "80s", value_name = "DURATION", value_parser = positive_duration)]
+    pub idle_timeout: Duration,
 
-    /// Milliseconds for a request's body to arrive; later it is answered 408
-    #[arg(long, env = "BODY_TIMEOUT_MS", default_value_t = 5_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub body_timeout_ms: u64,
+    /// Time for a request's body to arrive; after it, the answer is 408
+    #[arg(long, env, default_value = "5s", value_name = "DURATION", value_parser = positive_duration)]
+    pub body_timeout: Duration,
 
-    /// Milliseconds that an answer may wait for its caller to read on; then the connection is closed
-    #[arg(long, env = "WRITE_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub write_timeout_ms: u64,
+    /// Time that a write may wait for the client to read; after it, the connection is closed
+    #[arg(long, env, default_value = "10s", value_name = "DURATION", value_parser = positive_duration)]
+    pub write_timeout: Duration,
 
-    /// Milliseconds for a request to be answered; later it is answered 503
-    #[arg(long, env = "ANSWER_TIMEOUT_MS", default_value_t = 10_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub request_timeout_ms: u64,
+    /// Time for a request to be answered; after it, the answer is 503
+    #[arg(long, env, default_value = "10s", value_name = "DURATION", value_parser = positive_duration)]
+    pub request_timeout: Duration,
 
-    /// Seconds that the answer to a request with an Idempotency-Key is kept at least
-    #[arg(long, env = "KEY_LIFETIME_S", default_value_t = 86_400, value_name = "S")]
-    pub key_lifetime_s: u64,
+    /// Time that the response to a request with an Idempotency-Key is kept at least
+    #[arg(long, env, default_value = "24h", value_name = "DURATION", value_parser = duration)]
+    pub key_lifetime: Duration,
 
-    /// Milliseconds between saying at /readyz that the service stops and taking nothing new
-    #[arg(long, env = "STOP_DELAY_MS", default_value_t = 200, value_name = "MS")]
-    pub stop_delay_ms: u64,
+    /// Time between the moment /readyz reports the stop and the moment the service accepts no more connections
+    #[arg(long, env, default_value = "200ms", value_name = "DURATION", value_parser = duration)]
+    pub stop_delay: Duration,
 
-    /// Milliseconds that requests under way are given after that; 500 later the service is gone, whoever is stuck
-    #[arg(long, env = "DRAIN_TIMEOUT_MS", default_value_t = 4_000, value_name = "MS")]
-    pub drain_timeout_ms: u64,
+    /// Time for in-flight requests to finish after that; the process exits at most 500ms later
+    #[arg(long, env, default_value = "4s", value_name = "DURATION", value_parser = duration)]
+    pub drain_timeout: Duration,
 }
 
 impl Limits {
-    /// How many requests may wait for another service, while the rest of the places is for those that need none.
+    /// How many requests may wait for an upstream at once. The other places are for those that need none.
     pub(crate) fn max_upstream_requests(&self) -> usize {
         self.max_upstream_requests.unwrap_or_else(|| self.max_requests.div_ceil(2)) as usize
-    }
-
-    pub(crate) fn header_read_timeout(&self) -> Duration {
-        Duration::from_millis(self.header_read_timeout_ms)
-    }
-
-    /// How long an idle connection is kept: longer than the usual balancers keep theirs, so that it is they who end it.
-    pub(crate) fn idle_timeout(&self) -> Duration {
-        Duration::from_millis(self.idle_timeout_ms)
-    }
-
-    pub(crate) fn body_timeout(&self) -> Duration {
-        Duration::from_millis(self.body_timeout_ms)
-    }
-
-    pub(crate) fn write_timeout(&self) -> Duration {
-        Duration::from_millis(self.write_timeout_ms)
-    }
-
-    pub(crate) fn stop_delay(&self) -> Duration {
-        Duration::from_millis(self.stop_delay_ms)
-    }
-
-    pub(crate) fn request_timeout(&self) -> Duration {
-        Duration::from_millis(self.request_timeout_ms)
-    }
-
-    /// How long the answer to a request with an `Idempotency-Key` is kept at least.
-    pub fn key_lifetime(&self) -> Duration {
-        Duration::from_secs(self.key_lifetime_s)
-    }
-
-    pub(crate) fn drain_timeout(&self) -> Duration {
-        Duration::from_millis(self.drain_timeout_ms)
     }
 }

@@ -6,7 +6,9 @@
 mod service_settings;
 pub mod command_line;
 mod common;
+mod old_names;
 mod limits;
+mod duration;
 mod service_info;
 mod token_setting;
 mod token;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt::Display, net::SocketAddr, process::ExitCode};
 
-use clap::{Args, Command, FromArgMatches};
+use clap::{Args, Command};
 
 use super::{
     command_line, common::Common, service_info::ServiceInfo, startup_error::StartupError,
@@ -37,10 +37,9 @@ impl<const N: usize, Own: Args> Settings<N, Own> {
     ) -> Result<Self, ExitCode> {
         let command = Command::new(service.name)
             .version(env!("CARGO_PKG_VERSION"))
-            .about(about)
             .args(service.own_args())
             .args(upstreams.iter().flat_map(ServiceInfo::upstream_args));
-        let command = Common::augment_args(Own::augment_args(command));
+        let command = Common::add_to(Own::augment_args(command)).about(about);
         command_line::parse(command, arguments, |matches| {
             let listen = service.listen(matches);
             Ok(Self {
@@ -52,7 +51,7 @@ impl<const N: usize, Own: Args> Settings<N, Own> {
                     token: upstream.token(matches),
                     listen,
                 }),
-                common: Common::from_arg_matches(matches)?,
+                common: Common::read(matches)?,
                 own: Own::from_arg_matches(matches)?,
             })
         })
