@@ -10,149 +10,102 @@
 
 mod child;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, thread};
+use std::{ffi::OsString, process::ExitCode, thread};
 
 use chassis::{
     output,
     process::signals::shutdown_signal,
-    settings::{Common, Secret, StartupError, command_line},
+    settings::{Common, ServiceInfo, StartupError, command_line},
 };
-use clap::{ArgMatches, CommandFactory, Parser};
+use clap::{ArgMatches, Command, parser::ValueSource};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use self::child::Child;
 
-const PRODUCTS: &str = "products";
-const ORDERS: &str = "orders";
-const PAYMENTS: &str = "payments";
-
-/// The store: products, orders and payments, each a process of its own.
-///
-/// `store products`, `store orders` and `store payments` run one service alone, like the program of that name.
-///
-/// TERM, INT and QUIT let it finish what was begun and stop; HUP, USR1 and other signals are ignored, and noted.
-#[derive(Debug, Parser)]
-#[command(name = "store", version)]
-struct Settings {
-    /// Where products listens
-    #[arg(long, env = "PRODUCTS_LISTEN", default_value = "127.0.0.1:5001", value_name = "ADDRESS")]
-    products_listen: SocketAddr,
-
-    /// Where orders listens
-    #[arg(long, env = "ORDERS_LISTEN", default_value = "127.0.0.1:5002", value_name = "ADDRESS")]
-    orders_listen: SocketAddr,
-
-    /// Where payments listens
-    #[arg(long, env = "PAYMENTS_LISTEN", default_value = "127.0.0.1:5003", value_name = "ADDRESS")]
-    payments_listen: SocketAddr,
-
-    /// The token of products
-    #[arg(
-        long,
-        env = "PRODUCTS_TOKEN",
-        default_value = "SECRET_PRODUCTS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN"
-    )]
-    products_token: Secret,
-
-    /// File with that token, which is taken instead
-    #[arg(long, env = "PRODUCTS_TOKEN_FILE", value_name = "FILE")]
-    products_token_file: Option<PathBuf>,
-
-    /// The token of orders
-    #[arg(
-        long,
-        env = "ORDERS_TOKEN",
-        default_value = "SECRET_ORDERS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN"
-    )]
-    orders_token: Secret,
-
-    /// File with that token, which is taken instead
-    #[arg(long, env = "ORDERS_TOKEN_FILE", value_name = "FILE")]
-    orders_token_file: Option<PathBuf>,
-
-    /// The token of payments
-    #[arg(
-        long,
-        env = "PAYMENTS_TOKEN",
-        default_value = "SECRET_PAYMENTS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN"
-    )]
-    payments_token: Secret,
-
-    /// File with that token, which is taken instead
-    #[arg(long, env = "PAYMENTS_TOKEN_FILE", value_name = "FILE")]
-    payments_token_file: Option<PathBuf>,
-
-    #[command(flatten)]
-    common: Common,
+/// A service of the store.
+struct Member {
+    info: ServiceInfo,
+    main: fn(Vec<OsString>) -> ExitCode,
 }
 
-impl Settings {
-    /// A token that everybody knows anyway, or where the secret one was set.
-    fn shown_token(&self, service: &str, variable: &str) -> String {
-        let (token, file) = match service {
-            PRODUCTS => (&self.products_token, &self.products_token_file),
-            ORDERS => (&self.orders_token, &self.orders_token_file),
-            _ => (&self.payments_token, &self.payments_token_file),
-        };
-        if let Some(file) = file {
-            return format!("as in {}", file.display());
-        }
-        let command = Self::command();
-        let default =
-            command.get_arguments().find(|argument| argument.get_env().is_some_and(|env| env == variable));
-        match default {
-            Some(argument)
-                if argument.get_default_values().iter().any(|default| default == token.expose()) =>
-            {
-                token.expose().to_owned()
-            }
-            _ => format!("as set in {variable}"),
-        }
-    }
-}
+/// The services, each of which calls only those before it.
+const MEMBERS: [Member; 3] = [
+    Member { info: products::SERVICE, main: |arguments| products::main(arguments) },
+    Member { info: orders::SERVICE, main: |arguments| orders::main(arguments) },
+    Member { info: payments::SERVICE, main: |arguments| payments::main(arguments) },
+];
+
+const ABOUT: &str = "The store: products, orders and payments, each a process of its own";
+
+const LONG_ABOUT: &str = "The store: products, orders and payments, each a process of its own.
+
+`store products`, `store orders` and `store payments` run one service alone, like the program of that name.
+
+TERM, INT and QUIT let it finish what was begun and stop; HUP, USR1 and other signals are ignored, and noted.";
 
 /// Runs the store, or the one service that the first of `arguments` after the program's name is called.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let service = arguments.get(1).and_then(|argument| argument.to_str());
-    match service {
-        Some(PRODUCTS) => products::main(arguments.into_iter().skip(1)),
-        Some(ORDERS) => orders::main(arguments.into_iter().skip(1)),
-        Some(PAYMENTS) => payments::main(arguments.into_iter().skip(1)),
-        _ => {
-            let (settings, matches): (Settings, _) = match command_line::parse(&arguments) {
-                Ok(parsed) => parsed,
-                Err(code) => return code,
-            };
-            run(&settings, &matches).unwrap_or_else(|error| {
-                output::stderr(format!("store: {error}\n"));
-                ExitCode::FAILURE
-            })
-        }
+    let is_named = |member: &&Member| arguments.get(1).is_some_and(|argument| argument == member.info.name);
+    if let Some(member) = MEMBERS.iter().find(is_named) {
+        return (member.main)(arguments.into_iter().skip(1).collect());
+    }
+    let settings = match command_line::parse(command(), &arguments, Settings::read) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    run(&settings).unwrap_or_else(|error| {
+        output::stderr(format!("store: {error}\n"));
+        ExitCode::FAILURE
+    })
+}
+
+fn command() -> Command {
+    let command = Command::new("store")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
+    Common::add_to(command).about(ABOUT).long_about(LONG_ABOUT)
+}
+
+/// What the store itself needs of its settings.
+struct Settings {
+    common: Common,
+    /// What is told of each service's token.
+    tokens: [String; 3],
+    /// The variables that its services are started with.
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Settings {
+    fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
+        Ok(Self {
+            common: Common::read(matches)?,
+            tokens: MEMBERS.map(|member| member.info.token(matches).describe()),
+            environment: environment(matches),
+        })
     }
 }
 
-/// A service of the store: its name, the variable that says where it is, the one that sets its token.
-const SERVICES: [(&str, &str, &str); 3] = [
-    (PRODUCTS, "PRODUCTS_URL", "PRODUCTS_TOKEN"),
-    (ORDERS, "ORDERS_URL", "ORDERS_TOKEN"),
-    (PAYMENTS, "PAYMENTS_URL", "PAYMENTS_TOKEN"),
-];
+/// The variables of all settings that were given: a service has the same defaults.
+fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
+    let command = command();
+    let settings = command.get_arguments().filter_map(|argument| {
+        let id = argument.get_id().as_str();
+        let value = matches.get_raw(id)?.next()?;
+        let is_given = matches.value_source(id) != Some(ValueSource::DefaultValue);
+        is_given.then_some((argument.get_env()?.to_owned(), value.to_owned()))
+    });
+    settings.collect()
+}
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, StartupError> {
+async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
     let mut stop = std::pin::pin!(shutdown_signal(|signal| note(format!("store: {signal} is ignored.\n")))?);
-    let mut environment = environment(matches);
+    let mut environment = settings.environment.clone();
     let mut children = Vec::new();
     // One after the other: orders has to know where products is, and payments where orders is.
-    for (name, url_variable, _) in SERVICES {
-        let mut child = Child::start(name, &environment)?;
+    for Member { info, .. } in MEMBERS {
+        let mut child = Child::start(info.name, &environment)?;
         let url = tokio::select! {
             url = child.url_when_ready() => url?,
             signal = &mut stop => {
@@ -165,7 +118,7 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Star
             stop_all(children).await;
             return Ok(ExitCode::FAILURE);
         };
-        environment.push((url_variable.into(), url.into()));
+        environment.push((info.url_variable().into(), url.into()));
     }
     print_summary(settings, &children);
 
@@ -186,20 +139,10 @@ async fn run(settings: &Settings, matches: &ArgMatches) -> Result<ExitCode, Star
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every setting, by its variable: so it is handed on to the services.
-fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
-    let command = Settings::command();
-    let settings = command.get_arguments().filter_map(|argument| {
-        let value = matches.get_raw(argument.get_id().as_str())?.next()?;
-        Some((argument.get_env()?.to_owned(), value.to_owned()))
-    });
-    settings.collect()
-}
-
 fn print_summary(settings: &Settings, children: &[Child]) {
     let mut text = String::from("\n");
-    for (child, (name, _, token_variable)) in children.iter().zip(SERVICES) {
-        let token = settings.shown_token(name, token_variable);
+    for (child, (member, token)) in children.iter().zip(MEMBERS.iter().zip(&settings.tokens)) {
+        let name = member.info.name;
         let database = settings.common.data_dir.join(format!("{name}.db"));
         let lines = [
             format!("{name:<10} URL         {}\n", child.url()),
@@ -230,9 +173,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_do_not_show_a_token() {
-        let tokens = ["--products-token=4711", "--orders-token=4711", "--payments-token=4711"];
-        let shown = format!("{:?}", Settings::parse_from(["store"].into_iter().chain(tokens)));
-        assert!(shown.contains("_token") && !shown.contains("4711"), "{shown}");
+    fn callers_know_the_services_by_the_same_name_and_port() {
+        assert_eq!(orders::PRODUCTS, products::SERVICE);
+        assert_eq!(payments::ORDERS, orders::SERVICE);
+    }
+
+    #[test]
+    fn a_secret_token_is_not_described() {
+        let tokens = ["--products-token=4711", "--orders-token-file=/run/token"];
+        let matches = command().get_matches_from(["store"].into_iter().chain(tokens));
+        let tokens = Settings::read(&matches).unwrap().tokens;
+        assert_eq!(tokens, ["as set in PRODUCTS_TOKEN", "as in /run/token", "SECRET_PAYMENTS_TOKEN"]);
     }
 }

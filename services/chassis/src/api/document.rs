@@ -12,7 +12,7 @@ use poem_openapi::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::values::Count;
+use crate::{settings::ServiceInfo, values::Count};
 
 /// What a document says of its API beside what the types say.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +21,8 @@ pub struct ApiInfo {
     pub title: &'static str,
     /// What the service does, in a sentence or two.
     pub description: &'static str,
-    /// Where it is found unless it was told otherwise.
-    pub address: &'static str,
+    /// The service, which is found at its port unless it was told otherwise.
+    pub service: ServiceInfo,
     /// The checked-in document, from which the recorded examples are taken.
     pub checked_in: &'static str,
 }
@@ -60,7 +60,10 @@ impl Document {
                 )
                 .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
                 .server(ServerObject::new("/").description("the service that shows this document"))
-                .server(ServerObject::new(info.address).description("where it is found by default"));
+                .server(
+                    ServerObject::new(format!("http://localhost:{}", info.service.port))
+                        .description("where it is found by default"),
+                );
         let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
         write_whole_numbers_as_integers(&mut document);
         put_timeout_last(&mut document);

@@ -53,7 +53,7 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let deadline = error::in_request(|context| context.service.limits.body_timeout())?;
+        let deadline = error::in_request(|context| context.service.limits.body_timeout)?;
         let is_json = match single(request.headers(), &header::CONTENT_TYPE) {
             Single::Absent => None,
             Single::Value(value) => Some(value.to_str().is_ok_and(is_json)),

@@ -4,12 +4,14 @@ mod descriptors;
 pub mod signals;
 
 use std::{
+    ffi::OsString,
     io::{self, Read},
     process::ExitCode,
     thread,
     time::{Duration, Instant},
 };
 
+use clap::Args;
 use poem_openapi::OpenApi;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -18,9 +20,11 @@ use tokio::{
 
 use self::signals::shutdown_signal;
 use crate::{
+    api::document::Document,
     output,
     server::Service,
-    settings::{Common, StartupError},
+    settings::{Common, ServiceInfo, Settings, StartupError},
+    storage::sqlite::{Database, Schema},
     telemetry::{log, trace},
 };
 
@@ -30,11 +34,52 @@ const SIGXFSZ: i32 = 25;
 /// How long a process that could not start waits for its last spans and log lines to be taken.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs the service that `build` makes until the process is told to stop, and says on standard error why it does not.
-pub fn run<A: OpenApi + 'static>(
+/// What the program of a service is made of, if it calls `N` others. `Own` are the settings that only this service has.
+pub struct Program<Api, const N: usize, Own = ()> {
+    /// The service.
+    pub service: ServiceInfo,
+    /// The first line of its `--help`.
+    pub about: &'static str,
+    /// The services that it calls.
+    pub upstreams: [ServiceInfo; N],
+    /// What its database is made of.
+    pub schema: &'static Schema,
+    /// Makes its document.
+    pub document: fn() -> Document,
+    /// Makes its operations.
+    pub build: fn(&Settings<N, Own>, Database) -> Result<Api, StartupError>,
+}
+
+impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
+    /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop. If it does
+    /// not start, it says why on standard error.
+    pub fn run(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        match Settings::parse(self.service, self.about, self.upstreams, &arguments) {
+            Ok(settings) => run(self.service.name, &settings.common, || self.assemble(&settings)),
+            Err(code) => code,
+        }
+    }
+
+    fn assemble(&self, settings: &Settings<N, Own>) -> Result<Service<Api>, StartupError> {
+        let token = settings.token.check(settings.listen)?;
+        let database = Database::open(&settings.common.data_dir, self.service.name, self.schema)?;
+        Ok(Service {
+            info: self.service,
+            listen: settings.listen,
+            token,
+            limits: settings.common.limits.clone(),
+            api: (self.build)(settings, database.clone())?,
+            database,
+            document: (self.document)(),
+        })
+    }
+}
+
+fn run<Api: OpenApi + 'static>(
     name: &'static str,
     settings: &Common,
-    build: impl FnOnce() -> Result<Service<A>, StartupError>,
+    build: impl FnOnce() -> Result<Service<Api>, StartupError>,
 ) -> ExitCode {
     let outcome = log::to_standard_error(name, settings.log_format)
         .and_then(|()| trace::start(name))

@@ -62,8 +62,8 @@ pub(super) struct Schedule {
 impl Schedule {
     /// The schedule of a stop that begins now.
     pub(super) fn begin(limits: &Limits) -> Self {
-        let accept = Instant::now() + limits.stop_delay();
-        let drain = accept + limits.drain_timeout();
+        let accept = Instant::now() + limits.stop_delay;
+        let drain = accept + limits.drain_timeout;
         let last_answers = drain + LAST_ANSWERS;
         Self { accept, drain, last_answers, end: last_answers + LAST_WORDS }
     }

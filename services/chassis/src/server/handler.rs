@@ -101,7 +101,7 @@ impl RequestHandler {
         document: Document,
         database: Database,
     ) -> Self {
-        let seconds = service.limits.idle_timeout().as_secs();
+        let seconds = service.limits.idle_timeout.as_secs();
         Self {
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}")).ok().filter(|_| seconds > 0),
             permits: Arc::new(Semaphore::new(service.limits.max_requests as usize)),
@@ -134,7 +134,7 @@ impl RequestHandler {
             let id = trace.trace_id().encode_lower(&mut text);
             HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
         });
-        let limit = self.service.limits.request_timeout();
+        let limit = self.service.limits.request_timeout;
         let context = RequestContext {
             service: self.service.clone(),
             request_id: request_id.clone(),

@@ -27,7 +27,7 @@ use crate::{
     api::document::Document,
     context::ServiceContext,
     output,
-    settings::{Limits, StartupError, Token},
+    settings::{Limits, ServiceInfo, StartupError, Token},
     storage::sqlite::Database,
     telemetry::metrics,
 };
@@ -35,11 +35,9 @@ use crate::{
 /// A service, ready to be run.
 pub struct Service<A> {
     /// Its name: the realm of its tokens, and what log lines call it.
-    pub name: &'static str,
-    /// Where it listens.
+    pub info: ServiceInfo,
+    /// The address that it listens on.
     pub listen: SocketAddr,
-    /// The flag and the variable that set where it listens, for whoever finds the address taken.
-    pub listen_variable: &'static str,
     /// The token that it asks for.
     pub token: Token,
     /// The limits that it works within.
@@ -62,14 +60,14 @@ impl<A: OpenApi + 'static> Service<A> {
     /// It cannot listen at its address.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Instant, StartupError> {
         let listener = connections::listen(self.listen).map_err(|error| {
-            let (address, variable) = (self.listen, self.listen_variable);
+            let (address, variable) = (self.listen, self.info.listen_variable());
             StartupError::new(format!(
                 "{address} cannot be listened at ({error}): stop what uses it, or set {variable} to another address."
             ))
         })?;
         let address = listener.local_addr().map_err(|error| StartupError::new(error.to_string()))?;
         let limits = self.limits.clone();
-        let name = self.name;
+        let name = self.info.name;
         let service = ServiceContext {
             name,
             token: self.token,

@@ -11,31 +11,37 @@ use std::{
 };
 
 use clap::{
-    Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches,
+    Arg, ArgMatches, Command, Error,
     builder::Resettable,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use super::startup_error::StartupError;
 use crate::output;
 
-/// The settings in `arguments`, the first of which is the program's name, and in the environment.
+/// Reads settings with `read` from `arguments`, the first of which is the program's name, and from the environment.
 ///
 /// A variable that is set but empty is as unset: Compose and Kubernetes set what they have no value for. Only an empty
 /// token stays what it is, so that it can be refused.
 ///
 /// # Errors
-/// They cannot be read, or were not all that was asked for, such as with `--help`. What was to be said about that has been.
-pub fn parse<S: CommandFactory + FromArgMatches>(
+/// They cannot be read, or only `--help` or `--version` was asked for. The message is printed already.
+pub fn parse<S>(
+    command: Command,
     arguments: &[OsString],
-) -> Result<(S, ArgMatches), ExitCode> {
-    let command = S::command().mut_args(|argument| match is_as_unset(&argument) {
+    read: impl FnOnce(&ArgMatches) -> Result<S, StartupError>,
+) -> Result<S, ExitCode> {
+    let settable = command.clone().mut_args(|argument| match is_as_unset(&argument) {
         true => argument.env(Resettable::Reset),
         false => argument,
     });
-    command
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Ok((S::from_arg_matches(&matches)?, matches)))
-        .map_err(|error| refuse(S::command(), arguments, error))
+    let name = command.get_name().to_owned();
+    let matches =
+        settable.try_get_matches_from(arguments).map_err(|error| refuse(command, arguments, error))?;
+    read(&matches).map_err(|error| {
+        output::stderr(format!("{name}: {error}\n"));
+        ExitCode::FAILURE
+    })
 }
 
 fn is_as_unset(argument: &Arg) -> bool {
@@ -85,9 +91,11 @@ fn fault_of_variable(command: &Command, arguments: &[OsString], error: &Error) -
         true => String::new(),
         false => format!(" is `{}`, which", value.to_string_lossy().escape_debug()),
     };
-    Some(format!(
-        "{variable}{is} cannot be used ({reason}): set it to what --help says of it, or to nothing."
-    ))
+    let advice = match argument.is_hide_set() {
+        true => format!("it is the {}", argument.get_help().unwrap_or_default()),
+        false => "set it to what --help says of it, or to nothing".to_owned(),
+    };
+    Some(format!("{variable}{is} cannot be used ({reason}): {advice}."))
 }
 
 /// Whether an argument takes its value from a variable that is not UTF-8, and is no path.

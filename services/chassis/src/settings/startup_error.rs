@@ -11,3 +11,9 @@ impl StartupError {
         Self(sentence.into())
     }
 }
+
+impl From<clap::Error> for StartupError {
+    fn from(error: clap::Error) -> Self {
+        Self(error.to_string())
+    }
+}

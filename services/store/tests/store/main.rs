@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
+mod durations;
 mod output;
 mod settings;
 
@@ -320,10 +321,14 @@ fn a_development_token_is_for_loopback_only() {
 
 #[test]
 fn help_lists_every_setting_with_its_variable() {
-    for arguments in
-        [vec!["--help"], vec!["products", "--help"], vec!["orders", "--help"], vec!["payments", "--help"]]
-    {
+    for (arguments, about) in [
+        (vec!["--help"], "The store: "),
+        (vec!["products", "--help"], "Products of the store: "),
+        (vec!["orders", "--help"], "Orders of the store: "),
+        (vec!["payments", "--help"], "Payments of the store: "),
+    ] {
         let help = String::from_utf8(run(|_, _| {}, &arguments).stdout).unwrap();
+        assert!(help.starts_with(about), "{help}");
         for flag in ["--data-dir", "[env: DATA_DIR", "--log-format", "--max-requests", "-listen", "-token"] {
             assert!(help.contains(flag), "{arguments:?} has no {flag}: {help}");
         }

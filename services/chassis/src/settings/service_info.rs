@@ -1,0 +1,123 @@
+//! The one description of a service, from which its flags, variables, defaults and help follow.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
+
+use super::{token::Secret, token_setting::TokenSetting};
+
+const LISTEN: &str = "listen";
+const URL: &str = "url";
+const TOKEN: &str = "token";
+const TOKEN_FILE: &str = "token-file";
+
+/// A service, as the programs that run it or call it know it.
+///
+/// The name `shop` and the port 5001 give `--shop-listen` (`SHOP_LISTEN`, by default `127.0.0.1:5001`), `--shop-url`
+/// (`SHOP_URL`, by default `http://127.0.0.1:5001`), `--shop-token` (`SHOP_TOKEN`, by default `SECRET_SHOP_TOKEN`) and
+/// `--shop-token-file` (`SHOP_TOKEN_FILE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceInfo {
+    /// The name of its program, its database and the realm of its tokens.
+    pub name: &'static str,
+    /// The port that it listens on by default.
+    pub port: u16,
+}
+
+impl ServiceInfo {
+    /// The service called `name`, which listens on `port` by default.
+    pub const fn new(name: &'static str, port: u16) -> Self {
+        Self { name, port }
+    }
+
+    /// The variable that sets the address it listens on.
+    pub fn listen_variable(&self) -> String {
+        self.variable(LISTEN)
+    }
+
+    /// The variable that sets the URL its callers use.
+    pub fn url_variable(&self) -> String {
+        self.variable(URL)
+    }
+
+    /// The arguments of a program that runs the service.
+    pub fn own_args(&self) -> [Arg; 3] {
+        let listen = self
+            .arg(LISTEN, "ADDRESS", value_parser!(SocketAddr).into())
+            .default_value(format!("127.0.0.1:{}", self.port))
+            .help(format!("Address that {} listens on", self.name));
+        let [token, file] = self.token_args();
+        [listen, token, file]
+    }
+
+    /// The arguments of a program that calls the service.
+    pub(super) fn upstream_args(&self) -> [Arg; 3] {
+        let url = self
+            .arg(URL, "URL", ValueParser::string())
+            .default_value(format!("http://127.0.0.1:{}", self.port))
+            .help(format!("URL of {}", self.name));
+        let [token, file] = self.token_args();
+        [url, token, file]
+    }
+
+    fn token_args(&self) -> [Arg; 2] {
+        let token = self
+            .arg(TOKEN, "TOKEN", value_parser!(Secret).into())
+            .default_value(self.development_token())
+            .hide_env_values(true)
+            .help(format!("Bearer token of {}", self.name));
+        let file = self.arg(TOKEN_FILE, "FILE", value_parser!(PathBuf)).help(format!(
+            "File with the bearer token of {}, used instead of {}",
+            self.name,
+            self.variable(TOKEN)
+        ));
+        [token, file]
+    }
+
+    /// The address that [`Self::own_args`] were given.
+    pub(super) fn listen(&self, matches: &ArgMatches) -> SocketAddr {
+        self.value(LISTEN, matches)
+    }
+
+    /// The URL that [`Self::upstream_args`] were given.
+    pub(super) fn url(&self, matches: &ArgMatches) -> String {
+        self.value(URL, matches)
+    }
+
+    /// The token that [`Self::own_args`] were given.
+    pub fn token(&self, matches: &ArgMatches) -> TokenSetting {
+        TokenSetting {
+            variable: self.variable(TOKEN),
+            value: self.value(TOKEN, matches),
+            file: matches.get_one(&self.flag(TOKEN_FILE)).cloned(),
+            development: self.development_token(),
+        }
+    }
+
+    fn development_token(&self) -> String {
+        format!("SECRET_{}", self.variable(TOKEN))
+    }
+
+    /// `SHOP_URL` for `url`.
+    fn variable(&self, setting: &str) -> String {
+        self.flag(setting).to_uppercase().replace('-', "_")
+    }
+
+    fn flag(&self, setting: &str) -> String {
+        format!("{}-{setting}", self.name)
+    }
+
+    fn arg(&self, setting: &str, value_name: &'static str, parser: ValueParser) -> Arg {
+        let flag = self.flag(setting);
+        Arg::new(flag.clone())
+            .long(flag)
+            .env(self.variable(setting))
+            .value_name(value_name)
+            .value_parser(parser)
+    }
+
+    #[expect(clippy::expect_used, reason = "the argument has a default value")]
+    fn value<T: Clone + Send + Sync + 'static>(&self, setting: &str, matches: &ArgMatches) -> T {
+        matches.get_one(&self.flag(setting)).cloned().expect("a default value")
+    }
+}

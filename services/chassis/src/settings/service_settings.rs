@@ -1,0 +1,133 @@
+//! The settings of one service: its own address and token, those of the services it calls, and what all programs share.
+
+use std::{ffi::OsString, fmt::Display, net::SocketAddr, process::ExitCode};
+
+use clap::{Args, Command};
+
+use super::{
+    command_line, common::Common, service_info::ServiceInfo, startup_error::StartupError,
+    token_setting::TokenSetting,
+};
+
+/// The settings of a service that calls `N` others. `Own` are those that only this service has.
+#[derive(Clone, Debug)]
+pub struct Settings<const N: usize, Own = ()> {
+    /// The address that it listens on.
+    pub listen: SocketAddr,
+    /// The token that its callers send.
+    pub token: TokenSetting,
+    /// The services that it calls.
+    pub upstreams: [Upstream; N],
+    /// The settings that all programs share.
+    pub common: Common,
+    /// The settings that only this service has.
+    pub own: Own,
+}
+
+impl<const N: usize, Own: Args> Settings<N, Own> {
+    /// Reads the settings of `service` from `arguments`, the first of which is the program's name, and from the environment.
+    ///
+    /// # Errors
+    /// They cannot be used, or only `--help` or `--version` was asked for. The message is printed already.
+    pub(crate) fn parse(
+        service: ServiceInfo,
+        about: &'static str,
+        upstreams: [ServiceInfo; N],
+        arguments: &[OsString],
+    ) -> Result<Self, ExitCode> {
+        let command = Command::new(service.name)
+            .version(env!("CARGO_PKG_VERSION"))
+            .args(service.own_args())
+            .args(upstreams.iter().flat_map(ServiceInfo::upstream_args));
+        let command = Common::add_to(Own::augment_args(command)).about(about);
+        command_line::parse(command, arguments, |matches| {
+            let listen = service.listen(matches);
+            Ok(Self {
+                listen,
+                token: service.token(matches),
+                upstreams: upstreams.map(|upstream| Upstream {
+                    url_variable: upstream.url_variable(),
+                    url: upstream.url(matches),
+                    token: upstream.token(matches),
+                    listen,
+                }),
+                common: Common::read(matches)?,
+                own: Own::from_arg_matches(matches)?,
+            })
+        })
+    }
+}
+
+/// A service that this one calls.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    url_variable: String,
+    url: String,
+    token: TokenSetting,
+    /// The address of the service that calls, which decides whether it may use the development token.
+    listen: SocketAddr,
+}
+
+impl Upstream {
+    /// Makes a client of the service with `connect`, which takes its URL and its token.
+    ///
+    /// # Errors
+    /// The token may not be used, or `connect` refuses the URL.
+    pub fn connect<C, E: Display>(
+        &self,
+        connect: impl FnOnce(&str, &str) -> Result<C, E>,
+    ) -> Result<C, StartupError> {
+        let token = self.token.check(self.listen)?;
+        connect(&self.url, token.expose())
+            .map_err(|error| StartupError::new(format!("{} is wrong: {error}.", self.url_variable)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICE: ServiceInfo = ServiceInfo::new("price-list", 5009);
+    const UPSTREAM: ServiceInfo = ServiceInfo::new("shop", 5001);
+
+    fn parse(arguments: &[&str]) -> Settings<1> {
+        let arguments: Vec<OsString> = ["price-list"].iter().chain(arguments).map(OsString::from).collect();
+        Settings::parse(SERVICE, "Prices", [UPSTREAM], &arguments).unwrap()
+    }
+
+    #[test]
+    fn a_name_and_a_port_give_every_default() {
+        let settings = parse(&[]);
+        assert_eq!(settings.listen, "127.0.0.1:5009".parse().unwrap());
+        let token = settings.token.check(settings.listen).unwrap();
+        assert_eq!(token.expose(), "SECRET_PRICE_LIST_TOKEN");
+        let called = settings.upstreams[0].connect(|url, token| Ok::<_, String>(format!("{url} {token}")));
+        assert_eq!(called.unwrap(), "http://127.0.0.1:5001 SECRET_SHOP_TOKEN");
+    }
+
+    #[test]
+    fn flags_are_named_after_their_service() {
+        let settings = parse(&[
+            "--price-list-listen=127.0.0.1:1",
+            "--price-list-token=own",
+            "--shop-url=http://shop",
+            "--shop-token=other",
+        ]);
+        assert_eq!(settings.listen, "127.0.0.1:1".parse().unwrap());
+        assert_eq!(settings.token.check(settings.listen).unwrap().expose(), "own");
+        let called = settings.upstreams[0].connect(|url, token| Ok::<_, String>(format!("{url} {token}")));
+        assert_eq!(called.unwrap(), "http://shop other");
+    }
+
+    #[test]
+    fn a_url_that_is_refused_is_named_by_its_variable() {
+        let refused = parse(&[]).upstreams[0].connect(|_, _| Err::<(), _>("it is no URL"));
+        assert_eq!(refused.unwrap_err().to_string(), "SHOP_URL is wrong: it is no URL.");
+    }
+
+    #[test]
+    fn debug_hides_tokens() {
+        let shown = format!("{:?}", parse(&["--price-list-token=4711", "--shop-token=4711"]));
+        assert!(shown.contains("token") && !shown.contains("4711"), "{shown}");
+    }
+}
