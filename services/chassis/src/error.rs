@@ -96,7 +96,7 @@ const RETRY_AFTER_SECONDS: &str = "1";
 #[error("{}", message.text)]
 pub struct ApiError {
     pub(crate) message: ErrorMessage,
-    detail: Option<Box<str>>,
+    pub(crate) detail: Option<Box<str>>,
     /// Boxed, like the texts, so that results stay small.
     header: Option<Box<(HeaderName, HeaderValue)>>,
     /// What went wrong, for the log.
