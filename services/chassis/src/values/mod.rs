@@ -3,7 +3,7 @@
 
 mod array;
 mod optional;
-mod text_enum;
+pub mod text_enum;
 mod text;
 mod decimal;
 mod boolean;
@@ -17,6 +17,5 @@ pub use self::{
     decimal::Decimal,
     integer::{Count, Id, Integer, Limit, MAX_SAFE_INTEGER, Quantity},
     text::Text,
-    text_enum::{one_of, read_text_enum},
     value::{Parameter, Parsed, Problems, Value},
 };

@@ -1,6 +1,7 @@
 //! Closed sets of texts.
 
-use super::value::{Parameter, Parsed};
+#[doc(hidden)]
+pub use super::value::{Parameter, Parsed, Value};
 
 /// Declares an enum whose variants are texts on the wire, as a value and a parameter.
 ///
@@ -40,17 +41,17 @@ macro_rules! text_enum {
             }
         }
 
-        impl $crate::values::Value for $name {
-            fn read(json: &str) -> $crate::values::Parsed<Self> {
-                $crate::values::read_text_enum(json)
+        impl $crate::values::text_enum::Value for $name {
+            fn read(json: &str) -> $crate::values::text_enum::Parsed<Self> {
+                $crate::values::text_enum::read(json)
             }
 
             fn requirement() -> String {
-                $crate::values::one_of(&[$($text),+])
+                $crate::values::text_enum::one_of(&[$($text),+])
             }
         }
 
-        impl $crate::values::Parameter for $name {
+        impl $crate::values::text_enum::Parameter for $name {
             fn from_text(text: &str) -> Option<Self> {
                 match text {
                     $($text => Some(Self::$variant),)+
@@ -62,7 +63,7 @@ macro_rules! text_enum {
 }
 
 /// Reads an enum of texts.
-pub fn read_text_enum<T: Parameter>(json: &str) -> Parsed<T> {
+pub fn read<T: Parameter>(json: &str) -> Parsed<T> {
     match json {
         "null" => Parsed::Missing,
         _ => {
