@@ -73,7 +73,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub fn document() -> Document {
     Document::of::<api::Api>(&ApiInfo {
         title: "Orders",
-        description: "What customers have ordered.",
+        description: "Orders of products.",
         address: "http://localhost:5002",
         checked_in: include_str!("../../../openapi/orders.json"),
     })

@@ -72,7 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub fn document() -> Document {
     Document::of::<api::Api>(&ApiInfo {
         title: "Payments",
-        description: "What customers have paid.",
+        description: "Payments for orders.",
         address: "http://localhost:5003",
         checked_in: include_str!("../../../openapi/payments.json"),
     })

@@ -1,4 +1,4 @@
-//! Values in paths and queries. They are read without failing where what a wrong value means is the operation's to say.
+//! Parameters in paths and queries.
 
 use poem::{Request, RequestBody};
 use poem_openapi::{
@@ -12,7 +12,7 @@ use crate::{
     values::Parameter,
 };
 
-/// What stands in the path in place of a parameter, if it is a `T`.
+/// A parameter in the path. None if it is not a valid `T`: the operation decides what that means.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub Option<T>);
 
@@ -46,7 +46,7 @@ impl<'a, T: Parameter + Type> ApiExtractor<'a> for Path<T> {
     }
 }
 
-/// A value in the query, if there is one. One that is there and is no `T` is refused, and so are several.
+/// An optional parameter in the query. A value that is not a valid `T` is rejected, and so are several values.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub Option<T>);
 
