@@ -1,8 +1,8 @@
-//! Errors: the shape of an error on the wire, every message that all services share, and the one place that turns any failure
-//! into a status and a message.
+//! Errors: their form on the wire, the messages that all services share, and the one place that turns any failure into a status
+//! and a message.
 //!
-//! An [`ErrorMessage`] is a sentence of the contract. An [`ApiError`] is such a sentence for one caller, with its cause, which
-//! only the log gets: the server's request handler writes it, once.
+//! An [`ErrorMessage`] is a fixed text of the contract. An [`ApiError`] is such a text for one request, with a cause for the log,
+//! which the request handler writes once.
 
 use std::fmt;
 
@@ -22,22 +22,22 @@ pub struct ErrorMessage {
     pub status: StatusCode,
     /// The value of `error` in the body, to the letter.
     pub text: &'static str,
-    /// Whether the same request may succeed a little later, which `Retry-After` says.
+    /// Whether the same request may succeed later, which `Retry-After` says.
     pub(crate) is_retryable: bool,
 }
 
 impl ErrorMessage {
-    /// A message that a service has beside the shared ones below.
+    /// A message of one service, beside the shared ones below.
     pub const fn new(status: StatusCode, text: &'static str) -> Self {
         Self { status, text, is_retryable: false }
     }
 
-    /// The same message, for requests that may succeed a little later.
+    /// The same message, with `Retry-After`.
     pub const fn retryable(self) -> Self {
         Self { is_retryable: true, ..self }
     }
 
-    /// An error whose `detail` tells the caller what is wrong in this very request.
+    /// An error whose `detail` tells the caller what is wrong with this request.
     pub fn with_detail(self, detail: impl Into<String>) -> ApiError {
         ApiError { detail: Some(detail.into().into()), ..self.into() }
     }
@@ -57,9 +57,9 @@ impl ErrorMessage {
 pub const MISSING_FIELDS: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Missing fields");
 /// A field or a parameter is there but wrong; the only error with a `detail`.
 pub const INVALID_FIELDS: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Invalid fields");
-/// The head could be read in more than one way, or is none.
+/// The head of the request is invalid or ambiguous.
 pub const MALFORMED_REQUEST: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Malformed request");
-/// No token, or not the one of this service.
+/// No token, or a wrong one.
 pub const UNAUTHORIZED: ErrorMessage = ErrorMessage::new(StatusCode::UNAUTHORIZED, "Unauthorized");
 /// No such path.
 pub const NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND, "Not found");
@@ -71,20 +71,20 @@ pub const REQUEST_TIMEOUT: ErrorMessage = ErrorMessage::new(StatusCode::REQUEST_
 /// The body is larger than the limit of 64 KiB.
 pub const PAYLOAD_TOO_LARGE: ErrorMessage =
     ErrorMessage::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large");
-/// The body does not say that it is JSON.
+/// The content type of the body is not JSON, or its content encoding is not supported.
 pub const UNSUPPORTED_MEDIA_TYPE: ErrorMessage =
     ErrorMessage::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type");
 /// Something unexpected happened in the service.
 pub const INTERNAL_ERROR: ErrorMessage =
     ErrorMessage::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error");
-/// The service has more to do than it takes on, or cannot reach its database for the moment.
+/// The service is overloaded, or its database is not available at the moment.
 pub const SERVICE_UNAVAILABLE: ErrorMessage =
     ErrorMessage::new(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable").retryable();
 
 /// The errors of every operation.
 pub const ANY_OPERATION: &[ErrorMessage] =
     &[MALFORMED_REQUEST, UNAUTHORIZED, INTERNAL_ERROR, SERVICE_UNAVAILABLE];
-/// The errors of an operation with a JSON body, beside [`ANY_OPERATION`].
+/// Further errors of an operation with a JSON body.
 pub const WITH_BODY: &[ErrorMessage] =
     &[MISSING_FIELDS, INVALID_FIELDS, REQUEST_TIMEOUT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE];
 
@@ -96,7 +96,7 @@ const RETRY_AFTER_SECONDS: &str = "1";
 #[error("{}", message.text)]
 pub struct ApiError {
     pub(crate) message: ErrorMessage,
-    detail: Option<Box<str>>,
+    pub(crate) detail: Option<Box<str>>,
     /// Boxed, like the texts, so that results stay small.
     header: Option<Box<(HeaderName, HeaderValue)>>,
     /// What went wrong, for the log.
@@ -124,12 +124,12 @@ impl ApiError {
         self.cause.as_deref()
     }
 
-    /// What went wrong, in place of an error that cannot be answered any more.
+    /// The cause, or else the message, of an error that comes too late for a response.
     pub(crate) fn into_cause(self) -> String {
         self.cause.map_or_else(|| self.message.text.to_owned(), String::from)
     }
 
-    /// Whatever an operation failed with.
+    /// The error that an operation failed with.
     pub(crate) fn from_failure(error: poem::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => error,

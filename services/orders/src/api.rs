@@ -1,4 +1,4 @@
-//! The wire: what the orders service can be asked, and what it answers.
+//! The API of the orders service: its operations, requests and responses.
 
 use chassis::{
     api::{
@@ -31,7 +31,7 @@ const PRODUCT_UNAVAILABLE: ErrorMessage =
     ErrorMessage::new(StatusCode::BAD_REQUEST, "Product not found or unavailable");
 const NOT_ENOUGH_STOCK: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Not enough stock");
 
-/// What the orders service does.
+/// The orders API.
 pub struct Api {
     database: Database,
     keys: Keys,
@@ -48,13 +48,13 @@ impl Api {
 impl Api {
     /// Create an order
     ///
-    /// The order is accepted if the product is there and its stock covers the quantity. The stock stays as it is.
+    /// Accepts the order if the product exists and its stock covers the quantity. The stock does not change.
     #[oai(path = "/orders", method = "post", operation_id = "create_order")]
     async fn create_order(
         &self,
         _auth: BearerAuth,
         order: Json<NewOrder>,
-        /// Names the request, so that it creates one order however often it is sent. Visible ASCII.
+        /// A name for this request: sent again with the same key, it creates no second order. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Order>, OperationError<CreateOrder>> {
@@ -71,7 +71,7 @@ impl Api {
 
     /// Read an order
     ///
-    /// The order with this id.
+    /// Returns the order with this id.
     #[oai(path = "/orders/:id", method = "get", operation_id = "get_order")]
     async fn get_order(
         &self,
@@ -91,7 +91,7 @@ fn created(order: db::Order) -> Created<Order> {
 }
 
 impl Api {
-    /// The stock of a product, as the products service tells it.
+    /// The stock of a product, according to the products service.
     async fn stock_of(&self, product_id: Id) -> Result<Count, ApiError> {
         let stock = upstream::call("products", PRODUCT_UNAVAILABLE, |headers, deadline| {
             client::on_behalf_of(headers, deadline, self.find_stock(product_id))
@@ -122,16 +122,16 @@ impl Api {
 
 #[derive(Tags)]
 enum Tag {
-    /// What customers have ordered.
+    /// Orders of products.
     Orders,
 }
 
-/// An order that is to be.
+/// An order to create.
 #[derive(Debug, Object, Serialize)]
 pub struct NewOrder {
-    /// The id of the product, as the products service knows it.
+    /// The id of the product in the products service.
     product_id: Id,
-    /// How many of it.
+    /// The number of items.
     quantity: Quantity,
 }
 
@@ -153,11 +153,11 @@ impl From<NewOrder> for db::Content {
 /// An order.
 #[derive(Debug, Object, Serialize)]
 pub struct Order {
-    /// What the service knows it by.
+    /// The id that the service assigned.
     id: Id,
-    /// The id of the product, as the products service knows it.
+    /// The id of the product in the products service.
     product_id: Id,
-    /// How many of it.
+    /// The number of items.
     quantity: Quantity,
     status: OrderStatus,
 }
@@ -168,7 +168,7 @@ impl From<db::Order> for Order {
     }
 }
 
-/// How far an order has come: it was accepted, and nothing follows yet.
+/// The status of an order. An accepted order stays pending.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

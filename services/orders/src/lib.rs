@@ -36,7 +36,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub fn document() -> Document {
     Document::of::<api::Api>(&ApiInfo {
         title: "Orders",
-        description: "What customers have ordered.",
+        description: "Orders of products.",
         service: SERVICE,
         checked_in: include_str!("../../../openapi/orders.json"),
     })

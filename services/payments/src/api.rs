@@ -1,4 +1,4 @@
-//! The wire: what the payments service can be asked, and what it answers.
+//! The API of the payments service: its operations, requests and responses.
 
 use chassis::{
     api::{
@@ -27,7 +27,7 @@ const PAYMENT_NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND,
 const ORDER_UNAVAILABLE: ErrorMessage =
     ErrorMessage::new(StatusCode::BAD_REQUEST, "Order not found or unavailable");
 
-/// What the payments service does.
+/// The payments API.
 pub struct Api {
     database: Database,
     keys: Keys,
@@ -44,13 +44,13 @@ impl Api {
 impl Api {
     /// Create a payment
     ///
-    /// The payment is accepted if the order is there. The order stays as it is, and can be paid again.
+    /// Accepts the payment if the order exists. The order does not change, and can be paid more than once.
     #[oai(path = "/payments", method = "post", operation_id = "create_payment")]
     async fn create_payment(
         &self,
         _auth: BearerAuth,
         payment: Json<NewPayment>,
-        /// Names the request, so that it creates one payment however often it is sent. Visible ASCII.
+        /// A name for this request: sent again with the same key, it creates no second payment. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Payment>, OperationError<CreatePayment>> {
@@ -64,7 +64,7 @@ impl Api {
 
     /// Read a payment
     ///
-    /// The payment with this id.
+    /// Returns the payment with this id.
     #[oai(path = "/payments/:id", method = "get", operation_id = "get_payment")]
     async fn get_payment(
         &self,
@@ -84,7 +84,7 @@ fn created(payment: db::Payment) -> Created<Payment> {
 }
 
 impl Api {
-    /// Checks that the order is there, as the orders service tells it.
+    /// Checks with the orders service that the order exists.
     async fn check_order(&self, order_id: Id) -> Result<(), ApiError> {
         let is_there = upstream::call("orders", ORDER_UNAVAILABLE, |headers, deadline| {
             client::on_behalf_of(headers, deadline, self.has_order(order_id))
@@ -116,18 +116,18 @@ impl Api {
 
 #[derive(Tags)]
 enum Tag {
-    /// What customers have paid.
+    /// Payments for orders.
     Payments,
 }
 
-/// A payment that is to be.
+/// A payment to create.
 #[derive(Debug, Object, Serialize)]
 pub struct NewPayment {
-    /// The id of the order, as the orders service knows it.
+    /// The id of the order in the orders service.
     order_id: Id,
-    /// How much is paid.
+    /// The amount to pay.
     amount: Decimal,
-    /// How it is paid.
+    /// The payment method.
     method: Text,
 }
 
@@ -150,13 +150,13 @@ impl From<NewPayment> for db::Content {
 /// A payment.
 #[derive(Debug, Object, Serialize)]
 pub struct Payment {
-    /// What the service knows it by.
+    /// The id that the service assigned.
     id: Id,
-    /// The id of the order, as the orders service knows it.
+    /// The id of the order in the orders service.
     order_id: Id,
-    /// How much was paid.
+    /// The amount paid.
     amount: Decimal,
-    /// How it was paid.
+    /// The payment method.
     method: Text,
     status: PaymentStatus,
 }
@@ -167,7 +167,7 @@ impl From<db::Payment> for Payment {
     }
 }
 
-/// How a payment went: those that did not go well are not kept.
+/// The status of a payment. Only successful payments are stored.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -35,7 +35,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub fn document() -> Document {
     Document::of::<api::Api>(&ApiInfo {
         title: "Payments",
-        description: "What customers have paid.",
+        description: "Payments for orders.",
         service: SERVICE,
         checked_in: include_str!("../../../openapi/payments.json"),
     })

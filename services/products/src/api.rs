@@ -1,4 +1,4 @@
-//! The wire: what the products service can be asked, and what it answers.
+//! The API of the products service: its operations, requests and responses.
 
 use std::{iter, ops::RangeInclusive};
 
@@ -26,14 +26,14 @@ use crate::db;
 
 const PRODUCT_NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND, "Product not found");
 
-/// How many products a chunk of the whole list has at most. With three times as many, a list takes a seventh less time, but
-/// each caller who stalls in the middle of one holds three times as much.
+/// The most products in a chunk of the whole list. Three times as many save a seventh of the time of a list, but then each
+/// stalled caller holds three times as much memory.
 const CHUNK_SIZE: i64 = 400;
 
-/// How many chunks are read while the first of them is sent, each on a thread of its own.
+/// How many chunks are read ahead, each on its own thread.
 const CHUNKS_AHEAD: usize = 2;
 
-/// What the products service does.
+/// The products API.
 #[derive(Clone)]
 pub struct Api {
     database: Database,
@@ -50,14 +50,14 @@ impl Api {
 impl Api {
     /// List products
     ///
-    /// All products by ascending id, whatever their number, or a page of them with `limit` and `after`.
+    /// Returns all products by ascending id, or one page of them with `limit` and `after`.
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
     async fn list_products(
         &self,
         _auth: BearerAuth,
-        /// How many products at most; without it, all.
+        /// The most products to return. The default is all of them.
         limit: Query<Limit>,
-        /// Only products whose id is greater than this one.
+        /// Return only products with a greater id.
         after: Query<Id>,
     ) -> Result<List<Product>, OperationError<ListProducts>> {
         let after = after.0;
@@ -77,7 +77,7 @@ impl Api {
 
     /// Read a product
     ///
-    /// The product with this id.
+    /// Returns the product with this id.
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
     async fn get_product(
         &self,
@@ -92,13 +92,13 @@ impl Api {
 
     /// Create a product
     ///
-    /// The service gives the product its id. Two products may have the same name.
+    /// The service assigns the id. Two products may have the same name.
     #[oai(path = "/products", method = "post", operation_id = "create_product")]
     async fn create_product(
         &self,
         _auth: BearerAuth,
         product: Json<NewProduct>,
-        /// Names the request, so that it creates one product however often it is sent. Visible ASCII.
+        /// A name for this request: sent again with the same key, it creates no second product. Visible ASCII.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Product>, OperationError<CreateProduct>> {
@@ -111,7 +111,7 @@ impl Api {
 
     /// Replace a product
     ///
-    /// Everything but the id is replaced: a field that is not sent is missing, not kept.
+    /// Replaces everything but the id. All fields are required.
     #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
     async fn replace_product(
         &self,
@@ -133,8 +133,7 @@ fn created(product: db::Product) -> Created<Product> {
 }
 
 impl Api {
-    /// All products after `after`. Each chunk is read in a transaction of its own, so that a slow reader of the list holds
-    /// nothing up.
+    /// All products after `after`. Each chunk is read in its own transaction, so that a slow caller keeps no snapshot open.
     async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, sqlite::Error> {
         let none = List::Page { items: Vec::new(), next: None };
         let Some(first) = self.next_chunk(after.map_or(0, Id::get))? else { return Ok(none) };
@@ -167,7 +166,7 @@ impl Api {
         Ok(List::Whole(products.buffered(CHUNKS_AHEAD).boxed()))
     }
 
-    /// The ids of the next chunk of the list, if there are any greater than `after`.
+    /// The ids of the next chunk of the list, if more products follow `after`.
     fn next_chunk(&self, after: i64) -> Result<Option<RangeInclusive<i64>>, sqlite::Error> {
         let first = self.database.read(|connection| db::next_id(connection, after))?;
         Ok(first.map(|first| first..=first.saturating_add(CHUNK_SIZE - 1)))
@@ -176,18 +175,18 @@ impl Api {
 
 #[derive(Tags)]
 enum Tag {
-    /// What the store sells.
+    /// Products on sale.
     Products,
 }
 
-/// A product that is to be, or that is to take the place of another.
+/// A product to create, or to replace another with.
 #[derive(Debug, Object, Serialize)]
 pub struct NewProduct {
-    /// What it is called.
+    /// The name of the product.
     name: Text,
-    /// What one of it costs.
+    /// The price of one item.
     price: Decimal,
-    /// How many there are.
+    /// The number of items in stock.
     stock: Count,
 }
 
@@ -209,13 +208,13 @@ impl From<NewProduct> for db::Content {
 /// A product.
 #[derive(Debug, Object, Serialize)]
 pub struct Product {
-    /// What the service knows it by.
+    /// The id that the service assigned.
     id: Id,
-    /// What it is called.
+    /// The name of the product.
     name: Text,
-    /// What one of it costs.
+    /// The price of one item.
     price: Decimal,
-    /// How many there are.
+    /// The number of items in stock.
     stock: Count,
 }
 

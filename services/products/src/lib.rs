@@ -31,7 +31,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub fn document() -> Document {
     Document::of::<api::Api>(&ApiInfo {
         title: "Products",
-        description: "What the store sells, and how much of it there is.",
+        description: "The products of the store, with their prices and stock.",
         service: SERVICE,
         checked_in: include_str!("../../../openapi/products.json"),
     })

@@ -1,4 +1,4 @@
-//! Bearer authentication (RFC 6750): who has the service's token, and what everybody else is told.
+//! Bearer authentication (RFC 6750).
 
 use poem::{
     Request, RequestBody,
@@ -15,13 +15,13 @@ use crate::{
     wire::header::{Single, single},
 };
 
-/// Whether `headers` have the token.
+/// Whether `headers` contain the service's token.
 pub(crate) fn is_authenticated(headers: &HeaderMap, token: &Token) -> bool {
     matches!(Credentials::of(headers), Credentials::Token(sent) if token.matches(sent))
 }
 
-/// Proof that the caller has the service's token. An operation that takes it first requires the token, and says so in the
-/// document.
+/// Proof that the caller has the service's token. An operation that takes it as its first argument requires the token, also in
+/// the document.
 #[derive(Debug)]
 pub struct BearerAuth;
 
@@ -38,7 +38,7 @@ impl<'a> ApiExtractor<'a> for BearerAuth {
             MetaSecurityScheme {
                 ty: "http",
                 description: Some(
-                    "The token of this service. The store prints it, or where it was set, when it starts.",
+                    "The token of this service. At startup, the store prints the token or where it was set.",
                 ),
                 name: None,
                 key_in: None,
@@ -75,16 +75,16 @@ impl<'a> ApiExtractor<'a> for BearerAuth {
     }
 }
 
-/// What somebody shows in `Authorization`.
+/// The credentials in `Authorization`.
 enum Credentials<'a> {
     Nothing,
-    /// Several, and one of them may be a bearer token.
+    /// Several different ones, of which some may be bearer tokens.
     Contradictory {
         has_token: bool,
     },
     OtherScheme,
     Empty,
-    /// What goes for a token begins with the scheme's name, which was written twice.
+    /// The name of the scheme was sent twice.
     SchemeTwice,
     Token(&'a [u8]),
 }
@@ -111,12 +111,12 @@ impl<'a> Credentials<'a> {
         }
     }
 
-    /// Whether a bearer token was sent, be it a wrong one.
+    /// Whether a bearer token was sent, right or wrong.
     fn has_token(&self) -> bool {
         matches!(self, Self::SchemeTwice | Self::Token(_) | Self::Contradictory { has_token: true })
     }
 
-    /// Why they are refused, for the log.
+    /// Why they are rejected, for the log.
     fn reason(&self) -> &'static str {
         match self {
             Self::Nothing => "no token",
@@ -129,15 +129,15 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// What follows the scheme of bearer tokens, if it is that.
+/// The text after `Bearer`, if that is the scheme.
 fn bearer(text: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = text.split_at_checked(SCHEME.len())?;
     let is_bearer = scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) && matches!(rest, [] | [b' ', ..]);
     is_bearer.then(|| rest.trim_ascii_start())
 }
 
-/// What the caller has to show. An error is named only if a bearer token was sent: who sent nothing, or credentials of another
-/// kind, has yet to learn what is asked for (RFC 6750, section 3).
+/// The value of `WWW-Authenticate`. It names an error only if a bearer token was sent: a caller without one has yet to learn
+/// which scheme the service uses (RFC 6750, section 3).
 fn challenge(realm: &str, has_token: bool) -> HeaderValue {
     let error = if has_token { ", error=\"invalid_token\"" } else { "" };
     HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))

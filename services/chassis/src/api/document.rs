@@ -1,4 +1,4 @@
-//! What a service says of itself: the OpenAPI document that its types emit, the page that shows it, and the routes in it.
+//! The OpenAPI document that the types of a service emit, and the page that shows it.
 
 use std::{collections::HashMap, marker::PhantomData};
 
@@ -14,31 +14,33 @@ use sha2::{Digest, Sha256};
 
 use crate::{settings::ServiceInfo, values::Count};
 
-/// What a document says of its API beside what the types say.
+/// What a document says about its API that the types do not.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiInfo {
     /// The title of the document and of its page.
     pub title: &'static str,
-    /// What the service does, in a sentence or two.
+    /// A description of the service, in a sentence or two.
     pub description: &'static str,
-    /// The service, which is found at its port unless it was told otherwise.
+    /// The service, whose port is in its default address.
     pub service: ServiceInfo,
     /// The checked-in document, from which the recorded examples are taken.
     pub checked_in: &'static str,
 }
 
-/// How values are judged in every request, for whoever reads the document.
-const JUDGEMENT: &str = "Numbers are judged as they are written, and not as the doubles that they may become: \
-    `3.0` and `30e-1` are the integer 3, and `0.99999999999999999999` is no integer. A number with a fraction is answered as \
-    the same number, or is refused: one that has at most 15 significant digits can always be kept, and one with more if it is \
-    what a double is written as. Text is UTF-8 without a byte order mark, and has neither U+0000 nor half of a surrogate pair.";
+/// How every request is validated, for readers of the document.
+const VALIDATION: &str = "Numbers are validated as written, before any conversion to floating point: `3.0` and `30e-1` \
+    are the integer 3, and `0.99999999999999999999` is not an integer. The service never rounds a number with a fraction: it \
+    returns exactly the number that was sent, or rejects it. Up to 15 significant digits are always accepted; more are \
+    accepted if they are the shortest form of a double. Text is UTF-8 without a byte order mark, and must not contain U+0000 \
+    or half of a surrogate pair.";
 
-/// The header that every operation honours.
+/// A header that every operation accepts.
 const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
-/// What it does.
-const TIMEOUT_DESCRIPTION: &str = "How many milliseconds the caller waits for the answer. When they are over, the answer is \
-    503 and nothing was done. The service's own limit counts if it is less, and what is no number says nothing.";
+/// The description of [`TIMEOUT`].
+const TIMEOUT_DESCRIPTION: &str = "How long the caller waits for the response, in milliseconds. After that, the service \
+    responds with 503 and has changed nothing. The service's own timeout applies if it is shorter. A value that is not a \
+    number is ignored.";
 
 /// A service's document.
 #[derive(Clone, Debug)]
@@ -53,16 +55,16 @@ impl Document {
     pub fn of<A: OpenApi>(info: &ApiInfo) -> Self {
         let service =
             OpenApiService::new(Declaration(PhantomData::<A>), info.title, env!("CARGO_PKG_VERSION"))
-                .description(format!("{}\n\n{JUDGEMENT}", info.description))
+                .description(format!("{}\n\n{VALIDATION}", info.description))
                 .contact(ContactObject::new().name("The authors of the store"))
                 .extra_request_header::<Option<Count>, _>(
                     ExtraHeader::new(TIMEOUT).description(TIMEOUT_DESCRIPTION),
                 )
                 .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
-                .server(ServerObject::new("/").description("the service that shows this document"))
+                .server(ServerObject::new("/").description("The service that serves this document"))
                 .server(
                     ServerObject::new(format!("http://localhost:{}", info.service.port))
-                        .description("where it is found by default"),
+                        .description("The default address"),
                 );
         let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
         write_whole_numbers_as_integers(&mut document);
@@ -79,7 +81,7 @@ impl Document {
         self.json.clone()
     }
 
-    /// Swagger UI, showing the document.
+    /// The page that shows the document in Swagger UI.
     pub(crate) fn page(&self) -> Bytes {
         self.page.clone()
     }
@@ -90,7 +92,7 @@ impl Document {
     }
 }
 
-/// What an API says of itself, without the API: a document can be made without opening a database.
+/// The declaration of an API without its state: the document needs no open database.
 struct Declaration<A>(PhantomData<A>);
 
 impl<A: OpenApi> OpenApi for Declaration<A> {
@@ -105,7 +107,7 @@ impl<A: OpenApi> OpenApi for Declaration<A> {
     fn add_routes(self, _routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
-/// poem-openapi keeps every bound as a double: `1000.0` is `1000` in a document that people read.
+/// poem-openapi keeps every bound as a double, and would write `1000.0` for `1000`.
 fn write_whole_numbers_as_integers(value: &mut Value) {
     match value {
         Value::Object(object) => object.values_mut().for_each(write_whole_numbers_as_integers),
@@ -119,7 +121,7 @@ fn write_whole_numbers_as_integers(value: &mut Value) {
     }
 }
 
-/// poem-openapi puts what all operations share before their own parameters, in upper case.
+/// poem-openapi puts the parameters that all operations share first, in upper case.
 fn put_timeout_last(document: &mut Value) {
     let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     for operation in operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
@@ -129,7 +131,7 @@ fn put_timeout_last(document: &mut Value) {
     }
 }
 
-/// Copies the named examples of `recorded` to the same media types and parameters of `document`, if they are still there.
+/// Copies the named examples in `recorded` to the same media types and parameters in `document`, where these still exist.
 fn adopt_examples(document: &mut Value, recorded: &Value) {
     match (document, recorded) {
         (Value::Object(document), Value::Object(recorded)) => {
@@ -147,8 +149,8 @@ fn adopt_examples(document: &mut Value, recorded: &Value) {
     }
 }
 
-/// Our page around the Swagger UI that poem-openapi brings, set up as people expect it, and what the page may do
-/// (<https://www.w3.org/TR/CSP3/>): run its two scripts and talk to its own service. It fetches nothing.
+/// Our page around the Swagger UI that poem-openapi bundles, and the page's content security policy
+/// (<https://www.w3.org/TR/CSP3/>): it may run its two scripts and call its own service, and it fetches nothing else.
 fn page(title: &str, swagger_ui: &str, json: &str) -> (String, String) {
     let between = |start: &str, end: &str| {
         let (_, rest) = swagger_ui.split_once(start).unwrap_or_default();

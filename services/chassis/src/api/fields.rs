@@ -1,4 +1,4 @@
-//! The fields of a request's body: read strictly, and told apart as missing or invalid.
+//! The fields of request bodies and of objects in them: read strictly, and told apart as missing or invalid.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -10,35 +10,52 @@ use serde_json::value::RawValue;
 
 use crate::{
     error::{ApiError, INVALID_FIELDS, MISSING_FIELDS},
-    values::{Parsed, Value},
+    values::{Parsed, Problems, Value},
     wire::encoding,
 };
 
-/// A request body that is made of [`Value`]s.
+/// An object that is made of [`Value`]s: a request body, or a value in one.
 pub trait FromFields: Sized {
-    /// A body as people would send it, for the document.
-    const EXAMPLE: &'static str;
+    /// An example of a request body, for the document. An object that only stands in others needs none.
+    const EXAMPLE: &'static str = "";
 
-    /// Reads every field, and only then gives up on those that are missing or invalid.
+    /// Reads all fields, and returns None if any of them is missing or invalid. Read all before the first `?`, so that the
+    /// caller learns of every problem at once.
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self>;
 }
 
-/// The fields of a JSON object, and what was wrong with those that were read.
+/// The fields of a JSON object, and the problems of those that were read.
 pub struct Fields<'a> {
     object: Object<'a>,
-    missing: bool,
-    invalid: Vec<String>,
+    problems: Problems,
 }
 
 impl Fields<'_> {
-    /// Reads the field called `name`, and notes it if it is missing or invalid.
+    /// Reads the field called `name`, and notes it if it is missing or invalid. A field of type `Option` may be absent.
     pub fn read<T: Value>(&mut self, name: &str) -> Option<T> {
-        match self.object.0.get(name).map_or(Parsed::Missing, |raw| T::read(raw.get())) {
-            Parsed::Value(value) => return Some(value),
-            Parsed::Missing => self.missing = true,
-            Parsed::Invalid => self.invalid.push(format!("{name} must be {}", T::requirement())),
+        let parsed = self.object.0.get(name).map_or_else(T::absent, |raw| T::read(raw.get()));
+        self.problems.check(format_args!("{name}"), parsed)
+    }
+}
+
+/// An object in another one.
+impl<T: FromFields> Value for T {
+    fn read(json: &str) -> Parsed<Self> {
+        if json == "null" {
+            return Parsed::Missing;
         }
-        None
+        let Ok(object) = serde_json::from_str(json) else { return Parsed::Invalid };
+        match read_object(object) {
+            Ok(value) => Parsed::Value(value),
+            Err(Problems { is_missing, invalid }) => {
+                let invalid = invalid.into_iter().map(|problem| format!(".{problem}")).collect();
+                Parsed::InvalidParts(Problems { is_missing, invalid })
+            }
+        }
+    }
+
+    fn requirement() -> String {
+        "an object that has each key once".to_owned()
     }
 }
 
@@ -50,15 +67,18 @@ pub(crate) fn parse<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
     let text = encoding::text(body).map_err(|detail| INVALID_FIELDS.with_detail(detail))?;
     let object = serde_json::from_str(text)
         .map_err(|error| INVALID_FIELDS.with_detail(format!("the body cannot be read: {error}")))?;
-    let mut fields = Fields { object, missing: false, invalid: Vec::new() };
-    match T::from_fields(&mut fields) {
-        Some(value) => Ok(value),
-        None if fields.missing => Err(MISSING_FIELDS.into()),
-        None => Err(INVALID_FIELDS.with_detail(fields.invalid.join("; "))),
-    }
+    read_object(object).map_err(|problems| match problems.is_missing {
+        true => MISSING_FIELDS.into(),
+        false => INVALID_FIELDS.with_detail(problems.invalid.join("; ")),
+    })
 }
 
-/// A JSON object whose values are not looked at yet. A tree rather than a hash table: nobody can choose keys that collide.
+fn read_object<T: FromFields>(object: Object<'_>) -> Result<T, Problems> {
+    let mut fields = Fields { object, problems: Problems::default() };
+    T::from_fields(&mut fields).ok_or(fields.problems)
+}
+
+/// A JSON object whose values are not parsed yet. A tree, because keys of a hash table could be chosen so that they collide.
 struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 
 impl<'de> Deserialize<'de> for Object<'de> {
@@ -90,3 +110,270 @@ impl<'de> Deserialize<'de> for Object<'de> {
 /// A key, borrowed where it has no escapes: serde borrows a `Cow` only when it is told to.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::{Object, OpenApi};
+    use serde::Serialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::{
+            document::{ApiInfo, Document},
+            json::Json,
+            parameters::{Path, Query},
+        },
+        values::{Array, Quantity, Text},
+    };
+
+    crate::text_enum! {
+        /// How a parcel is sent.
+        enum Shipping {
+            Standard = "STANDARD",
+            Express = "EXPRESS",
+        }
+    }
+
+    /// A parcel.
+    #[derive(Debug, Object, PartialEq, Serialize)]
+    struct Parcel {
+        /// Where it goes.
+        address: Address,
+        /// Where it goes when nobody is there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fallback: Option<Address>,
+        lines: Array<Line, 3>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tags: Option<Array<Text, 2>>,
+        shipping: Shipping,
+        is_gift: bool,
+        /// What to tell the courier.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<Text<0, 1000>>,
+    }
+
+    impl FromFields for Parcel {
+        const EXAMPLE: &'static str = r#"{"lines": []}"#;
+
+        fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+            let (address, fallback) = (fields.read("address"), fields.read("fallback"));
+            let (lines, tags) = (fields.read("lines"), fields.read("tags"));
+            let (shipping, is_gift, note) =
+                (fields.read("shipping"), fields.read("is_gift"), fields.read("note"));
+            Some(Self {
+                address: address?,
+                fallback: fallback?,
+                lines: lines?,
+                tags: tags?,
+                shipping: shipping?,
+                is_gift: is_gift?,
+                note: note?,
+            })
+        }
+    }
+
+    #[derive(Debug, Object, PartialEq, Serialize)]
+    struct Address {
+        city: Text,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zip: Option<Text<5, 5>>,
+    }
+
+    impl FromFields for Address {
+        fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+            let (city, zip) = (fields.read("city"), fields.read("zip"));
+            Some(Self { city: city?, zip: zip? })
+        }
+    }
+
+    #[derive(Debug, Object, PartialEq, Serialize)]
+    struct Line {
+        quantity: Quantity,
+    }
+
+    impl FromFields for Line {
+        fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+            Some(Self { quantity: fields.read("quantity")? })
+        }
+    }
+
+    struct Api;
+
+    #[OpenApi]
+    impl Api {
+        #[oai(path = "/parcels/:code/:shipping", method = "put")]
+        async fn replace(
+            &self,
+            code: Path<Text<3, 8>>,
+            shipping: Path<Shipping>,
+            /// Only those with this text.
+            search: Query<Text>,
+            by: Query<Shipping>,
+            parcel: Json<Parcel>,
+        ) -> Json<Parcel> {
+            let _ = (code, shipping, search, by);
+            parcel
+        }
+    }
+
+    fn document() -> serde_json::Value {
+        let info = ApiInfo { title: "", description: "", address: "http://localhost", checked_in: "{}" };
+        serde_json::from_slice(&Document::of::<Api>(&info).json()).unwrap()
+    }
+
+    /// A body in which every field has a value.
+    fn full() -> serde_json::Value {
+        json!({
+            "address": {"city": "Bern", "zip": "30000"},
+            "fallback": {"city": "Basel"},
+            "lines": [{"quantity": 1}, {"quantity": 2}],
+            "tags": ["a", "b"],
+            "shipping": "EXPRESS",
+            "is_gift": false,
+            "note": "",
+        })
+    }
+
+    /// A body with `value` at `pointer`.
+    fn with(pointer: &str, value: serde_json::Value) -> serde_json::Value {
+        let mut body = full();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        match body.pointer_mut(parent).unwrap() {
+            serde_json::Value::Object(object) => drop(object.insert(key.into(), value)),
+            array => array[key.parse::<usize>().unwrap()] = value,
+        }
+        body
+    }
+
+    fn parse_json(body: &serde_json::Value) -> Result<Parcel, ApiError> {
+        parse(body.to_string().as_bytes())
+    }
+
+    #[track_caller]
+    fn is_missing(body: &serde_json::Value) {
+        assert_eq!(parse_json(body).unwrap_err().message, MISSING_FIELDS, "{body}");
+    }
+
+    #[track_caller]
+    fn is_invalid(body: &serde_json::Value, detail: &str) {
+        let error = parse_json(body).unwrap_err();
+        assert_eq!((error.message, error.detail.as_deref()), (INVALID_FIELDS, Some(detail)), "{body}");
+    }
+
+    #[test]
+    fn a_body_is_written_as_it_was_read() {
+        assert_eq!(serde_json::to_value(parse_json(&full()).unwrap()).unwrap(), full());
+    }
+
+    #[test]
+    fn an_optional_field_may_be_absent_or_null() {
+        for name in ["fallback", "tags", "note"] {
+            let mut absent = full();
+            absent.as_object_mut().unwrap().remove(name);
+            for body in [with(&format!("/{name}"), json!(null)), absent.clone()] {
+                assert_eq!(serde_json::to_value(parse_json(&body).unwrap()).unwrap(), absent);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_by_its_path() {
+        is_invalid(&with("/is_gift", json!("yes")), "is_gift must be true or false");
+        is_invalid(&with("/shipping", json!("Express")), r#"shipping must be one of "STANDARD", "EXPRESS""#);
+        is_invalid(&with("/note", json!(7)), &format!("note must be {}", Text::<0, 1000>::requirement()));
+        is_invalid(
+            &with("/address/city", json!(7)),
+            &format!("address.city must be {}", <Text>::requirement()),
+        );
+        is_invalid(
+            &with("/address/zip", json!("")),
+            "address.zip must be a text of 5 characters, and none of them U+0000",
+        );
+        is_invalid(&with("/fallback", json!([])), "fallback must be an object that has each key once");
+        is_invalid(
+            &with("/lines/1", json!({"quantity": 0})),
+            &format!("lines[1].quantity must be {}", Quantity::requirement()),
+        );
+        is_invalid(&with("/lines/0", json!(null)), "lines[0] must be an object that has each key once");
+        is_invalid(&with("/lines", json!([1, 2, 3, 4])), "lines must be an array of at most 3 items");
+        is_invalid(&with("/tags/1", json!("")), &format!("tags[1] must be {}", <Text>::requirement()));
+        is_invalid(
+            &json!({"address": {"city": 1}, "lines": [2], "shipping": 3, "is_gift": true}),
+            &format!(
+                "address.city must be {}; lines[0] must be an object that has each key once; \
+                 shipping must be one of \"STANDARD\", \"EXPRESS\"",
+                <Text>::requirement()
+            ),
+        );
+        let twice = full().to_string().replace(r#""city":"Bern""#, r#""city":"Bern","city":"Bern""#);
+        let error = parse::<Parcel>(twice.as_bytes()).unwrap_err();
+        assert_eq!(error.detail.as_deref(), Some("address must be an object that has each key once"));
+    }
+
+    #[test]
+    fn a_missing_field_outweighs_an_invalid_one() {
+        for pointer in ["/address", "/address/city", "/fallback/city", "/lines", "/shipping", "/is_gift"] {
+            let mut body = with(pointer, json!(null));
+            is_missing(&body);
+            body["note"] = json!(7);
+            is_missing(&body);
+        }
+        is_missing(&with("/address/city", json!("")));
+        is_missing(&with("/lines/1", json!({})));
+        is_missing(&with("/fallback", json!({})));
+    }
+
+    #[test]
+    fn the_document_has_the_limits_of_each_field() {
+        let schemas = &document()["components"]["schemas"];
+        let parcel = &schemas["Parcel"];
+        assert_eq!(parcel["required"], json!(["address", "lines", "shipping", "is_gift"]));
+        assert_eq!(parcel["example"], json!({"lines": []}));
+        let line = json!({"$ref": "#/components/schemas/Line"});
+        let text = json!({"type": "string", "minLength": 1, "maxLength": 200});
+        let note = json!({"type": "string", "description": "What to tell the courier.", "maxLength": 1000});
+        let properties = &parcel["properties"];
+        assert_eq!(properties["lines"], json!({"type": "array", "items": line, "maxItems": 3}));
+        assert_eq!(properties["tags"], json!({"type": "array", "items": text, "maxItems": 2}));
+        assert_eq!(properties["note"], note);
+        assert_eq!(properties["is_gift"], json!({"type": "boolean"}));
+        assert_eq!(properties["shipping"], json!({"$ref": "#/components/schemas/Shipping"}));
+        assert_eq!(properties["fallback"]["allOf"][0], json!({"$ref": "#/components/schemas/Address"}));
+        assert_eq!(schemas["Address"]["required"], json!(["city"]));
+        assert_eq!(schemas["Line"]["properties"]["quantity"]["maximum"], json!(9_007_199_254_740_991_i64));
+        assert_eq!(schemas["Shipping"]["enum"], json!(["STANDARD", "EXPRESS"]));
+        assert!(!document().to_string().contains("nullable"));
+    }
+
+    #[test]
+    fn the_document_has_the_schema_of_each_parameter() {
+        let operation = &document()["paths"]["/parcels/{code}/{shipping}"]["put"];
+        let parameters: Vec<_> = operation["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|parameter| {
+                let text = |key: &str| parameter[key].as_str().unwrap().to_owned();
+                (
+                    text("name"),
+                    text("in"),
+                    parameter["required"].as_bool().unwrap(),
+                    parameter["schema"].clone(),
+                )
+            })
+            .collect();
+        let code = json!({"type": "string", "minLength": 3, "maxLength": 8});
+        let search = json!({"type": "string", "minLength": 1, "maxLength": 200});
+        let shipping = json!({"$ref": "#/components/schemas/Shipping"});
+        assert_eq!(
+            parameters[..4],
+            [
+                ("code".into(), "path".into(), true, code),
+                ("shipping".into(), "path".into(), true, shipping.clone()),
+                ("search".into(), "query".into(), false, search),
+                ("by".into(), "query".into(), false, shipping),
+            ]
+        );
+    }
+}

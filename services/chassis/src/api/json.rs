@@ -1,4 +1,4 @@
-//! A JSON body, read strictly and within limits, or written as `application/json`.
+//! JSON bodies: requests are read strictly and within limits, responses are written as `application/json`.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use crate::{
 /// The largest body of a request, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// A JSON body: of a request if `T` is made of fields, of a 200 if it can be written.
+/// A JSON body: of a request if `T` is [`FromFields`], of a 200 response if `T` is `Serialize`.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -57,7 +57,7 @@ impl<'a, T: FromFields + Type> ApiExtractor<'a> for Json<T> {
         let is_json = match single(request.headers(), &header::CONTENT_TYPE) {
             Single::Absent => None,
             Single::Value(value) => Some(value.to_str().is_ok_and(is_json)),
-            // Such a request is refused before it comes here.
+            // The request handler has rejected such a request already.
             Single::Contradictory => Some(false),
         };
         if is_json == Some(false) {
@@ -82,13 +82,13 @@ fn is_json(content_type: &str) -> bool {
     essence == CONTENT_TYPE || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Whether these codings leave the body as it is. `identity` is no coding, but some callers name it (RFC 9110, section 8.4).
+/// Whether the codings leave the body unchanged. `identity` is not a coding, but some callers send it (RFC 9110, section 8.4).
 fn is_identity(codings: &HeaderValue) -> bool {
-    let is_none = |coding: &[u8]| {
+    let is_identity = |coding: &[u8]| {
         let coding = coding.trim_ascii();
         coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
     };
-    codings.as_bytes().split(|byte| *byte == b',').all(is_none)
+    codings.as_bytes().split(|byte| *byte == b',').all(is_identity)
 }
 
 async fn read_body(request: &Request, body: Body, deadline: Duration) -> Result<Bytes, ApiError> {
@@ -128,7 +128,7 @@ where
 
 impl<T: Type> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
-        describe::response(StatusCode::OK, "What was asked for.", describe::content::<T>(), Vec::new())
+        describe::response(StatusCode::OK, "The requested resource.", describe::content::<T>(), Vec::new())
     }
 
     fn register(registry: &mut Registry) {

@@ -1,4 +1,4 @@
-//! What an operation is declared with: who may call it, what it takes, what it answers, and the document of all that.
+//! What an API is declared with: authentication, parameters, bodies, responses, errors, and the document of it all.
 
 pub mod document;
 pub mod idempotency;

@@ -1,4 +1,4 @@
-//! Operations: each declares its errors, and has an error type that puts them into the document.
+//! Operations. Each declares its errors, and its error type puts them into the document.
 
 use std::marker::PhantomData;
 
@@ -13,16 +13,15 @@ use crate::{
     wire::{describe, json},
 };
 
-/// An operation of an API and the errors that it can answer.
+/// An operation of an API and the errors that it can return.
 pub trait Operation: Send + Sync + 'static {
-    /// The name that its schemas begin with: `<NAME>ErrorBody` is the body of its errors, `<NAME>ErrorMessage` the enum of
-    /// their texts.
+    /// The prefix of its schemas: `<NAME>ErrorBody` is the body of its errors, `<NAME>ErrorMessage` the enum of their texts.
     const NAME: &'static str;
-    /// Every error that it can answer, in groups that operations share.
+    /// Every error that it can return, in groups that operations share.
     const ERRORS: &'static [&'static [ErrorMessage]];
 }
 
-/// Declares the operations of an API: a type for each, and the groups of errors that it can answer.
+/// Declares the operations of an API: a type for each, with the groups of errors that it can return.
 #[macro_export]
 macro_rules! operations {
     ($($operation:ident: [$($errors:expr),+ $(,)?];)+) => {$(
@@ -91,7 +90,7 @@ impl<O: Operation> ApiResponse for OperationError<O> {
         });
         registry.create_schema::<Self, _>(body_name::<O>(), |_| {
             let detail = MetaSchema {
-                description: Some("What is wrong, in words. Only `Invalid fields` has it."),
+                description: Some("What is wrong. Only `Invalid fields` has it."),
                 ..MetaSchema::new("string")
             };
             let mut properties = vec![("error", MetaSchemaRef::Reference(message_name::<O>()))];
@@ -99,7 +98,7 @@ impl<O: Operation> ApiResponse for OperationError<O> {
                 properties.push(("detail", MetaSchemaRef::Inline(Box::new(detail))));
             }
             MetaSchema {
-                description: Some("Why the request failed."),
+                description: Some("The body of an error response."),
                 required: vec!["error"],
                 properties,
                 ..MetaSchema::new("object")
@@ -116,23 +115,23 @@ fn message_name<O: Operation>() -> String {
     format!("{}ErrorMessage", O::NAME)
 }
 
-/// The texts in backticks. Documents are made once in a process's life, so a leaked string is no leak.
+/// The texts in backticks. A process builds its document once, so leaking the string costs nothing.
 fn in_backticks(messages: impl Iterator<Item = ErrorMessage>) -> &'static str {
     let texts: Vec<String> = messages.map(|message| format!("`{}`", message.text)).collect();
     texts.join(" or ").leak()
 }
 
-/// The headers of the answers with one status, which is that of each of `messages`.
+/// The headers of the response with these messages, which share a status.
 fn headers_of(messages: impl Iterator<Item = ErrorMessage>) -> Vec<MetaHeader> {
     let messages: Vec<ErrorMessage> = messages.collect();
     let mut headers = Vec::new();
     if messages.contains(&UNAUTHORIZED) {
-        let description = "How to authenticate (RFC 6750, section 3).";
+        let description = "The authentication scheme to use (RFC 6750, section 3).";
         headers.push(describe::header("WWW-Authenticate", description, true, MetaSchema::new("string")));
     }
     if messages.iter().any(|message| message.is_retryable) {
         let seconds = MetaSchema { minimum: Some(0.0), maximum: Some(3600.0), ..MetaSchema::new("integer") };
-        let description = "Seconds to wait before the next attempt (RFC 9110, section 10.2.3).";
+        let description = "Seconds to wait before retrying (RFC 9110, section 10.2.3).";
         let is_always_there = messages.iter().all(|message| message.is_retryable);
         headers.push(describe::header("Retry-After", description, is_always_there, seconds));
     }

@@ -1,32 +1,37 @@
-//! Values in paths and queries. They are read without failing where what a wrong value means is the operation's to say.
+//! Parameters in paths and queries.
 
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaParamIn, MetaSchemaRef},
+    registry::{MetaParamIn, MetaSchemaRef, Registry},
+    types::Type,
 };
 
 use crate::{
     error::{self, INVALID_FIELDS},
-    values::{Integer, Value},
+    values::Parameter,
 };
 
-/// What stands in the path in place of a parameter, if it is a `T`.
+/// A parameter in the path. None if it is not a valid `T`: the operation decides what that means.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub Option<T>);
 
-impl<'a, const MIN: i64, const MAX: i64> ApiExtractor<'a> for Path<Integer<MIN, MAX>> {
+impl<'a, T: Parameter + Type> ApiExtractor<'a> for Path<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
     const PARAM_IS_REQUIRED: bool = true;
     type ParamType = ();
     type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
 
     fn param_in() -> Option<MetaParamIn> {
         Some(MetaParamIn::Path)
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(MetaSchemaRef::Inline(Box::new(Integer::<MIN, MAX>::schema())))
+        Some(T::schema_ref())
     }
 
     async fn from_request(
@@ -37,25 +42,29 @@ impl<'a, const MIN: i64, const MAX: i64> ApiExtractor<'a> for Path<Integer<MIN, 
         // poem-openapi calls the parameters of a path param0, param1 and so on.
         let index =
             options.name.strip_prefix("param").and_then(|index| index.parse().ok()).unwrap_or_default();
-        Ok(Self(error::in_request(|context| Integer::from_digits(context.path_value(index)?))?))
+        Ok(Self(error::in_request(|context| T::from_text(context.path_value(index)?))?))
     }
 }
 
-/// A value in the query, if there is one. One that is there and is no `T` is refused, and so are several.
+/// An optional parameter in the query. A value that is not a valid `T` is rejected, and so are several values.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub Option<T>);
 
-impl<'a, const MIN: i64, const MAX: i64> ApiExtractor<'a> for Query<Integer<MIN, MAX>> {
+impl<'a, T: Parameter + Type> ApiExtractor<'a> for Query<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
     type ParamType = ();
     type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
 
     fn param_in() -> Option<MetaParamIn> {
         Some(MetaParamIn::Query)
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(MetaSchemaRef::Inline(Box::new(Integer::<MIN, MAX>::schema())))
+        Some(T::schema_ref())
     }
 
     async fn from_request(
@@ -67,16 +76,62 @@ impl<'a, const MIN: i64, const MAX: i64> ApiExtractor<'a> for Query<Integer<MIN,
         let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == options.name);
         let value = match (values.next(), values.next()) {
             (None, _) => return Ok(Self(None)),
-            (Some((_, value)), None) => Integer::from_digits(&value),
+            (Some((_, value)), None) => T::from_text(&value),
             _ => None,
         };
-        let invalid = || {
-            INVALID_FIELDS.with_detail(format!(
-                "{} must be {}",
-                options.name,
-                Integer::<MIN, MAX>::requirement()
-            ))
-        };
+        let invalid = || INVALID_FIELDS.with_detail(format!("{} must be {}", options.name, T::requirement()));
         Ok(Self(Some(value.ok_or_else(invalid)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::ApiError,
+        values::{Limit, Text, Value},
+    };
+
+    crate::text_enum! {
+        enum Order {
+            Ascending = "asc",
+            Descending = "desc",
+        }
+    }
+
+    /// Reads the parameter `q` of a query, or returns the detail of the error.
+    async fn query<T: Parameter + Type>(query: &str) -> Result<Option<T>, String> {
+        let request = Request::builder().uri_str(format!("http://localhost/?{query}")).finish();
+        let options = ExtractParamOptions {
+            name: "q",
+            ignore_case: false,
+            default_value: None,
+            example_value: None,
+            explode: true,
+            style: None,
+        };
+        match Query::from_request(&request, &mut RequestBody::default(), options).await {
+            Ok(Query(value)) => Ok(value),
+            Err(error) => Err(error.downcast::<ApiError>().unwrap().detail.unwrap().into()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_query_has_integers_texts_and_enums() {
+        assert_eq!(query("q=17").await, Ok(Limit::new(17)));
+        assert_eq!(query("q=two+words%21").await, Ok(<Text>::new("two words!")));
+        assert_eq!(query("p=1&q=desc").await, Ok(Some(Order::Descending)));
+        assert_eq!(query::<Order>("p=desc").await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_value_in_a_query_is_refused() {
+        let must_be = |requirement: String| format!("q must be {requirement}");
+        for wrong in ["q=ASC", "q=asc&q=desc"] {
+            assert_eq!(query::<Order>(wrong).await, Err(must_be(Order::requirement())));
+        }
+        for wrong in ["q=", "q=%00", "q=%ff", &format!("q={}", "x".repeat(201))] {
+            assert_eq!(query::<Text>(wrong).await, Err(must_be(<Text>::requirement())));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Successful responses: JSON, what was created and where it is, and lists of any length.
+//! Successful responses: created resources, and lists of any length.
 
 use std::marker::PhantomData;
 
@@ -20,7 +20,7 @@ use crate::{
     wire::{describe, json},
 };
 
-/// A 201 with a `T` that was created, as JSON, and where it can be read.
+/// A 201 with the created `T` as JSON, and the path where it can be read.
 #[derive(Debug)]
 pub struct Created<T> {
     json: Vec<u8>,
@@ -29,11 +29,11 @@ pub struct Created<T> {
     created: PhantomData<T>,
 }
 
-/// Says that a response was given before (Stripe's name for what the draft of the Idempotency-Key header leaves open).
+/// Marks a replayed response. The name is Stripe's; the draft of the Idempotency-Key header defines none.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 impl<T> Created<T> {
-    /// What was created, and the path that reads it.
+    /// A response with the created resource and its path.
     pub fn new(body: &T, location: String) -> Self
     where
         T: Serialize,
@@ -41,7 +41,7 @@ impl<T> Created<T> {
         Self { json: json::to_vec(body), location, is_replayed: false, created: PhantomData }
     }
 
-    /// A response that was given before.
+    /// A stored response, sent again.
     pub(crate) fn replayed(json: Vec<u8>, location: String) -> Self {
         Self { json, location, is_replayed: true, created: PhantomData }
     }
@@ -72,19 +72,19 @@ impl<T: Type> ApiResponse for Created<T> {
     fn meta() -> MetaResponses {
         let location = describe::header(
             "Location",
-            "The path of what was created (RFC 9110, section 10.2.2).",
+            "The path of the created resource (RFC 9110, section 10.2.2).",
             true,
             MetaSchema::new("string"),
         );
         let replayed = describe::header(
             "Idempotency-Replayed",
-            "`true` if this response was given before, to the same request with the same `Idempotency-Key`.",
+            "`true` if this is the stored response to an earlier request with the same `Idempotency-Key`.",
             false,
             MetaSchema { enum_items: vec!["true".into()], ..MetaSchema::new("string") },
         );
         describe::response(
             StatusCode::CREATED,
-            "What was created.",
+            "The created resource.",
             describe::content::<T>(),
             vec![location, replayed],
         )
@@ -104,11 +104,11 @@ pub enum List<T> {
         /// The path of the next page, if more follow.
         next: Option<String>,
     },
-    /// The whole list, a chunk at a time: it is never in memory as a whole.
+    /// The whole list, in chunks, so that it is never in memory as a whole.
     Whole(BoxStream<'static, Result<Chunk<T>, ApiError>>),
 }
 
-/// Some items of a list, written as they will be sent.
+/// Some items of a list, serialized.
 pub struct Chunk<T> {
     json: Vec<u8>,
     items: PhantomData<T>,
@@ -149,7 +149,7 @@ impl<T: Serialize + Send + 'static> IntoResponse for List<T> {
     }
 }
 
-/// One JSON array from the chunks of a list. A failure breaks the answer off, so that no caller takes a part for the whole.
+/// One JSON array from the chunks of a list. A failure aborts the response, so that no caller takes a part for the whole.
 fn array<T>(
     chunks: impl Stream<Item = Result<Chunk<T>, ApiError>>,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
@@ -169,13 +169,13 @@ impl<T: Type> ApiResponse for List<T> {
     fn meta() -> MetaResponses {
         let link = describe::header(
             "Link",
-            "Where the next page is, with `rel=\"next\"`, when more follow (RFC 8288).",
+            "The path of the next page, with `rel=\"next\"`, if there is one (RFC 8288).",
             false,
             MetaSchema::new("string"),
         );
         describe::response(
             StatusCode::OK,
-            "The list, by ascending id.",
+            "The list, sorted by ascending id.",
             describe::content::<Vec<T>>(),
             vec![link],
         )

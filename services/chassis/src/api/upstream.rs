@@ -1,7 +1,7 @@
 //! Calls to other services, on behalf of the current request.
 //!
-//! Requests that wait for an upstream have a limit of their own, below the one for all: while an upstream hangs, requests
-//! that need none are still served.
+//! Requests that wait for an upstream have a limit of their own, below the limit for all requests: while an upstream hangs,
+//! requests that do not need it are still served.
 
 use std::{fmt, time::Instant};
 
@@ -13,12 +13,12 @@ use crate::{
     telemetry::{metrics, trace},
 };
 
-/// Calls the service `name` for the current request. `send` gets the headers to send, which are the request's id and its place
-/// in the trace, and the time at which nobody waits for the response any more.
+/// Calls the service `name` for the current request. `send` gets the headers with the request id and the trace context, and the
+/// deadline of the request.
 ///
 /// # Errors
-/// `unavailable`, if `send` fails; the log gets the cause. 503 if as many requests as allowed wait for an upstream already;
-/// then nothing is sent.
+/// `unavailable` if `send` fails; the log gets the cause. 503 if too many requests wait for an upstream already; then nothing
+/// is sent.
 pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
     name: &'static str,
     unavailable: ErrorMessage,
@@ -37,7 +37,7 @@ pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
     span.end(outcome).map_err(|cause| unavailable.caused_by(format_args!("{name}: {cause}")))
 }
 
-/// A request that waits for an upstream, until this is dropped.
+/// The permit of a request that waits for an upstream, until this is dropped.
 struct UpstreamPermit {
     _permit: OwnedSemaphorePermit,
 }

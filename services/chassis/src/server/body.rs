@@ -16,7 +16,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use poem::http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 
-use super::admission::InFlight;
+use super::connection::InFlight;
 use crate::{
     context::BodyContext,
     telemetry::{log, metrics, trace::Span},
@@ -96,9 +96,9 @@ impl Sending {
 impl Drop for Sending {
     fn drop(&mut self) {
         self.permits.add_permits(1);
-        let is_aborted = !self.is_complete.load(Relaxed) || self.in_flight.connection().is_gone.load(Relaxed);
+        let is_aborted = !self.is_complete.load(Relaxed) || self.in_flight.connection().is_write_closed();
         if !is_aborted {
-            self.in_flight.connection().must_reset.store(false, Relaxed);
+            self.in_flight.connection().set_reset_on_close(false);
         }
         if let Some(record) = self.record.take() {
             self.context.scope(|| record.end(self.status, is_aborted));

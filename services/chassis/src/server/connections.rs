@@ -19,11 +19,8 @@ use tokio::{
 };
 
 use super::{
-    admission::Admission,
     drain::{self, DrainedStream, HANDSHAKE, Phase, Schedule},
-    exchange::{self, Exchange},
     handler::RequestHandler,
-    in_flight::Occupancy,
     stream::TimeoutStream,
 };
 use crate::settings::Limits;
@@ -68,7 +65,7 @@ pub(super) async fn serve(
     handler: Arc<RequestHandler>,
     stop: impl Future<Output = ()>,
 ) -> Instant {
-    let admission = Admission::new(limits.max_connections);
+    let admission = handler.admission();
     // Each connection holds one of the senders.
     let (is_open, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut http = http1::Builder::new();
@@ -84,45 +81,41 @@ pub(super) async fn serve(
         // Answers are small and complete: waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         let drain = handler.drain().clone();
-        let exchange = Arc::new(Exchange::new(peer));
-        let occupancy = Arc::<Occupancy>::default();
-        let place = admission.admit(peer);
-        let caller = place.connection.clone();
-        let stream = TimeoutStream::new(stream, limits, exchange.clone(), caller.clone());
-        let stream = DrainedStream::new(stream, occupancy.clone(), drain.clone());
-        let (handler, of_requests) = (handler.clone(), exchange.clone());
+        let permit = admission.admit(peer);
+        let connection = permit.connection.clone();
+        let stream = TimeoutStream::new(stream, limits, connection.clone());
+        let stream = DrainedStream::new(stream, connection.clone(), drain.clone());
+        let handler = handler.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            let in_flight = occupancy.begin();
-            let (handler, exchange, caller) = (handler.clone(), of_requests.clone(), caller.clone());
-            exchange.enter(exchange::Phase::Work);
+            let (handler, connection) = (handler.clone(), connection.clone());
+            let exchange = connection.begin_exchange();
             if let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() {
-                exchange.note_upgrade(upgrade);
+                connection.set_upgrade(upgrade);
             }
             async move {
-                let response = handler.handle(request, &caller).await;
-                exchange.enter(exchange::Phase::Answered);
-                Ok::<_, Infallible>(response.map(|body| in_flight.until_sent(body)))
+                let response = handler.handle(request, &connection).await;
+                Ok::<_, Infallible>(response.map(|body| exchange.respond(body)))
             }
         });
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let served = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let is_open = is_open.clone();
         tokio::spawn(async move {
             let ended = tokio::select! {
                 // A request that has come is seen before the connection makes room for another.
                 biased;
-                ended = drain::drive(connection, &drain) => ended,
-                () = place.evicted() => None,
+                ended = drain::drive(served, &drain) => ended,
+                () = permit.evicted() => None,
             };
             if let Some(Err(error)) = ended {
                 tracing::debug!(%error, %peer, "a connection ended early");
                 if error.is_parse() {
-                    exchange.note_no_request("none");
+                    permit.connection.log_parse_error("none");
                 }
             }
-            if let Some(upgrade) = exchange.take_upgrade() {
+            if let Some(upgrade) = permit.connection.take_upgrade() {
                 end(upgrade).await;
             }
-            drop((place, is_open));
+            drop((permit, is_open));
         });
     };
     tokio::spawn(async {

@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use super::{
-    in_flight::{HEAD_BEGUN, IDLE_CONNECTION, IN_FLIGHT, Occupancy},
+    connection::{Connection, State},
     stream::TimeoutStream,
 };
 use crate::settings::Limits;
@@ -148,25 +148,24 @@ pub(super) async fn drive<T>(connection: impl Future<Output = T>, drain: &Drain)
 /// that what has come is served.
 pub(super) struct DrainedStream {
     stream: TimeoutStream,
-    occupancy: Arc<Occupancy>,
+    connection: Arc<Connection>,
     drain: Arc<Drain>,
     idle_until: Option<Pin<Box<Sleep>>>,
-    is_write_pending: bool,
 }
 
 impl DrainedStream {
-    pub(super) fn new(stream: TimeoutStream, occupancy: Arc<Occupancy>, drain: Arc<Drain>) -> Self {
-        Self { stream, occupancy, drain, idle_until: None, is_write_pending: false }
+    pub(super) fn new(stream: TimeoutStream, connection: Arc<Connection>, drain: Arc<Drain>) -> Self {
+        Self { stream, connection, drain, idle_until: None }
     }
 
     /// Nothing has come: the end of the stream, if that is due.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.occupancy.state() {
-            IDLE_CONNECTION if !self.is_write_pending => {
+        match self.connection.state() {
+            State::New | State::Sent | State::Idle if !self.connection.is_write_blocked() => {
                 let until = self.idle_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(IDLE)));
                 until.as_mut().poll(context).map(Ok)
             }
-            HEAD_BEGUN if self.drain.has(Phase::Over) => {
+            State::Head if self.drain.has(Phase::Over) => {
                 tracing::warn!("the head of a request did not arrive before the service has to stop");
                 // Nothing else is being written, and a caller who takes nothing gets nothing.
                 let _ = Pin::new(&mut self.stream).poll_write(context, CUT_HEAD);
@@ -183,8 +182,8 @@ impl DrainedStream {
 impl Drop for DrainedStream {
     fn drop(&mut self) {
         // Where the end of the connection is the end of the answer, a part would be taken for the whole.
-        if self.occupancy.state() == IN_FLIGHT && self.drain.has(Phase::Cut) {
-            self.stream.reset_when_dropped();
+        if self.connection.state().is_in_exchange() && self.drain.has(Phase::Cut) {
+            self.connection.set_reset_on_close(true);
         }
     }
 }
@@ -201,7 +200,6 @@ impl AsyncRead for DrainedStream {
             return self.poll_end(context);
         }
         if buffer.filled().len() > filled {
-            self.occupancy.note_read();
             self.idle_until = None;
         }
         read
@@ -214,9 +212,7 @@ impl AsyncWrite for DrainedStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.is_write_pending = written.is_pending();
-        written
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -224,9 +220,7 @@ impl AsyncWrite for DrainedStream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.is_write_pending = written.is_pending();
-        written
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     panic::AssertUnwindSafe,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Instant,
 };
 
@@ -20,8 +20,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use super::{
-    admission::Connection,
+    admission::Admission,
     body::{self, AccessRecord, CountedBody, Sending},
+    connection::Connection,
     drain::{Drain, Phase},
     head, open_paths,
     routes::{Route, Routes},
@@ -55,6 +56,7 @@ pub(super) struct RequestHandler {
     routes: Routes,
     /// A permit for each request that may be in flight at the same time.
     permits: Arc<Semaphore>,
+    admission: Arc<Admission>,
     drain: Arc<Drain>,
     /// The value of `Keep-Alive`. None if connections are kept for less than a second, the least that it can say.
     keep_alive: Option<HeaderValue>,
@@ -105,12 +107,18 @@ impl RequestHandler {
         Self {
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}")).ok().filter(|_| seconds > 0),
             permits: Arc::new(Semaphore::new(service.limits.max_requests as usize)),
+            admission: Arc::new(Admission::new(service.limits.max_connections)),
             service: Arc::new(service),
             document,
             database,
             routes,
             drain: Arc::default(),
         }
+    }
+
+    /// The connections that the service has.
+    pub(super) fn admission(&self) -> &Arc<Admission> {
+        &self.admission
     }
 
     /// How far the service is with stopping.
@@ -170,11 +178,11 @@ impl RequestHandler {
         target: Target<'_>,
         record: AccessRecord,
     ) -> HyperResponse {
-        let in_flight = connection.begin(record.started);
+        let in_flight = connection.begin_request(record.started);
         let (method, version) = (request.method().clone(), request.version());
         let flaw = head::flaw(&request);
         let has_token = || bearer_auth::is_authenticated(request.headers(), &self.service.token);
-        let is_surplus = !target.is_probe() && connection.is_surplus(has_token);
+        let is_surplus = !target.is_probe() && self.admission.is_surplus(connection, has_token);
         let permit = self.permits.try_acquire().ok().filter(|_| !is_surplus);
 
         let outcome = self.dispatch(request, &target, flaw, permit.as_ref(), record.started).await;
@@ -211,7 +219,7 @@ impl RequestHandler {
         permit.forget();
         let ends_with_connection =
             version < Version::HTTP_11 && response.body().size_hint().exact().is_none();
-        connection.must_reset.store(ends_with_connection, Ordering::Relaxed);
+        connection.set_reset_on_close(ends_with_connection);
         let sending = Sending::new(record, status, context, in_flight, self.permits.clone());
         response.map(|body| BoxBody::new(CountedBody::new(body, sending)))
     }

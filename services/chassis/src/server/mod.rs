@@ -10,11 +10,10 @@ mod routes;
 mod head;
 mod body;
 mod drain;
-mod in_flight;
 mod stream;
 mod parse_errors;
-mod exchange;
 mod admission;
+mod connection;
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 

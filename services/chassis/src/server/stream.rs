@@ -9,7 +9,7 @@ use std::{
     future::Future,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -22,8 +22,7 @@ use tokio::{
 };
 
 use super::{
-    admission::Connection,
-    exchange::{Exchange, Phase},
+    connection::{Connection, State},
     parse_errors,
 };
 use crate::settings::Limits;
@@ -37,7 +36,7 @@ const SMALL: usize = 1024;
 /// A stream that does not wait for ever.
 pub(super) struct TimeoutStream {
     stream: TcpStream,
-    exchange: Arc<Exchange>,
+    connection: Arc<Connection>,
     /// How long a head may take to arrive.
     header_read_timeout: Duration,
     /// How long a caller who was answered may take to ask again.
@@ -52,7 +51,6 @@ pub(super) struct TimeoutStream {
     is_given_up: bool,
     /// Whether it was looked at what came while a request is worked on.
     is_looked_at: bool,
-    connection: Arc<Connection>,
     /// Whether the caller sees a reset when this is dropped.
     resets: bool,
     /// How long a write may wait for the caller to read.
@@ -68,15 +66,9 @@ pub(super) struct TimeoutStream {
 }
 
 impl TimeoutStream {
-    pub(super) fn new(
-        stream: TcpStream,
-        limits: &Limits,
-        exchange: Arc<Exchange>,
-        connection: Arc<Connection>,
-    ) -> Self {
+    pub(super) fn new(stream: TcpStream, limits: &Limits, connection: Arc<Connection>) -> Self {
         Self {
             stream,
-            exchange,
             connection,
             resets: false,
             header_read_timeout: limits.header_read_timeout,
@@ -96,28 +88,35 @@ impl TimeoutStream {
 
     /// Something came.
     fn received(&mut self, bytes: &[u8]) {
-        match self.exchange.phase() {
-            Phase::Answered | Phase::Idle => {
-                self.exchange.enter(Phase::Head);
+        match self.connection.state() {
+            State::New => {
+                self.connection.enter(State::Head);
+                self.has_line = bytes.contains(&b'\n');
+            }
+            State::Sent | State::Idle => {
+                self.connection.enter(State::Head);
                 self.read_until = None;
                 self.has_line = bytes.contains(&b'\n');
             }
-            Phase::Head => self.has_line |= bytes.contains(&b'\n'),
-            Phase::Work => {}
+            State::Head => self.has_line |= bytes.contains(&b'\n'),
+            // A part of the request's body.
+            State::Working | State::Sending => {}
         }
     }
 
     /// Waits for more to come, no longer than it may.
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let until = match self.exchange.phase() {
-            // How long a body may take is known to whoever reads it.
-            Phase::Work => return Poll::Pending,
-            Phase::Answered => {
-                self.exchange.enter(Phase::Idle);
+        let until = match self.connection.state() {
+            // The reader of a body has a timeout of its own.
+            State::Working | State::Sending => return Poll::Pending,
+            State::Sent => {
+                self.connection.enter(State::Idle);
                 *self.read_until.insert(Instant::now() + self.idle_timeout)
             }
-            Phase::Head => *self.read_until.get_or_insert_with(|| Instant::now() + self.header_read_timeout),
-            Phase::Idle => *self.read_until.get_or_insert_with(|| Instant::now() + self.idle_timeout),
+            State::New | State::Head => {
+                *self.read_until.get_or_insert_with(|| Instant::now() + self.header_read_timeout)
+            }
+            State::Idle => *self.read_until.get_or_insert_with(|| Instant::now() + self.idle_timeout),
         };
         let timer = self.read_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         // Most often the time was extended: the timer is set anew when it is over, and not for every request.
@@ -136,7 +135,7 @@ impl TimeoutStream {
 
     /// Fails if the caller has hung up. hyper reads nothing while a request is worked on.
     fn look(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if self.is_looked_at || self.exchange.phase() != Phase::Work {
+        if self.is_looked_at || self.connection.state() != State::Working {
             return Ok(());
         }
         match self.stream.poll_peek(context, &mut ReadBuf::new(&mut [0])) {
@@ -152,12 +151,11 @@ impl TimeoutStream {
 
     /// Takes what is to be written instead, if `bytes` are an answer that hyper gives by itself.
     fn replace(&mut self, bytes: &[u8]) -> bool {
-        let is_between = matches!(self.exchange.phase(), Phase::Head | Phase::Answered | Phase::Idle);
-        if !is_between || self.is_unsent || !bytes.starts_with(b"HTTP/1.1 4") {
+        if self.connection.state() == State::Working || self.is_unsent || !bytes.starts_with(b"HTTP/1.1 4") {
             return false;
         }
         let Some((status, instead)) = parse_errors::with_body(bytes, self.has_line) else { return false };
-        self.exchange.note_no_request(status.as_str());
+        self.connection.log_parse_error(status.as_str());
         self.instead = instead;
         true
     }
@@ -178,37 +176,32 @@ impl TimeoutStream {
         written
     }
 
-    /// When this is dropped, the connection is reset, not closed.
-    pub(super) fn reset_when_dropped(&self) {
-        self.connection.must_reset.store(true, Relaxed);
-    }
-
     /// What came of a write: if it has to wait, it waits no longer than it may.
     fn bounded<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if let Poll::Ready(outcome) = &written {
             if self.write_until.take().is_some() {
-                self.connection.is_writing.store(false, Relaxed);
+                self.connection.set_write_blocked(false);
             }
             if outcome.is_err() {
-                self.connection.is_gone.store(true, Relaxed);
+                self.connection.set_write_closed();
             }
             return written;
         }
-        self.connection.is_writing.store(true, Relaxed);
+        self.connection.set_write_blocked(true);
         let timeout = self.write_timeout;
         let until = self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         ready!(until.as_mut().poll(context));
-        self.connection.is_gone.store(true, Relaxed);
+        self.connection.set_write_closed();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Sees to it that a response whose end only the end of the connection tells is not taken for whole when it is not, even if
     /// this process is killed: who closes such a socket resets it.
     fn prepare_reset(&mut self) -> io::Result<()> {
-        let must_reset = self.connection.must_reset.load(Relaxed);
-        if must_reset != self.resets {
-            SockRef::from(&self.stream).set_linger(must_reset.then_some(Duration::ZERO))?;
-            self.resets = must_reset;
+        let resets = self.connection.resets_on_close();
+        if resets != self.resets {
+            SockRef::from(&self.stream).set_linger(resets.then_some(Duration::ZERO))?;
+            self.resets = resets;
         }
         Ok(())
     }
@@ -216,7 +209,7 @@ impl TimeoutStream {
 
 impl Drop for TimeoutStream {
     fn drop(&mut self) {
-        self.connection.is_gone.store(true, Relaxed);
+        self.connection.set_write_closed();
         let _ = self.prepare_reset();
     }
 }

@@ -1,4 +1,4 @@
-//! The key in the header, on the wire and in the document.
+//! The `Idempotency-Key` header, on the wire and in the document.
 
 use poem::{
     Request, RequestBody,
@@ -16,14 +16,14 @@ use crate::{
 
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What [`parse`] takes, for the document: visible ASCII, in quotes or not; a quote at one end only belongs to the key.
+/// The values that [`parse`] accepts, for the document: visible ASCII, quoted or not. A quote at only one end is part of the key.
 const PATTERN: &str = r#"^("[!-~]{1,255}"|[!#-~][!-~]{0,254}|"([!-~]{0,253}[!#-~])?)$"#;
 
-/// How many characters a key may have.
+/// The most characters of a key.
 const KEY_LIMIT: usize = 255;
 
-/// What a caller calls a request that it may have to repeat: 1 to 255 characters of visible ASCII, with or without quotes
-/// around them. None if the caller does not call it anything.
+/// The caller's name for a request that it may have to repeat: 1 to 255 characters of visible ASCII, quoted or not. None if the
+/// request has no key.
 #[derive(Debug)]
 pub struct IdempotencyKey(pub(super) Option<String>);
 
@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_document_says_what_is_taken(text in prop_oneof![
+        fn the_pattern_in_the_document_matches_the_parser(text in prop_oneof![
             "[\"a ~!é]{0,6}",
             "\"?[!-~]{250,260}\"?",
             "\"[!-~]{252,258}\"",

@@ -1,9 +1,9 @@
-//! Creating once, however often it is asked: the `Idempotency-Key` header
+//! Creating once, however often the request is sent: the `Idempotency-Key` header
 //! (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
 //!
-//! The first response is stored in the same transaction as what it created, so there is never one without the other, and
-//! that transaction decides whose request it is. A key that is in flight is known in memory until the commit, even if its
-//! caller has hung up meanwhile. Responses that created nothing are not stored.
+//! The first response is stored in the transaction that creates the row, so neither exists without the other, and that
+//! transaction decides which request comes first. A key in flight is kept in memory until the commit, even if its caller hangs
+//! up. Responses that created nothing are not stored.
 
 mod key;
 
@@ -25,17 +25,17 @@ use crate::{
     storage::sqlite::Database,
 };
 
-/// The key came with another body before.
+/// An earlier request had the same key and another body.
 pub const KEY_REUSED: ErrorMessage =
     ErrorMessage::new(StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key reused");
-/// The request that came with the key first is still being worked on.
+/// The first request with the key is still in flight.
 pub const IN_PROGRESS: ErrorMessage =
     ErrorMessage::new(StatusCode::CONFLICT, "Request in progress").retryable();
 
 /// The errors of an operation that takes a key.
 pub const WITH_KEY: &[ErrorMessage] = &[KEY_REUSED, IN_PROGRESS];
 
-/// The migration that made room for responses, to be one of the steps of a service's schema.
+/// The migration that added the table of stored responses, for the schema of a service.
 pub const TABLE: &str = "
     CREATE TABLE idempotency (
         key      TEXT    PRIMARY KEY,
@@ -47,7 +47,7 @@ pub const TABLE: &str = "
     CREATE INDEX idempotency_kept_at ON idempotency (kept_at);
 ";
 
-/// The migration after [`TABLE`]: responses belong to an operation, and those that are there to `$operation`.
+/// The migration after [`TABLE`]: stored responses belong to an operation, and existing ones to `$operation`.
 #[macro_export]
 macro_rules! stored_responses_of {
     ($operation:literal) => {
@@ -71,10 +71,10 @@ macro_rules! stored_responses_of {
     };
 }
 
-/// How many old answers are forgotten whenever a new one is kept: more than one, so that they become fewer.
-const FORGOTTEN_AT_ONCE: u32 = 4;
+/// How many expired responses are deleted whenever one is stored: more than one, so that their number shrinks.
+const DELETED_AT_ONCE: u32 = 4;
 
-/// The keys of one operation, and the responses that are stored for them.
+/// The keys of one operation, with their stored responses.
 #[derive(Clone)]
 pub struct Keys {
     database: Database,
@@ -88,7 +88,7 @@ pub struct Keys {
 struct PendingCreate {
     keys: Keys,
     key: String,
-    /// The request in one way of writing it, so that white space and how fields are arranged do not matter.
+    /// The request in a canonical form, so that white space and the order of fields do not matter.
     request: String,
 }
 
@@ -99,19 +99,19 @@ impl Drop for PendingCreate {
 }
 
 impl Keys {
-    /// The keys of `operation`, which creates what `database` keeps. Responses are stored for `keep` at least.
+    /// The keys of `operation`, which inserts into `database`. Responses are stored for at least `keep`.
     pub fn new(database: Database, operation: &'static str, keep: Duration) -> Self {
         Self { database, operation, clock: Arc::new(Clock::start()), keep, in_flight: Arc::default() }
     }
 
-    /// Creates something once for each key. `request` is what makes two requests the same, `prepare` checks whether it may be
-    /// created and returns the statement that inserts it, and `created` turns the inserted row into the response.
+    /// Creates one row for each key. Two requests are the same if `request` is. `prepare` checks the request and returns the
+    /// function that inserts the row, and `created` turns the row into the response.
     ///
-    /// Without a key, everything is created. With one, the response is stored in the transaction that inserts the row; the same
-    /// request gets it again, whoever else sends it at the same time.
+    /// Without a key, every request creates a row. With a key, the response is stored in the transaction that inserts the row, and
+    /// the same request gets it again, even if two are sent at the same time.
     ///
     /// # Errors
-    /// What `prepare` fails with; the key is in flight, or came with another request; the database fails.
+    /// `prepare` fails, the key is in flight or belongs to another request, or the database fails.
     pub async fn create_once<Request, Prepared, Insert, Row, T>(
         &self,
         key: IdempotencyKey,
@@ -143,7 +143,7 @@ impl Keys {
                     Ok(created)
                 }
             };
-            // The key goes along: it is in flight until the commit.
+            // Keeps the key in flight until the commit.
             Ok((pending, outcome))
         };
         let (_pending, outcome) = self.database.write(write).await?;
@@ -175,7 +175,7 @@ impl PendingCreate {
             .optional()
     }
 
-    /// Stores the response, and forgets some that are old.
+    /// Stores the response, and deletes some that have expired.
     fn store<T>(&self, connection: &Connection, created: &Created<T>) -> rusqlite::Result<()> {
         let Keys { operation, clock, keep, .. } = &self.keys;
         let now = clock.now(connection)?;
@@ -200,13 +200,13 @@ impl PendingCreate {
             )?
             .execute(named_params! {
                 ":oldest": now.saturating_sub(*keep).as_secs() as i64,
-                ":limit": FORGOTTEN_AT_ONCE,
+                ":limit": DELETED_AT_ONCE,
             })?;
         Ok(())
     }
 }
 
-/// A response that was given to a request.
+/// A stored response, and the request that it answers.
 struct StoredResponse {
     request: String,
     location: String,
@@ -214,7 +214,7 @@ struct StoredResponse {
 }
 
 impl StoredResponse {
-    /// The same response again, if `request` is the same.
+    /// Replays the response, if `request` is the same.
     fn replay<T>(self, request: &str) -> Result<Created<T>, ApiError> {
         if self.request != request {
             return Err(KEY_REUSED.into());
@@ -223,10 +223,10 @@ impl StoredResponse {
     }
 }
 
-/// How long the service has run, added up over restarts, by which responses grow old. It cannot be set: neither a wall clock
-/// that jumps nor a machine that was asleep makes a key forgotten too soon.
+/// The time that the service has run, added up over restarts, which is the age of stored responses. A wall clock that jumps, or a
+/// machine that sleeps, cannot make a key expire too soon.
 struct Clock {
-    /// What the youngest response was stored at when the service started; read when the next one is stored.
+    /// When the newest response was stored, at the start of the service. Read when the next one is stored.
     base: OnceLock<Duration>,
     started: Instant,
 }
@@ -240,9 +240,9 @@ impl Clock {
         let base = match self.base.get() {
             Some(base) => *base,
             None => {
-                let youngest = "SELECT coalesce(max(stored_at), 0) FROM stored_response";
-                let youngest: i64 = connection.query_row(youngest, [], |row| row.get(0))?;
-                *self.base.get_or_init(|| Duration::from_secs(youngest.max(0) as u64))
+                let newest = "SELECT coalesce(max(stored_at), 0) FROM stored_response";
+                let newest: i64 = connection.query_row(newest, [], |row| row.get(0))?;
+                *self.base.get_or_init(|| Duration::from_secs(newest.max(0) as u64))
             }
         };
         Ok(base + self.started.elapsed())

@@ -32,13 +32,13 @@ impl FromSql for Decimal {
     }
 }
 
-impl ToSql for Text {
+impl<const MIN: usize, const MAX: usize> ToSql for Text<MIN, MAX> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.as_str().into())
     }
 }
 
-impl FromSql for Text {
+impl<const MIN: usize, const MAX: usize> FromSql for Text<MIN, MAX> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::of_column(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }
