@@ -40,14 +40,18 @@
 //! A service that calls another while it answers a request does so with [`on_behalf_of()`]: the calls carry the request's id,
 //! and take no longer than whoever waits for it.
 
-mod answer;
 mod connection;
 mod pool;
 mod spare;
+mod response;
+mod context;
+mod deadline;
 
-pub use answer::{ANSWER_LIMIT, cause};
-pub use connection::{CALL_TIMEOUT, CONNECT_TIMEOUT, InvalidConnection, on_behalf_of, retry_after, traced};
+pub use connection::InvalidConnection;
+pub use context::{on_behalf_of, traced};
+pub use deadline::{CALL_TIMEOUT, CONNECT_TIMEOUT};
 pub use progenitor_client::{Error, ResponseValue};
+pub use response::{RESPONSE_LIMIT, cause, retry_after};
 
 macro_rules! service {
     ($service:ident, $document:literal) => {

@@ -28,7 +28,7 @@ use tokio::{
     time::{self, error::Elapsed},
 };
 
-use crate::connection::{CONNECT_TIMEOUT, say_how_long_is_left};
+use crate::deadline::{self, CONNECT_TIMEOUT};
 
 /// How long a connection is kept that nobody uses.
 pub(crate) const KEPT: Duration = Duration::from_secs(30);
@@ -84,7 +84,7 @@ impl Pool {
         take: impl Fn(Response<Incoming>) -> F,
     ) -> Result<Option<T>, Elapsed> {
         let service = &*self.0;
-        let left = say_how_long_is_left(headers, deadline);
+        let left = deadline::announce(headers, deadline);
         let Some(request) = service.request(url, headers) else { return Ok(None) };
         let Some(kept) = service.idle_connection() else {
             let on_new = async { service.ask(service.connect().await?, request, &take).await };
@@ -103,7 +103,7 @@ impl Pool {
             Err(_) => {}
         }
 
-        say_how_long_is_left(headers, deadline);
+        deadline::announce(headers, deadline);
         let Some(request) = service.request(url, headers) else { return Ok(None) };
         let on_new = async { service.ask(service.connect().await?, request, &take).await };
         let first = async {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use client::{ANSWER_LIMIT, Error};
+use client::{Error, RESPONSE_LIMIT};
 use progenitor_client::ClientInfo;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -130,7 +130,7 @@ async fn version(client: &Client, url: &str) -> Option<String> {
 async fn get(client: &Client, url: &str, path: &str) -> reqwest::Result<(StatusCode, Vec<u8>)> {
     let mut answer = client.get(format!("{url}{path}")).send().await?;
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await?.filter(|_| body.len() <= ANSWER_LIMIT) {
+    while let Some(chunk) = answer.chunk().await?.filter(|_| body.len() <= RESPONSE_LIMIT) {
         body.extend_from_slice(&chunk);
     }
     Ok((answer.status(), body))

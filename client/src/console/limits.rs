@@ -16,28 +16,21 @@ static PRODUCTS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../..
 static ORDERS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../../openapi/orders.json")));
 static PAYMENTS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../../openapi/payments.json")));
 
-macro_rules! fields {
-    ($($field:ident = $document:ident $schema:literal $property:literal;)*) => {
-        $(pub(super) static $field: Field = Field {
-            document: &$document,
-            schema: concat!("/components/schemas/", $schema, "/properties/", $property),
-        };)*
-    };
-}
-
-fields! {
-    PRODUCT_ID = PRODUCTS "Product" "id";
-    NAME = PRODUCTS "NewProduct" "name";
-    PRICE = PRODUCTS "NewProduct" "price";
-    STOCK = PRODUCTS "NewProduct" "stock";
-    ORDER_ID = ORDERS "Order" "id";
-    QUANTITY = ORDERS "NewOrder" "quantity";
-    PAYMENT_ID = PAYMENTS "Payment" "id";
-    AMOUNT = PAYMENTS "NewPayment" "amount";
-    METHOD = PAYMENTS "NewPayment" "method";
-}
+pub(super) static PRODUCT_ID: Field = Field::new(&PRODUCTS, "/components/schemas/Product/properties/id");
+pub(super) static NAME: Field = Field::new(&PRODUCTS, "/components/schemas/NewProduct/properties/name");
+pub(super) static PRICE: Field = Field::new(&PRODUCTS, "/components/schemas/NewProduct/properties/price");
+pub(super) static STOCK: Field = Field::new(&PRODUCTS, "/components/schemas/NewProduct/properties/stock");
+pub(super) static ORDER_ID: Field = Field::new(&ORDERS, "/components/schemas/Order/properties/id");
+pub(super) static QUANTITY: Field = Field::new(&ORDERS, "/components/schemas/NewOrder/properties/quantity");
+pub(super) static PAYMENT_ID: Field = Field::new(&PAYMENTS, "/components/schemas/Payment/properties/id");
+pub(super) static AMOUNT: Field = Field::new(&PAYMENTS, "/components/schemas/NewPayment/properties/amount");
+pub(super) static METHOD: Field = Field::new(&PAYMENTS, "/components/schemas/NewPayment/properties/method");
 
 impl Field {
+    const fn new(document: &'static LazyLock<Value>, schema: &'static str) -> Self {
+        Self { document, schema }
+    }
+
     /// `text` as a number, or what it must be. It is not rounded: one that would be is none that can be sent.
     pub(super) fn number(&self, text: &str) -> Result<f64, String> {
         let text = text.trim();

@@ -1,17 +1,18 @@
 //! The console: what the command line says is done, and what comes of it is shown.
 
-mod arguments;
-mod catalogue;
-mod check;
 mod demo;
-mod failure;
-mod limits;
-mod menu;
-mod record;
 mod seed;
-mod show;
+mod check;
+mod menu;
+mod catalogue;
 mod store;
+mod arguments;
+mod limits;
+mod show;
 mod table;
+mod escape;
+mod failure;
+mod record;
 
 use std::{
     env::{self, VarError::NotUnicode},

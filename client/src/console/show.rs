@@ -8,6 +8,7 @@ use serde_json::Value;
 use textwrap::{Options, WordSplitter};
 
 use super::{
+    escape::visible,
     failure::{Failure, Kind},
     record::Record,
     table::Layout,
@@ -64,22 +65,6 @@ impl List {
             (false, _) => Ok(()),
         }
     }
-}
-
-/// `text` in which nothing is obeyed by a terminal: what controls it, or turns the order of letters, is shown.
-pub(super) fn visible(text: &str) -> String {
-    let is_obeyed = |char: char| {
-        char.is_control()
-            || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for char in text.chars() {
-        match is_obeyed(char) {
-            true => shown.extend(char.escape_default()),
-            false => shown.push(char),
-        }
-    }
-    shown
 }
 
 /// Tells why something was not done.

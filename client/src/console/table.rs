@@ -12,7 +12,7 @@ use comfy_table::{
 use console::Term;
 use serde_json::Value;
 
-use super::{record::Record, show};
+use super::{escape::visible, record::Record};
 
 const STRONG: Style = Style::new().bold();
 
@@ -114,7 +114,7 @@ impl Layout {
 
 fn cell(value: &Value) -> String {
     match value {
-        Value::String(text) => show::visible(text),
+        Value::String(text) => visible(text),
         Value::Null => "-".into(),
         other => other.to_string(),
     }

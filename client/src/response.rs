@@ -1,17 +1,23 @@
 //! What is answered: the whole of it, within a bound, and what a log may have of it if it is not as documented.
 
-use std::{error, fmt, iter};
+use std::{
+    error, fmt, iter,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
-use http::response::Parts;
+use http::{
+    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+    response::Parts,
+};
 use http_body_util::{BodyExt, Collected, Limited};
 use hyper::body::Body;
-use reqwest::{Response, ResponseBuilderExt, Url, header::CONTENT_TYPE};
+use reqwest::{Response, ResponseBuilderExt, Url};
 use serde::{Serialize, de::IgnoredAny};
 use serde_json::error::Category;
 
 /// How many bytes an answer may have. The longest page of a list has fewer.
-pub const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
+pub const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Why a call failed, down to the first cause, in one line for a log. It has nothing in it of what was answered but a text
 /// that the document lists: a token or a name may be in there.
@@ -36,6 +42,16 @@ pub fn cause<E: fmt::Debug + Serialize>(failure: &progenitor_client::Error<E>) -
     }
 }
 
+/// How long a service asks to be left alone (RFC 9110, section 10.2.3), if it does.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = httpdate::parse_http_date(text).ok()?;
+    Some(time.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
 /// What is wrong with a body that could not be read. The words of `error` may quote it.
 fn fault(body: &Bytes, error: &serde_json::Error) -> String {
     // `whole` lets nothing else pass that begins like this.
@@ -50,20 +66,22 @@ fn fault(body: &Bytes, error: &serde_json::Error) -> String {
     format!("{} bytes of JSON, {fault} at line {} column {}", body.len(), error.line(), error.column())
 }
 
-/// An answer from `url` with all of its body, which has no more than [`ANSWER_LIMIT`] bytes.
+/// An answer from `url` with all of its body, which has no more than [`RESPONSE_LIMIT`] bytes.
 pub(crate) async fn whole<B>(answer: http::Response<B>, url: &Url) -> Result<Response, B::Error>
 where
     B: Body<Error: error::Error + Send + Sync + 'static>,
 {
     let (head, body) = answer.into_parts();
-    let bytes = match Limited::new(body, ANSWER_LIMIT).collect().await.map(Collected::to_bytes) {
+    let bytes = match Limited::new(body, RESPONSE_LIMIT).collect().await.map(Collected::to_bytes) {
         Ok(bytes) => match unreadable(&head, &bytes) {
             None => bytes,
             Some(fault) => described(&head, &format!("{} bytes", bytes.len()), fault),
         },
         Err(error) => match error.downcast::<B::Error>() {
             Ok(error) => return Err(*error),
-            Err(_) => described(&head, &format!("more than {ANSWER_LIMIT} bytes"), "a body that is too long"),
+            Err(_) => {
+                described(&head, &format!("more than {RESPONSE_LIMIT} bytes"), "a body that is too long")
+            }
         },
     };
     // An answer without an address would get one that has to be parsed.
