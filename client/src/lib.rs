@@ -41,8 +41,7 @@
 //! and take no longer than whoever waits for it.
 
 mod connection;
-mod pool;
-mod spare;
+mod transport;
 mod response;
 mod context;
 mod deadline;
@@ -62,17 +61,17 @@ macro_rules! service {
                 spec = $document,
                 interface = Builder,
                 hooks = Expected,
-                inner_type = crate::connection::Transport,
+                inner_type = crate::transport::Transport,
             );
 
-            impl progenitor_client::ClientHooks<crate::connection::Transport> for Client {
+            impl progenitor_client::ClientHooks<crate::transport::Transport> for Client {
                 async fn exec(
                     &self,
                     request: reqwest::Request,
                     _operation: &progenitor_client::OperationInfo,
                 ) -> reqwest::Result<reqwest::Response> {
                     // What waits for an answer is large, and would be copied with everything that waits for it.
-                    Box::pin(crate::connection::send(&self.client, &self.inner, request)).await
+                    Box::pin(self.inner.send(request)).await
                 }
             }
         }

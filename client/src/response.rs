@@ -35,7 +35,8 @@ pub fn cause<E: fmt::Debug + Serialize>(failure: &progenitor_client::Error<E>) -
         }
         _ => {
             // The outermost text repeats its source, where there is one.
-            let first = error::Error::source(failure).unwrap_or(failure);
+            let outer = error::Error::source(failure).unwrap_or(failure);
+            let first = outer.source().unwrap_or(outer);
             let causes = iter::successors(Some(first), |cause| cause.source());
             causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
         }
