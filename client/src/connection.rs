@@ -1,4 +1,4 @@
-//! How the clients connect: deadlines, one retry, a token that no log shows, a trace that calls belong to.
+//! Checks the address and the token of a service, and connects its client.
 
 use std::{error, fmt};
 
@@ -13,7 +13,7 @@ use crate::{
     transport::Transport,
 };
 
-/// Why a client cannot be made.
+/// The address or the token is invalid.
 #[derive(Debug)]
 pub struct InvalidConnection(String);
 
@@ -25,23 +25,23 @@ impl fmt::Display for InvalidConnection {
 
 impl error::Error for InvalidConnection {}
 
-/// Where the generated clients send requests, and with what.
+/// The base URL, the builder of requests, and the transport of a generated client.
 pub(crate) fn connect(
     url: &str,
     token: &str,
 ) -> Result<(String, reqwest::Client, Transport), InvalidConnection> {
-    let no_base = || InvalidConnection(format!("`{url}` is no address like http://127.0.0.1:5001"));
-    let base = Url::parse(url).ok().filter(is_base).ok_or_else(no_base)?;
+    let invalid = || InvalidConnection(format!("`{url}` is not an address like http://127.0.0.1:5001"));
+    let base = Url::parse(url).ok().filter(is_base).ok_or_else(invalid)?;
     if base.scheme() == "https" {
         return Err(InvalidConnection(format!(
-            "`{url}` asks for TLS, which is not built in: use http:// and let a proxy beside it speak TLS"
+            "`{url}` needs TLS, which the client does not support: use http:// and a local proxy that speaks TLS"
         )));
     }
     if token.trim().is_empty() {
         return Err(InvalidConnection("the token is empty".into()));
     }
     let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
-        .map_err(|_| InvalidConnection("the token has characters that no header can carry".into()))?;
+        .map_err(|_| InvalidConnection("the token has characters that a header cannot carry".into()))?;
     authorization.set_sensitive(true);
     let client = reqwest::Client::builder()
         .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization.clone())]))
@@ -50,8 +50,8 @@ pub(crate) fn connect(
         .redirect(redirect::Policy::none())
         .no_proxy()
         .build()
-        .map_err(|error| InvalidConnection(format!("no HTTP client: {error}")))?;
-    // They append paths that start with a slash.
+        .map_err(|error| InvalidConnection(format!("the HTTP client cannot be built: {error}")))?;
+    // The generated clients append paths that start with a slash.
     Ok((url.trim_end_matches('/').to_owned(), client, Transport::new(authorization)))
 }
 
@@ -65,21 +65,21 @@ fn is_base(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_client_does_not_show_its_token() {
+    fn a_client_never_shows_its_token() {
         let client = crate::products("http://127.0.0.1:1", "4711-token").unwrap();
         assert!(!format!("{client:?}").contains("4711"), "{client:?}");
     }
 
     #[test]
-    fn what_cannot_be_connected_to_is_refused() {
+    fn invalid_addresses_and_tokens_are_errors() {
         for (url, token, reason) in [
-            ("127.0.0.1:1", "token", "is no address"),
-            ("https://127.0.0.1:1", "token", "asks for TLS"),
+            ("127.0.0.1:1", "token", "is not an address"),
+            ("https://127.0.0.1:1", "token", "needs TLS"),
             ("http://127.0.0.1:1", "", "the token is empty"),
-            ("http://127.0.0.1:1", "two\nlines", "no header can carry"),
+            ("http://127.0.0.1:1", "two\nlines", "a header cannot carry"),
         ] {
-            let refused = crate::orders(url, token).err().unwrap().to_string();
-            assert!(refused.contains(reason), "{url}: {refused}");
+            let error = crate::orders(url, token).err().unwrap().to_string();
+            assert!(error.contains(reason), "{url}: {error}");
         }
     }
 }

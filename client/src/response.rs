@@ -1,4 +1,4 @@
-//! What is answered: the whole of it, within a bound, and what a log may have of it if it is not as documented.
+//! Reads a response whole, up to a limit, and describes errors without their content.
 
 use std::{
     error, fmt, iter,
@@ -16,26 +16,28 @@ use reqwest::{Response, ResponseBuilderExt, Url};
 use serde::{Serialize, de::IgnoredAny};
 use serde_json::error::Category;
 
-/// How many bytes an answer may have. The longest page of a list has fewer.
+/// The largest response body that a client reads, in bytes. The longest page of a list is smaller.
 pub const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Why a call failed, down to the first cause, in one line for a log. It has nothing in it of what was answered but a text
-/// that the document lists: a token or a name may be in there.
-pub fn cause<E: fmt::Debug + Serialize>(failure: &progenitor_client::Error<E>) -> String {
-    match failure {
-        progenitor_client::Error::ErrorResponse(answer) => {
-            let refusal = serde_json::to_value(&**answer).unwrap_or_default();
-            format!("{}: {}", answer.status(), refusal["error"].as_str().unwrap_or_default())
+/// Describes why a call failed, with all causes, in one line for a log.
+///
+/// Of the response body it contains only a documented error message, since a body may hold a token or a name.
+pub fn cause<E: fmt::Debug + Serialize>(error: &progenitor_client::Error<E>) -> String {
+    match error {
+        progenitor_client::Error::InvalidRequest(_) => "the document does not allow the request".to_owned(),
+        progenitor_client::Error::ErrorResponse(response) => {
+            let body = serde_json::to_value(&**response).unwrap_or_default();
+            format!("{}: {}", response.status(), body["error"].as_str().unwrap_or_default())
         }
-        progenitor_client::Error::UnexpectedResponse(answer) => {
-            format!("{}, which is not documented", answer.status())
+        progenitor_client::Error::UnexpectedResponse(response) => {
+            format!("{}, which is not documented", response.status())
         }
         progenitor_client::Error::InvalidResponsePayload(body, error) => {
-            format!("an answer that is not as documented: {}", fault(body, error))
+            format!("an undocumented response: {}", fault(body, error))
         }
         _ => {
             // The outermost text repeats its source, where there is one.
-            let outer = error::Error::source(failure).unwrap_or(failure);
+            let outer = error::Error::source(error).unwrap_or(error);
             let first = outer.source().unwrap_or(outer);
             let causes = iter::successors(Some(first), |cause| cause.source());
             causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -43,7 +45,7 @@ pub fn cause<E: fmt::Debug + Serialize>(failure: &progenitor_client::Error<E>) -
     }
 }
 
-/// How long a service asks to be left alone (RFC 9110, section 10.2.3), if it does.
+/// How long a service asks its callers to wait before they try again (`Retry-After`, RFC 9110, section 10.2.3).
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
@@ -53,9 +55,9 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(time.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// What is wrong with a body that could not be read. The words of `error` may quote it.
+/// Describes a body that cannot be parsed, without the text of `error`, which may quote it.
 fn fault(body: &Bytes, error: &serde_json::Error) -> String {
-    // `whole` lets nothing else pass that begins like this.
+    // Only `whole` produces a body that begins like this.
     if let Some(description) = body.strip_prefix(b"(").and_then(|rest| rest.strip_suffix(b")")) {
         return String::from_utf8_lossy(description).into_owned();
     }
@@ -67,12 +69,12 @@ fn fault(body: &Bytes, error: &serde_json::Error) -> String {
     format!("{} bytes of JSON, {fault} at line {} column {}", body.len(), error.line(), error.column())
 }
 
-/// An answer from `url` with all of its body, which has no more than [`RESPONSE_LIMIT`] bytes.
-pub(crate) async fn whole<B>(answer: http::Response<B>, url: &Url) -> Result<Response, B::Error>
+/// Reads the whole body of a response from `url`, up to [`RESPONSE_LIMIT`] bytes.
+pub(crate) async fn whole<B>(response: http::Response<B>, url: &Url) -> Result<Response, B::Error>
 where
     B: Body<Error: error::Error + Send + Sync + 'static>,
 {
-    let (head, body) = answer.into_parts();
+    let (head, body) = response.into_parts();
     let bytes = match Limited::new(body, RESPONSE_LIMIT).collect().await.map(Collected::to_bytes) {
         Ok(bytes) => match unreadable(&head, &bytes) {
             None => bytes,
@@ -85,7 +87,7 @@ where
             }
         },
     };
-    // An answer without an address would get one that has to be parsed.
+    // Without a URL, reqwest would parse one of its own.
     let mut whole = http::Response::builder().status(head.status).url(url.clone());
     if let Some(headers) = whole.headers_mut() {
         *headers = head.headers;
@@ -93,13 +95,13 @@ where
     Ok(whole.body(bytes).unwrap_or_default().into())
 }
 
-/// Why a body is nothing that a document describes, as far as can be told without knowing which.
+/// Why no document can describe this body.
 fn unreadable(head: &Parts, body: &[u8]) -> Option<&'static str> {
-    // The JSON reader does not look into fields that it leaves out, but JSON is UTF-8 as a whole (RFC 8259, section 8.1).
+    // serde_json does not check the fields that it skips, but all of JSON is UTF-8 (RFC 8259, section 8.1).
     if str::from_utf8(body).is_err() {
         return Some("a body that is not UTF-8");
     }
-    // Refusals are short. What succeeded is read once, by whoever knows its shape.
+    // Errors are short. The body of a success is parsed once, by the generated client.
     let is_json = match head.status.is_success() {
         true => matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')),
         false => serde_json::from_slice::<IgnoredAny>(body).is_ok(),
@@ -107,7 +109,7 @@ fn unreadable(head: &Parts, body: &[u8]) -> Option<&'static str> {
     (!is_json).then_some("a body that is no JSON")
 }
 
-/// Says of an answer what a log may have, in place of its body.
+/// Replaces a body by a description that may be logged.
 fn described(head: &Parts, length: &str, fault: &str) -> Bytes {
     let media_type =
         head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no type");
