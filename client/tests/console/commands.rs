@@ -68,7 +68,11 @@ pub(crate) fn a_command_with_a_key_can_be_repeated(console: &Console) {
     let create = "products create --name Computer --price 200 --stock 20 --key monday";
     assert_eq!(console.succeeds(create), console.succeeds(create));
     let other = "products create --name Other --price 1 --stock 1 --key monday";
-    console.fails(other, 1, "products says: Idempotency key reused.\nAnother request had this key.");
+    console.fails(
+        other,
+        1,
+        "products says: Idempotency key reused.\nAnother request was sent with this key.",
+    );
 }
 
 /// The answer is lost on its way, when the work has been done.

@@ -90,7 +90,7 @@ pub(crate) fn an_unreachable_service_is_named_with_its_address(console: &Console
             fails(command, 3, "payments cannot be reached at http://127.0.0.1:1.\nConnecting failed (");
         assert!(message.contains("or set PAYMENTS_URL to its address."), "{message}");
     }
-    console.fails("payments show 1 --payments-url nowhere", 2, "`nowhere` is no address");
+    console.fails("payments show 1 --payments-url nowhere", 2, "`nowhere` is not an address");
 }
 
 pub(crate) fn an_error_inside_a_service_names_its_trace(console: &Console) {
@@ -160,7 +160,7 @@ pub(crate) fn an_empty_variable_counts_as_unset_except_for_a_token(console: &Con
     assert!(message.contains("ORDERS_TOKEN"), "{message}");
     let mut command = console.command("products list");
     command.env("PRODUCTS_URL", "https://127.0.0.1:1");
-    let message = fails(command, 2, "asks for TLS");
+    let message = fails(command, 2, "needs TLS");
     assert!(message.contains("PRODUCTS_URL"), "{message}");
     let mut command = console.command("products list");
     command.env("PRODUCTS_TOKEN", OsStr::from_bytes(b"secret\xff"));
