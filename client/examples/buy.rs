@@ -1,8 +1,8 @@
-//! Buys something: a product is put into the store, ordered and paid.
+//! Creates a product, orders it and pays for the order.
 //!
-//! `cargo run -p client --example buy`, while the store runs.
+//! Run it with `cargo run -p client --example buy` while the store is running.
 
-#![allow(clippy::disallowed_macros, reason = "an example prints as its reader would")]
+#![allow(clippy::disallowed_macros, reason = "examples print their results")]
 
 use std::{env, error::Error};
 

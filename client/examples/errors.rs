@@ -1,9 +1,9 @@
-//! Handles everything that an order can be refused with, and everything else that can go wrong.
+//! Handles every error of an operation.
 //!
-//! `cargo run -p client --example errors`, while the store runs. The texts of a service are variants of an enum that is
-//! generated from its document: when the document gets a new one, this does not compile until somebody has thought of it.
+//! Run it with `cargo run -p client --example errors` while the store is running. The error messages of an operation are an
+//! enum that is generated from the document. When the document gets a new message, this example no longer compiles.
 
-#![allow(clippy::disallowed_macros, reason = "an example prints as its reader would")]
+#![allow(clippy::disallowed_macros, reason = "examples print their results")]
 
 use std::env;
 
@@ -28,46 +28,44 @@ pub(crate) async fn main() -> Result<(), InvalidConnection> {
     Ok(())
 }
 
-/// Orders `quantity` of `product`, and says what came of it.
+/// Orders `quantity` of `product`, and returns the result in words.
 async fn order(orders: &Client, product: u64, quantity: u64) -> String {
     let order = NewOrder::builder().product_id(product).quantity(quantity);
     match orders.create_order().body(order).send().await {
         Ok(order) => {
-            format!("ordered: {} of product {}, order {}", order.quantity, order.product_id, order.id)
+            format!("ordered {} of product {}: order {}", order.quantity, order.product_id, order.id)
         }
-        Err(Error::ErrorResponse(refusal)) => format!("refused: {}", what_to_do(&refusal)),
-        Err(Error::InvalidRequest(reason)) => format!("not sent, since the document rules it out: {reason}"),
-        Err(error @ Error::CommunicationError(_)) => format!("no answer: {}", client::cause(&error)),
+        Err(Error::ErrorResponse(error)) => format!("error: {}", what_to_do(&error)),
+        Err(Error::InvalidRequest(_)) => "not sent: the document does not allow this order".to_owned(),
+        Err(error @ Error::CommunicationError(_)) => format!("no response: {}", client::cause(&error)),
         Err(
             error @ (Error::UnexpectedResponse(_)
             | Error::InvalidResponsePayload(..)
             | Error::ResponseBodyError(_)
             | Error::InvalidUpgrade(_)
             | Error::Custom(_)),
-        ) => format!("an answer that is not in the document: {}", client::cause(&error)),
+        ) => format!("an undocumented response: {}", client::cause(&error)),
     }
 }
 
-/// Every text that the document lists for this operation.
-fn what_to_do(refusal: &CreateOrderErrorBody) -> &str {
-    match refusal.error {
-        CreateOrderErrorMessage::ProductNotFoundOrUnavailable => {
-            "choose another product, or come again later"
-        }
+/// What to do about each error message of the operation.
+fn what_to_do(error: &CreateOrderErrorBody) -> &str {
+    match error.error {
+        CreateOrderErrorMessage::ProductNotFoundOrUnavailable => "choose another product, or try again later",
         CreateOrderErrorMessage::NotEnoughStock => "order fewer",
-        CreateOrderErrorMessage::Unauthorized => "look after the token",
+        CreateOrderErrorMessage::Unauthorized => "check the token",
         CreateOrderErrorMessage::ServiceUnavailable | CreateOrderErrorMessage::RequestTimeout => {
-            "come again in a moment"
+            "try again in a moment"
         }
-        CreateOrderErrorMessage::RequestInProgress => "ask again with the same key in a moment",
-        CreateOrderErrorMessage::IdempotencyKeyReused => "take another key",
-        CreateOrderErrorMessage::InvalidFields => refusal.detail.as_deref().unwrap_or("correct the order"),
+        CreateOrderErrorMessage::RequestInProgress => "try again with the same key in a moment",
+        CreateOrderErrorMessage::IdempotencyKeyReused => "use a new key",
+        CreateOrderErrorMessage::InvalidFields => error.detail.as_deref().unwrap_or("correct the order"),
         CreateOrderErrorMessage::MalformedRequest
         | CreateOrderErrorMessage::MissingFields
         | CreateOrderErrorMessage::PayloadTooLarge
         | CreateOrderErrorMessage::UnsupportedMediaType => {
-            "this program was made for another version of the service"
+            "this program is for another version of the service"
         }
-        CreateOrderErrorMessage::InternalError => "tell whoever runs the service",
+        CreateOrderErrorMessage::InternalError => "look in the log of the service",
     }
 }

@@ -1,9 +1,9 @@
-//! Creates a product once, however often the request must be sent until there is an answer.
+//! Retries a create until there is a response, and creates the product only once.
 //!
-//! `cargo run -p client --example retries`, while the store runs. The idempotency key is made before the first try and kept:
-//! a service that has done the work already gives its first answer again.
+//! Run it with `cargo run -p client --example retries` while the store is running. Every try has the same idempotency key, so
+//! a service that has created the product already sends its first response again.
 
-#![allow(clippy::disallowed_macros, reason = "an example prints as its reader would")]
+#![allow(clippy::disallowed_macros, reason = "examples print their results")]
 
 use std::{env, time::Duration};
 
@@ -16,7 +16,7 @@ use client::{
 };
 use uuid::Uuid;
 
-/// How often it is sent. The pauses between double, from 100 milliseconds, and are as long as the service asks for.
+/// The most tries. The pause between them starts at 100 ms, doubles, and is at least `Retry-After`.
 const TRIES: u32 = 6;
 
 #[tokio::main]
@@ -26,7 +26,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let products = client::products(&url, &token)?;
     let product = create_once(&products, "Computer", 200.0, 20).await?;
-    println!("product {} is there once", product.id);
+    println!("product {} was created once", product.id);
     Ok(())
 }
 
@@ -43,10 +43,10 @@ async fn create_once(
         let product = NewProduct::builder().name(name).price(price).stock(stock);
         match products.create_product().idempotency_key(&*key).body(product).send().await {
             Ok(product) => return Ok(product.into_inner()),
-            Err(error) if tries < TRIES && may_pass(&error) => {
+            Err(error) if tries < TRIES && is_transient(&error) => {
                 println!("try {tries}: {}", client::cause(&error));
-                if let Error::ErrorResponse(refusal) = &error {
-                    pause = pause.max(client::retry_after(refusal.headers()).unwrap_or_default());
+                if let Error::ErrorResponse(response) = &error {
+                    pause = pause.max(client::retry_after(response.headers()).unwrap_or_default());
                 }
             }
             Err(error) => return Err(error),
@@ -57,12 +57,12 @@ async fn create_once(
     }
 }
 
-/// Whether the same request may be answered otherwise in a moment: nobody was there, or there was too much to do, or the
-/// service is still at the first one.
-fn may_pass(error: &Error<CreateProductErrorBody>) -> bool {
-    let is_under_way = match error {
-        Error::ErrorResponse(refusal) => refusal.error == CreateProductErrorMessage::RequestInProgress,
+/// Whether the same request may succeed in a moment: the service was unreachable or overloaded, or the first try is still in
+/// flight.
+fn is_transient(error: &Error<CreateProductErrorBody>) -> bool {
+    let is_in_progress = match error {
+        Error::ErrorResponse(response) => response.error == CreateProductErrorMessage::RequestInProgress,
         _ => false,
     };
-    is_under_way || error.is_retryable()
+    is_in_progress || error.is_retryable()
 }

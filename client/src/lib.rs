@@ -1,53 +1,58 @@
 //! Clients of the store's three services.
 //!
-//! Everything about the wire is generated from `openapi/*.json`: operations, bodies, answers, and for each operation an enum
-//! of the exact texts that it can refuse with. What is written by hand is how to connect: [`products()`], [`orders()`] and
-//! [`payments()`] give clients that send the token, follow no redirects, and wait no longer than [`CALL_TIMEOUT`].
+//! The clients are generated from `openapi/*.json`: operations, request and response bodies, and an enum of the error messages
+//! of each operation. Only the transport is written by hand: [`products()`], [`orders()`] and [`payments()`] return clients
+//! that send the token, follow no redirects, and wait at most [`CALL_TIMEOUT`].
 //!
 //! ```toml
 //! [dependencies]
-//! # Its default feature is the console.
-//! client = { git = "<where this repository is>", default-features = false }
+//! # The default feature is the console.
+//! client = { git = "<URL of this repository>", default-features = false }
 //! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 //! ```
 //!
-//! # Buying something
+//! # A purchase
 //!
-//! This is `client/examples/buy.rs`. While the store runs, `cargo run -p client --example buy` runs it.
+//! This is `client/examples/buy.rs`. Run it with `cargo run -p client --example buy` while the store is running.
 //!
 #![doc = concat!("```no_run\n", include_str!("../examples/buy.rs"), "```")]
 //!
-//! # What can go wrong
+//! # Errors
 //!
-//! | an operation gives | which means |
+//! | error | meaning |
 //! |---|---|
-//! | [`Error::ErrorResponse`] | the service refused, with one of the texts that its document lists for the operation, such as [`orders::types::CreateOrderErrorMessage`] |
-//! | [`Error::InvalidRequest`] | nothing was sent, since the document rules it out |
-//! | [`Error::CommunicationError`] | nobody was there, or there was no whole answer within [`CALL_TIMEOUT`] |
-//! | anything else | there was an answer, but not one that is in the document |
+//! | [`Error::ErrorResponse`] | the service responded with a documented error message, such as [`orders::types::CreateOrderErrorMessage`] |
+//! | [`Error::InvalidRequest`] | the document does not allow the request, and nothing was sent |
+//! | [`Error::CommunicationError`] | the service is unreachable, or did not send a complete response within [`CALL_TIMEOUT`] |
+//! | any other | the response is not documented |
 //!
-//! [`cause()`] tells each of them in one line for a log. `client/examples/errors.rs` handles all of them, so that a text that
-//! is new in a document has to be thought of before it compiles.
+//! [`cause()`] describes an error in one line for a log. `client/examples/errors.rs` matches on every error message, so a new
+//! message in a document does not compile until it is handled.
 //!
-//! # Once, however often it is sent
+//! # Retries
 //!
-//! Whoever got no answer to a create does not know whether it was done. With an idempotency key, which is made before the
-//! first try and sent with each, the first answer comes again and nothing is created twice: `client/examples/retries.rs`.
-//! Reads need no key; they are sent again by themselves, once, if nobody was there or the answer was a 503, and not before its `Retry-After` is over: [`retry_after()`] reads that.
+//! A caller that gets no response to a create cannot know whether it was done. Send the same idempotency key with every try:
+//! the service repeats its first response and creates nothing twice. `client/examples/retries.rs` shows it. [`retry_after()`]
+//! reads how long the service asks its callers to wait.
+//!
+//! Reads need no key. A client retries a read once if the connection failed or the response was a 503, after its `Retry-After`.
 //!
 //! # In a service
 //!
-//! A service that calls another while it answers a request does so with [`on_behalf_of()`]: the calls carry the request's id,
-//! and take no longer than whoever waits for it.
+//! A service calls another with [`on_behalf_of()`]: the calls carry the id of the request that it handles, and end by that
+//! request's deadline.
 
-mod answer;
 mod connection;
-mod pool;
-mod spare;
+mod transport;
+mod response;
+mod context;
+mod deadline;
 
-pub use answer::{ANSWER_LIMIT, cause};
-pub use connection::{CALL_TIMEOUT, CONNECT_TIMEOUT, InvalidConnection, on_behalf_of, retry_after, traced};
+pub use connection::InvalidConnection;
+pub use context::{on_behalf_of, traced};
+pub use deadline::{CALL_TIMEOUT, CONNECT_TIMEOUT};
 pub use progenitor_client::{Error, ResponseValue};
+pub use response::{RESPONSE_LIMIT, cause, retry_after};
 
 macro_rules! service {
     ($service:ident, $document:literal) => {
@@ -58,25 +63,25 @@ macro_rules! service {
                 spec = $document,
                 interface = Builder,
                 hooks = Expected,
-                inner_type = crate::connection::Transport,
+                inner_type = crate::transport::Transport,
             );
 
-            impl progenitor_client::ClientHooks<crate::connection::Transport> for Client {
+            impl progenitor_client::ClientHooks<crate::transport::Transport> for Client {
                 async fn exec(
                     &self,
                     request: reqwest::Request,
                     _operation: &progenitor_client::OperationInfo,
                 ) -> reqwest::Result<reqwest::Response> {
-                    // What waits for an answer is large, and would be copied with everything that waits for it.
-                    Box::pin(crate::connection::send(&self.client, &self.inner, request)).await
+                    // The future is large, and would be copied with every future around it.
+                    Box::pin(self.inner.send(request)).await
                 }
             }
         }
 
-        #[doc = concat!("A client of the ", stringify!($service), " service at `url`, which sends it `token`.")]
+        #[doc = concat!("Returns a client of the ", stringify!($service), " service at `url` that sends `token`.")]
         ///
         /// # Errors
-        /// `url` is no address of an HTTP service, or `token` cannot be sent in a header.
+        /// If `url` is not an `http://` address, or `token` cannot be sent in a header.
         pub fn $service(url: &str, token: &str) -> Result<$service::Client, InvalidConnection> {
             let (base_url, client, transport) = connection::connect(url, token)?;
             Ok($service::Client::new_with_client(&base_url, client, transport))

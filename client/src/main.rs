@@ -1,7 +1,7 @@
 //! The console: `cargo run -p client`.
 //!
-//! With arguments it does one thing; without, it offers a menu. Exit codes: 0 it was done, 1 the service refused, 2 the
-//! command is wrong, 3 the service cannot be reached.
+//! With a command it runs it; without, it shows a menu. Exit codes: 0 success, 1 the service responded with an error, 2 usage
+//! error, 3 the service cannot be reached.
 
 mod console;
 

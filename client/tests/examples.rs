@@ -1,4 +1,4 @@
-//! The examples against a running store. This program is also the store's, and each of the examples.
+//! The examples against a running store. This test program is also the store's program and each example.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
@@ -38,9 +38,9 @@ fn main() -> ExitCode {
 
 fn test() -> ExitCode {
     let cases: [(&str, fn()); 3] = [
-        ("something_is_bought", something_is_bought),
-        ("every_refusal_is_handled", every_refusal_is_handled),
-        ("what_is_sent_twice_is_created_once", what_is_sent_twice_is_created_once),
+        ("the_purchase_succeeds", the_purchase_succeeds),
+        ("every_error_is_handled", every_error_is_handled),
+        ("a_retried_create_creates_once", a_retried_create_creates_once),
     ];
     let trial = |(name, case): (&str, fn())| {
         Trial::test(format!("examples::{name}"), move || {
@@ -51,28 +51,28 @@ fn test() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), cases.map(trial).into()).exit_code()
 }
 
-fn something_is_bought() {
+fn the_purchase_succeeds() {
     let store = start();
-    let told = run("buy", &store, &[]);
+    let output = run("buy", &store, &[]);
     assert_eq!(
-        told,
+        output,
         "product 1 is called Computer and costs 200\norder 1 is PENDING\npayment 1 is SUCCESS\n"
     );
     assert_eq!(SERVICES.map(|service| store.rows(service)), [1, 1, 1]);
 }
 
-fn every_refusal_is_handled() {
-    let told = run("errors", &start(), &[]);
-    let lines: Vec<&str> = told.lines().collect();
-    assert_eq!(lines.len(), 4, "{told}");
-    assert_eq!(lines[0], "refused: choose another product, or come again later");
-    assert!(lines[1].starts_with("not sent, since the document rules it out: "), "{told}");
-    assert_eq!(lines[2], "refused: look after the token");
-    assert!(lines[3].starts_with("no answer: ") && lines[3].contains("Connection refused"), "{told}");
+fn every_error_is_handled() {
+    let output = run("errors", &start(), &[]);
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines.len(), 4, "{output}");
+    assert_eq!(lines[0], "error: choose another product, or try again later");
+    assert_eq!(lines[1], "not sent: the document does not allow this order");
+    assert_eq!(lines[2], "error: check the token");
+    assert!(lines[3].starts_with("no response: ") && lines[3].contains("Connection refused"), "{output}");
 }
 
-/// The first answer is lost on its way, when the work has been done.
-fn what_is_sent_twice_is_created_once() {
+/// The first response is lost, after the product was created.
+fn a_retried_create_creates_once() {
     let store = start();
     let proxy = Proxy::start("products");
     proxy.forward_to(store.services[0].url());
@@ -85,8 +85,8 @@ fn what_is_sent_twice_is_created_once() {
             _ => answer,
         }
     })));
-    let told = run("retries", &store, &[("PRODUCTS_URL", proxy.url())]);
-    assert_eq!(told, "try 1: 502 Bad Gateway, which is not documented\nproduct 1 is there once\n");
+    let output = run("retries", &store, &[("PRODUCTS_URL", proxy.url())]);
+    assert_eq!(output, "try 1: 502 Bad Gateway, which is not documented\nproduct 1 was created once\n");
     assert_eq!((sent.load(Ordering::Relaxed), store.rows("products")), (2, 1));
 }
 
@@ -94,7 +94,7 @@ fn start() -> Store {
     Store::start(env::current_exe().unwrap().to_str().unwrap(), &[])
 }
 
-/// What an example prints.
+/// The output of an example.
 fn run(example: &str, store: &Store, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env::current_exe().unwrap());
     command.arg(example);

@@ -1,36 +1,36 @@
-//! What can be said on the command line.
+//! The command line.
 
-use std::fmt;
+use std::{convert::Infallible, fmt};
 
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, ColorChoice, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 
-use super::limits;
+use super::{limits, service::Service};
 
 /// Console of the store: products, orders and payments.
 ///
-/// Without a command, on a terminal, it offers a menu.
+/// Without a command, it shows a menu on a terminal.
 #[derive(Debug, Parser)]
 #[command(
     name = "client",
     version,
     after_help = "Examples:
-  client                     a menu
-  client demo                a purchase, step by step
-  client check               what is up
+  client                     show the menu
+  client demo                walk through a purchase
+  client check               check all services
   client products create --name Computer --price 200 --stock 20
   client orders create --product 1 --quantity 3
   client payments create --order 1 --amount 600 --method fake-card
   client products list --json
 
-Exit codes: 0 it was done, 1 the service refused, 2 the command is wrong, 3 the service cannot be reached."
+Exit codes: 0 success, 1 the service responded with an error, 2 usage error, 3 the service cannot be reached."
 )]
 pub(super) struct Arguments {
-    /// Print JSON, for machines
+    /// Print JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
 
-    /// Whether to print in colours; NO_COLOR=1 is `never` too
+    /// When to use colours; NO_COLOR=1 means never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: ColorChoice,
 
@@ -41,86 +41,95 @@ pub(super) struct Arguments {
     pub(super) command: Option<Command>,
 }
 
-/// Where the services are, and the tokens that they ask for.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Where the services are")]
+/// The addresses and tokens of the services.
+#[derive(Clone, Debug)]
 pub(super) struct Addresses {
-    /// Where products is
-    #[arg(
-        long,
-        env,
-        default_value = "http://127.0.0.1:5001",
-        value_name = "URL",
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) products_url: String,
-    /// Where orders is
-    #[arg(
-        long,
-        env,
-        default_value = "http://127.0.0.1:5002",
-        value_name = "URL",
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) orders_url: String,
-    /// Where payments is
-    #[arg(
-        long,
-        env,
-        default_value = "http://127.0.0.1:5003",
-        value_name = "URL",
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) payments_url: String,
-    /// The token of products
-    #[arg(
-        long,
-        env,
-        default_value = "SECRET_PRODUCTS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN",
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) products_token: Secret,
-    /// The token of orders
-    #[arg(
-        long,
-        env,
-        default_value = "SECRET_ORDERS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN",
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) orders_token: Secret,
-    /// The token of payments
-    #[arg(
-        long,
-        env,
-        default_value = "SECRET_PAYMENTS_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN",
-        global = true,
-        hide_short_help = true
-    )]
-    pub(super) payments_token: Secret,
+    pub(super) products: Address,
+    pub(super) orders: Address,
+    pub(super) payments: Address,
 }
 
-/// A token, which is never shown.
-#[derive(Clone)]
-pub(super) struct Secret(String);
+/// The address of a service, and the token that it asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    pub(super) url: String,
+    pub(super) token: Secret,
+}
 
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
+impl Address {
+    fn read(matches: &ArgMatches, service: Service) -> Result<Self, clap::Error> {
+        let required = || clap::Error::new(ErrorKind::MissingRequiredArgument);
+        let url = matches.get_one::<String>(&url_flag(service)).ok_or_else(required)?;
+        let token = matches.get_one::<Secret>(&token_flag(service)).ok_or_else(required)?;
+        Ok(Self { url: url.clone(), token: token.clone() })
     }
 }
 
+impl FromArgMatches for Addresses {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self {
+            products: Address::read(matches, Service::Products)?,
+            orders: Address::read(matches, Service::Orders)?,
+            payments: Address::read(matches, Service::Payments)?,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Addresses {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let url = |service: Service| {
+            Arg::new(url_flag(service))
+                .long(url_flag(service))
+                .env(service.url_variable())
+                .default_value(service.default_url())
+                .value_name("URL")
+                .help(format!("Address of {service}"))
+        };
+        let token = |service: Service| {
+            Arg::new(token_flag(service))
+                .long(token_flag(service))
+                .env(service.token_variable())
+                .hide_env_values(true)
+                .default_value(service.default_token())
+                .value_parser(|text: &str| Ok::<_, Infallible>(Secret::new(text)))
+                .value_name("TOKEN")
+                .help(format!("Token of {service}"))
+        };
+        let all = Service::ALL.map(url).into_iter().chain(Service::ALL.map(token));
+        command.args(
+            all.map(|argument| {
+                argument.global(true).hide_short_help(true).help_heading("Addresses and tokens")
+            }),
+        )
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+fn url_flag(service: Service) -> String {
+    format!("{service}-url")
+}
+
+fn token_flag(service: Service) -> String {
+    format!("{service}-token")
+}
+
+/// A token. `Debug` hides it.
+#[derive(Clone)]
+pub(super) struct Secret(String);
+
 impl Secret {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub(super) fn expose(&self) -> &str {
         &self.0
     }
@@ -134,42 +143,42 @@ impl fmt::Debug for Secret {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// What the store sells
+    /// List, show, create and replace products
     #[command(subcommand)]
     Products(Products),
-    /// What customers have ordered
+    /// Create and show orders
     #[command(subcommand)]
     Orders(Orders),
-    /// What customers have paid
+    /// Create and show payments
     #[command(subcommand)]
     Payments(Payments),
     /// Walk through a purchase and explain each step
     ///
-    /// It creates a product, an order and two payments, and provokes what the services refuse.
+    /// The demo creates a product, an order and two payments, and provokes the errors of the services.
     #[command(after_help = "Example:\n  client demo")]
     Demo,
     /// Fill the store with products
     ///
-    /// The same seed makes the same products. Each is sent with an idempotency key of its own: after an interruption the
-    /// same command goes on, and within the day for which services keep keys it creates nothing twice.
+    /// The same seed creates the same products. Each request has an idempotency key of its own, so that the same command
+    /// continues after an interruption and creates nothing twice. The services keep keys for a day.
     #[command(after_help = "Examples:
   client seed --products 10000
-  client seed --products 10000 --seed 7     10000 others")]
+  client seed --products 10000 --seed 7     10000 other products")]
     Seed(Seed),
-    /// Tell what is up, which version, and how fast it answers
+    /// Show the state, version and latency of each service
     ///
-    /// Exit codes: 0 all is up, 1 a token is wrong, 3 a service is not up.
+    /// Exit codes: 0 all services are ready, 1 a token is wrong, 3 a service is not ready.
     #[command(after_help = "Examples:
   client check
   client check --json
   client check --orders-url http://127.0.0.1:6002")]
     Check,
-    /// Print what makes a shell complete this command
+    /// Print a completion script for a shell
     #[command(after_help = "Examples:
   client completions bash > ~/.local/share/bash-completion/completions/client
   client completions fish > ~/.config/fish/completions/client.fish")]
     Completions {
-        /// Which shell
+        /// The shell
         shell: Shell,
     },
 }
@@ -185,17 +194,17 @@ pub(super) enum Products {
   client products list --limit 20 --after 100
   client products list --json | jq -c '.[] | select(.stock == 0)'")]
     List {
-        /// How many at most; without it, all
-        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+        /// Show at most this many products [default: all]
+        #[arg(long, value_parser = |text: &str| limits::whole_number(text, 1..))]
         limit: Option<u64>,
-        /// Only those whose id is greater than this
+        /// Show only products with a greater id
         #[arg(long, value_name = "ID", value_parser = |text: &str| limits::PRODUCT_ID.integer(text))]
         after: Option<u64>,
     },
     /// Show a product
     #[command(after_help = "Example:\n  client products show 1")]
     Show {
-        /// Its id
+        /// The id
         #[arg(value_parser = |text: &str| limits::PRODUCT_ID.integer(text), allow_negative_numbers = true)]
         id: u64,
     },
@@ -207,10 +216,10 @@ pub(super) enum Products {
         #[command(flatten)]
         key: Key,
     },
-    /// Replace a product, the whole of it
+    /// Replace all fields of a product
     #[command(after_help = "Example:\n  client products replace 1 --name Computer --price 180.5 --stock 15")]
     Replace {
-        /// Its id
+        /// The id
         #[arg(value_parser = |text: &str| limits::PRODUCT_ID.integer(text), allow_negative_numbers = true)]
         id: u64,
         #[command(flatten)]
@@ -218,16 +227,16 @@ pub(super) enum Products {
     },
 }
 
-/// A product that is to be.
+/// The fields of a new product.
 #[derive(Args, Debug)]
 pub(super) struct NewProduct {
-    /// What it is called
+    /// The name of the product
     #[arg(long, value_parser = |text: &str| limits::NAME.text(text))]
     pub(super) name: String,
-    /// What one of it costs
+    /// The price of one piece
     #[arg(long, value_parser = |text: &str| limits::PRICE.number(text), allow_negative_numbers = true)]
     pub(super) price: f64,
-    /// How many there are
+    /// The number of pieces in stock
     #[arg(long, value_parser = |text: &str| limits::STOCK.integer(text), allow_negative_numbers = true)]
     pub(super) stock: u64,
 }
@@ -240,12 +249,12 @@ pub(super) enum Orders {
     /// Create an order
     #[command(after_help = "Examples:
   client orders create --product 1 --quantity 3
-  client orders create --product 1 --quantity 3 --key monday-1     once, however often it is repeated")]
+  client orders create --product 1 --quantity 3 --key monday-1     created once, even if repeated")]
     Create {
         /// The id of the product
         #[arg(long, value_name = "ID", value_parser = |text: &str| limits::PRODUCT_ID.integer(text), allow_negative_numbers = true)]
         product: u64,
-        /// How many of it
+        /// The number of pieces
         #[arg(long, value_parser = |text: &str| limits::QUANTITY.integer(text), allow_negative_numbers = true)]
         quantity: u64,
         #[command(flatten)]
@@ -254,7 +263,7 @@ pub(super) enum Orders {
     /// Show an order
     #[command(after_help = "Example:\n  client orders show 1")]
     Show {
-        /// Its id
+        /// The id
         #[arg(value_parser = |text: &str| limits::ORDER_ID.integer(text), allow_negative_numbers = true)]
         id: u64,
     },
@@ -271,10 +280,10 @@ pub(super) enum Payments {
         /// The id of the order
         #[arg(long, value_name = "ID", value_parser = |text: &str| limits::ORDER_ID.integer(text), allow_negative_numbers = true)]
         order: u64,
-        /// How much is paid
+        /// The amount to pay
         #[arg(long, value_parser = |text: &str| limits::AMOUNT.number(text), allow_negative_numbers = true)]
         amount: f64,
-        /// How it is paid
+        /// The method of payment
         #[arg(long, value_parser = |text: &str| limits::METHOD.text(text))]
         method: String,
         #[command(flatten)]
@@ -283,7 +292,7 @@ pub(super) enum Payments {
     /// Show a payment
     #[command(after_help = "Example:\n  client payments show 1")]
     Show {
-        /// Its id
+        /// The id
         #[arg(value_parser = |text: &str| limits::PAYMENT_ID.integer(text), allow_negative_numbers = true)]
         id: u64,
     },
@@ -291,22 +300,22 @@ pub(super) enum Payments {
 
 #[derive(Args, Debug)]
 pub(super) struct Key {
-    /// The Idempotency-Key, so that the command can be repeated and creates once; without it, a new one
+    /// Idempotency key: the same command with the same key creates only once [default: a new key]
     #[arg(long, value_parser = limits::key)]
     pub(super) key: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Seed {
-    /// How many products
-    #[arg(long, value_name = "N")]
+    /// The number of products
+    #[arg(long, value_name = "N", value_parser = |text: &str| limits::whole_number(text, 0..))]
     pub(super) products: u64,
-    /// Which products: another number, others
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    /// Another seed creates other products
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = |text: &str| limits::whole_number(text, 0..))]
     pub(super) seed: u64,
-    /// How many requests are under way at once
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(super) concurrency: u16,
+    /// The number of requests in flight at once
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = |text: &str| limits::whole_number(text, 1..=256))]
+    pub(super) concurrency: u64,
 }
 
 #[cfg(test)]
@@ -314,9 +323,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_do_not_show_a_token() {
+    fn arguments_never_show_a_token() {
         let tokens = ["--products-token=4711", "--orders-token=4711", "--payments-token=4711"];
         let shown = format!("{:?}", Arguments::parse_from(["client"].into_iter().chain(tokens)));
-        assert!(shown.contains("_token") && !shown.contains("4711"), "{shown}");
+        assert!(shown.contains("token:") && !shown.contains("4711"), "{shown}");
     }
 }

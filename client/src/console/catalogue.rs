@@ -1,10 +1,10 @@
-//! Products that a shop might have, as many as are wanted, the same for the same seed.
+//! Any number of plausible products, the same for the same seed.
 
 use uuid::Uuid;
 
 use super::arguments::NewProduct;
 
-/// What a shop sells, with what it costs at least and at most.
+/// Things to sell, with their lowest and highest price.
 const THINGS: [(&str, u32, u32); 36] = [
     ("armchair", 180, 900),
     ("backpack", 35, 180),
@@ -66,10 +66,10 @@ const VARIANTS: [&str; 14] = [
     ", yellow",
 ];
 
-/// What prices end with, in hundredths.
+/// The cents of a price.
 const ENDINGS: [u32; 5] = [0, 50, 90, 95, 99];
 
-/// The `index`th product of `seed`, and the key under which it is created once.
+/// The `index`th product of `seed`, and its idempotency key.
 pub(super) fn product(seed: u64, index: u64) -> (NewProduct, Uuid) {
     let key =
         Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("a product of the store: {seed}/{index}").as_bytes());
@@ -84,7 +84,7 @@ pub(super) fn product(seed: u64, index: u64) -> (NewProduct, Uuid) {
     (NewProduct { name, price: f64::from(cents) / 100.0, stock: stock.into() }, key)
 }
 
-/// What is left of a random number while choices are made with it.
+/// A random number, from which choices are taken.
 struct Chance(u128);
 
 impl Chance {
@@ -104,9 +104,9 @@ mod tests {
     use super::*;
     use crate::console::limits;
 
-    /// A key that was used must never be sent with another product, or a store that was seeded refuses to go on.
+    /// A key must never be sent with another product, or a store that was seeded responds with `Idempotency key reused`.
     #[test]
-    fn a_seed_makes_the_same_products_for_ever() {
+    fn a_seed_always_makes_the_same_products() {
         let all: String = (0..1000).map(|index| format!("{:?}\n", product(1, index))).collect();
         assert!(
             all.starts_with(
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn products_are_within_the_limits_and_differ() {
+    fn products_differ_and_are_within_the_limits() {
         let products: Vec<_> = (0..1000).map(|index| product(7, index)).collect();
         for (NewProduct { name, price, stock }, _) in &products {
             assert!(

@@ -1,10 +1,16 @@
-//! A purchase through all three services, step by step, with what they refuse.
+//! A purchase through all three services, step by step, with their errors.
+
+use std::fmt::Display;
 
 use clap::builder::styling::{AnsiColor, Style};
+use client::{
+    orders::types::CreateOrderErrorMessage,
+    payments::types::{CreatePaymentErrorMessage, GetPaymentErrorMessage},
+};
 use uuid::Uuid;
 
 use super::{
-    arguments::{Addresses, NewProduct},
+    arguments::{Addresses, NewProduct, Secret},
     failure::{Failure, Kind},
     record::Record,
     show,
@@ -15,7 +21,7 @@ const TITLE: Style = AnsiColor::Cyan.on_default().bold();
 const PLAIN: Style = Style::new();
 const REQUEST: Style = Style::new().dimmed();
 
-/// No order has this id: it is the highest that there may be.
+/// The highest possible id, which no product and no order has.
 const UNKNOWN: u64 = 9_007_199_254_740_991;
 
 /// Walks through a purchase. It leaves a product, an order and two payments.
@@ -23,78 +29,83 @@ pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Fail
     let mut guide = Guide { step: 0 };
 
     guide.explain(
-        "A product comes into the store",
-        "products keeps what is sold. It gives the product its id and has it on the disk before it answers.",
+        "Create a product",
+        "The products service assigns the id, and responds after the product is on disk.",
         r#"products: POST /products {"name": "Demo computer", "price": 200, "stock": 5}"#,
     )?;
     let computer = NewProduct { name: "Demo computer".into(), price: 200.0, stock: 5 };
     let product = guide.shows(store.create_product(&computer, None).await)?;
 
     guide.explain(
-        "Somebody orders three of it",
-        "orders does not know the product: it asks products, over HTTP and with products' token, whether it is there and has the stock. An order changes no stock.",
+        "Order three pieces",
+        "The orders service does not store products: it asks the products service over HTTP, with that service's token, for the product and its stock. An order does not change the stock.",
         &format!(r#"orders: POST /orders {{"product_id": {product}, "quantity": 3}}"#),
     )?;
     let order = guide.shows(store.create_order(product, 3, None).await)?;
 
     guide.explain(
-        "Somebody orders more than there is",
-        "An order is taken if and only if its quantity is not above the stock. There are 5.",
+        "Order more than the stock",
+        "An order is accepted if and only if its quantity is at most the stock, which is 5.",
         &format!(r#"orders: POST /orders {{"product_id": {product}, "quantity": 6}}"#),
     )?;
-    guide.refuses("Not enough stock", store.create_order(product, 6, None).await)?;
+    guide.fails(CreateOrderErrorMessage::NotEnoughStock, store.create_order(product, 6, None).await)?;
 
     guide.explain(
-        "Somebody orders what there is not",
-        "Whether products says that there is no such product or says nothing at all, orders answers the same: it cannot vouch for it.",
+        "Order an unknown product",
+        "The response is the same if the product does not exist and if the products service does not respond.",
         &format!(r#"orders: POST /orders {{"product_id": {UNKNOWN}, "quantity": 1}}"#),
     )?;
-    guide.refuses("Product not found or unavailable", store.create_order(UNKNOWN, 1, None).await)?;
+    guide.fails(
+        CreateOrderErrorMessage::ProductNotFoundOrUnavailable,
+        store.create_order(UNKNOWN, 1, None).await,
+    )?;
 
     guide.explain(
-        "The order is paid",
-        "payments asks orders for the order in the same way.",
+        "Pay for the order",
+        "The payments service asks the orders service for the order in the same way.",
         &format!(r#"payments: POST /payments {{"order_id": {order}, "amount": 600, "method": "fake-card"}}"#),
     )?;
     let payment = guide.shows(store.create_payment(order, 600.0, "fake-card", None).await)?;
 
     guide.explain(
-        "Somebody pays for an order that there is not",
-        "No order, no payment.",
+        "Pay for an unknown order",
+        "Without an order there is no payment.",
         &format!(
             r#"payments: POST /payments {{"order_id": {UNKNOWN}, "amount": 600, "method": "fake-card"}}"#
         ),
     )?;
     let paid = store.create_payment(UNKNOWN, 600.0, "fake-card", None).await;
-    guide.refuses("Order not found or unavailable", paid)?;
+    guide.fails(CreatePaymentErrorMessage::OrderNotFoundOrUnavailable, paid)?;
 
     let key = Uuid::now_v7().to_string();
     guide.explain(
-        "A request is sent twice",
-        "Whoever got no answer may send a create again with the same Idempotency-Key: the first answer comes again, and nothing is created twice.",
+        "Send a request twice",
+        "A caller without a response can send a create again with the same Idempotency-Key: it gets the first response again, and nothing is created twice.",
         &format!("payments: POST /payments, twice, Idempotency-Key: {key}"),
     )?;
     guide.shows(store.create_payment(order, 600.0, "fake-card", Some(key.clone())).await)?;
     guide.shows(store.create_payment(order, 600.0, "fake-card", Some(key)).await)?;
 
     guide.explain(
-        "Somebody has the wrong token",
-        "Each service has a token of its own, and looks at nothing before it has seen it.",
+        "Use a wrong token",
+        "Each service has its own token, and checks it first.",
         &format!("payments: GET /payments/{payment}, Authorization: Bearer wrong"),
     )?;
-    let stranger = Store::connect(&Addresses { payments_token: "wrong".into(), ..addresses.clone() })?;
-    guide.refuses("Unauthorized", stranger.payment(payment).await)?;
+    let mut addresses = addresses.clone();
+    addresses.payments.token = Secret::new("wrong");
+    let unauthenticated = Store::connect(&addresses)?;
+    guide.fails(GetPaymentErrorMessage::Unauthorized, unauthenticated.payment(payment).await)?;
 
     show::out("\n")?;
     show::say(
         PLAIN,
         &format!(
-            "That was all. The store has one more product ({product}), one more order ({order}) and two more payments."
+            "The demo is over. The store has one more product ({product}), one more order ({order}) and two more payments."
         ),
     )
 }
 
-/// Explains what happens, and counts the steps.
+/// Explains and counts the steps.
 struct Guide {
     step: u32,
 }
@@ -108,22 +119,25 @@ impl Guide {
         show::say(REQUEST, &format!("> {request}"))
     }
 
-    /// Shows what was done, and tells its id.
-    fn shows(&self, answer: Result<Record, Failure>) -> Result<u64, Failure> {
-        let record = answer?;
+    /// Shows what was created, and returns its id.
+    fn shows(&self, outcome: Result<Record, Failure>) -> Result<u64, Failure> {
+        let record = outcome?;
         show::one(&record, false)?;
         Ok(record["id"].as_u64().unwrap_or_default())
     }
 
-    /// Shows the refusal that was to be.
-    fn refuses(&self, text: &str, answer: Result<Record, Failure>) -> Result<(), Failure> {
-        match answer {
-            Err(failure) if failure.refusal.as_deref() == Some(text) => show::out(&show::told(&failure)),
+    /// Shows the expected error.
+    fn fails(&self, expected: impl Display, outcome: Result<Record, Failure>) -> Result<(), Failure> {
+        let expected = expected.to_string();
+        match outcome {
+            Err(failure) if failure.error.as_ref().is_some_and(|error| error.text == expected) => {
+                show::out(&show::in_words(&failure))
+            }
             Err(other) => Err(other),
             Ok(_) => Err(Failure::new(
                 Kind::Refused,
-                format!("This was to be refused with `{text}`, and was not."),
-                "The store does not keep its contract; `cargo test -p contract-tests` says where.",
+                format!("The service should have responded with `{expected}`, and succeeded."),
+                "The store breaks its contract: `cargo test -p contract-tests` shows where.",
             )),
         }
     }

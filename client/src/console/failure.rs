@@ -1,38 +1,50 @@
-//! Why something was not done, in words: the text of the service, what it means, and what to do.
+//! Why a command failed: what happened, what it means, and what to do.
 
-use std::{error, fmt::Debug, io, iter, process::ExitCode, time::Duration};
+use std::{error, io, iter, process::ExitCode, time::Duration};
 
 use client::{Error, ResponseValue};
-use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Why something was not done.
+use super::{
+    error_message::{ErrorBody, ErrorMessage},
+    service::Service,
+};
+
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// What has happened, in a sentence.
+    /// What happened, in a sentence.
     pub(super) sentence: String,
-    /// What it means and what to do, if there is something to say.
+    /// What it means and what to do, or nothing.
     pub(super) advice: String,
-    /// The id of the trace that the logs of all services have it under, where nobody can tell the cause but a log.
+    /// The id of the trace in the logs of all services, if only a log has the cause.
     pub(super) trace_id: Option<String>,
-    /// The text that the service refused with.
-    pub(super) refusal: Option<String>,
-    /// Whether the same request may be answered otherwise in a moment.
-    pub(super) is_passing: bool,
-    /// How long the service asks to be left alone.
+    /// The error that the service responded with.
+    pub(super) error: Option<Box<ApiError>>,
+    /// Whether the same request may succeed in a moment.
+    pub(super) is_transient: bool,
+    /// How long the service asks its callers to wait before they try again.
     pub(super) retry_after: Duration,
     pub(super) kind: Kind,
 }
 
-/// What kind of failure it is, which is also the exit code.
+/// The error in a response.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    pub(super) message: ErrorMessage,
+    /// The message as the service wrote it.
+    pub(super) text: String,
+}
+
+/// The kind of a failure, which is also the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Whoever read what is printed has stopped, which is theirs to do.
-    Unread = 0,
+    /// The reader of the output closed it, as `head` does: no failure of the command.
+    OutputClosed = 0,
     Refused = 1,
-    Wrong = 2,
-    OutOfReach = 3,
-    /// As shells have it for programs that were interrupted.
+    Usage = 2,
+    Unreachable = 3,
+    /// The code that shells use for a program that was interrupted.
     Interrupted = 130,
 }
 
@@ -42,74 +54,84 @@ impl Failure {
             sentence: sentence.into(),
             advice: advice.into(),
             trace_id: None,
-            refusal: None,
-            is_passing: false,
+            error: None,
+            is_transient: false,
             retry_after: Duration::ZERO,
             kind,
         }
     }
 
-    /// Why a call of `service` at `url`, in the trace `trace_id`, came to nothing.
-    pub(super) fn of_call<E: Serialize + Debug>(
-        service: &str,
+    /// Why a call of `service` at `url`, in the trace `trace_id`, failed.
+    pub(super) fn of_call<E: ErrorBody>(
+        service: Service,
         url: &str,
         trace_id: &str,
-        error: Error<E>,
+        error: &Error<E>,
     ) -> Self {
-        let is_retryable = error.is_retryable();
-        let failure = match &error {
-            Error::ErrorResponse(answer) => Self::of_refusal(service, trace_id, answer),
-            Error::InvalidRequest(reason) => {
-                Self::new(Kind::Wrong, format!("That cannot be sent to {service}: {reason}."), "")
-            }
-            Error::CommunicationError(cause) if cause.is_connect() => Self::new(
-                Kind::OutOfReach,
-                format!("{service} cannot be reached at {url}."),
-                format!(
-                    "Nobody answers there ({}). Start it with `cargo run --release -p store`, or say where it is with {}_URL.",
-                    root(cause),
-                    service.to_uppercase()
-                ),
+        let failure = match error {
+            Error::ErrorResponse(response) => Self::of_response(service, response),
+            Error::InvalidRequest(_) => Self::new(
+                Kind::Usage,
+                format!("The document of {service} does not allow this request."),
+                "See `client --help` for what each command accepts.",
             ),
-            Error::CommunicationError(cause) => Self {
-                trace_id: Some(trace_id.to_owned()),
-                ..Self::new(
-                    Kind::OutOfReach,
-                    format!("{service} at {url} gave no whole answer."),
-                    format!(
-                        "It is there, but the answer did not come ({}). Try again in a moment.",
-                        root(cause)
-                    ),
-                )
-            },
-            other => Self {
-                trace_id: Some(trace_id.to_owned()),
-                ..Self::new(
-                    Kind::OutOfReach,
-                    format!(
-                        "{service} at {url} does not answer as its document says: {}.",
-                        client::cause(other)
-                    ),
-                    "Something else may be listening there, or another version of the service; see `client check`.",
-                )
-            },
+            Error::CommunicationError(cause) => Self::of_connection(service, url, cause),
+            other => Self::new(
+                Kind::Unreachable,
+                format!(
+                    "{service} at {url} does not respond as its document says: {}.",
+                    client::cause(other)
+                ),
+                "Something else may be listening there, or another version of the service: run `client check`.",
+            ),
         };
-        Self { is_passing: failure.is_passing || is_retryable, ..failure }
-    }
-
-    fn of_refusal<E: Serialize>(service: &str, trace_id: &str, answer: &ResponseValue<E>) -> Self {
-        let body = serde_json::to_value(&**answer).unwrap_or_default();
-        let text = body["error"].as_str().unwrap_or_default();
-        let advice = match body["detail"].as_str() {
-            Some(detail) => format!("A field has a value that is not taken: {detail}."),
-            None => advice(service, text),
+        let is_in_log = match error {
+            Error::InvalidRequest(_) => false,
+            Error::CommunicationError(cause) => !cause.is_connect(),
+            Error::ErrorResponse(response) => response.status().is_server_error(),
+            _ => true,
         };
         Self {
-            trace_id: answer.status().is_server_error().then(|| trace_id.to_owned()),
-            is_passing: text == "Request in progress",
-            retry_after: client::retry_after(answer.headers()).unwrap_or_default(),
-            refusal: Some(text.to_owned()),
-            ..Self::new(Kind::Refused, format!("{service} says: {text}."), advice)
+            trace_id: is_in_log.then(|| trace_id.to_owned()),
+            is_transient: failure.is_transient || error.is_retryable(),
+            ..failure
+        }
+    }
+
+    /// Why `service` at `url` gave no response.
+    pub(super) fn of_connection(service: Service, url: &str, error: &reqwest::Error) -> Self {
+        let cause = root(error);
+        if error.is_connect() {
+            return Self::new(
+                Kind::Unreachable,
+                format!("{service} cannot be reached at {url}."),
+                format!(
+                    "Connecting failed ({cause}). Start the service with `cargo run --release -p store`, or set {} to its address.",
+                    service.url_variable()
+                ),
+            );
+        }
+        Self::new(
+            Kind::Unreachable,
+            format!("{service} at {url} did not send a complete response."),
+            format!(
+                "The connection was made, but the response did not arrive ({cause}). Try again in a moment."
+            ),
+        )
+    }
+
+    fn of_response<E: ErrorBody>(service: Service, response: &ResponseValue<E>) -> Self {
+        let error = ApiError { message: response.message(), text: response.text() };
+        let advice = match response.detail() {
+            Some(detail) => format!("A field has an invalid value: {detail}."),
+            None => error.message.advice(service),
+        };
+        let sentence = format!("{service} says: {}.", error.text);
+        Self {
+            is_transient: error.message == ErrorMessage::RequestInProgress,
+            retry_after: client::retry_after(response.headers()).unwrap_or_default(),
+            error: Some(Box::new(error)),
+            ..Self::new(Kind::Refused, sentence, advice)
         }
     }
 
@@ -117,10 +139,10 @@ impl Failure {
         ExitCode::from(self.kind as u8)
     }
 
-    /// For machines.
+    /// The failure as JSON, for scripts.
     pub(super) fn json(&self) -> Value {
         json!({
-            "error": self.refusal.as_deref().unwrap_or(&self.sentence),
+            "error": self.error.as_ref().map_or(&self.sentence, |error| &error.text),
             "message": self.sentence,
             "advice": self.advice,
             "trace_id": self.trace_id,
@@ -130,97 +152,20 @@ impl Failure {
 }
 
 impl From<io::Error> for Failure {
-    /// The terminal or whatever takes what is printed does not go on.
+    /// The terminal cannot be read, or the output cannot be written.
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::new(Kind::Unread, "", ""),
+            io::ErrorKind::BrokenPipe => Self::new(Kind::OutputClosed, "", ""),
             io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => {
-                Self::new(Kind::Interrupted, "It was interrupted.", "")
+                Self::new(Kind::Interrupted, "Interrupted.", "")
             }
-            _ => Self::new(Kind::Refused, format!("The answer cannot be written: {error}."), ""),
+            _ => Self::new(Kind::Refused, format!("The output cannot be written: {error}."), ""),
         }
     }
 }
 
-/// The first cause, which says most.
+/// The innermost cause, which says most.
 fn root(error: &dyn error::Error) -> String {
     let causes = iter::successors(Some(error), |cause| cause.source());
     causes.last().unwrap_or(error).to_string()
-}
-
-/// What a refusal means and what can be done about it.
-fn advice(service: &str, text: &str) -> String {
-    let advice = match text {
-        "Missing fields" => {
-            "It wants a field that this console does not send: they are of different versions; see `client check`."
-        }
-        "Malformed request" => {
-            "Something between here and there may have changed the request: look for a proxy."
-        }
-        "Invalid fields" => "A field has a value that is not taken.",
-        "Request timeout" => "The request did not arrive in time. Try again in a moment.",
-        "Payload too large" => "What was sent is longer than it takes. Send less.",
-        "Unsupported media type" => {
-            "It does not take JSON: something else may be listening there; see `client check`."
-        }
-        "Unauthorized" => {
-            let setting = service.to_uppercase();
-            return format!(
-                "It does not know the token that was sent. Set {setting}_TOKEN to the token that it was started with."
-            );
-        }
-        "Product not found" => {
-            "There is no product with this id. `client products list` shows what there is."
-        }
-        "Product not found or unavailable" => {
-            "There is no product with this id, or products did not answer. `client products list` shows what there is."
-        }
-        "Not enough stock" => {
-            "There is less of the product than was ordered. Order fewer, or see the stock with `client products show`."
-        }
-        "Order not found" => {
-            "There is no order with this id. `client orders create` says the id of a new one."
-        }
-        "Order not found or unavailable" => {
-            "There is no order with this id, or orders did not answer. `client orders show` tells which."
-        }
-        "Payment not found" => {
-            "There is no payment with this id. `client payments create` says the id of a new one."
-        }
-        "Idempotency key reused" => "Another request had this key. Use a new key for a new request.",
-        "Request in progress" => "The first request with this key is still under way. Repeat it in a moment.",
-        "Service unavailable" => {
-            "Nothing was done: it has more to do than it takes on, or it is stopping. Try again in a moment."
-        }
-        "Internal error" => {
-            "Something is wrong inside the service. Whoever runs it finds the cause in its log."
-        }
-        _ => "",
-    };
-    advice.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_text_that_a_document_lists_is_explained() {
-        let documents = [
-            ("products", include_str!("../../../openapi/products.json")),
-            ("orders", include_str!("../../../openapi/orders.json")),
-            ("payments", include_str!("../../../openapi/payments.json")),
-        ];
-        let mut texts = 0;
-        for (service, document) in documents {
-            let document: Value = serde_json::from_str(document).unwrap();
-            let schemas = document["components"]["schemas"].as_object().unwrap();
-            let messages = schemas.iter().filter(|(name, _)| name.ends_with("ErrorMessage"));
-            for text in messages.flat_map(|(_, schema)| schema["enum"].as_array().unwrap()) {
-                assert_ne!(advice(service, text.as_str().unwrap()), "", "{text}");
-                texts += 1;
-            }
-        }
-        assert!(texts > 16, "{texts}");
-    }
 }

@@ -1,14 +1,18 @@
-//! What may be typed: the limits that the documents state, read from the documents.
+//! The limits of each field, read from the documents.
 
-use std::{fmt, sync::LazyLock};
+use std::{
+    fmt,
+    ops::{Bound, RangeBounds},
+    sync::LazyLock,
+};
 
 use client::products::types::CreateProductIdempotencyKey;
 use serde_json::Value;
 
-/// What a service takes in one place.
+/// A field of a document.
 pub(super) struct Field {
     document: &'static LazyLock<Value>,
-    /// Where the document has its schema, as a JSON pointer.
+    /// A JSON pointer to the schema of the field.
     schema: &'static str,
 }
 
@@ -16,46 +20,39 @@ static PRODUCTS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../..
 static ORDERS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../../openapi/orders.json")));
 static PAYMENTS: LazyLock<Value> = LazyLock::new(|| parse(include_str!("../../../openapi/payments.json")));
 
-macro_rules! fields {
-    ($($field:ident = $document:ident $schema:literal $property:literal;)*) => {
-        $(pub(super) static $field: Field = Field {
-            document: &$document,
-            schema: concat!("/components/schemas/", $schema, "/properties/", $property),
-        };)*
-    };
-}
-
-fields! {
-    PRODUCT_ID = PRODUCTS "Product" "id";
-    NAME = PRODUCTS "NewProduct" "name";
-    PRICE = PRODUCTS "NewProduct" "price";
-    STOCK = PRODUCTS "NewProduct" "stock";
-    ORDER_ID = ORDERS "Order" "id";
-    QUANTITY = ORDERS "NewOrder" "quantity";
-    PAYMENT_ID = PAYMENTS "Payment" "id";
-    AMOUNT = PAYMENTS "NewPayment" "amount";
-    METHOD = PAYMENTS "NewPayment" "method";
-}
+pub(super) static PRODUCT_ID: Field = Field::new(&PRODUCTS, "/components/schemas/Product/properties/id");
+pub(super) static NAME: Field = Field::new(&PRODUCTS, "/components/schemas/NewProduct/properties/name");
+pub(super) static PRICE: Field = Field::new(&PRODUCTS, "/components/schemas/NewProduct/properties/price");
+pub(super) static STOCK: Field = Field::new(&PRODUCTS, "/components/schemas/NewProduct/properties/stock");
+pub(super) static ORDER_ID: Field = Field::new(&ORDERS, "/components/schemas/Order/properties/id");
+pub(super) static QUANTITY: Field = Field::new(&ORDERS, "/components/schemas/NewOrder/properties/quantity");
+pub(super) static PAYMENT_ID: Field = Field::new(&PAYMENTS, "/components/schemas/Payment/properties/id");
+pub(super) static AMOUNT: Field = Field::new(&PAYMENTS, "/components/schemas/NewPayment/properties/amount");
+pub(super) static METHOD: Field = Field::new(&PAYMENTS, "/components/schemas/NewPayment/properties/method");
 
 impl Field {
-    /// `text` as a number, or what it must be. It is not rounded: one that would be is none that can be sent.
+    const fn new(document: &'static LazyLock<Value>, schema: &'static str) -> Self {
+        Self { document, schema }
+    }
+
+    /// Parses a number, or tells what it must be. A number that would be rounded is an error.
     pub(super) fn number(&self, text: &str) -> Result<f64, String> {
         let text = text.trim();
         let number =
             text.parse().ok().filter(|number| self.admits(*number)).ok_or_else(|| self.to_string())?;
         match significant(text).eq(significant(&format!("{number:e}"))) {
             true => Ok(number),
-            false => Err("has more digits than can be kept: 15 always can".into()),
+            false => Err("must have at most 15 digits, or it would be rounded".into()),
         }
     }
 
-    /// `text` as an integer, or what it must be.
+    /// Parses an integer, or tells what it must be.
     pub(super) fn integer(&self, text: &str) -> Result<u64, String> {
         let integer = text.trim().parse().ok().filter(|integer: &u64| self.admits(*integer as f64));
         integer.ok_or_else(|| self.to_string())
     }
 
-    /// `text` itself, or what it must be.
+    /// Checks a text, or tells what it must be.
     pub(super) fn text(&self, text: &str) -> Result<String, String> {
         let text = Some(text.to_owned()).filter(|text| self.admits(text.chars().count() as f64));
         text.ok_or_else(|| self.to_string())
@@ -66,7 +63,7 @@ impl Field {
         (least.as_f64()..=most.as_f64()).contains(&Some(measure))
     }
 
-    /// The least and the most: of its value, or of the length of a text.
+    /// The limits of the value, or of the length of a text.
     fn limits(&self) -> (&Value, &Value) {
         let schema = self.schema();
         match schema["type"].as_str() {
@@ -84,20 +81,32 @@ impl fmt::Display for Field {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (least, most) = self.limits();
         match self.schema()["type"].as_str() {
-            Some("string") => write!(formatter, "must be a text of {least} to {most} characters"),
+            Some("string") => write!(formatter, "must have {least} to {most} characters"),
             Some("integer") => write!(formatter, "must be a whole number from {least} to {most}"),
             _ => write!(formatter, "must be a number from {least} to {most}"),
         }
     }
 }
 
-/// `text` as the name of a request, or what it must be. The document's pattern is the same at all three services.
+/// Checks an idempotency key, or tells what it must be. All three documents have the same pattern.
 pub(super) fn key(text: &str) -> Result<String, String> {
-    let is_taken = text.parse::<CreateProductIdempotencyKey>().is_ok();
-    is_taken.then(|| text.to_owned()).ok_or_else(|| "must be 1 to 255 characters of visible ASCII".into())
+    let is_valid = text.parse::<CreateProductIdempotencyKey>().is_ok();
+    is_valid.then(|| text.to_owned()).ok_or_else(|| "must have 1 to 255 visible ASCII characters".into())
 }
 
-/// The digits of a number between the first and the last that are not zero.
+/// Parses a whole number in `range`, or tells what it must be.
+pub(super) fn whole_number(text: &str, range: impl RangeBounds<u64>) -> Result<u64, String> {
+    let number = text.trim().parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| match (range.start_bound(), range.end_bound()) {
+        (Bound::Included(least), Bound::Included(most)) => {
+            format!("must be a whole number from {least} to {most}")
+        }
+        (Bound::Included(least @ 1..), _) => format!("must be a whole number of at least {least}"),
+        _ => "must be a whole number".into(),
+    })
+}
+
+/// The digits of a number, without leading and trailing zeros.
 fn significant(number: &str) -> impl Iterator<Item = char> {
     let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
     let zeros = |character: char| !('1'..='9').contains(&character);
@@ -113,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_those_of_the_contract() {
+    fn the_limits_are_those_of_the_contract() {
         for id in [&PRODUCT_ID, &ORDER_ID, &PAYMENT_ID, &QUANTITY] {
             assert_eq!(id.to_string(), "must be a whole number from 1 to 9007199254740991");
         }
@@ -122,12 +131,12 @@ mod tests {
             assert_eq!(money.to_string(), "must be a number from 0 to 1000000000000");
         }
         for text in [&NAME, &METHOD] {
-            assert_eq!(text.to_string(), "must be a text of 1 to 200 characters");
+            assert_eq!(text.to_string(), "must have 1 to 200 characters");
         }
     }
 
     #[test]
-    fn what_is_within_the_limits_is_taken_and_nothing_else() {
+    fn only_values_within_the_limits_are_valid() {
         for good in ["0", "0.0", "19.99", "1e12", "1000000000000.00", "1999e-2", "0.30000000000000004", " 5 "]
         {
             assert!(PRICE.number(good).is_ok(), "{good}");
@@ -136,7 +145,10 @@ mod tests {
             assert!(PRICE.number(bad).is_err(), "{bad}");
         }
         for rounded in ["0.1000000000000000055511151231257827", "999999999999.12345", "-1e-400", "1e-400"] {
-            assert_eq!(PRICE.number(rounded), Err("has more digits than can be kept: 15 always can".into()));
+            assert_eq!(
+                PRICE.number(rounded),
+                Err("must have at most 15 digits, or it would be rounded".into())
+            );
         }
         assert_eq!(STOCK.integer("9007199254740991"), Ok(9_007_199_254_740_991));
         for bad in ["", "-1", "1.5", "9007199254740992", "99999999999999999999"] {

@@ -1,4 +1,4 @@
-//! The menu: what a customer does at the counter, one thing after the other.
+//! The menu: prompts for a command and its arguments, until the customer leaves.
 
 use std::io;
 
@@ -37,17 +37,17 @@ const CHOICES: [(Choice, &str, &str); 6] = [
 const BAR: Emoji<'_, '_> = Emoji("│", "|");
 const END: Emoji<'_, '_> = Emoji("└", "—");
 
-/// How many characters stand before what is asked and told.
+/// The width of the margin before prompts and messages.
 const MARGIN: u16 = 3;
 
-/// How many lines of a terminal are for something else than a list.
+/// The lines of a screen that a list leaves free.
 const OTHER_LINES: u16 = 8;
 
-/// Offers the menu until the customer leaves, which Esc, Ctrl-C and the end of the input do as well. In a question these
-/// lead back to the menu.
+/// Shows the menu until the customer leaves. Esc, Ctrl-C and the end of the input also leave; in a prompt they return to the
+/// menu.
 pub(super) async fn run(store: &Store) -> Result<(), Failure> {
-    let _quiet = Quiet::new()?;
-    cliclack::set_theme(Counter);
+    let _raw_mode = RawMode::new()?;
+    cliclack::set_theme(MenuTheme);
     cliclack::intro("The store")?;
     while let Some(choice) = choose()? {
         let outcome = match choice {
@@ -70,10 +70,10 @@ pub(super) async fn run(store: &Store) -> Result<(), Failure> {
 }
 
 fn choose() -> Result<Option<Choice>, Failure> {
-    unless_left(|| cliclack::select("What is it to be?").items(&CHOICES).interact())
+    unless_left(|| cliclack::select("What would you like to do?").items(&CHOICES).interact())
 }
 
-/// What somebody answers, if they do not rather leave.
+/// The answer to a prompt, or none if the customer left it.
 fn unless_left<T>(prompt: impl FnOnce() -> io::Result<T>) -> Result<Option<T>, Failure> {
     match block_in_place(prompt).map_err(Failure::from) {
         Err(failure) if failure.kind == Kind::Interrupted => Ok(None),
@@ -82,13 +82,13 @@ fn unless_left<T>(prompt: impl FnOnce() -> io::Result<T>) -> Result<Option<T>, F
 }
 
 async fn create_product(store: &Store) -> Result<(), Failure> {
-    let name = ask("What is it called?", &limits::NAME, Field::text)?;
-    let price = ask("What does one cost?", &limits::PRICE, Field::number)?;
-    let stock = ask("How many are there?", &limits::STOCK, Field::integer)?;
+    let name = ask("Name", &limits::NAME, Field::text)?;
+    let price = ask("Price", &limits::PRICE, Field::number)?;
+    let stock = ask("Stock", &limits::STOCK, Field::integer)?;
     show::one(&store.create_product(&NewProduct { name, price, stock }, None).await?, false)
 }
 
-/// A screen of products at a time.
+/// Lists products, a screen at a time.
 async fn list_products(store: &Store) -> Result<(), Failure> {
     let height = Term::stdout().size().0.saturating_sub(OTHER_LINES).max(OTHER_LINES);
     let mut list = List::new(false);
@@ -105,24 +105,24 @@ async fn list_products(store: &Store) -> Result<(), Failure> {
 }
 
 async fn create_order(store: &Store) -> Result<(), Failure> {
-    let product = ask("Which product? Its id", &limits::PRODUCT_ID, Field::integer)?;
-    let quantity = ask("How many of it?", &limits::QUANTITY, Field::integer)?;
+    let product = ask("Product id", &limits::PRODUCT_ID, Field::integer)?;
+    let quantity = ask("Quantity", &limits::QUANTITY, Field::integer)?;
     show::one(&store.create_order(product, quantity, None).await?, false)
 }
 
 async fn show_order(store: &Store) -> Result<(), Failure> {
-    let id = ask("Which order? Its id", &limits::ORDER_ID, Field::integer)?;
+    let id = ask("Order id", &limits::ORDER_ID, Field::integer)?;
     show::one(&store.order(id).await?, false)
 }
 
 async fn create_payment(store: &Store) -> Result<(), Failure> {
-    let order = ask("Which order is paid? Its id", &limits::ORDER_ID, Field::integer)?;
-    let amount = ask("How much is paid?", &limits::AMOUNT, Field::number)?;
-    let method = ask("How is it paid?", &limits::METHOD, Field::text)?;
+    let order = ask("Order id", &limits::ORDER_ID, Field::integer)?;
+    let amount = ask("Amount", &limits::AMOUNT, Field::number)?;
+    let method = ask("Method", &limits::METHOD, Field::text)?;
     show::one(&store.create_payment(order, amount, &method, None).await?, false)
 }
 
-/// Asks for what goes into `field`, and tells with every key what is wrong with it so far.
+/// Prompts for a `field`, and checks it with every key.
 fn ask<T: 'static>(
     question: &str,
     field: &'static Field,
@@ -133,35 +133,35 @@ fn ask<T: 'static>(
         .placeholder(&cliclack::termwrap(&field.to_string(), MARGIN + 1))
         .validate_interactively(move |text: &String| parse(field, text).map(drop));
     let text: String = block_in_place(|| input.interact())?;
-    parse(field, &text).map_err(|reason| Failure::new(Kind::Wrong, reason, ""))
+    parse(field, &text).map_err(|reason| Failure::new(Kind::Usage, reason, ""))
 }
 
-/// Keeps the terminal from showing keys that are pressed while nothing is asked, and from taking Ctrl-C for a signal then.
-struct Quiet {
+/// Keeps the terminal from echoing keys between prompts, and from turning Ctrl-C into a signal.
+struct RawMode {
     before: Termios,
 }
 
-impl Quiet {
+impl RawMode {
     fn new() -> io::Result<Self> {
         let before = termios::tcgetattr(io::stdin())?;
-        let mut quiet = before.clone();
-        quiet.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
-        termios::tcsetattr(io::stdin(), OptionalActions::Now, &quiet)?;
+        let mut raw = before.clone();
+        raw.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
+        termios::tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
         Ok(Self { before })
     }
 }
 
-impl Drop for Quiet {
+impl Drop for RawMode {
     fn drop(&mut self) {
         let _ = termios::tcsetattr(io::stdin(), OptionalActions::Drain, &self.before);
     }
 }
 
-/// How the menu looks, where it differs from what the crate does.
-struct Counter;
+/// The look of the menu, where it differs from the default.
+struct MenuTheme;
 
-impl Theme for Counter {
-    /// Shows where the next letter goes, without colours too.
+impl Theme for MenuTheme {
+    /// Shows the cursor, even without colours.
     fn cursor_with_style(&self, cursor: &StringCursor, text: &Style) -> String {
         let (left, current, right) = cursor.split();
         let current = match console::colors_enabled() {
@@ -171,7 +171,7 @@ impl Theme for Counter {
         format!("{}{current}{}", text.apply_to(left), text.apply_to(right))
     }
 
-    /// Leaving is no failure.
+    /// Shows no error when the customer leaves.
     fn format_footer_with_message(&self, state: &ThemeState, message: &str) -> String {
         let (bar, text) = match state {
             ThemeState::Active => (END, message),

@@ -1,17 +1,20 @@
-//! The console: what the command line says is done, and what comes of it is shown.
+//! The console: runs the command of the command line and shows the result.
 
-mod arguments;
-mod catalogue;
-mod check;
 mod demo;
-mod failure;
-mod limits;
-mod menu;
-mod record;
 mod seed;
-mod show;
+mod check;
+mod menu;
+mod catalogue;
 mod store;
+mod arguments;
+mod limits;
+mod show;
 mod table;
+mod escape;
+mod failure;
+mod error_message;
+mod service;
+mod record;
 
 use std::{
     env::{self, VarError::NotUnicode},
@@ -29,7 +32,7 @@ use self::{
     store::Store,
 };
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 pub(super) async fn run() -> ExitCode {
     let arguments = match read_arguments() {
         Ok(arguments) => arguments,
@@ -38,7 +41,7 @@ pub(super) async fn run() -> ExitCode {
     use_colors(arguments.color);
 
     let json = arguments.json;
-    match act(arguments).await {
+    match execute(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             show::failure(&failure, json);
@@ -47,18 +50,18 @@ pub(super) async fn run() -> ExitCode {
     }
 }
 
-/// What the command line and the environment say, or the exit code if that was not all that was asked for.
+/// Reads the command line and the environment. On help, version and usage errors, returns the exit code.
 fn read_arguments() -> Result<Arguments, ExitCode> {
     let mut all = Arguments::command().color(color_of_help());
-    let is_no_text = |variable: &&OsStr| matches!(env::var(variable), Err(NotUnicode(_)));
-    let variable = all.get_arguments().filter_map(|argument| argument.get_env()).find(is_no_text);
+    let is_not_unicode = |variable: &&OsStr| matches!(env::var(variable), Err(NotUnicode(_)));
+    let variable = all.get_arguments().filter_map(|argument| argument.get_env()).find(is_not_unicode);
     if let Some(variable) = variable {
-        let sentence = format!("{} is not UTF-8.", variable.to_string_lossy());
-        let failure = Failure::new(Kind::Wrong, sentence, "Set it to something else, or to nothing.");
+        let sentence = format!("{} is not valid UTF-8.", variable.to_string_lossy());
+        let failure = Failure::new(Kind::Usage, sentence, "Change or unset the variable.");
         show::failure(&failure, false);
         return Err(failure.exit_code());
     }
-    // A variable that is set but empty is as unset, except a token, which is refused.
+    // An empty variable counts as unset, except for a token, where it is an error.
     let command = all.clone().mut_args(|argument| {
         let value = argument.get_env().and_then(env::var_os);
         match value.is_some_and(|value| value.is_empty()) && !argument.is_hide_env_values_set() {
@@ -68,13 +71,13 @@ fn read_arguments() -> Result<Arguments, ExitCode> {
     });
     let read = command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
     read.map_err(|error| {
-        // The help lists all variables, also those that are as unset.
+        // The help lists all variables, the empty ones too.
         let error = match error.kind() {
             ErrorKind::DisplayHelp => all.try_get_matches_from_mut(env::args_os()).err().unwrap_or(error),
             _ => error,
         };
         match error.print().and_then(|()| io::stdout().flush()) {
-            Err(unwritten) if !error.use_stderr() && unwritten.kind() != io::ErrorKind::BrokenPipe => {
+            Err(unprinted) if !error.use_stderr() && unprinted.kind() != io::ErrorKind::BrokenPipe => {
                 ExitCode::FAILURE
             }
             _ => u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
@@ -82,7 +85,7 @@ fn read_arguments() -> Result<Arguments, ExitCode> {
     })
 }
 
-/// What `--color` says, for the help, which is printed before the arguments are known.
+/// The value of `--color` for the help, which is printed before the arguments are parsed.
 fn color_of_help() -> ColorChoice {
     let arguments = env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let mut arguments = arguments.skip_while(|argument| !argument.starts_with("--color"));
@@ -94,7 +97,7 @@ fn color_of_help() -> ColorChoice {
     when.and_then(|when| ColorChoice::from_str(&when, false).ok()).unwrap_or(ColorChoice::Auto)
 }
 
-/// Everything that prints here asks the same question, so all get the same answer.
+/// Sets the same choice for every crate that prints.
 fn use_colors(color: ColorChoice) {
     let choice = match color {
         ColorChoice::Auto => anstream::ColorChoice::Auto,
@@ -107,14 +110,14 @@ fn use_colors(color: ColorChoice) {
     console::set_colors_enabled_stderr(is_colored(anstream::stderr().current_choice()));
 }
 
-async fn act(arguments: Arguments) -> Result<(), Failure> {
+async fn execute(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { addresses, json, command, .. } = arguments;
     let store = Store::connect(&addresses)?;
     let record = match command {
-        None => return offer(&store).await,
+        None => return run_menu(&store).await,
         Some(Command::Demo) if json => {
-            let advice = "Leave --json away; the other commands have it.";
-            return Err(Failure::new(Kind::Wrong, "The demo is for people and has no JSON.", advice));
+            let advice = "Run it without --json.";
+            return Err(Failure::new(Kind::Usage, "The demo does not print JSON.", advice));
         }
         Some(Command::Demo) => return demo::run(&store, &addresses).await,
         Some(Command::Seed(seed)) => return seed::run(&store, &seed, json).await,
@@ -146,14 +149,15 @@ async fn act(arguments: Arguments) -> Result<(), Failure> {
     show::one(&record, json)
 }
 
-/// The menu, if there is somebody to choose from it.
-async fn offer(store: &Store) -> Result<(), Failure> {
-    let is_for_people = io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
-    if is_for_people {
+/// Runs the menu, if the console runs on a terminal.
+async fn run_menu(store: &Store) -> Result<(), Failure> {
+    let is_interactive =
+        io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
+    if is_interactive {
         return menu::run(store).await;
     }
-    let advice = "The menu needs a terminal; `client --help` lists the commands.";
-    Err(Failure::new(Kind::Wrong, "There is no command.", advice))
+    let advice = "The menu needs a terminal. `client --help` lists the commands.";
+    Err(Failure::new(Kind::Usage, "No command was given.", advice))
 }
 
 async fn list_products(

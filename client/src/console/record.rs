@@ -1,9 +1,9 @@
-//! What the services answer, as rows: fields with their names, in the order of the documents.
+//! Resources as records: fields with their names, in the order of the documents.
 
 use client::{orders::types::Order, payments::types::Payment, products::types::Product};
 use serde_json::{Map, Number, Value};
 
-/// Fields, in their order.
+/// Fields in order.
 pub(super) type Record = Map<String, Value>;
 
 pub(super) fn product(Product { id, name, price, stock }: Product) -> Record {
@@ -38,7 +38,7 @@ pub(super) fn record<const N: usize>(fields: [(&str, Value); N]) -> Record {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// `200` rather than `200.0`, as the services write it.
+/// Writes `200` rather than `200.0`, as the services do.
 fn number(value: f64) -> Value {
     match value.fract() == 0.0 && value.abs() < 1e15 {
         true => Value::from(value as i64),

@@ -1,4 +1,4 @@
-//! Fills a store with products, fast, and each once however often it is begun.
+//! Fills a store with products, each once, even if the command is repeated.
 
 use std::{fmt, time::Instant};
 
@@ -15,10 +15,10 @@ use super::{
     store::Store,
 };
 
-/// How often a product is sent before the seeding ends: with longer and longer pauses, for half a minute.
+/// How often a create is sent before the command fails, with growing pauses: about half a minute.
 const TRIES: u32 = 10;
 
-/// Creates the products that `seed` names, as far as they are not there.
+/// Creates the products of `seed` that do not exist yet.
 pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Failure> {
     let Seed { products, seed: number, concurrency } = *seed;
     let highest_before = highest_id(store).await?;
@@ -28,11 +28,11 @@ pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Fa
 
     let create = async |index| {
         let (product, key) = catalogue::product(number, index);
-        store.create_product_patiently(&product, &key.to_string(), TRIES).await
+        store.create_product_with_retries(&product, &key.to_string(), TRIES).await
     };
-    let mut answers = stream::iter(0..products).map(create).buffer_unordered(concurrency.into());
+    let mut responses = stream::iter(0..products).map(create).buffer_unordered(concurrency as usize);
     let all = async {
-        while let Some(product) = answers.try_next().await? {
+        while let Some(product) = responses.try_next().await? {
             created += u64::from(product["id"].as_u64() > Some(highest_before));
             bar.inc(1);
         }
@@ -40,14 +40,14 @@ pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Fa
     };
     let outcome = tokio::select! {
         outcome = all => outcome,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(Kind::Interrupted, "It was interrupted.", "")),
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(Kind::Interrupted, "Interrupted.", "")),
     };
-    let there = bar.position();
+    let done = bar.position();
     bar.finish_and_clear();
 
     if let Err(failure) = outcome {
         let rest = format!(
-            "{there} of {products} products are there; the same command goes on with the rest and creates nothing twice."
+            "{done} of {products} products exist. The same command continues with the rest and creates nothing twice."
         );
         let advice = [failure.advice.as_str(), rest.as_str()].join(" ").trim_start().to_owned();
         return Err(Failure { advice, ..failure });
@@ -55,15 +55,15 @@ pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Fa
     let seconds = started.elapsed().as_secs_f64();
     let rate = (products as f64 / seconds).round();
     if json {
-        let told: Value =
+        let report: Value =
             json!({ "products": products, "created": created, "seconds": seconds, "per_second": rate });
-        return show::out(&format!("{told}\n"));
+        return show::out(&format!("{report}\n"));
     }
-    let told = format!(
-        "{products} products are there: {created} were created now, {} before. It took {seconds:.1} seconds, {rate} a second.",
+    let report = format!(
+        "{products} products exist: {created} new and {} old. It took {seconds:.1} seconds, {rate} products a second.",
         products - created
     );
-    show::say(Style::new(), &told)
+    show::say(Style::new(), &report)
 }
 
 fn style() -> ProgressStyle {
@@ -75,7 +75,7 @@ fn style() -> ProgressStyle {
     style.with_key("rate", rate)
 }
 
-/// The id of the newest product, 0 if there is none: what has a higher one was created later.
+/// The id of the newest product, or 0: products with a higher id were created later.
 async fn highest_id(store: &Store) -> Result<u64, Failure> {
     let is_any_above = async |id: u64| {
         let after = Some(id).filter(|id| *id > 0);

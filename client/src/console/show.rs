@@ -1,4 +1,4 @@
-//! Answers for people and for machines.
+//! Output for people and for scripts.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -8,6 +8,7 @@ use serde_json::Value;
 use textwrap::{Options, WordSplitter};
 
 use super::{
+    escape::visible,
     failure::{Failure, Kind},
     record::Record,
     table::Layout,
@@ -16,10 +17,10 @@ use super::{
 const WRONG: Style = AnsiColor::Red.on_default().bold();
 const ASIDE: Style = Style::new().dimmed();
 
-/// Lines of text are no longer than this, since nobody likes to read longer ones.
+/// The longest readable line of text.
 const READABLE: usize = 100;
 
-/// Prints one answer.
+/// Prints one record.
 pub(super) fn one(record: &Record, json: bool) -> Result<(), Failure> {
     match json {
         true => out(&format!("{:#}\n", Value::Object(record.clone()))),
@@ -27,7 +28,7 @@ pub(super) fn one(record: &Record, json: bool) -> Result<(), Failure> {
     }
 }
 
-/// Prints a list as it arrives, and holds no more than a page of it.
+/// Prints a list as it arrives, and keeps at most a page of it.
 pub(super) struct List {
     json: bool,
     layout: Layout,
@@ -60,68 +61,52 @@ impl List {
         match (self.json, self.printed) {
             (true, 0) => out("[]\n"),
             (true, _) => out("\n]\n"),
-            (false, 0) => out("There are none.\n"),
+            (false, 0) => out("The list is empty.\n"),
             (false, _) => Ok(()),
         }
     }
 }
 
-/// `text` in which nothing is obeyed by a terminal: what controls it, or turns the order of letters, is shown.
-pub(super) fn visible(text: &str) -> String {
-    let is_obeyed = |char: char| {
-        char.is_control()
-            || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for char in text.chars() {
-        match is_obeyed(char) {
-            true => shown.extend(char.escape_default()),
-            false => shown.push(char),
-        }
-    }
-    shown
-}
-
-/// Tells why something was not done.
+/// Prints a failure to standard error.
 pub(super) fn failure(failure: &Failure, json: bool) {
-    if failure.kind == Kind::Unread {
+    if failure.kind == Kind::OutputClosed {
         return;
     }
-    let text = if json { format!("{}\n", failure.json()) } else { told(failure) };
+    let text = if json { format!("{}\n", failure.json()) } else { in_words(failure) };
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Why something was not done, for people.
-pub(super) fn told(failure: &Failure) -> String {
+/// A failure for people.
+pub(super) fn in_words(failure: &Failure) -> String {
     let width = io::stderr().is_terminal().then(|| (Term::stderr().size().1 as usize).min(READABLE));
     let mut text = paragraph(WRONG, &failure.sentence, width);
     if !failure.advice.is_empty() {
         text += &paragraph(Style::new(), &failure.advice, width);
     }
     if let Some(id) = &failure.trace_id {
-        text += &paragraph(ASIDE, &format!("The logs know this as trace {id}."), width);
+        text += &paragraph(ASIDE, &format!("Look for trace {id} in the logs."), width);
     }
     text
 }
 
-/// `text` in lines that fit, if there is a width to fit in.
+/// Wraps `text` to `width`, if there is one.
 fn paragraph(style: Style, text: &str, width: Option<usize>) -> String {
     let text = visible(text);
     let lines = match width {
-        // What one may copy, such as a command or an id, is not broken at its hyphens.
+        // Commands and ids are not broken at hyphens, so that they can be copied.
         Some(width) => textwrap::fill(&text, Options::new(width).word_splitter(WordSplitter::NoHyphenation)),
         None => text,
     };
     lines.lines().map(|line| format!("{style}{line}{style:#}\n")).collect()
 }
 
-/// Says `text` in lines that fit.
+/// Prints `text`, wrapped.
 pub(super) fn say(style: Style, text: &str) -> Result<(), Failure> {
     let width = io::stdout().is_terminal().then(|| (Term::stdout().size().1 as usize).min(READABLE));
     out(&paragraph(style, text, width))
 }
 
-/// Prints `text` as it is, but without its colours where nobody sees them.
+/// Prints `text` as it is, with colours only if the output shows them.
 pub(super) fn out(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::from)

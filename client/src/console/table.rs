@@ -1,4 +1,4 @@
-//! Tables that fit where they are shown.
+//! Tables that fit the terminal.
 
 use std::{
     io::{self, IsTerminal},
@@ -12,24 +12,24 @@ use comfy_table::{
 use console::Term;
 use serde_json::Value;
 
-use super::{record::Record, show};
+use super::{escape::visible, record::Record};
 
 const STRONG: Style = Style::new().bold();
 
 /// A table with a line below its header.
 const RULED: TableStyle = presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// How many characters columns are apart.
+/// The gap between columns.
 const GAP: u16 = 2;
 
-/// A column in which a text is broken into lines has as many characters at least.
+/// The least width of a column whose text is wrapped.
 const READABLE_COLUMN: u16 = 12;
 
-/// How a table is laid out: its pages have columns of the same width.
+/// The layout of a table. All of its pages have the same columns.
 pub(super) struct Layout {
-    /// The width of the terminal, if it goes to one.
+    /// The width of the terminal, if the output is one.
     terminal: Option<u16>,
-    /// The widths of the columns so far, once there is a page.
+    /// The widths of the columns, after the first page.
     widths: Option<Vec<u16>>,
 }
 
@@ -39,7 +39,7 @@ impl Layout {
         Self { terminal, widths: None }
     }
 
-    /// A row for each record, a column for each field, and a header if it is the first page.
+    /// A row for each record, a column for each field, and a header on the first page.
     pub(super) fn table(&mut self, records: &[Record]) -> String {
         let fields = &records[0];
         let mut table = Table::new();
@@ -49,7 +49,7 @@ impl Layout {
         }
         table.add_rows(records.iter().map(|record| record.values().map(cell)));
 
-        // Where there is a line below the header, columns are a character apart already.
+        // The line below the header adds a character between columns.
         let gap = if self.terminal.is_some() { GAP - 1 } else { GAP };
         let gaps = (1..fields.len()).map(|_| gap).chain([0]);
         for ((column, name), gap) in table.column_iter_mut().zip(fields.keys()).zip(gaps.clone()) {
@@ -70,7 +70,7 @@ impl Layout {
         if widest.saturating_sub(missing) < READABLE_COLUMN.min(widest) {
             return self.cards(records);
         }
-        // Only the widest column gives way, and its cells have more lines then.
+        // Only the widest column shrinks, and its cells are wrapped.
         let constraints = widths.iter().zip(gaps).map(|(width, gap)| match *width == widest {
             true => ColumnConstraint::Absolute(Width::Fixed(width - missing + gap)),
             false => ColumnConstraint::LowerBoundary(Width::Fixed(width + gap)),
@@ -80,7 +80,7 @@ impl Layout {
         self.decorate(&table.trim_fmt(), has_header)
     }
 
-    /// A line for each field, where there is no room for a column for each.
+    /// A line for each field, for terminals that are too narrow for columns.
     fn cards(&self, records: &[Record]) -> String {
         let card = |record: &Record| {
             let mut table = Table::new();
@@ -97,7 +97,7 @@ impl Layout {
         records.iter().map(card).collect()
     }
 
-    /// The header stands out where there is a line below it.
+    /// Prints the header in bold if a line is below it.
     fn decorate(&self, table: &str, has_header: bool) -> String {
         let mut is_header = has_header && self.terminal.is_some();
         let mut text = String::new();
@@ -114,7 +114,7 @@ impl Layout {
 
 fn cell(value: &Value) -> String {
     match value {
-        Value::String(text) => show::visible(text),
+        Value::String(text) => visible(text),
         Value::Null => "-".into(),
         other => other.to_string(),
     }

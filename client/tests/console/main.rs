@@ -1,4 +1,4 @@
-//! The console's program against a running store. This program is also the store's, so that there is one to start.
+//! The console against a running store. This test program is also the store's program, so that it can start one.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
@@ -17,10 +17,10 @@ use std::{
 use contract_tests::store::{SERVICES, Store, variable};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// What is to be shown, and how.
+/// A test and its name.
 type Case = (&'static str, fn(&Console));
 
-/// Each case by its name.
+/// Names each case after its module.
 macro_rules! cases {
     ($($module:ident: $($case:ident)*;)*) => {
         &[$($((concat!(stringify!($module), "::", stringify!($case)), $module::$case),)*)*]
@@ -29,46 +29,46 @@ macro_rules! cases {
 
 const CASES: &[Case] = cases! {
     commands:
-        all_three_services_are_driven
-        machines_get_what_the_service_answered
-        a_list_is_as_long_as_was_asked_for
+        the_console_drives_all_three_services
+        json_output_is_the_response_of_the_service
+        a_list_has_the_requested_length
         a_command_with_a_key_can_be_repeated
-        a_create_that_gets_no_answer_is_sent_again_and_done_once
-        help_has_examples_everywhere
+        a_create_without_a_response_is_retried_and_creates_once
+        every_help_has_examples
         shells_complete_commands;
     errors:
-        a_refusal_is_told_with_what_can_be_done
-        what_the_document_rules_out_is_not_sent
-        a_wrong_token_is_told_with_the_variable_that_sets_it
-        a_service_that_is_down_is_named_with_its_address
-        what_only_the_log_can_explain_is_told_with_the_id_in_the_log
-        a_service_that_answers_something_else_is_told
-        machines_get_errors_as_json
-        control_characters_are_shown_and_not_obeyed
-        a_variable_that_is_set_but_empty_is_as_unset_except_a_token
-        a_create_is_not_sent_again_before_the_service_says_so;
+        an_error_message_comes_with_advice
+        invalid_arguments_are_not_sent
+        the_advice_on_a_wrong_token_names_its_variable
+        an_unreachable_service_is_named_with_its_address
+        an_error_inside_a_service_names_its_trace
+        an_undocumented_response_is_an_error
+        errors_are_printed_as_json
+        control_characters_are_escaped
+        an_empty_variable_counts_as_unset_except_for_a_token
+        a_create_is_not_retried_before_retry_after;
     output:
-        only_a_terminal_gets_colours
+        only_terminals_get_colours
         a_table_fits_the_terminal
-        whoever_stops_reading_is_no_failure
-        what_cannot_be_written_is_a_failure
-        nobody_need_read_anything;
+        a_closed_output_is_no_failure
+        a_failed_write_is_a_failure
+        every_command_survives_a_closed_or_full_output;
     tools:
-        a_demo_explains_a_purchase_and_its_refusals
-        a_seed_goes_on_after_an_interruption_and_creates_nothing_twice
-        a_seed_that_cannot_go_on_says_how_to
-        a_check_tells_what_is_up
-        a_check_tells_what_is_not_up
-        a_check_tells_a_wrong_token;
+        the_demo_explains_a_purchase_and_its_errors
+        a_seed_continues_after_an_interruption_and_creates_nothing_twice
+        a_failed_seed_says_how_to_continue
+        a_check_shows_services_that_are_ready
+        a_check_explains_services_that_are_not_ready
+        a_check_reports_a_wrong_token;
     menu:
-        a_purchase_is_made_at_the_menu
-        what_is_typed_is_checked_as_it_is_typed
-        escape_leads_back_and_out
-        control_c_leads_back_and_out
-        a_service_that_is_down_does_not_end_the_menu
-        a_long_list_is_shown_by_the_screen
+        the_menu_leads_through_a_purchase
+        the_menu_checks_input_with_every_key
+        escape_returns_to_the_menu_and_leaves_it
+        control_c_returns_to_the_menu_and_leaves_it
+        an_unreachable_service_does_not_end_the_menu
+        a_long_list_is_shown_a_screen_at_a_time
         the_menu_fits_a_narrow_terminal
-        the_menu_needs_no_colours
+        the_menu_works_without_colours
         without_a_terminal_there_is_no_menu;
 };
 
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), CASES.iter().copied().map(trial).collect()).exit_code()
 }
 
-/// A store, and the program that drives it.
+/// A running store, and the console that drives it.
 struct Console {
     store: Store,
 }
@@ -96,7 +96,7 @@ impl Console {
         Self { store: Store::start(env::current_exe().unwrap().to_str().unwrap(), &[]) }
     }
 
-    /// The variables that say where the store is.
+    /// The variables with the addresses of the services.
     fn addresses(&self) -> impl Iterator<Item = (String, &str)> {
         self.store.services.iter().map(|process| (variable(process.service(), "URL"), process.url()))
     }
@@ -107,27 +107,27 @@ impl Console {
         command
     }
 
-    /// What is printed by a command that does what it is to do.
+    /// The output of a command that succeeds.
     #[track_caller]
-    fn does(&self, line: &str) -> String {
+    fn succeeds(&self, line: &str) -> String {
         let Output { status, stdout, stderr } = self.command(line).output().unwrap();
         assert!(status.success(), "{line}: {}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     }
 
-    /// A command that does not is told why, and nothing else.
+    /// A command that fails prints only `reason`.
     #[track_caller]
     fn fails(&self, line: &str, code: i32, reason: &str) {
         fails(self.command(line), code, reason);
     }
 }
 
-/// What `command` tells when it fails with `code`, which has `reason` in it.
+/// The error output of `command`, which fails with `code` and contains `reason`.
 #[track_caller]
 fn fails(mut command: Command, code: i32, reason: &str) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
-    let told = String::from_utf8(stderr).unwrap();
-    assert_eq!((status.code(), stdout.as_slice()), (Some(code), b"".as_slice()), "{told}");
-    assert!(told.contains(reason), "{told}");
-    told
+    let message = String::from_utf8(stderr).unwrap();
+    assert_eq!((status.code(), stdout.as_slice()), (Some(code), b"".as_slice()), "{message}");
+    assert!(message.contains(reason), "{message}");
+    message
 }

@@ -1,4 +1,4 @@
-//! The menu, with somebody at it.
+//! The menu in a terminal.
 
 use crate::{Console, fails, terminal::Terminal};
 
@@ -9,9 +9,9 @@ const BACKSPACE: &str = "\u{7f}";
 const ESCAPE: &str = "\u{1b}";
 const CONTROL_C: &str = "\u{3}";
 
-/// The menu, when it waits for a choice.
+/// The menu while it waits for a choice.
 const MENU: [&str; 8] = [
-    "◆  What is it to be?",
+    "◆  What would you like to do?",
     "│  ● Create a product",
     "│  ○ List products",
     "│  ○ Create an order",
@@ -21,19 +21,19 @@ const MENU: [&str; 8] = [
     "└",
 ];
 
-/// Somebody at the menu.
+/// A customer at the menu.
 struct Customer {
     terminal: Terminal,
 }
 
 impl Customer {
-    fn come(console: &Console, width: u16, variables: &[(&str, &str)]) -> Self {
+    fn start(console: &Console, width: u16, variables: &[(&str, &str)]) -> Self {
         let customer = Self { terminal: Terminal::start(console, width, "", variables) };
         customer.terminal.ends_with(&MENU);
         customer
     }
 
-    /// Chooses what stands `below` the first choice.
+    /// Chooses the item that is `below` lines under the first.
     fn chooses(&mut self, below: usize) {
         self.terminal.ends_with(&MENU);
         self.terminal.types(&DOWN.repeat(below));
@@ -54,80 +54,76 @@ impl Customer {
     }
 }
 
-pub(crate) fn a_purchase_is_made_at_the_menu(console: &Console) {
-    let mut customer = Customer::come(console, 80, &[]);
+pub(crate) fn the_menu_leads_through_a_purchase(console: &Console) {
+    let mut customer = Customer::start(console, 80, &[]);
     customer.chooses(0);
-    customer.answers("What is it called?", "Câmp stool 🪑");
-    customer.answers("What does one cost?", "24.5");
-    customer.answers("How many are there?", "7");
+    customer.answers("Name", "Câmp stool 🪑");
+    customer.answers("Price", "24.5");
+    customer.answers("Stock", "7");
     customer.terminal.shows(
         "id  name           price  stock\n───────────────────────────────\n 1  Câmp stool 🪑   24.5      7",
     );
     customer.chooses(1);
     customer.terminal.shows("│  List products");
     customer.chooses(2);
-    customer.answers("Which product? Its id", "1");
-    customer.answers("How many of it?", "8");
-    customer.terminal.shows("orders says: Not enough stock.\nThere is less of the product than was ordered.");
+    customer.answers("Product id", "1");
+    customer.answers("Quantity", "8");
+    customer.terminal.shows("orders says: Not enough stock.\nThe order is for more than the stock.");
     customer.chooses(2);
-    customer.answers("Which product? Its id", "1");
-    customer.answers("How many of it?", "7");
+    customer.answers("Product id", "1");
+    customer.answers("Quantity", "7");
     customer.terminal.shows(" 1           1         7  PENDING");
     customer.chooses(3);
-    customer.answers("Which order? Its id", "1");
+    customer.answers("Order id", "1");
     customer.chooses(4);
-    customer.answers("Which order is paid? Its id", "1");
-    customer.answers("How much is paid?", "171.5");
-    customer.answers("How is it paid?", "cash");
+    customer.answers("Order id", "1");
+    customer.answers("Amount", "171.5");
+    customer.answers("Method", "cash");
     customer.terminal.shows(" 1         1   171.5  cash    SUCCESS");
     customer.leaves();
     assert_eq!(
-        console.does("products show 1"),
+        console.succeeds("products show 1"),
         "id  name           price  stock\n 1  Câmp stool 🪑   24.5      7\n"
     );
 }
 
-pub(crate) fn what_is_typed_is_checked_as_it_is_typed(console: &Console) {
-    let mut customer = Customer::come(console, 80, &[]);
+pub(crate) fn the_menu_checks_input_with_every_key(console: &Console) {
+    let mut customer = Customer::start(console, 80, &[]);
     customer.chooses(0);
-    customer.answers("What is it called?", "");
-    customer.terminal.shows("└  must be a text of 1 to 200 characters");
+    customer.answers("Name", "");
+    customer.terminal.shows("└  must have 1 to 200 characters");
     customer.terminal.types(&"x".repeat(200));
     customer.terminal.shows(&"x".repeat(77));
     customer.terminal.types("y");
-    customer.terminal.shows("└  must be a text of 1 to 200 characters");
+    customer.terminal.shows("└  must have 1 to 200 characters");
     customer.terminal.types(BACKSPACE);
-    customer.answers("What is it called?", "");
-    customer.terminal.shows("◆  What does one cost?");
+    customer.answers("Name", "");
+    customer.terminal.shows("◆  Price");
     customer.terminal.types("-");
-    customer.terminal.ends_with(&[
-        "▲  What does one cost?",
-        "│  -",
-        "└  must be a number from 0 to 1000000000000",
-    ]);
+    customer.terminal.ends_with(&["▲  Price", "│  -", "└  must be a number from 0 to 1000000000000"]);
     customer.terminal.types(BACKSPACE);
     customer.terminal.types("5");
-    customer.terminal.ends_with(&["◆  What does one cost?", "│  5", "└"]);
+    customer.terminal.ends_with(&["◆  Price", "│  5", "└"]);
     customer.terminal.types(ENTER);
-    customer.answers("How many are there?", "1.5");
-    let told = "└  must be a whole number from 0 to 9007199254740991";
-    customer.terminal.ends_with(&["▲  How many are there?", "│  1.5", told]);
+    customer.answers("Stock", "1.5");
+    let message = "└  must be a whole number from 0 to 9007199254740991";
+    customer.terminal.ends_with(&["▲  Stock", "│  1.5", message]);
     assert_eq!(console.store.rows("products"), 0);
 }
 
-pub(crate) fn escape_leads_back_and_out(console: &Console) {
-    leads_back_and_out(console, ESCAPE);
+pub(crate) fn escape_returns_to_the_menu_and_leaves_it(console: &Console) {
+    returns_and_leaves(console, ESCAPE);
 }
 
-pub(crate) fn control_c_leads_back_and_out(console: &Console) {
-    leads_back_and_out(console, CONTROL_C);
+pub(crate) fn control_c_returns_to_the_menu_and_leaves_it(console: &Console) {
+    returns_and_leaves(console, CONTROL_C);
 }
 
-fn leads_back_and_out(console: &Console, key: &str) {
-    let mut customer = Customer::come(console, 80, &[]);
+fn returns_and_leaves(console: &Console, key: &str) {
+    let mut customer = Customer::start(console, 80, &[]);
     customer.chooses(0);
-    customer.answers("What is it called?", "Computer");
-    customer.terminal.shows("◆  What does one cost?");
+    customer.answers("Name", "Computer");
+    customer.terminal.shows("◆  Price");
     customer.terminal.types(key);
     customer.terminal.shows("●  Nothing was sent.");
     customer.terminal.ends_with(&MENU);
@@ -138,19 +134,19 @@ fn leads_back_and_out(console: &Console, key: &str) {
     assert_eq!(console.store.rows("products"), 0);
 }
 
-pub(crate) fn a_service_that_is_down_does_not_end_the_menu(console: &Console) {
-    let mut customer = Customer::come(console, 80, &[("ORDERS_URL", "http://127.0.0.1:1")]);
+pub(crate) fn an_unreachable_service_does_not_end_the_menu(console: &Console) {
+    let mut customer = Customer::start(console, 80, &[("ORDERS_URL", "http://127.0.0.1:1")]);
     customer.chooses(3);
-    customer.answers("Which order? Its id", "1");
+    customer.answers("Order id", "1");
     customer.terminal.shows("orders cannot be reached at http://127.0.0.1:1.");
     customer.chooses(1);
-    customer.terminal.shows("There are none.");
+    customer.terminal.shows("The list is empty.");
     customer.leaves();
 }
 
-pub(crate) fn a_long_list_is_shown_by_the_screen(console: &Console) {
-    console.does("seed --products 50");
-    let mut customer = Customer::come(console, 80, &[]);
+pub(crate) fn a_long_list_is_shown_a_screen_at_a_time(console: &Console) {
+    console.succeeds("seed --products 50");
+    let mut customer = Customer::start(console, 80, &[]);
     customer.chooses(1);
     customer.terminal.shows("◆  Show more?");
     let screen = customer.terminal.screen();
@@ -165,18 +161,18 @@ pub(crate) fn a_long_list_is_shown_by_the_screen(console: &Console) {
 }
 
 pub(crate) fn the_menu_fits_a_narrow_terminal(console: &Console) {
-    let mut customer = Customer::come(console, 40, &[]);
+    let mut customer = Customer::start(console, 40, &[]);
     customer.chooses(2);
-    customer.answers("Which product? Its id", "0");
+    customer.answers("Product id", "0");
     customer.terminal.ends_with(&[
-        "▲  Which product? Its id",
+        "▲  Product id",
         "│  0",
         "└  must be a whole number from 1 to",
         "   9007199254740991",
     ]);
     customer.terminal.types(&format!("{BACKSPACE}9"));
-    customer.answers("Which product? Its id", "");
-    customer.answers("How many of it?", "1");
+    customer.answers("Product id", "");
+    customer.answers("Quantity", "1");
     customer
         .terminal
         .shows("orders says: Product not found or\nunavailable.\nThere is no product with this id,\nor products did not answer.");
@@ -184,16 +180,16 @@ pub(crate) fn the_menu_fits_a_narrow_terminal(console: &Console) {
     customer.leaves();
 }
 
-pub(crate) fn the_menu_needs_no_colours(console: &Console) {
+pub(crate) fn the_menu_works_without_colours(console: &Console) {
     let is_coloured = |raw: &str| ["[36m", "[32m", "[2m", "[7m"].iter().any(|style| raw.contains(style));
-    let mut customer = Customer::come(console, 80, &[]);
+    let mut customer = Customer::start(console, 80, &[]);
     assert!(is_coloured(&customer.terminal.raw()));
     customer.terminal.types(ESCAPE);
     customer.terminal.ends();
 
-    let mut customer = Customer::come(console, 80, &[("NO_COLOR", "1")]);
+    let mut customer = Customer::start(console, 80, &[("NO_COLOR", "1")]);
     customer.chooses(3);
-    customer.terminal.shows("◆  Which order? Its id");
+    customer.terminal.shows("◆  Order id");
     customer.terminal.types("12");
     customer.terminal.ends_with(&["│  12|", "└"]);
     assert!(!is_coloured(&customer.terminal.raw()), "{:?}", customer.terminal.raw());
@@ -202,5 +198,5 @@ pub(crate) fn the_menu_needs_no_colours(console: &Console) {
 pub(crate) fn without_a_terminal_there_is_no_menu(console: &Console) {
     let mut command = console.command("--json");
     command.stdin(std::process::Stdio::null());
-    fails(command, 2, "There is no command.");
+    fails(command, 2, "No command was given.");
 }

@@ -1,4 +1,4 @@
-//! Where answers go: to terminals, to files, to nobody.
+//! Output to terminals, files and closed pipes.
 
 use std::{
     fs::File,
@@ -9,8 +9,8 @@ use crate::{Console, fails, terminal::Terminal};
 
 const BOLD: &str = "\u{1b}[1m";
 
-pub(crate) fn only_a_terminal_gets_colours(console: &Console) {
-    console.does("products create --name Computer --price 200 --stock 20");
+pub(crate) fn only_terminals_get_colours(console: &Console) {
+    console.succeeds("products create --name Computer --price 200 --stock 20");
     let in_terminal = |line: &str, variables: &[(&str, &str)]| {
         let mut terminal = Terminal::start(console, 80, line, variables);
         assert_eq!(terminal.ends(), 0, "{line}");
@@ -20,9 +20,9 @@ pub(crate) fn only_a_terminal_gets_colours(console: &Console) {
         assert!(in_terminal(line, &[]).contains(BOLD), "{line}");
         assert!(!in_terminal(line, &[("NO_COLOR", "1")]).contains(BOLD), "{line}");
         assert!(!in_terminal(&format!("{line} --color never"), &[]).contains(BOLD), "{line}");
-        assert!(!console.does(line).contains(BOLD), "{line}");
+        assert!(!console.succeeds(line).contains(BOLD), "{line}");
     }
-    assert!(console.does("--color=always --help").contains(BOLD));
+    assert!(console.succeeds("--color=always --help").contains(BOLD));
     let forced = fails(console.command("orders show 7 --color always"), 1, "orders says: Order not found.");
     assert!(forced.contains(BOLD), "{forced:?}");
 }
@@ -47,8 +47,8 @@ pub(crate) fn a_table_fits_the_terminal(console: &Console) {
     }
 }
 
-pub(crate) fn whoever_stops_reading_is_no_failure(console: &Console) {
-    console.does("seed --products 2000");
+pub(crate) fn a_closed_output_is_no_failure(console: &Console) {
+    console.succeeds("seed --products 2000");
     for line in ["products list", "products list --json"] {
         let mut list = console.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(list.stdout.take());
@@ -57,19 +57,19 @@ pub(crate) fn whoever_stops_reading_is_no_failure(console: &Console) {
     }
 }
 
-pub(crate) fn what_cannot_be_written_is_a_failure(console: &Console) {
+pub(crate) fn a_failed_write_is_a_failure(console: &Console) {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut list: Command = console.command("products list");
     let output = list.stdout(full).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("The answer cannot be written: No space left"), "{told}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("The output cannot be written: No space left"), "{message}");
 }
 
-pub(crate) fn nobody_need_read_anything(console: &Console) {
+pub(crate) fn every_command_survives_a_closed_or_full_output(console: &Console) {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let closed = || std::io::pipe().unwrap().1;
-    for (line, unwritten, unread) in [
+    for (line, full_code, closed_code) in [
         ("--help", 1, 0),
         ("products --help", 1, 0),
         ("--version", 1, 0),
@@ -85,7 +85,7 @@ pub(crate) fn nobody_need_read_anything(console: &Console) {
             let mut command = console.command(line);
             command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).status().unwrap().code()
         };
-        assert_eq!(run(full().into(), full().into()), Some(unwritten), "{line}");
-        assert_eq!(run(closed().into(), closed().into()), Some(unread), "{line}");
+        assert_eq!(run(full().into(), full().into()), Some(full_code), "{line}");
+        assert_eq!(run(closed().into(), closed().into()), Some(closed_code), "{line}");
     }
 }

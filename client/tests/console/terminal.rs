@@ -1,4 +1,4 @@
-//! A terminal with somebody at it: the program runs in a pseudo-terminal, and what it draws is read from the screen.
+//! The console in a pseudo-terminal, whose screen the tests read.
 
 use std::{
     io::{Read, Write},
@@ -12,8 +12,8 @@ use vt100::Parser;
 
 use crate::Console;
 
-/// How long the program may take to draw what is waited for.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a test waits for the screen.
+const SCREEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 const HEIGHT: u16 = 40;
 
@@ -26,7 +26,7 @@ pub(crate) struct Terminal {
     _master: Box<dyn MasterPty + Send>,
 }
 
-/// What the program has drawn so far.
+/// The output of the program so far.
 struct Drawn {
     screen: Parser,
     bytes: Vec<u8>,
@@ -58,7 +58,7 @@ impl Terminal {
         thread::spawn(move || {
             let (drawn, has_changed) = &*shared;
             let mut buffer = [0; 4096];
-            // A pseudo-terminal fails with EIO when nobody is at its other end any more.
+            // A pseudo-terminal fails with EIO after its other end has closed.
             while let Ok(length @ 1..) = output.read(&mut buffer) {
                 let Ok(mut drawn) = drawn.lock() else { return };
                 drawn.screen.process(&buffer[..length]);
@@ -79,7 +79,7 @@ impl Terminal {
         self.keyboard.flush().unwrap();
     }
 
-    /// Waits until the last lines of the screen are these, whatever stands before them.
+    /// Waits until the screen ends with `lines`.
     #[track_caller]
     pub(crate) fn ends_with(&self, lines: &[&str]) {
         let expected = lines.join("\n");
@@ -92,30 +92,30 @@ impl Terminal {
         self.wait_until(text, |drawn| contents(drawn).contains(text));
     }
 
-    /// Waits until the program ends, and tells its exit code.
+    /// Waits until the program exits, and returns its exit code.
     #[track_caller]
     pub(crate) fn ends(&mut self) -> u32 {
         self.wait_until("the end", |drawn| drawn.has_ended);
         self.child.wait().unwrap().exit_code()
     }
 
-    /// What is on the screen.
+    /// The text on the screen.
     pub(crate) fn screen(&self) -> String {
         contents(&self.drawn.0.lock().unwrap())
     }
 
-    /// Whether a line was too long, so that the terminal broke it where it happened to end.
+    /// Whether the terminal had to wrap a line.
     pub(crate) fn has_broken_lines(&self) -> bool {
         let drawn = self.drawn.0.lock().unwrap();
         (0..HEIGHT).any(|row| drawn.screen.screen().row_wrapped(row))
     }
 
-    /// Whether the cursor can be seen.
+    /// Whether the cursor is visible.
     pub(crate) fn has_cursor(&self) -> bool {
         !self.drawn.0.lock().unwrap().screen.screen().hide_cursor()
     }
 
-    /// All that was drawn, with what controls the terminal.
+    /// All output, with its control sequences.
     pub(crate) fn raw(&self) -> String {
         String::from_utf8_lossy(&self.drawn.0.lock().unwrap().bytes).into_owned()
     }
@@ -125,7 +125,7 @@ impl Terminal {
         let (drawn, has_changed) = &*self.drawn;
         let drawn = drawn.lock().unwrap();
         let wait =
-            has_changed.wait_timeout_while(drawn, CALL_TIMEOUT, |drawn| !is_so(drawn) && !drawn.has_ended);
+            has_changed.wait_timeout_while(drawn, SCREEN_TIMEOUT, |drawn| !is_so(drawn) && !drawn.has_ended);
         let (drawn, _) = wait.unwrap();
         assert!(is_so(&drawn), "waited for\n{what}\nand saw\n{}", contents(&drawn));
     }
@@ -138,7 +138,7 @@ impl Drop for Terminal {
     }
 }
 
-/// The lines of the screen, without what is empty at the end.
+/// The lines of the screen, without trailing white space.
 fn contents(drawn: &Drawn) -> String {
     let contents = drawn.screen.screen().contents();
     let lines: Vec<&str> = contents.lines().map(str::trim_end).collect();

@@ -1,4 +1,4 @@
-//! Demo, seed and check.
+//! The commands `demo`, `seed` and `check`.
 
 use std::sync::Arc;
 
@@ -11,23 +11,23 @@ use serde_json::Value;
 
 use crate::{Console, fails, terminal::Terminal};
 
-pub(crate) fn a_demo_explains_a_purchase_and_its_refusals(console: &Console) {
-    let demo = console.does("demo");
-    for told in [
-        "1. A product comes into the store",
+pub(crate) fn the_demo_explains_a_purchase_and_its_errors(console: &Console) {
+    let demo = console.succeeds("demo");
+    for message in [
+        "1. Create a product",
         "> orders: POST /orders {\"product_id\": 1, \"quantity\": 3}",
         "orders says: Not enough stock.",
         "orders says: Product not found or unavailable.",
         "payments says: Order not found or unavailable.",
         "payments says: Unauthorized.",
-        "8. Somebody has the wrong token",
+        "8. Use a wrong token",
     ] {
-        assert!(demo.contains(told), "{told}: {demo}");
+        assert!(demo.contains(message), "{message}: {demo}");
     }
     let rows = ["products", "orders", "payments"].map(|service| console.store.rows(service));
-    assert_eq!(rows, [1, 1, 2], "what it says that it leaves");
+    assert_eq!(rows, [1, 1, 2], "the rows that the demo announces");
 
-    console.fails("demo --json", 2, "The demo is for people");
+    console.fails("demo --json", 2, "The demo does not print JSON.");
     let mut command = console.command("demo");
     command.env("ORDERS_URL", "http://127.0.0.1:1");
     let output = command.output().unwrap();
@@ -35,11 +35,11 @@ pub(crate) fn a_demo_explains_a_purchase_and_its_refusals(console: &Console) {
     assert!(String::from_utf8_lossy(&output.stderr).contains("orders cannot be reached"));
 }
 
-pub(crate) fn a_seed_goes_on_after_an_interruption_and_creates_nothing_twice(console: &Console) {
+pub(crate) fn a_seed_continues_after_an_interruption_and_creates_nothing_twice(console: &Console) {
     let mut terminal = Terminal::start(console, 80, "seed --products 1000000", &[]);
     terminal.shows("/1,000,000, ");
     terminal.types("\u{3}");
-    terminal.shows(" of 1000000 products are there; the same command goes on");
+    terminal.shows(" of 1000000 products exist. The same command continues");
     assert_eq!(terminal.ends(), 130);
     let screen = terminal.screen();
     let (there, _) = screen.split_once(" of 1000000").unwrap();
@@ -47,23 +47,23 @@ pub(crate) fn a_seed_goes_on_after_an_interruption_and_creates_nothing_twice(con
     assert!((1..1_000_000).contains(&there) && there <= console.store.rows("products"), "{screen}");
 
     let enough = console.store.rows("products") + 1000;
-    let told = console.does(&format!("seed --products {enough}"));
+    let message = console.succeeds(&format!("seed --products {enough}"));
     assert!(
-        told.starts_with(&format!("{enough} products are there: ")) && told.contains(" a second."),
-        "{told}"
+        message.starts_with(&format!("{enough} products exist: ")) && message.contains(" products a second."),
+        "{message}"
     );
     assert_eq!(console.store.rows("products"), enough);
     let again: Value =
-        serde_json::from_str(&console.does(&format!("seed --products {enough} --concurrency 7 --json")))
+        serde_json::from_str(&console.succeeds(&format!("seed --products {enough} --concurrency 7 --json")))
             .unwrap();
     assert_eq!((&again["products"], &again["created"]), (&enough.into(), &0.into()), "{again}");
     assert_eq!(console.store.rows("products"), enough);
 
-    console.does("seed --products 10 --seed 2");
+    console.succeeds("seed --products 10 --seed 2");
     assert_eq!(console.store.rows("products"), enough + 10, "another seed has others");
 }
 
-pub(crate) fn a_seed_that_cannot_go_on_says_how_to(console: &Console) {
+pub(crate) fn a_failed_seed_says_how_to_continue(console: &Console) {
     let mut command = console.command("seed --products 100");
     command.env("PRODUCTS_TOKEN", "wrong");
     fails(command, 1, "products says: Unauthorized.");
@@ -71,12 +71,12 @@ pub(crate) fn a_seed_that_cannot_go_on_says_how_to(console: &Console) {
     let upstream = FakeUpstream::start("[]", FaultMode::Well);
     let mut command = console.command("seed --products 100");
     command.env("PRODUCTS_URL", upstream.url());
-    let told = fails(command, 3, "does not answer as its document says");
-    assert!(told.contains("0 of 100 products are there; the same command goes on"), "{told}");
+    let message = fails(command, 3, "does not respond as its document says");
+    assert!(message.contains("0 of 100 products exist. The same command continues"), "{message}");
 }
 
-pub(crate) fn a_check_tells_what_is_up(console: &Console) {
-    let table = console.does("check");
+pub(crate) fn a_check_shows_services_that_are_ready(console: &Console) {
+    let table = console.succeeds("check");
     for (line, process) in table.lines().skip(1).zip(&console.store.services) {
         let cells: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(
@@ -86,11 +86,11 @@ pub(crate) fn a_check_tells_what_is_up(console: &Console) {
         assert!((0.0..3000.0).contains(&cells[3].parse::<f64>().unwrap()), "{table}");
     }
     assert_eq!(table.lines().count(), 4, "{table}");
-    let list: Value = serde_json::from_str(&console.does("check --json")).unwrap();
+    let list: Value = serde_json::from_str(&console.succeeds("check --json")).unwrap();
     assert_eq!((&list[2]["service"], &list[2]["state"]), (&"payments".into(), &"ready".into()), "{list}");
 }
 
-pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
+pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
     let stopping =
         FakeUpstream::start("", FaultMode::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
     let stranger = FakeUpstream::start("", FaultMode::AnswersHtml);
@@ -103,12 +103,12 @@ pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
         }
         false => forward(&request),
     })));
-    for (url, state, told) in [
-        ("http://127.0.0.1:1", "out of reach", "orders cannot be reached at http://127.0.0.1:1."),
-        (&broken.url(), "out of reach", "gave no whole answer.\nIt is there, but"),
+    for (url, state, message) in [
+        ("http://127.0.0.1:1", "unreachable", "orders cannot be reached at http://127.0.0.1:1."),
+        (&broken.url(), "unreachable", "did not send a complete response.\nThe connection was made, but"),
         (full.url(), "failing", "orders says: Service unavailable."),
         (&stopping.url(), "not ready", "is not ready."),
-        (&stranger.url(), "strange", "does not answer as its document says"),
+        (&stranger.url(), "unknown", "does not respond as its document says"),
     ] {
         let mut command = console.command("check");
         command.env("ORDERS_URL", url);
@@ -116,13 +116,13 @@ pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
         let (table, errors) =
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert_eq!(output.status.code(), Some(3), "{table}{errors}");
-        assert!(table.contains(&format!("orders    {state}")) && errors.contains(told), "{table}{errors}");
+        assert!(table.contains(&format!("orders    {state}")) && errors.contains(message), "{table}{errors}");
         assert!(!errors.contains("request ."), "{errors}");
         assert_eq!(table.matches("ready  ").count() - table.matches("not ready  ").count(), 2, "{table}");
     }
 }
 
-pub(crate) fn a_check_tells_a_wrong_token(console: &Console) {
+pub(crate) fn a_check_reports_a_wrong_token(console: &Console) {
     let mut command = console.command("check");
     command.env("PAYMENTS_TOKEN", "wrong");
     let output = command.output().unwrap();

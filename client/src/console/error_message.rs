@@ -1,0 +1,148 @@
+//! The error messages of all operations, and what a customer can do about each.
+//!
+//! The messages come from the enums that are generated from the documents, so a new one does not compile without advice.
+
+use std::fmt::Debug;
+
+use client::{orders, payments, products};
+use serde::Serialize;
+
+use super::service::Service;
+
+/// An error message, whichever operation responded with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorMessage {
+    MissingFields,
+    InvalidFields,
+    MalformedRequest,
+    RequestTimeout,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    Unauthorized,
+    ProductNotFound,
+    ProductNotFoundOrUnavailable,
+    NotEnoughStock,
+    OrderNotFound,
+    OrderNotFoundOrUnavailable,
+    PaymentNotFound,
+    IdempotencyKeyReused,
+    RequestInProgress,
+    ServiceUnavailable,
+    InternalError,
+}
+
+/// The body of an error response.
+pub(super) trait ErrorBody: Serialize + Debug {
+    /// The message as the service wrote it.
+    fn text(&self) -> String;
+
+    fn message(&self) -> ErrorMessage;
+
+    /// What is wrong with a field, for the operations that have fields.
+    fn detail(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Lists the messages of each operation beside those that every operation has.
+macro_rules! error_bodies {
+    ($($service:ident $body:ident $message:ident $($detail:ident)?: $($variant:ident)*;)*) => {$(
+        impl ErrorBody for $service::types::$body {
+            fn text(&self) -> String {
+                self.error.to_string()
+            }
+
+            fn message(&self) -> ErrorMessage {
+                use $service::types::$message as Generated;
+                match self.error {
+                    Generated::MalformedRequest => ErrorMessage::MalformedRequest,
+                    Generated::Unauthorized => ErrorMessage::Unauthorized,
+                    Generated::InternalError => ErrorMessage::InternalError,
+                    Generated::ServiceUnavailable => ErrorMessage::ServiceUnavailable,
+                    $(Generated::$variant => ErrorMessage::$variant,)*
+                }
+            }
+
+            $(fn $detail(&self) -> Option<&str> {
+                self.$detail.as_deref()
+            })?
+        }
+    )*};
+}
+
+error_bodies! {
+    products ListProductsErrorBody ListProductsErrorMessage detail: InvalidFields;
+    products GetProductErrorBody GetProductErrorMessage: ProductNotFound;
+    products CreateProductErrorBody CreateProductErrorMessage detail:
+        MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
+        IdempotencyKeyReused RequestInProgress;
+    products ReplaceProductErrorBody ReplaceProductErrorMessage detail:
+        MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
+        ProductNotFound;
+    orders GetOrderErrorBody GetOrderErrorMessage: OrderNotFound;
+    orders CreateOrderErrorBody CreateOrderErrorMessage detail:
+        MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
+        IdempotencyKeyReused RequestInProgress ProductNotFoundOrUnavailable NotEnoughStock;
+    payments GetPaymentErrorBody GetPaymentErrorMessage: PaymentNotFound;
+    payments CreatePaymentErrorBody CreatePaymentErrorMessage detail:
+        MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
+        IdempotencyKeyReused RequestInProgress OrderNotFoundOrUnavailable;
+}
+
+impl ErrorMessage {
+    /// What the message of `service` means, and what to do about it.
+    pub(super) fn advice(self, service: Service) -> String {
+        let advice = match self {
+            Self::MissingFields => {
+                "The service requires a field that this console does not send. They may be of different versions: run `client check`."
+            }
+            Self::InvalidFields => "A field has an invalid value.",
+            Self::MalformedRequest => "Something on the way, such as a proxy, may have changed the request.",
+            Self::RequestTimeout => "The request did not arrive in time. Try again in a moment.",
+            Self::PayloadTooLarge => "The request is larger than the service allows.",
+            Self::UnsupportedMediaType => {
+                "The service does not accept JSON. Something else may be listening there: run `client check`."
+            }
+            Self::Unauthorized => {
+                return format!(
+                    "The service does not accept the token. Set {} to the token that it was started with.",
+                    service.token_variable()
+                );
+            }
+            Self::ProductNotFound => {
+                "There is no product with this id. `client products list` lists all products."
+            }
+            Self::ProductNotFoundOrUnavailable => {
+                "There is no product with this id, or products did not answer. `client products list` lists all products."
+            }
+            Self::NotEnoughStock => {
+                "The order is for more than the stock. Order fewer, or look up the stock with `client products show`."
+            }
+            Self::OrderNotFound => {
+                "There is no order with this id. `client orders create` prints the id of a new order."
+            }
+            Self::OrderNotFoundOrUnavailable => {
+                "There is no order with this id, or orders did not answer. `client orders show` tells which."
+            }
+            Self::PaymentNotFound => {
+                "There is no payment with this id. `client payments create` prints the id of a new payment."
+            }
+            Self::IdempotencyKeyReused => {
+                "Another request was sent with this key. Use a new key for a new request."
+            }
+            Self::RequestInProgress => {
+                "The first request with this key is still in flight. Try again in a moment."
+            }
+            Self::ServiceUnavailable => {
+                "The service is overloaded or stopping, and did nothing. Try again in a moment."
+            }
+            Self::InternalError => "Something is wrong inside the service. The cause is in its log.",
+        };
+        advice.to_owned()
+    }
+
+    /// Whether a resource does not exist, which only a service that works can tell.
+    pub(super) fn is_not_found(self) -> bool {
+        matches!(self, Self::ProductNotFound | Self::OrderNotFound | Self::PaymentNotFound)
+    }
+}

@@ -1,0 +1,58 @@
+//! The request that calls are made for: its headers and its deadline travel with every call.
+
+use std::time::Instant;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names the trace that a call belongs to (<https://www.w3.org/TR/trace-context-1/>).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+struct CallContext {
+    headers: HeaderMap,
+    deadline: Option<Instant>,
+}
+
+tokio::task_local! {
+    static CONTEXT: CallContext;
+}
+
+/// Runs `work` on behalf of a request: its calls carry `headers`, so that the logs of all services can be joined, and end
+/// by `deadline`, after which the request's own caller no longer waits.
+pub fn on_behalf_of<T>(
+    headers: HeaderMap,
+    deadline: Instant,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = T> {
+    CONTEXT.scope(CallContext { headers, deadline: Some(deadline) }, work)
+}
+
+/// Runs `work` in a new trace, and returns the trace's id with the result.
+///
+/// The id has 32 hexadecimal digits. The log lines of all services that the calls reach have it, as the id of the trace and
+/// of the request. Without this function or [`on_behalf_of`], each call is a trace of its own.
+pub async fn traced<T>(work: impl Future<Output = T>) -> (String, T) {
+    let trace_id = format!("{:032x}", rand::random::<u128>());
+    let mut headers = HeaderMap::from_iter([(TRACEPARENT, traceparent(&trace_id))]);
+    headers.extend(HeaderValue::try_from(&trace_id).map(|id| (REQUEST_ID, id)));
+    (trace_id, CONTEXT.scope(CallContext { headers, deadline: None }, work).await)
+}
+
+/// Adds the headers of the current context to `headers`, and returns the earlier of the two deadlines.
+pub(crate) fn apply(headers: &mut HeaderMap, deadline: Instant) -> Instant {
+    let apply = |context: &CallContext| {
+        for (name, value) in &context.headers {
+            headers.insert(name, value.clone());
+        }
+        context.deadline.map_or(deadline, |earlier| deadline.min(earlier))
+    };
+    CONTEXT.try_with(apply).unwrap_or(deadline)
+}
+
+/// A new span in the trace `trace_id`. Nothing records the span, so it is not marked as sampled
+/// (<https://www.w3.org/TR/trace-context-1/#sampled-flag>).
+fn traceparent(trace_id: &str) -> HeaderValue {
+    let text = format!("00-{trace_id}-{:016x}-00", rand::random::<u64>());
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
