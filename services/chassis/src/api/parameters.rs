@@ -34,11 +34,15 @@ impl<'a, const MIN: i64, const MAX: i64> ApiExtractor<'a> for Path<Integer<MIN, 
         _body: &mut RequestBody,
         options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        // poem-openapi calls the parameters of a path param0, param1 and so on.
-        let index =
-            options.name.strip_prefix("param").and_then(|index| index.parse().ok()).unwrap_or_default();
+        let index = path_index(options.name);
         Ok(Self(error::in_request(|context| Integer::from_digits(context.path_value(index)?))?))
     }
+}
+
+/// Which parameter of the path `name` means: poem-openapi calls them `param0`, `param1` and so on.
+#[expect(clippy::expect_used, reason = "poem-openapi makes the names")]
+fn path_index(name: &str) -> usize {
+    name.strip_prefix("param").and_then(|index| index.parse().ok()).expect("the number of a parameter")
 }
 
 /// A value in the query, if there is one. One that is there and is no `T` is refused, and so are several.
