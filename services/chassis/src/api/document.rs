@@ -52,6 +52,13 @@ pub struct Document {
 
 impl Document {
     /// The document that the types of API `A` emit, with the examples that were recorded for it.
+    ///
+    /// # Panics
+    /// The checked-in document is neither JSON nor empty.
+    #[expect(
+        clippy::expect_used,
+        reason = "documents are part of the program, so its first test finds a broken one"
+    )]
     pub fn of<A: OpenApi>(info: &ApiInfo) -> Self {
         let service =
             OpenApiService::new(Declaration(PhantomData::<A>), info.title, env!("CARGO_PKG_VERSION"))
@@ -66,11 +73,15 @@ impl Document {
                     ServerObject::new(format!("http://localhost:{}", info.service.port))
                         .description("The default address"),
                 );
-        let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+        let mut document: Value = serde_json::from_str(&service.spec()).expect("a document that is JSON");
         write_whole_numbers_as_integers(&mut document);
         put_timeout_last(&mut document);
-        let recorded: Value = serde_json::from_str(info.checked_in).unwrap_or_default();
-        adopt_examples(&mut document, &recorded);
+        // A new service has none yet.
+        if !info.checked_in.is_empty() {
+            let recorded =
+                serde_json::from_str(info.checked_in).expect("the checked-in document is JSON, or empty");
+            adopt_examples(&mut document, &recorded);
+        }
         let json = format!("{document:#}\n");
         let (page, page_policy) = page(info.title, &service.swagger_ui_html(), &json);
         Self { json: json.into(), page: page.into(), page_policy }
@@ -151,10 +162,14 @@ fn adopt_examples(document: &mut Value, recorded: &Value) {
 
 /// Our page around the Swagger UI that poem-openapi bundles, and the page's content security policy
 /// (<https://www.w3.org/TR/CSP3/>): it may run its two scripts and call its own service, and it fetches nothing else.
+#[expect(
+    clippy::expect_used,
+    reason = "the page is part of poem-openapi, so the first test finds a changed one"
+)]
 fn page(title: &str, swagger_ui: &str, json: &str) -> (String, String) {
     let between = |start: &str, end: &str| {
-        let (_, rest) = swagger_ui.split_once(start).unwrap_or_default();
-        rest.split_once(end).unwrap_or_default().0
+        let (_, rest) = swagger_ui.split_once(start).expect("the page has this element");
+        rest.split_once(end).expect("the element ends").0
     };
     let script = between("<script charset=\"UTF-8\">", "</script>");
     let setup = include_str!("docs.js").replace("{document}", &json.replace("</", "<\\/"));

@@ -39,11 +39,15 @@ impl<'a, T: Parameter + Type> ApiExtractor<'a> for Path<T> {
         _body: &mut RequestBody,
         options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        // poem-openapi calls the parameters of a path param0, param1 and so on.
-        let index =
-            options.name.strip_prefix("param").and_then(|index| index.parse().ok()).unwrap_or_default();
+        let index = path_index(options.name);
         Ok(Self(error::in_request(|context| T::from_text(context.path_value(index)?))?))
     }
+}
+
+/// Which parameter of the path `name` means: poem-openapi calls them `param0`, `param1` and so on.
+#[expect(clippy::expect_used, reason = "poem-openapi makes the names")]
+fn path_index(name: &str) -> usize {
+    name.strip_prefix("param").and_then(|index| index.parse().ok()).expect("the number of a parameter")
 }
 
 /// An optional parameter in the query. A value that is not a valid `T` is rejected, and so are several values.

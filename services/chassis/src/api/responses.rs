@@ -56,11 +56,14 @@ impl<T> Created<T> {
 }
 
 impl<T: Send> IntoResponse for Created<T> {
+    #[expect(
+        clippy::expect_used,
+        reason = "only control characters are not allowed in a header, and a path has none"
+    )]
     fn into_response(self) -> Response {
         let mut response = json::bytes_response(StatusCode::CREATED, self.json.into());
-        if let Ok(location) = HeaderValue::try_from(self.location) {
-            response.headers_mut().insert(header::LOCATION, location);
-        }
+        let location = HeaderValue::try_from(self.location).expect("a path without control characters");
+        response.headers_mut().insert(header::LOCATION, location);
         if self.is_replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }

@@ -70,8 +70,9 @@ impl RequestContext {
         CONTEXT.try_with(read).ok()
     }
 
+    #[expect(clippy::expect_used, reason = "the id is ASCII: the handler made it, or checked the caller's")]
     pub(crate) fn request_id(&self) -> &str {
-        self.request_id.to_str().unwrap_or_default()
+        self.request_id.to_str().expect("an id that is ASCII")
     }
 
     /// Adds the request's id to the headers of a call that is made on its behalf.

@@ -1,4 +1,8 @@
-//! Where in a trace a request stands, and how that is said in headers (<https://www.w3.org/TR/trace-context-1/>).
+//! The place of a request in its trace, and the headers that carry it (<https://www.w3.org/TR/trace-context-1/>).
+//!
+//! OpenTelemetry's `TraceContextPropagator` reads the same headers, but breaks rules of theirs: it takes ids and flags of any
+//! length and with a sign, a trailing dash, and the first of several `traceparent`; of several `tracestate` it keeps the first
+//! only, and of any length.
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::{Uuid, fmt::Simple};
@@ -44,14 +48,12 @@ impl TraceContext {
     }
 
     /// Says in `headers` that the caller stands here.
+    #[expect(clippy::expect_used, reason = "a header may have hexadecimal digits and dashes")]
     pub(crate) fn inject(self, headers: &mut HeaderMap) {
         let Self { trace_id, span_id, is_sampled, state } = self;
         let flags = if is_sampled { SAMPLED } else { 0 };
-        let mut parent = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        write_hexadecimal(&mut parent[3..35], trace_id);
-        write_hexadecimal(&mut parent[36..52], span_id.into());
-        write_hexadecimal(&mut parent[53..], flags.into());
-        headers.extend(HeaderValue::from_bytes(&parent).map(|parent| (TRACEPARENT, parent)));
+        let parent = format!("00-{trace_id:032x}-{span_id:016x}-{flags:02x}");
+        headers.insert(TRACEPARENT, HeaderValue::try_from(parent).expect("hexadecimal digits and dashes"));
         headers.extend(state.map(|state| (TRACESTATE, state)));
     }
 
@@ -76,20 +78,9 @@ fn parse(parent: &str) -> Option<(u128, u64, bool)> {
 }
 
 fn hexadecimal(text: &str, length: usize) -> Option<u128> {
-    let append = |number: u128, byte| match byte {
-        b'0'..=b'9' => Some(number << 4 | u128::from(byte - b'0')),
-        b'a'..=b'f' => Some(number << 4 | u128::from(byte - b'a' + 10)),
-        _ => None,
-    };
-    (text.len() == length).then(|| text.bytes().try_fold(0, append)).flatten()
-}
-
-/// Fills `place` with the last digits of `number`; `format!` takes three thousand instructions for what a call sends.
-fn write_hexadecimal(place: &mut [u8], mut number: u128) {
-    for digit in place.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
-        number >>= 4;
-    }
+    // The standard library would take capital letters and a sign, too.
+    let is_lower_case = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (text.len() == length && is_lower_case).then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 
 /// All `tracestate` in one, unless it is more than is passed on or no visible ASCII.

@@ -18,8 +18,8 @@ const FILES: u64 = 128;
 pub(crate) fn raise_limit(limits: &Limits) -> Result<(), StartupError> {
     let needed = needed(limits);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if maximum.is_some_and(|maximum| maximum < needed) {
-        return Err(too_few(limits, needed, maximum.unwrap_or_default()));
+    if let Some(maximum) = maximum.filter(|maximum| *maximum < needed) {
+        return Err(too_few(limits, needed, maximum));
     }
     // Some systems have a lower limit than they say, so the whole is tried first, then what is needed.
     for wanted in [maximum, Some(needed)] {

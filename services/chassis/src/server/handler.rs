@@ -128,6 +128,7 @@ impl RequestHandler {
 
     /// Handles a request: routing, trace and id, deadline, admission, the operation with its authentication, and the headers that
     /// every response has. Log, metrics and trace get it when its response is sent.
+    #[expect(clippy::expect_used, reason = "a header may have hexadecimal digits")]
     pub(super) async fn handle(
         &self,
         request: hyper::Request<Incoming>,
@@ -140,7 +141,7 @@ impl RequestHandler {
         let request_id = request_id(&request).unwrap_or_else(|| {
             let mut text = Uuid::encode_buffer();
             let id = trace.trace_id().encode_lower(&mut text);
-            HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
+            HeaderValue::from_str(id).expect("hexadecimal digits")
         });
         let limit = self.service.limits.request_timeout;
         let context = RequestContext {

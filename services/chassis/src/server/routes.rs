@@ -1,92 +1,99 @@
-//! Which operation a request is for.
+//! Which operation a request is for: `matchit` matches its path.
 //!
-//! poem would find it too, with a radix tree and several boxed futures on the way, each of which moves the whole request:
-//! that took a third of the time of a read. A service has a handful of paths, and looks at one after the other.
+//! poem's own router moves the whole request through several boxed futures, which took a third of the time of a read.
 
 use std::{borrow::Cow, collections::HashMap};
 
-use percent_encoding::percent_decode_str;
+use matchit::Router;
+use percent_encoding::{AsciiSet, percent_decode_str, utf8_percent_encode};
 use poem::{
     endpoint::BoxEndpoint,
     http::{HeaderValue, Method},
 };
-use poem_openapi::OpenApi;
+use poem_openapi::{
+    OpenApi,
+    registry::{MetaOperation, MetaParamIn},
+};
+
+/// What stays encoded while a path is matched: a slash would split a segment, and a percent sign would be decoded again.
+const RESERVED: AsciiSet = AsciiSet::EMPTY.add(b'/').add(b'%');
 
 /// The paths of an API.
-pub(super) struct Routes(Vec<Route>);
+pub(super) struct Routes(Router<Route>);
 
-/// A path, and what can be done there.
+/// A path and its operations.
 pub(super) struct Route {
     /// Such as `/things/{id}`.
     pub(super) template: &'static str,
-    segments: Vec<Segment>,
     operations: Vec<(Method, BoxEndpoint<'static>)>,
     /// The methods that the path knows (RFC 9110, section 10.2.1). A GET can also be asked as HEAD.
     pub(super) allow: HeaderValue,
 }
 
-enum Segment {
-    Fixed(String),
-    Parameter,
-}
-
 impl Routes {
+    /// # Panics
+    /// Two paths of the API cannot be told apart, or an operation takes the parameters of its path in another order.
+    #[expect(
+        clippy::expect_used,
+        reason = "an API's paths are fixed: any test that starts the service finds a clash"
+    )]
     pub(super) fn new<A: OpenApi>(api: A) -> Self {
-        let templates: Vec<String> =
-            A::meta().into_iter().flat_map(|api| api.paths).map(|path| path.path).collect();
-        let mut routes = HashMap::new();
-        api.add_routes(&mut routes);
-        let route = |(path, operations): (String, HashMap<_, _>)| {
-            // poem-openapi calls the parameters of a path by their numbers here, and by their names in the document.
-            let shape = |path: &str| path.split('/').map(Segment::of).collect::<Vec<_>>();
-            let template = templates.iter().find(|template| is_same(&shape(template), &shape(&path)));
-            let mut methods: Vec<&str> = operations.keys().map(Method::as_str).collect();
-            methods.sort_unstable();
-            if methods.contains(&Method::GET.as_str()) {
-                methods.push(Method::HEAD.as_str());
-            }
-            methods.push(Method::OPTIONS.as_str());
-            Route {
-                // Routes are made once in a process's life, so a leaked string is no leak.
-                template: template.unwrap_or(&path).clone().leak(),
-                segments: shape(&path),
-                allow: HeaderValue::try_from(methods.join(", ")).unwrap_or(HeaderValue::from_static("")),
-                operations: operations.into_iter().collect(),
-            }
-        };
-        Self(routes.into_iter().map(route).collect())
+        let mut templates = Router::new();
+        for path in A::meta().into_iter().flat_map(|api| api.paths) {
+            assert!(
+                path.operations.iter().all(|operation| takes_in_order(operation, &path.path)),
+                "an operation of {} takes the parameters of its path in another order",
+                path.path
+            );
+            // Routes are made once in a process's life, so a leaked string is no leak.
+            let template: &'static str = path.path.leak();
+            templates.insert(template, template).expect("paths that differ");
+        }
+        let mut endpoints = HashMap::new();
+        api.add_routes(&mut endpoints);
+        let mut router = Router::new();
+        for (path, operations) in endpoints {
+            // poem-openapi numbers the parameters, as in `/things/:param0`, which `/things/{id}` matches.
+            let template = *templates.at(&path).expect("a path of the document").value;
+            router.insert(template, Route::new(template, operations)).expect("paths that differ");
+        }
+        Self(router)
     }
 
-    /// The route of `path`, and what stands in it in place of the parameters.
+    /// The route of `path`, and the values of its parameters in the order of the template.
     pub(super) fn find(&self, path: &str) -> Option<(&Route, Vec<String>)> {
-        let path = without_slash(path);
-        let length = path.bytes().filter(|byte| *byte == b'/').count() + 1;
-        let mut as_long = self.0.iter().filter(|route| route.segments.len() == length);
-        as_long.find_map(|route| Some((route, route.values(path)?)))
+        let path = normalized(without_slash(path));
+        let found = self.0.at(&path).ok()?;
+        Some((found.value, found.params.iter().map(|(_, value)| decoded(value).into_owned()).collect()))
     }
 }
 
 impl Route {
+    #[expect(clippy::expect_used, reason = "the name of a method is a token, which a header value may be")]
+    fn new(template: &'static str, operations: HashMap<Method, BoxEndpoint<'static>>) -> Self {
+        let mut methods: Vec<&str> = operations.keys().map(Method::as_str).collect();
+        methods.sort_unstable();
+        if methods.contains(&Method::GET.as_str()) {
+            methods.push(Method::HEAD.as_str());
+        }
+        methods.push(Method::OPTIONS.as_str());
+        let allow = HeaderValue::try_from(methods.join(", ")).expect("methods fit into a header");
+        Self { template, allow, operations: operations.into_iter().collect() }
+    }
+
     /// The operation that `method` asks for.
     pub(super) fn operation(&self, method: &Method) -> Option<&BoxEndpoint<'static>> {
         // hyper leaves the body of an answer to HEAD away and keeps its length (RFC 9110, section 9.3.2).
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.operations.iter().find_map(|(known, operation)| (known == method).then_some(operation))
     }
+}
 
-    fn values(&self, path: &str) -> Option<Vec<String>> {
-        let mut values = Vec::new();
-        let mut given = path.split('/');
-        for segment in &self.segments {
-            let text = decoded(given.next()?);
-            match segment {
-                Segment::Fixed(expected) if text == expected.as_str() => {}
-                Segment::Parameter if !text.is_empty() => values.push(text.into_owned()),
-                _ => return None,
-            }
-        }
-        given.next().is_none().then_some(values)
-    }
+/// Whether the arguments of `operation` are in the order of `template`: poem-openapi matches them by their numbers.
+fn takes_in_order(operation: &MetaOperation, template: &str) -> bool {
+    let arguments = operation.params.iter().filter(|parameter| parameter.in_type == MetaParamIn::Path);
+    let parameters = template.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    arguments.map(|argument| argument.name.as_str()).eq(parameters)
 }
 
 /// What a segment of a path says: `%70` is `p`, and `%2F` parts no segments (RFC 3986, sections 2.4 and 6.2.2).
@@ -98,25 +105,16 @@ pub(super) fn decoded(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// `path` with nothing encoded that need not be, so that `/%70aths` is `/paths`.
+fn normalized(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return path.into();
+    }
+    let segment = |segment| utf8_percent_encode(&decoded(segment), &RESERVED).to_string();
+    path.split('/').map(segment).collect::<Vec<_>>().join("/").into()
+}
+
 /// `path` without the slash that people put behind it.
 pub(super) fn without_slash(path: &str) -> &str {
     path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
-}
-
-impl Segment {
-    fn of(text: &str) -> Self {
-        match text.starts_with([':', '{']) {
-            true => Self::Parameter,
-            false => Self::Fixed(text.to_owned()),
-        }
-    }
-}
-
-fn is_same(one: &[Segment], other: &[Segment]) -> bool {
-    let equal = |pair: (&Segment, &Segment)| match pair {
-        (Segment::Fixed(one), Segment::Fixed(other)) => one == other,
-        (Segment::Parameter, Segment::Parameter) => true,
-        _ => false,
-    };
-    one.len() == other.len() && one.iter().zip(other).all(equal)
 }
