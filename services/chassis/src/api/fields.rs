@@ -124,6 +124,7 @@ mod tests {
             json::Json,
             parameters::{Path, Query},
         },
+        settings::ServiceInfo,
         values::{Array, Quantity, Text},
     };
 
@@ -218,7 +219,12 @@ mod tests {
     }
 
     fn document() -> serde_json::Value {
-        let info = ApiInfo { title: "", description: "", address: "http://localhost", checked_in: "{}" };
+        let info = ApiInfo {
+            title: "",
+            description: "",
+            service: ServiceInfo::new("things", 5000),
+            checked_in: "{}",
+        };
         serde_json::from_slice(&Document::of::<Api>(&info).json()).unwrap()
     }
 
