@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The longest that is taken: a point in time so far ahead can still be told.
+/// The longest duration allowed: added to the present time it does not overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Reads a duration, which may be zero.
