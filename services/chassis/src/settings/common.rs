@@ -9,7 +9,7 @@ use super::{limits::Limits, old_names, startup_error::StartupError};
 /// The settings of every service.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Folder of the database file
+    /// Folder for the database files
     #[arg(long, env = "DATA_DIR", default_value = "data", value_name = "FOLDER")]
     pub data_dir: PathBuf,
 
