@@ -84,7 +84,7 @@ impl ServiceInfo {
         self.value(URL, matches)
     }
 
-    /// The token, from [`Self::own_args`] or [`Self::upstream_args`].
+    /// The token, from [`Self::own_args`] or from the arguments of a caller.
     pub fn token(&self, matches: &ArgMatches) -> TokenSetting {
         TokenSetting {
             variable: self.variable(TOKEN),
