@@ -1,7 +1,7 @@
 //! What every service stands on, and none is about: nothing here knows what a service sells, takes or charges.
 //!
-//! A service declares its operations in terms of [`api`] and [`values`], keeps its rows in [`storage`], and hands both to
-//! [`server::Service`], which serves them with the document that its types emit. [`process::run`] is the rest of its `main`.
+//! A service declares its operations in terms of [`api`] and [`values`] and keeps its rows in [`storage`]. [`process::Program`] is
+//! its `main`: it reads the [`settings`], opens the database and runs the [`server`].
 //!
 //! The modules are floors, listed from the top down: each uses only those below it, and so do the files within each.
 //! A test of the suite (`floors`) keeps it so.

@@ -1,8 +1,8 @@
 //! The orders service: what customers have ordered.
 //!
-//! It promises what `openapi/orders.json` says: orders can be created and read. To create one it asks the products service
-//! for the product and its stock, over HTTP and with the generated client.
-//! [`api`] is the wire and knows no SQL, `db` is the SQL and knows no HTTP, [`stock`] decides and knows neither.
+//! It implements `openapi/orders.json`: create and read orders. To create one, it reads the product and its stock from the
+//! products service, over HTTP and with the generated client.
+//! [`api`] is the HTTP side and contains no SQL, `db` is the SQL side and contains no HTTP, [`stock`] decides and contains neither.
 
 pub mod api;
 mod db;
@@ -20,19 +20,19 @@ use chassis::{
     storage::sqlite::Database,
 };
 
-/// The orders service, as other programs find it.
+/// The name and the port of orders.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("orders", 5002);
-/// The service that orders calls.
+/// The service that orders calls, by its name and port.
 pub const PRODUCTS: ServiceInfo = ServiceInfo::new("products", 5001);
 
-/// Runs the service with `arguments`, the first of which is the program's name, until it is told to stop.
+/// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Orders of the store: create, read";
     Program { service: SERVICE, about, upstreams: [PRODUCTS], schema: &db::SCHEMA, document, build }
         .run(arguments)
 }
 
-/// The document that the service emits.
+/// The OpenAPI document of the service.
 pub fn document() -> Document {
     Document::of::<api::Api>(&ApiInfo {
         title: "Orders",

@@ -1,8 +1,8 @@
 //! The payments service: what customers have paid.
 //!
-//! It promises what `openapi/payments.json` says: payments can be created and read. To create one it asks the orders service
-//! for the order, over HTTP and with the generated client.
-//! [`api`] is the wire and knows no SQL; `db` is the SQL and knows no HTTP.
+//! It implements `openapi/payments.json`: create and read payments. To create one, it reads the order from the orders service,
+//! over HTTP and with the generated client.
+//! [`api`] is the HTTP side and contains no SQL; `db` is the SQL side and contains no HTTP.
 
 pub mod api;
 mod db;
@@ -19,19 +19,19 @@ use chassis::{
     storage::sqlite::Database,
 };
 
-/// The payments service, as other programs find it.
+/// The name and the port of payments.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("payments", 5003);
-/// The service that payments calls.
+/// The service that payments calls, by its name and port.
 pub const ORDERS: ServiceInfo = ServiceInfo::new("orders", 5002);
 
-/// Runs the service with `arguments`, the first of which is the program's name, until it is told to stop.
+/// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Payments of the store: create, read";
     Program { service: SERVICE, about, upstreams: [ORDERS], schema: &db::SCHEMA, document, build }
         .run(arguments)
 }
 
-/// The document that the service emits.
+/// The OpenAPI document of the service.
 pub fn document() -> Document {
     Document::of::<api::Api>(&ApiInfo {
         title: "Payments",

@@ -1,7 +1,7 @@
 //! The products service: what the store sells, and how much of it there is.
 //!
-//! It promises what `openapi/products.json` says: products can be listed, read, created and replaced. It calls nobody.
-//! [`api`] is the wire and knows no SQL; `db` is the SQL and knows no HTTP.
+//! It implements `openapi/products.json`: list, read, create and replace products. It calls no other service.
+//! [`api`] is the HTTP side and contains no SQL; `db` is the SQL side and contains no HTTP.
 
 pub mod api;
 mod db;
@@ -18,16 +18,16 @@ use chassis::{
     storage::sqlite::Database,
 };
 
-/// The products service, as other programs find it.
+/// The name and the port of products.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("products", 5001);
 
-/// Runs the service with `arguments`, the first of which is the program's name, until it is told to stop.
+/// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Products of the store: list, read, create, replace";
     Program { service: SERVICE, about, upstreams: [], schema: &db::SCHEMA, document, build }.run(arguments)
 }
 
-/// The document that the service emits.
+/// The OpenAPI document of the service.
 pub fn document() -> Document {
     Document::of::<api::Api>(&ApiInfo {
         title: "Products",

@@ -1,4 +1,4 @@
-//! A service as the store sees it: a process that says when it is ready, and stops when its standard input ends.
+//! A service, as the store runs it: a child process that reports when it is ready, and stops when its standard input is closed.
 
 use std::{
     ffi::OsString,
@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a service may take to be ready.
+/// How long a service may take to become ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a service may take to stop, before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,7 +23,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Child {
     name: &'static str,
     process: Process,
-    /// Held apart from the process, which closes its own when it is waited for.
+    /// Kept apart, since waiting for the process would close its standard input.
     stdin: Option<ChildStdin>,
     url: String,
 }
@@ -39,7 +39,7 @@ impl Child {
         let mut process = Command::new(program)
             .args([name, "--stop-with-stdin"])
             .envs(environment.iter().map(|(variable, value)| (variable, value)))
-            // The pipe ends with the store, however the store ends. A Ctrl-C in the terminal is for the store alone.
+            // The pipe closes when the store exits, even if it is killed. A process group of its own keeps Ctrl-C from the service.
             .stdin(Stdio::piped())
             .process_group(0)
             .stdout(Stdio::piped())
@@ -49,7 +49,7 @@ impl Child {
         Ok(Self { name, stdin: process.stdin.take(), process, url: String::new() })
     }
 
-    /// Where the service can be reached, once it is ready. `None` if it ended instead, having said why.
+    /// Waits until the service is ready, and returns its URL. `None` if it exited instead; it has logged the reason.
     pub(crate) async fn url_when_ready(&mut self) -> Result<Option<String>, StartupError> {
         let Some(output) = self.process.stdout.as_mut() else { return Ok(None) };
         let prefix = format!("{} is ready at http://", self.name);
@@ -71,23 +71,23 @@ impl Child {
         }))
     }
 
-    /// Where the service can be reached, if it is ready.
+    /// The URL of the service; empty until it is ready.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Waits until the process has ended.
-    pub(crate) async fn end(&mut self) -> (&'static str, String) {
+    /// Waits until the process has exited, and returns the name of the service with the status.
+    pub(crate) async fn wait(&mut self) -> (&'static str, String) {
         let status = self.process.wait().await;
         (self.name, status.map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string()))
     }
 
-    /// Lets the service finish what it is at.
+    /// Stops the service gracefully.
     pub(crate) async fn stop(mut self) {
         drop(self.stdin.take());
         if timeout(STOP_TIMEOUT, self.process.wait()).await.is_err() {
             output::stderr(format!(
-                "store: {} did not stop within {STOP_TIMEOUT:?} and is killed.\n",
+                "store: {} did not stop within {STOP_TIMEOUT:?}: killing it.\n",
                 self.name
             ));
             let _ = self.process.kill().await;
@@ -95,7 +95,7 @@ impl Child {
     }
 }
 
-/// Who listens at every address of this machine is reached at its loopback address.
+/// The loopback address, if the service listens on all addresses of this machine.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,

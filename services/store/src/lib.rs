@@ -2,11 +2,11 @@
 //!
 #![doc = include_str!("../system.svg")]
 //!
-//! The services are [`products`], [`orders`] and [`payments`]. None of them knows another's crate: what orders knows of a
-//! product it has from the products document, by a client that is generated from it. All stand on [`chassis`].
+//! The services are [`products`], [`orders`] and [`payments`]. None of them depends on the crate of another: orders knows
+//! products by the client that is generated from the products document. All of them are built on [`chassis`].
 //!
-//! A process of a service is this same program with the service's name as its first argument, so that one binary is all
-//! that has to be built. [`main`] is either the whole store or one service; `child` is a service seen from the store.
+//! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
+//! only one binary to build. [`main`] runs the whole store or one service; `child` is a service, as the store runs it.
 
 mod child;
 
@@ -35,15 +35,14 @@ const MEMBERS: [Member; 3] = [
     Member { info: payments::SERVICE, main: |arguments| payments::main(arguments) },
 ];
 
-const ABOUT: &str = "The store: products, orders and payments, each a process of its own";
+const ABOUT: &str = "The store: products, orders and payments, each in its own process";
 
-const LONG_ABOUT: &str = "The store: products, orders and payments, each a process of its own.
+const DETAILS: &str = "`store products`, `store orders` and `store payments` run a single service, like the program of that name.
 
-`store products`, `store orders` and `store payments` run one service alone, like the program of that name.
+TERM, INT and QUIT stop it gracefully: in-flight requests finish. HUP, USR1 and other signals are ignored and logged.";
 
-TERM, INT and QUIT let it finish what was begun and stop; HUP, USR1 and other signals are ignored, and noted.";
-
-/// Runs the store, or the one service that the first of `arguments` after the program's name is called.
+/// Runs the store with `arguments`, the first of which is the program's name. If the second is the name of a service, runs that
+/// service alone.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let is_named = |member: &&Member| arguments.get(1).is_some_and(|argument| argument == member.info.name);
@@ -64,15 +63,15 @@ fn command() -> Command {
     let command = Command::new("store")
         .version(env!("CARGO_PKG_VERSION"))
         .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
-    Common::add_to(command).about(ABOUT).long_about(LONG_ABOUT)
+    Common::add_to(command).about(ABOUT).long_about(format!("{ABOUT}.\n\n{DETAILS}"))
 }
 
-/// What the store itself needs of its settings.
+/// The settings of the store.
 struct Settings {
     common: Common,
-    /// What is told of each service's token.
+    /// The token of each service, or where it was set.
     tokens: [String; 3],
-    /// The variables that its services are started with.
+    /// The variables for the services.
     environment: Vec<(OsString, OsString)>,
 }
 
@@ -86,7 +85,7 @@ impl Settings {
     }
 }
 
-/// The variables of all settings that were given: a service has the same defaults.
+/// The settings that were given, as variables. The services have the same defaults.
 fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
     let command = command();
     let settings = command.get_arguments().filter_map(|argument| {
@@ -103,7 +102,7 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
     let mut stop = std::pin::pin!(shutdown_signal(|signal| note(format!("store: {signal} is ignored.\n")))?);
     let mut environment = settings.environment.clone();
     let mut children = Vec::new();
-    // One after the other: orders has to know where products is, and payments where orders is.
+    // One after the other, since orders needs the URL of products, and payments that of orders.
     for Member { info, .. } in MEMBERS {
         let mut child = Child::start(info.name, &environment)?;
         let url = tokio::select! {
@@ -122,19 +121,19 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
     }
     print_summary(settings, &children);
 
-    let mut ends: FuturesUnordered<_> = children.iter_mut().map(Child::end).collect();
+    let mut exits: FuturesUnordered<_> = children.iter_mut().map(Child::wait).collect();
     loop {
         tokio::select! {
             signal = &mut stop => break note_stopping(signal),
-            end = ends.next() => match end {
+            exit = exits.next() => match exit {
                 Some((name, status)) => {
-                    output::stderr(format!("store: {name} has ended ({status}); what is left goes on.\n"));
+                    output::stderr(format!("store: {name} has exited ({status}). The other services keep running.\n"));
                 }
-                None => return Err(StartupError::new("all three services have ended: start the store again.")),
+                None => return Err(StartupError::new("all services have exited: start the store again.")),
             },
         }
     }
-    drop(ends);
+    drop(exits);
     stop_all(children).await;
     Ok(ExitCode::SUCCESS)
 }
@@ -152,14 +151,14 @@ fn print_summary(settings: &Settings, children: &[Child]) {
         ];
         text.extend(lines);
     }
-    output::stdout(text + "Ctrl-C stops all three.\n");
+    output::stdout(text + "Ctrl-C stops the store.\n");
 }
 
 fn note_stopping(signal: &str) {
     note(format!("store: stopping ({signal}).\n"));
 }
 
-/// Says it on standard error, but does not wait for somebody to take it: that would hold up the stop.
+/// Prints to standard error without waiting, since a pipe that is not read would delay the stop.
 fn note(text: String) {
     let _ = thread::Builder::new().spawn(|| output::stderr(text));
 }
@@ -173,13 +172,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn callers_know_the_services_by_the_same_name_and_port() {
+    fn services_call_each_other_by_the_right_name_and_port() {
         assert_eq!(orders::PRODUCTS, products::SERVICE);
         assert_eq!(payments::ORDERS, orders::SERVICE);
     }
 
     #[test]
-    fn a_secret_token_is_not_described() {
+    fn a_secret_token_is_not_shown() {
         let tokens = ["--products-token=4711", "--orders-token-file=/run/token"];
         let matches = command().get_matches_from(["store"].into_iter().chain(tokens));
         let tokens = Settings::read(&matches).unwrap().tokens;

@@ -1,5 +1,5 @@
-//! File descriptors: each connection takes one, and the usual soft limit of 1,024 is less than the connections that a service
-//! takes on.
+//! The limit on file descriptors. Each connection takes one, and the usual soft limit of 1,024 is too low for the connections that
+//! a service accepts.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -8,20 +8,20 @@ use crate::{
     settings::{Limits, StartupError},
 };
 
-/// How many descriptors go to what is no connection: the database, which its readers open several times, the log, the runtime.
+/// How many descriptors are for anything but connections: the database, which every reader opens, the log and the runtime.
 const FILES: u64 = 128;
 
-/// Raises the soft limit to what is allowed.
+/// Raises the soft limit as far as allowed.
 ///
 /// # Errors
-/// That is too little for `limits`.
+/// The hard limit is too low for `limits`.
 pub(crate) fn raise_limit(limits: &Limits) -> Result<(), StartupError> {
     let needed = needed(limits);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if let Some(maximum) = maximum.filter(|maximum| *maximum < needed) {
         return Err(too_few(limits, needed, maximum));
     }
-    // Some systems have a lower limit than they say, so the whole is tried first, then what is needed.
+    // Some systems refuse the hard limit that they report, so try what is needed after that.
     for wanted in [maximum, Some(needed)] {
         if setrlimit(Resource::Nofile, Rlimit { current: wanted, maximum }).is_ok() {
             return Ok(());
@@ -33,7 +33,7 @@ pub(crate) fn raise_limit(limits: &Limits) -> Result<(), StartupError> {
     }
 }
 
-/// A descriptor for each connection, and one for each call to another service, of which a request in flight makes one at a time.
+/// One descriptor for each connection, and one for each upstream call, of which a request makes one at a time.
 fn needed(limits: &Limits) -> u64 {
     let connections = u64::from(limits.max_connections) + RESERVE as u64;
     connections + connections.min(limits.max_requests.into()) + FILES
@@ -47,7 +47,7 @@ fn too_few(limits: &Limits, needed: u64, allowed: u64) -> StartupError {
         fitting => format!(", or set MAX_CONNECTIONS to {fitting} or less"),
     };
     StartupError::new(format!(
-        "MAX_CONNECTIONS is {connections}, which takes {needed} file descriptors, and this process may have {allowed}: raise \
-         its hard limit (ulimit -Hn){advice}."
+        "MAX_CONNECTIONS is {connections}, which needs {needed} file descriptors, but this process is limited to {allowed}: \
+         raise the hard limit (ulimit -Hn){advice}."
     ))
 }

@@ -1,4 +1,4 @@
-//! The life of a service's process: log, runtime, signals, exit code.
+//! The process of a service: log, runtime, signals, exit code.
 
 mod descriptors;
 pub mod signals;
@@ -31,10 +31,10 @@ use crate::{
 /// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
 const SIGXFSZ: i32 = 25;
 
-/// How long a process that could not start waits for its last spans and log lines to be taken.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a process that could not start takes to flush its last spans and log lines.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the program of a service is made of, if it calls `N` others. `Own` are the settings that only this service has.
+/// The program of a service that calls `N` others. `Own` holds the settings that no other service has.
 pub struct Program<Api, const N: usize, Own = ()> {
     /// The service.
     pub service: ServiceInfo,
@@ -42,17 +42,17 @@ pub struct Program<Api, const N: usize, Own = ()> {
     pub about: &'static str,
     /// The services that it calls.
     pub upstreams: [ServiceInfo; N],
-    /// What its database is made of.
+    /// The schema of its database.
     pub schema: &'static Schema,
-    /// Makes its document.
+    /// Creates its document.
     pub document: fn() -> Document,
-    /// Makes its operations.
+    /// Creates its operations.
     pub build: fn(&Settings<N, Own>, Database) -> Result<Api, StartupError>,
 }
 
 impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
-    /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop. If it does
-    /// not start, it says why on standard error.
+    /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop. If the
+    /// service cannot start, the reason is printed to standard error.
     pub fn run(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         match Settings::parse(self.service, self.about, self.upstreams, &arguments) {
@@ -85,8 +85,8 @@ fn run<Api: OpenApi + 'static>(
         .and_then(|()| trace::start(name))
         .and_then(|()| build())
         .and_then(|service| serve(service, settings));
-    // The stop has one deadline, which the last spans and lines share; who does not even start has nobody in a hurry.
-    let until = *outcome.as_ref().unwrap_or(&(Instant::now() + LAST_WORDS));
+    // Flushing the last spans and log lines has to end by the deadline of the stop. A failed start has no such deadline.
+    let until = *outcome.as_ref().unwrap_or(&(Instant::now() + FLUSH_TIMEOUT));
     trace::stop(until);
     log::flush(until);
     match outcome {
@@ -98,35 +98,38 @@ fn run<Api: OpenApi + 'static>(
     }
 }
 
-/// Returns when the process has to be gone.
+/// Returns the deadline of the stop, by which the process has to exit.
 fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<Instant, StartupError> {
     descriptors::raise_limit(&settings.limits)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.worker_threads())
         .enable_all()
         .build()
-        .map_err(|error| StartupError::new(format!("no threads to work with: {error}")))?;
+        .map_err(|error| {
+            StartupError::new(format!("the threads of the runtime cannot be started: {error}"))
+        })?;
     let end = runtime.block_on(async {
-        // A file that grows beyond the process's limit is a write that fails, not the end of the process.
-        let _size_limit_is_survived = signal(SignalKind::from_raw(SIGXFSZ));
-        let told = shutdown_signal(|signal| tracing::warn!(%signal, "ignored a signal"))?;
+        // Makes a write beyond the limit on file sizes fail, instead of killing the process.
+        let _survives_file_size_limit = signal(SignalKind::from_raw(SIGXFSZ));
+        let shutdown = shutdown_signal(|signal| tracing::warn!(%signal, "ignored a signal"))?;
         let stop = async move {
             tokio::select! {
-                signal = told => tracing::info!(%signal, "stopping"),
+                signal = shutdown => tracing::info!(%signal, "stopping"),
                 () = end_of_stdin(), if settings.stop_with_stdin => {
-                    // Whoever started it says why.
-                    tracing::debug!("stopping, since standard input has ended");
+                    // The parent process logs the reason.
+                    tracing::debug!("stopping: standard input was closed");
                 }
             }
         };
         service.run(stop).await
     })?;
-    // Half of what is left is for the last writes, and half for what is said of them.
+    // Half of the remaining time is for the last writes, the other half for their spans and log lines.
     runtime.shutdown_timeout(end.saturating_duration_since(Instant::now()) / 2);
     Ok(end)
 }
 
-/// Reads on a thread of its own: the runtime's would keep the process from ending.
+/// Resolves when standard input is closed. It reads on a thread of its own, since a blocked thread of the runtime would keep the
+/// process from exiting.
 async fn end_of_stdin() {
     let (ended, end) = oneshot::channel();
     thread::spawn(move || {

@@ -1,8 +1,8 @@
-//! Signals: those that stop a program, and those that must not.
+//! Signals: which of them stop a program, and which are ignored.
 //!
-//! TERM, INT and QUIT let it finish what it is at and stop. Whatever else a person or a supervisor may send (HUP, USR1, USR2,
-//! ALRM and their like, the real-time signals) would by default end the process at once, with requests in flight; it is ignored,
-//! and noted. KILL, STOP and TSTP do what they always do, and so do the signals of a fault of the program itself.
+//! TERM, INT and QUIT stop the program gracefully. The other signals that a person or a supervisor might send (HUP, USR1, USR2,
+//! ALRM and the like, the real-time signals) would by default kill the process with requests in flight; they are ignored and
+//! logged. KILL, STOP and TSTP keep their meaning, and so do the signals for faults of the program, such as SEGV.
 
 use std::{borrow::Cow, future::poll_fn, task::Poll};
 
@@ -24,7 +24,7 @@ const IGNORED: [(&str, i32); 8] = [
     ("SIGXCPU", libc::SIGXCPU),
 ];
 
-/// Those that only Linux has.
+/// The signals that only Linux has.
 #[cfg(target_os = "linux")]
 fn ignored_here() -> impl Iterator<Item = (Cow<'static, str>, i32)> {
     let first = libc::SIGRTMIN();
@@ -40,34 +40,34 @@ fn ignored_here() -> impl Iterator<Item = (Cow<'static, str>, i32)> {
     std::iter::empty()
 }
 
-/// Resolves to the name of the signal that stops the program, and hands each that is ignored until then to `note_ignored`. From
-/// the call on, none of them ends the process by itself.
+/// Resolves to the name of the signal that stops the program. Until then, the name of each ignored signal is passed to
+/// `on_ignored`. The signals lose their default action with the call, before the future is polled.
 ///
 /// # Errors
-/// The signals cannot be watched.
+/// The handlers cannot be installed.
 pub fn shutdown_signal(
-    mut note_ignored: impl FnMut(&str),
+    mut on_ignored: impl FnMut(&str),
 ) -> Result<impl Future<Output = &'static str>, StartupError> {
-    let watch = |number| {
+    let listen = |number| {
         signal(SignalKind::from_raw(number))
-            .map_err(|error| StartupError::new(format!("signals cannot be watched: {error}")))
+            .map_err(|error| StartupError::new(format!("signals cannot be handled: {error}")))
     };
     let mut stopping = Vec::new();
     for (name, number) in STOPPING {
-        stopping.push((name, watch(number)?));
+        stopping.push((name, listen(number)?));
     }
     let mut ignored: Vec<(Cow<'static, str>, Signal)> = Vec::new();
     let everywhere = IGNORED.into_iter().map(|(name, number)| (name.into(), number));
     for (name, number) in everywhere.chain(ignored_here()) {
-        ignored.push((name, watch(number)?));
+        ignored.push((name, listen(number)?));
     }
     Ok(poll_fn(move |context| {
         for (name, signal) in &mut ignored {
             while signal.poll_recv(context).is_ready() {
-                note_ignored(name);
+                on_ignored(name);
             }
         }
-        // Each is polled, so that each wakes this.
+        // Poll all of them, so that each of them wakes this future.
         let mut stopped = Poll::Pending;
         for (name, signal) in &mut stopping {
             if signal.poll_recv(context).is_ready() {

@@ -1,4 +1,4 @@
-//! Reads settings from flags and environment, and says in words what cannot be read.
+//! Reads settings from flags and environment variables, and explains in a sentence what it cannot read.
 
 use std::{
     any::TypeId,
@@ -21,17 +21,17 @@ use crate::output;
 
 /// Reads settings with `read` from `arguments`, the first of which is the program's name, and from the environment.
 ///
-/// A variable that is set but empty is as unset: Compose and Kubernetes set what they have no value for. Only an empty
-/// token stays what it is, so that it can be refused.
+/// An empty variable counts as unset, since Compose and Kubernetes set variables that they have no value for. An empty token is
+/// kept, so that it can be refused.
 ///
 /// # Errors
-/// They cannot be read, or only `--help` or `--version` was asked for. The message is printed already.
+/// The settings cannot be used, or `--help` or `--version` was given. The text for the user is printed already.
 pub fn parse<S>(
     command: Command,
     arguments: &[OsString],
     read: impl FnOnce(&ArgMatches) -> Result<S, StartupError>,
 ) -> Result<S, ExitCode> {
-    let settable = command.clone().mut_args(|argument| match is_as_unset(&argument) {
+    let settable = command.clone().mut_args(|argument| match has_empty_variable(&argument) {
         true => argument.env(Resettable::Reset),
         false => argument,
     });
@@ -44,19 +44,19 @@ pub fn parse<S>(
     })
 }
 
-fn is_as_unset(argument: &Arg) -> bool {
+fn has_empty_variable(argument: &Arg) -> bool {
     let value = argument.get_env().and_then(env::var_os);
     value.is_some_and(|value| value.is_empty()) && !argument.is_hide_env_values_set()
 }
 
 fn refuse(mut command: Command, arguments: &[OsString], error: Error) -> ExitCode {
-    // An argument that was not built cannot say what it is called.
+    // Arguments get their full names in the build.
     command.build();
-    if let Some(sentence) = fault_of_variable(&command, arguments, &error) {
+    if let Some(sentence) = explain_variable(&command, arguments, &error) {
         output::stderr(format!("{}: {sentence}\n", command.get_name()));
         return ExitCode::FAILURE;
     }
-    // The help lists all variables, also those that are as unset.
+    // `--help` lists empty variables as well.
     let error = match error.kind() {
         ErrorKind::DisplayHelp => command.try_get_matches_from(arguments).err().unwrap_or(error),
         _ => error,
@@ -69,13 +69,13 @@ fn refuse(mut command: Command, arguments: &[OsString], error: Error) -> ExitCod
     }
 }
 
-/// What is wrong with a variable, if it is one that is at fault, and not a flag.
-fn fault_of_variable(command: &Command, arguments: &[OsString], error: &Error) -> Option<String> {
-    let is_meant = |argument: &&Arg| match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(shown)) => argument.to_string() == *shown,
-        _ => error.kind() == ErrorKind::InvalidUtf8 && is_no_text(argument),
+/// Explains the error if its cause is a variable rather than a flag.
+fn explain_variable(command: &Command, arguments: &[OsString], error: &Error) -> Option<String> {
+    let is_invalid = |argument: &&Arg| match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(name)) => argument.to_string() == *name,
+        _ => error.kind() == ErrorKind::InvalidUtf8 && has_invalid_utf8(argument),
     };
-    let argument = command.get_arguments().find(is_meant)?;
+    let argument = command.get_arguments().find(is_invalid)?;
     let variable = argument.get_env()?;
     let value = env::var_os(variable).filter(|value| !value.is_empty())?;
     if is_given(argument.get_long()?, arguments) {
@@ -83,7 +83,7 @@ fn fault_of_variable(command: &Command, arguments: &[OsString], error: &Error) -
     }
     let variable = variable.to_string_lossy();
     let reason = match (error.get(ContextKind::ValidValue), error.source()) {
-        (Some(ContextValue::Strings(values)), _) => format!("it is one of {}", values.join(", ")),
+        (Some(ContextValue::Strings(values)), _) => format!("the values are {}", values.join(", ")),
         (_, Some(reason)) => reason.to_string(),
         (_, None) => "it is not UTF-8".to_owned(),
     };
@@ -93,18 +93,18 @@ fn fault_of_variable(command: &Command, arguments: &[OsString], error: &Error) -
     };
     let advice = match argument.is_hide_set() {
         true => format!("it is the {}", argument.get_help().unwrap_or_default()),
-        false => "set it to what --help says of it, or to nothing".to_owned(),
+        false => "see --help, or unset it".to_owned(),
     };
     Some(format!("{variable}{is} cannot be used ({reason}): {advice}."))
 }
 
-/// Whether an argument takes its value from a variable that is not UTF-8, and is no path.
-fn is_no_text(argument: &Arg) -> bool {
+/// Whether an argument is set by a variable that is not UTF-8, and is not a path.
+fn has_invalid_utf8(argument: &Arg) -> bool {
     let value = argument.get_env().and_then(env::var_os).unwrap_or_default();
     value.to_str().is_none() && argument.get_value_parser().type_id() != TypeId::of::<PathBuf>()
 }
 
-/// Whether the flag called `name` is among `arguments`.
+/// Whether `arguments` contain the flag `name`.
 fn is_given(name: &str, arguments: &[OsString]) -> bool {
     let flags = arguments.iter().filter_map(|argument| OsStr::to_str(argument)?.strip_prefix("--"));
     flags.into_iter().any(|flag| flag.split_once('=').map_or(flag, |(flag, _)| flag) == name)

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-/// The longest that is taken: a point in time so far ahead can still be told.
+/// The longest duration allowed: added to the present time it does not overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// humantime 2.4 panics when seconds and milliseconds together overflow, which takes a longer text.
+const LONGEST_TEXT: usize = 24;
 
 /// Reads a duration, which may be zero.
 ///
 /// # Errors
 /// The reason why it cannot be used.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if text.len() > LONGEST_TEXT {
+        return Err(format!("it has more than {LONGEST_TEXT} characters"));
+    }
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; a duration looks like 10s, 200ms or 24h"))?;
     match duration > LONGEST {
@@ -52,10 +58,12 @@ mod tests {
 
     #[test]
     fn a_reason_says_what_a_duration_looks_like() {
-        for text in ["10", "ten seconds", "-1s", "10 parsecs", "1e3s", "99999999999999999999s", ""] {
+        for text in ["10", "ten seconds", "-1s", "10 parsecs", "1e3s", "9999999999999999999999s", ""] {
             let reason = duration(text).unwrap_err();
             assert!(reason.ends_with("; a duration looks like 10s, 200ms or 24h"), "{text}: {reason}");
         }
+        let overflow = "18446744073709551615s1000ms";
+        assert_eq!(duration(overflow), Err("it has more than 24 characters".to_owned()));
         assert_eq!(duration("101years"), Err("it is longer than 100 years".to_owned()));
     }
 }

@@ -1,7 +1,7 @@
-//! Settings: flags and environment variables, read once at the start and refused early.
+//! Settings: flags and environment variables, read and checked once at the start.
 //!
-//! A [`ServiceInfo`] is the one description of a service: its flags, variables, defaults and help follow from its name and port.
-//! [`Settings`] are what one service reads; a service adds those that only it knows as a type of its own.
+//! A [`ServiceInfo`] describes a service by its name and port; flags, variables, defaults and help follow from it.
+//! [`Settings`] are the settings of one service, to which it can add its own. [`Common`] are those that every program has.
 
 mod service_settings;
 pub mod command_line;
@@ -10,6 +10,7 @@ mod old_names;
 mod limits;
 mod duration;
 mod service_info;
+mod address;
 mod token_setting;
 mod token;
 mod startup_error;
@@ -20,6 +21,6 @@ pub use self::{
     service_info::ServiceInfo,
     service_settings::{Settings, Upstream},
     startup_error::StartupError,
-    token::{Secret, Token},
+    token::Token,
     token_setting::TokenSetting,
 };

@@ -1,5 +1,5 @@
-//! The names that durations had before they had units. They are read as before, as numbers of a unit, but `--help` no longer
-//! lists them.
+//! The old names of durations, from before they had units. They still work, with numbers of a fixed unit, but `--help` does not
+//! list them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{
 struct OldName {
     /// Ends with the unit.
     flag: &'static str,
-    /// The field of [`Limits`], after which the new flag and variable are named.
+    /// The name of the field of [`Limits`], from which the new flag and variable are derived.
     new: &'static str,
     read: fn(&str) -> Result<Duration, String>,
     field: fn(&mut Limits) -> &mut Duration,
@@ -105,7 +105,7 @@ pub(super) fn args() -> impl Iterator<Item = Arg> {
     OLD_NAMES.iter().map(OldName::arg)
 }
 
-/// Puts what was set by its old name into `limits`.
+/// Copies durations that were set by their old names to `limits`.
 ///
 /// # Errors
 /// A duration was set by both of its names, to different values.

@@ -4,21 +4,21 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
 
-use super::{token::Secret, token_setting::TokenSetting};
+use super::{address::listen_address, token::Secret, token_setting::TokenSetting};
 
 const LISTEN: &str = "listen";
 const URL: &str = "url";
 const TOKEN: &str = "token";
 const TOKEN_FILE: &str = "token-file";
 
-/// A service, as the programs that run it or call it know it.
+/// A service, as seen by the programs that run or call it.
 ///
 /// The name `shop` and the port 5001 give `--shop-listen` (`SHOP_LISTEN`, by default `127.0.0.1:5001`), `--shop-url`
 /// (`SHOP_URL`, by default `http://127.0.0.1:5001`), `--shop-token` (`SHOP_TOKEN`, by default `SECRET_SHOP_TOKEN`) and
 /// `--shop-token-file` (`SHOP_TOKEN_FILE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceInfo {
-    /// The name of its program, its database and the realm of its tokens.
+    /// The name of its program and its database, and the realm of its tokens.
     pub name: &'static str,
     /// The port that it listens on by default.
     pub port: u16,
@@ -43,7 +43,7 @@ impl ServiceInfo {
     /// The arguments of a program that runs the service.
     pub fn own_args(&self) -> [Arg; 3] {
         let listen = self
-            .arg(LISTEN, "ADDRESS", value_parser!(SocketAddr).into())
+            .arg(LISTEN, "ADDRESS", ValueParser::new(listen_address))
             .default_value(format!("127.0.0.1:{}", self.port))
             .help(format!("Address that {} listens on", self.name));
         let [token, file] = self.token_args();
@@ -67,24 +67,24 @@ impl ServiceInfo {
             .hide_env_values(true)
             .help(format!("Bearer token of {}", self.name));
         let file = self.arg(TOKEN_FILE, "FILE", value_parser!(PathBuf)).help(format!(
-            "File with the bearer token of {}, used instead of {}",
+            "File that holds the bearer token of {}; overrides {}",
             self.name,
             self.variable(TOKEN)
         ));
         [token, file]
     }
 
-    /// The address that [`Self::own_args`] were given.
+    /// The address to listen on, from [`Self::own_args`].
     pub(super) fn listen(&self, matches: &ArgMatches) -> SocketAddr {
         self.value(LISTEN, matches)
     }
 
-    /// The URL that [`Self::upstream_args`] were given.
+    /// The URL, from [`Self::upstream_args`].
     pub(super) fn url(&self, matches: &ArgMatches) -> String {
         self.value(URL, matches)
     }
 
-    /// The token that [`Self::own_args`] were given.
+    /// The token, from [`Self::own_args`] or from the arguments of a caller.
     pub fn token(&self, matches: &ArgMatches) -> TokenSetting {
         TokenSetting {
             variable: self.variable(TOKEN),

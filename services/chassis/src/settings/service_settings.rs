@@ -1,4 +1,4 @@
-//! The settings of one service: its own address and token, those of the services it calls, and what all programs share.
+//! The settings of one service: its address and token, those of the services it calls, and the common settings.
 
 use std::{ffi::OsString, fmt::Display, net::SocketAddr, process::ExitCode};
 
@@ -9,7 +9,7 @@ use super::{
     token_setting::TokenSetting,
 };
 
-/// The settings of a service that calls `N` others. `Own` are those that only this service has.
+/// The settings of a service that calls `N` others. `Own` holds the settings that no other service has.
 #[derive(Clone, Debug)]
 pub struct Settings<const N: usize, Own = ()> {
     /// The address that it listens on.
@@ -18,9 +18,9 @@ pub struct Settings<const N: usize, Own = ()> {
     pub token: TokenSetting,
     /// The services that it calls.
     pub upstreams: [Upstream; N],
-    /// The settings that all programs share.
+    /// The common settings.
     pub common: Common,
-    /// The settings that only this service has.
+    /// The settings that no other service has.
     pub own: Own,
 }
 
@@ -28,7 +28,7 @@ impl<const N: usize, Own: Args> Settings<N, Own> {
     /// Reads the settings of `service` from `arguments`, the first of which is the program's name, and from the environment.
     ///
     /// # Errors
-    /// They cannot be used, or only `--help` or `--version` was asked for. The message is printed already.
+    /// The settings cannot be used, or `--help` or `--version` was given. The text for the user is printed already.
     pub(crate) fn parse(
         service: ServiceInfo,
         about: &'static str,
@@ -64,12 +64,12 @@ pub struct Upstream {
     url_variable: String,
     url: String,
     token: TokenSetting,
-    /// The address of the service that calls, which decides whether it may use the development token.
+    /// The address of the calling service, which decides whether the development token may be used.
     listen: SocketAddr,
 }
 
 impl Upstream {
-    /// Makes a client of the service with `connect`, which takes its URL and its token.
+    /// Creates a client with `connect`, which takes the URL and the token.
     ///
     /// # Errors
     /// The token may not be used, or `connect` refuses the URL.
@@ -90,7 +90,13 @@ mod tests {
     const SERVICE: ServiceInfo = ServiceInfo::new("price-list", 5009);
     const UPSTREAM: ServiceInfo = ServiceInfo::new("shop", 5001);
 
-    fn parse(arguments: &[&str]) -> Settings<1> {
+    #[derive(Args, Clone, Debug)]
+    struct Own {
+        #[arg(long, default_value = "EUR")]
+        currency: String,
+    }
+
+    fn parse(arguments: &[&str]) -> Settings<1, Own> {
         let arguments: Vec<OsString> = ["price-list"].iter().chain(arguments).map(OsString::from).collect();
         Settings::parse(SERVICE, "Prices", [UPSTREAM], &arguments).unwrap()
     }
@@ -117,6 +123,12 @@ mod tests {
         assert_eq!(settings.token.check(settings.listen).unwrap().expose(), "own");
         let called = settings.upstreams[0].connect(|url, token| Ok::<_, String>(format!("{url} {token}")));
         assert_eq!(called.unwrap(), "http://shop other");
+    }
+
+    #[test]
+    fn a_service_can_add_settings() {
+        assert_eq!(parse(&[]).own.currency, "EUR");
+        assert_eq!(parse(&["--currency=CHF"]).own.currency, "CHF");
     }
 
     #[test]

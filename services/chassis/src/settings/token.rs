@@ -4,9 +4,9 @@ use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
 
-/// A token as it was set, which may be none yet. It is never shown, like [`Token`].
+/// A token as it was set, not yet checked. Its `Debug` hides it.
 #[derive(Clone)]
-pub struct Secret(String);
+pub(super) struct Secret(String);
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
@@ -15,8 +15,8 @@ impl From<&str> for Secret {
 }
 
 impl Secret {
-    /// The secret, for whoever has to check it.
-    pub fn expose(&self) -> &str {
+    /// The text of the secret.
+    pub(super) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -27,28 +27,29 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The secret of a service, or two while it is changed: the new one first, which callers send, then the old one, which the
-/// service still takes. It is never shown: its `Debug` hides it, and it has no `Display`.
+/// The token of a service. During a rotation it is two: the new one, which clients send, and the old one, which the service
+/// still accepts. Its `Debug` hides it, and it has no `Display`.
 #[derive(Clone)]
 pub struct Token(Vec<String>);
 
 impl Token {
-    /// The tokens in `text`, which are parted by a comma or a line break, if there are one or two and each has
-    /// the form of a bearer token (RFC 6750, section 2.1).
+    /// The token in `text`, or the two, separated by a comma or a line break. `None` if there are none or more, or if one is not
+    /// a bearer token (RFC 6750, section 2.1).
     pub fn new(text: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         let tokens: Vec<&str> =
             text.split([',', '\n']).map(str::trim).filter(|token| !token.is_empty()).collect();
-        let is_fit = (1..=2).contains(&tokens.len()) && tokens.iter().all(|token| token.bytes().all(allowed));
-        is_fit.then(|| Self(tokens.into_iter().map(str::to_owned).collect()))
+        let is_valid =
+            (1..=2).contains(&tokens.len()) && tokens.iter().all(|token| token.bytes().all(allowed));
+        is_valid.then(|| Self(tokens.into_iter().map(str::to_owned).collect()))
     }
 
-    /// The secret, for whoever has to send it.
+    /// The token that clients send.
     pub fn expose(&self) -> &str {
         &self.0[0]
     }
 
-    /// Compares in a time that depends on the lengths only.
+    /// Whether the service accepts `candidate`. The comparison takes a time that depends only on the lengths.
     pub(crate) fn matches(&self, candidate: &[u8]) -> bool {
         let equal = self.0.iter().map(|token| token.as_bytes().ct_eq(candidate));
         equal.fold(Choice::from(0), |any, one| any | one).into()
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn while_a_token_is_changed_both_are_taken_and_the_first_is_sent() {
+    fn during_a_rotation_both_tokens_match_and_the_first_is_sent() {
         for text in ["new,old", "new\nold\n", " new , old "] {
             let token = Token::new(text).unwrap();
             assert!(token.matches(b"new") && token.matches(b"old"), "{text:?}");
@@ -76,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_two_and_nothing_that_is_none() {
+    fn text_without_one_or_two_valid_tokens_is_refused() {
         for text in ["", " ", ",", "one,two,three", "two words", "naïve"] {
             assert!(Token::new(text).is_none(), "{text:?}");
         }
     }
 
     #[test]
-    fn debug_hides_it() {
+    fn debug_hides_the_secret() {
         assert_eq!(format!("{:?}", Token::new("secret").unwrap()), "Token(hidden)");
         assert_eq!(format!("{:?}", Secret::from("secret")), "Secret(hidden)");
     }

@@ -1,4 +1,4 @@
-//! The settings of a token, and the check that turns them into one that may be used.
+//! How a token is set, and the check that it may be used.
 
 use std::{borrow::Cow, fs, net::SocketAddr, path::PathBuf};
 
@@ -7,22 +7,23 @@ use super::{
     token::{Secret, Token},
 };
 
-/// A token as it was set: not yet known to be one that may be used.
+/// A token as it was set, not yet checked.
 #[derive(Clone, Debug)]
 pub struct TokenSetting {
     pub(super) variable: String,
     pub(super) value: Secret,
-    /// Is read instead of the value.
+    /// Overrides the value.
     pub(super) file: Option<PathBuf>,
-    /// The default, which every developer knows.
+    /// The default, which is public.
     pub(super) development: String,
 }
 
 impl TokenSetting {
-    /// The token, if a service that listens at `listen` may use it.
+    /// The token, if a service that listens on `listen` may use it.
     ///
     /// # Errors
-    /// It is empty, has characters that no token has, is the development default beyond loopback, or its file cannot be read.
+    /// The token is empty or not a bearer token, its file cannot be read, or it is the development default and `listen` is not a
+    /// loopback address.
     pub(crate) fn check(&self, listen: SocketAddr) -> Result<Token, StartupError> {
         let variable = &self.variable;
         let value = match &self.file {
@@ -41,19 +42,19 @@ impl TokenSetting {
             && value.split([',', '\n']).any(|token| token.trim() == self.development)
         {
             return Err(StartupError::new(format!(
-                "{variable} is the development default, which everybody knows, and {listen} can be reached from \
-                 other machines: set {variable} to a secret, or listen on 127.0.0.1."
+                "{variable} is the development default, which is public, and {listen} can be reached from other \
+                 machines: set {variable} to a secret, or listen on 127.0.0.1."
             )));
         }
         Token::new(&value).ok_or_else(|| {
             StartupError::new(format!(
-                "{variable} has characters that no bearer token has, or more than two tokens: use letters, digits and \
-                 -._~+/= only, and a comma between the new token and the old one."
+                "{variable} is not a bearer token: use letters, digits and -._~+/= only. During a rotation, set it to the \
+                 new token, a comma and the old token."
             ))
         })
     }
 
-    /// The development default, or where a secret token was set.
+    /// The token if it is the development default; otherwise where it was set.
     pub fn describe(&self) -> String {
         match &self.file {
             Some(file) => format!("as in {}", file.display()),

@@ -1,4 +1,4 @@
-//! Durations, by their names of today and by those that they had before they had units.
+//! Durations, by their new names and by the old ones, which have no units.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{command, folder, refuses, run, signal};
 
-/// The variables with the old names, and whether they may be zero.
+/// The variables, their old names, and whether they may be zero.
 const DURATIONS: [(&str, &str, bool); 8] = [
     ("HEADER_READ_TIMEOUT", "HEAD_TIMEOUT_MS", false),
     ("IDLE_TIMEOUT", "IDLE_TIMEOUT_MS", false),
@@ -20,7 +20,7 @@ const DURATIONS: [(&str, &str, bool); 8] = [
     ("DRAIN_TIMEOUT", "DRAIN_TIMEOUT_MS", true),
 ];
 
-/// Refuses to start with these variables, in this sentence.
+/// Checks that a service and the store refuse these variables with this sentence.
 #[track_caller]
 fn is_refused(variables: &[(&str, &str)], sentence: &str) {
     for arguments in [&["products"][..], &[]] {
@@ -34,7 +34,7 @@ fn is_refused(variables: &[(&str, &str)], sentence: &str) {
     }
 }
 
-/// How long the services of a store that is started with these say that an idle connection is kept.
+/// Starts a store and returns the idle timeout that each of its services announces.
 fn announced_idle_timeouts(variables: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {
     let folder = folder();
     let mut process = command(folder.path(), arguments)
@@ -83,7 +83,7 @@ fn durations_reach_every_service_by_either_name() {
 }
 
 #[test]
-fn a_duration_that_cannot_be_read_is_named() {
+fn an_invalid_duration_is_named() {
     for (variable, old, _) in DURATIONS {
         let reason = "time unit needed, for example 10sec or 10ms; a duration looks like 10s, 200ms or 24h";
         is_refused(&[(variable, "10")], &format!("{variable} is `10`, which cannot be used ({reason}): "));
@@ -95,7 +95,7 @@ fn a_duration_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn only_a_timeout_must_not_be_zero() {
+fn a_timeout_of_zero_is_refused() {
     for (variable, old, may_be_zero) in DURATIONS {
         for (variable, value) in [(variable, "0s"), (old, "0")] {
             if !may_be_zero {
@@ -106,7 +106,7 @@ fn only_a_timeout_must_not_be_zero() {
             }
         }
     }
-    // It goes as far as the token.
+    // The other durations may be zero; the next error is about the token.
     let zeros = DURATIONS.iter().filter(|(_, _, may_be_zero)| *may_be_zero);
     let zeros = zeros.flat_map(|(variable, old, _)| [(*variable, "0s"), (*old, "0")]);
     let variables: Vec<_> = zeros.chain([("PRODUCTS_TOKEN", "")]).collect();
@@ -114,7 +114,7 @@ fn only_a_timeout_must_not_be_zero() {
 }
 
 #[test]
-fn different_values_by_both_names_are_refused() {
+fn different_values_for_the_old_and_the_new_name_are_refused() {
     is_refused(
         &[("REQUEST_TIMEOUT", "10s"), ("ANSWER_TIMEOUT_MS", "5000")],
         "REQUEST_TIMEOUT is 10s, and ANSWER_TIMEOUT_MS, its old name, is 5s: set REQUEST_TIMEOUT only.",

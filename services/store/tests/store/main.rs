@@ -1,11 +1,12 @@
-//! The store's program, as whoever starts it sees it.
+//! The program of the store, from the outside.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+#![allow(clippy::disallowed_macros, reason = "a test may print")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod durations;
 mod output;
 mod settings;
+mod tokens;
 
 use std::{
     fs,
@@ -20,7 +21,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A store on free ports that is killed, with its services, when it is dropped.
+/// A store on free ports. Dropping it kills it, and its services stop.
 struct Store {
     process: Child,
     output: BufReader<Box<dyn Read>>,
@@ -71,12 +72,12 @@ impl Store {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    /// Waits until the log has this line, which is bound to come.
+    /// Waits until the log contains this line.
     fn wait_for(&self, line: &str) {
         wait_until(|| self.log().contains(line), &format!("{line}\nin {}", self.log()));
     }
 
-    /// The process of the service at `url`.
+    /// The process id of the service called `name`.
     fn service(&self, name: &str) -> u32 {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.process.id())).unwrap();
         let is_service = |id: &&str| {
@@ -107,17 +108,17 @@ fn wait_until(condition: impl Fn() -> bool, what: &str) {
     }
 }
 
-/// The first line of the answer to a GET, or nothing if nobody answers.
+/// The status line of the response to a GET; empty if there is none.
 fn get(url: &str, path: &str) -> String {
     let address = url.trim_start_matches("http://");
     let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let mut answer = String::new();
-    let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
-    answer.lines().next().unwrap_or_default().to_owned()
+    let mut response = String::new();
+    let _ = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut response));
+    response.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A store, or one service of it, that does not start says why in one sentence, and leaves nothing running.
+/// Checks that the program exited with 1 and with one line, which contains `sentence`.
 #[track_caller]
 fn refuses(output: Output, sentence: &str) {
     let log = String::from_utf8_lossy(&output.stderr);
@@ -134,7 +135,7 @@ fn run(prepare: impl FnOnce(&Path, &mut Command), arguments: &[&str]) -> Output 
 }
 
 #[test]
-fn all_three_are_ready_when_the_table_is_there() {
+fn all_services_are_ready_when_the_summary_is_printed() {
     let store = Store::start();
     for url in &store.urls {
         assert_eq!(get(url, "/readyz"), "HTTP/1.1 200 OK");
@@ -142,7 +143,7 @@ fn all_three_are_ready_when_the_table_is_there() {
 }
 
 #[test]
-fn a_signal_stops_all_three_cleanly() {
+fn a_signal_stops_all_services_gracefully() {
     for name in ["TERM", "INT", "QUIT"] {
         let mut store = Store::start();
         for ignored in ["HUP", "USR1", "USR2", "ALRM", "RTMIN+3"] {
@@ -162,10 +163,10 @@ fn a_signal_stops_all_three_cleanly() {
 }
 
 #[test]
-fn stuck_callers_and_a_log_that_nobody_reads_keep_it_from_stopping_no_longer_than_five_seconds() {
+fn the_store_stops_within_five_seconds_despite_stuck_clients_and_a_blocked_log() {
     let (_unread, log) = std::io::pipe().unwrap();
     let mut store = Store::start_in(folder(), fs::File::from(OwnedFd::from(log)));
-    // More than a pipe holds.
+    // More log lines than fit in the pipe.
     for _ in 0..1000 {
         get(&store.urls[0], "/livez");
     }
@@ -198,17 +199,17 @@ fn the_services_stop_when_the_store_is_killed() {
 }
 
 #[test]
-fn when_one_service_dies_the_others_go_on_and_it_says_so() {
+fn the_other_services_keep_running_when_one_dies() {
     let store = Store::start();
     signal("KILL", store.service("orders"));
-    store.wait_for("store: orders has ended");
+    store.wait_for("store: orders has exited");
     assert_eq!(get(&store.urls[0], "/readyz"), "HTTP/1.1 200 OK");
     assert_eq!(get(&store.urls[1], "/readyz"), "");
     assert_eq!(get(&store.urls[2], "/readyz"), "HTTP/1.1 200 OK");
 }
 
 #[test]
-fn a_log_that_cannot_be_written_stops_nobody() {
+fn services_start_when_the_log_cannot_be_written() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let store = Store::start_in(folder(), full);
     for url in &store.urls {
@@ -217,7 +218,7 @@ fn a_log_that_cannot_be_written_stops_nobody() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn an_address_in_use_is_named() {
     for (service, variable) in [("products", "PRODUCTS_LISTEN"), ("payments", "PAYMENTS_LISTEN")] {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
@@ -232,30 +233,29 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
-fn a_flag_moves_a_service() {
+fn a_flag_sets_the_address_of_a_service() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     refuses(run(|_, _| {}, &["--orders-listen", &address]), "set ORDERS_LISTEN to another address");
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn a_folder_that_cannot_be_created_is_named() {
     let output = run(|folder, _| fs::write(folder.join("data"), "a file").unwrap(), &[]);
     refuses(output, "set DATA_DIR to a folder that can be written");
 }
 
 #[test]
-fn a_file_that_is_no_database_is_named() {
+fn a_file_that_is_not_a_database_is_named() {
     let garbage = |folder: &Path, _: &mut Command| {
         fs::create_dir(folder.join("data")).unwrap();
-        fs::write(folder.join("data/orders.db"), "no database at all, but long enough to be looked at")
-            .unwrap();
+        fs::write(folder.join("data/orders.db"), "not a database, but long enough to have a header").unwrap();
     };
     refuses(run(garbage, &[]), "orders.db is no SQLite database");
 }
 
 #[test]
-fn a_file_that_is_read_only_is_named() {
+fn a_read_only_file_is_named() {
     let folder = folder();
     let data = folder.path().join("data");
     fs::create_dir(&data).unwrap();
@@ -264,13 +264,13 @@ fn a_file_that_is_read_only_is_named() {
     let mut permissions = fs::metadata(&file).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(&file, permissions).unwrap();
-    // root may write all the same, unless the file is immutable.
+    // root can write to a read-only file, unless the file is immutable.
     let immutable = |flag: &str| {
         Command::new("chattr").arg(flag).arg(&file).status().is_ok_and(|status| status.success())
     };
     let is_immutable = immutable("+i");
     if fs::OpenOptions::new().append(true).open(&file).is_ok() {
-        println!("skipped: whoever runs this may write to a read-only file");
+        println!("skipped: this user can write to a read-only file");
         return;
     }
     let output = command(folder.path(), &[]).output().unwrap();
@@ -278,45 +278,6 @@ fn a_file_that_is_read_only_is_named() {
         immutable("-i");
     }
     refuses(output, "products.db cannot be written");
-}
-
-#[test]
-fn an_empty_token_is_named() {
-    let output = run(
-        |_, command| {
-            command.env("ORDERS_TOKEN", "");
-        },
-        &[],
-    );
-    refuses(output, "ORDERS_TOKEN is empty: set it to the token");
-}
-
-#[test]
-fn a_token_that_cannot_be_sent_is_named_and_not_shown() {
-    let output = run(
-        |_, command| {
-            command.env("PRODUCTS_TOKEN", "my secret token");
-        },
-        &[],
-    );
-    assert!(!String::from_utf8_lossy(&output.stderr).contains("my secret"));
-    refuses(output, "PRODUCTS_TOKEN has characters that no bearer token has");
-}
-
-#[test]
-fn a_development_token_is_for_loopback_only() {
-    for (service, variable) in
-        [("products", "PRODUCTS_TOKEN"), ("orders", "ORDERS_TOKEN"), ("payments", "PAYMENTS_TOKEN")]
-    {
-        let listen = format!("--{service}-listen");
-        let output = run(|_, _| {}, &[service, &listen, "192.0.2.1:0"]);
-        refuses(output, &format!("set {variable} to a secret, or listen on 127.0.0.1"));
-    }
-    // Nor is one that it sends.
-    let own = |_: &Path, command: &mut Command| {
-        command.env("PAYMENTS_TOKEN", "a-secret-of-its-own");
-    };
-    refuses(run(own, &["payments", "--payments-listen", "192.0.2.1:0"]), "set ORDERS_TOKEN to a secret");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Output that nobody takes.
+//! Output that cannot be written.
 
 use std::{
     fs,
@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use crate::{Store, command, folder, get, signal, wait_until};
 
-/// A store whose services can be found without its output.
-fn start_unheard(
+/// Starts a store whose addresses are known without reading its output.
+fn start_without_output(
     folder: &TempDir,
     stdout: impl Into<Stdio>,
     stderr: impl Into<Stdio>,
@@ -22,7 +22,7 @@ fn start_unheard(
     let mut command = command(folder.path(), &[]);
     let mut urls = Vec::new();
     for service in ["PRODUCTS", "ORDERS", "PAYMENTS"] {
-        // Bound for a moment, so that the address is known; nobody else asks for this one.
+        // Bind for a moment to learn a free port.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         command.env(format!("{service}_LISTEN"), address.to_string());
         urls.push(format!("http://{address}"));
@@ -38,15 +38,15 @@ fn full() -> fs::File {
     fs::OpenOptions::new().write(true).open("/dev/full").unwrap()
 }
 
-/// A pipe that nobody reads from any more.
+/// A pipe whose reading end is closed.
 fn closed() -> PipeWriter {
     pipe().unwrap().1
 }
 
 #[test]
-fn output_that_nobody_takes_stops_nobody() {
+fn the_store_runs_when_its_output_cannot_be_written() {
     let (unread, stuck) = pipe().unwrap();
-    // Full to the brim, with somebody there who does not read.
+    // Keep the pipe full and its reading end open.
     let mut filler = stuck.try_clone().unwrap();
     thread::spawn(move || while filler.write_all(&[b'.'; 4096]).is_ok() {});
     type Streams = (Stdio, Stdio);
@@ -57,11 +57,11 @@ fn output_that_nobody_takes_stops_nobody() {
     ];
     for (name, (stdout, stderr)) in streams {
         let folder = folder();
-        let (process, urls) = start_unheard(&folder, stdout, stderr);
+        let (process, urls) = start_without_output(&folder, stdout, stderr);
         let mut store = Store { process, output: BufReader::new(Box::new(std::io::empty())), urls, folder };
         signal("KILL", store.service("orders"));
         wait_until(|| get(&store.urls[1], "/livez").is_empty(), "orders is gone");
-        // The store has something to say now. It goes on.
+        // The store tries to report that, and keeps running.
         thread::sleep(Duration::from_millis(200));
         for url in [&store.urls[0], &store.urls[2]] {
             assert_eq!(get(url, "/readyz"), "HTTP/1.1 200 OK", "{name}");
@@ -74,7 +74,7 @@ fn output_that_nobody_takes_stops_nobody() {
 }
 
 #[test]
-fn nobody_need_read_why_it_does_not_start() {
+fn the_exit_code_does_not_depend_on_the_output() {
     for (arguments, code) in [
         (&["--help"][..], 1),
         (&["products", "--help"], 1),
@@ -88,7 +88,7 @@ fn nobody_need_read_why_it_does_not_start() {
             command(folder.path(), arguments).stdout(stdout).stderr(stderr).status().unwrap().code()
         };
         assert_eq!(run(full().into(), full().into()), Some(code), "{arguments:?}");
-        // Whoever stops reading has read enough.
+        // A closed pipe is no failure of `--help`: the reader has read enough.
         let code = if arguments.last().is_some_and(|last| ["--help", "--version"].contains(last)) {
             0
         } else {

@@ -1,4 +1,4 @@
-//! Variables that are set to nothing, or to what cannot be read.
+//! Variables that are empty or invalid.
 
 use std::{
     ffi::OsStr,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{command, folder, refuses, run, signal};
 
-/// Every variable that `arguments` has, as its help lists them.
+/// Every variable in the help of the program that `arguments` run.
 fn variables(arguments: &[&str]) -> Vec<String> {
     let help = String::from_utf8(run(|_, _| {}, &[arguments, &["--help"]].concat()).stdout).unwrap();
     let listed = help.split("[env: ").skip(1);
@@ -19,7 +19,7 @@ fn variables(arguments: &[&str]) -> Vec<String> {
 
 const PROGRAMS: [&[&str]; 4] = [&[], &["products"], &["orders"], &["payments"]];
 
-/// What the libraries read by themselves.
+/// The variables that libraries read.
 const OTHER_VARIABLES: [&str; 12] = [
     "RUST_LOG",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -36,13 +36,13 @@ const OTHER_VARIABLES: [&str; 12] = [
 ];
 
 #[test]
-fn a_variable_that_is_set_but_empty_is_as_unset() {
+fn an_empty_variable_counts_as_unset() {
     for arguments in PROGRAMS {
         let variables = variables(arguments);
         assert!(variables.len() > 12, "{variables:?}");
         let empty = |command: &mut Command| {
             for variable in variables.iter().map(String::as_str).chain(OTHER_VARIABLES) {
-                // Those that are listened at are this test's, and an empty token is refused.
+                // The test needs free ports, and an empty token is refused.
                 if !variable.ends_with("_TOKEN") && !variable.ends_with("_LISTEN") {
                     command.env(variable, "");
                 }
@@ -51,7 +51,7 @@ fn a_variable_that_is_set_but_empty_is_as_unset() {
         let folder = folder();
         let mut command = command(folder.path(), arguments);
         empty(&mut command);
-        // The folder is as unset, too: it is below the current one.
+        // DATA_DIR counts as unset as well, so the data goes to a subfolder of the current one.
         let mut process =
             command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let ready = BufReader::new(process.stdout.take().unwrap())
@@ -75,14 +75,14 @@ fn a_variable_that_is_set_but_empty_is_as_unset() {
 }
 
 #[test]
-fn an_empty_listen_variable_is_as_unset() {
+fn an_empty_listen_variable_counts_as_unset() {
     for (service, address) in [("products", "127.0.0.1:5001"), ("orders", "127.0.0.1:5002")] {
         let empty = |_: &Path, command: &mut Command| {
             command.env(format!("{}_LISTEN", service.to_uppercase()), "");
         };
         let help = run(empty, &[service, "--help"]);
         assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains(address));
-        // It goes as far as its token.
+        // The address is accepted; the next error is about the token.
         let refused = |folder: &Path, command: &mut Command| {
             empty(folder, command);
             command.env(format!("{}_TOKEN", service.to_uppercase()), "");
@@ -92,7 +92,7 @@ fn an_empty_listen_variable_is_as_unset() {
 }
 
 #[test]
-fn a_variable_that_cannot_be_read_is_named() {
+fn an_invalid_variable_is_named() {
     for arguments in PROGRAMS {
         for variable in variables(arguments) {
             let is_text = ["_TOKEN", "_FILE", "_DIR", "_URL"].iter().any(|end| variable.ends_with(end));
@@ -110,7 +110,7 @@ fn a_variable_that_cannot_be_read_is_named() {
     }
     for (variable, value, reason) in [
         ("MAX_REQUESTS", "0", "0 is not in 1..="),
-        ("LOG_FORMAT", "xml", "it is one of text, json"),
+        ("LOG_FORMAT", "xml", "the values are text, json"),
         ("RUST_LOG", "a=b=c", "RUST_LOG is `a=b=c`, which cannot be used ("),
         ("ORDERS_URL", "https://127.0.0.1:1", "ORDERS_URL is wrong: `https://127.0.0.1:1` needs TLS"),
         ("ORDERS_URL", "nowhere", "ORDERS_URL is wrong: `nowhere` is not an address"),
@@ -125,7 +125,7 @@ fn a_variable_that_cannot_be_read_is_named() {
             reason,
         );
     }
-    // What was said on the command line is told as a flag.
+    // An invalid flag is named as a flag.
     let output = run(
         |_, command| {
             command.env("MAX_REQUESTS", "7");
@@ -137,17 +137,49 @@ fn a_variable_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_variable_that_is_no_text_is_named_and_a_token_is_not_shown() {
+fn a_variable_that_is_not_utf8_is_named_but_a_token_is_not_shown() {
     for variable in ["ORDERS_TOKEN", "PRODUCTS_URL", "MAX_REQUESTS", "RUST_LOG"] {
-        let no_text = OsStr::from_bytes(b"secret\xff");
+        let invalid = OsStr::from_bytes(b"secret\xff");
         let output = run(
             |_, command| {
-                command.env(variable, no_text);
+                command.env(variable, invalid);
             },
             &["orders"],
         );
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!variable.ends_with("TOKEN") || !log.contains("secret"), "{log}");
         refuses(output, variable);
+    }
+}
+
+#[test]
+fn a_host_name_is_an_address_to_listen_on() {
+    let folder = folder();
+    let mut process = command(folder.path(), &["products"])
+        .env("PRODUCTS_LISTEN", "localhost:0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    signal("TERM", process.id());
+    assert!(process.wait().unwrap().success());
+    assert!(line.starts_with("products is ready at http://127.0.0.1:"), "{line}");
+}
+
+#[test]
+fn an_address_without_a_port_is_refused_with_an_example() {
+    for address in ["localhost", "127.0.0.1"] {
+        let output = run(
+            |_, command| {
+                command.env("ORDERS_LISTEN", address);
+            },
+            &[],
+        );
+        let sentence = format!(
+            "ORDERS_LISTEN is `{address}`, which cannot be used (invalid socket address; an address looks like "
+        );
+        refuses(output, &sentence);
     }
 }
