@@ -240,7 +240,7 @@ fn a_flag_moves_a_service() {
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
     let output = run(|folder, _| fs::write(folder.join("data"), "a file").unwrap(), &[]);
-    refuses(output, "set DATA_DIR to a folder that can be written");
+    refuses(output, "set DATA_DIR to a writable folder");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_file_that_is_no_database_is_named() {
         fs::write(folder.join("data/orders.db"), "no database at all, but long enough to be looked at")
             .unwrap();
     };
-    refuses(run(garbage, &[]), "orders.db is no SQLite database");
+    refuses(run(garbage, &[]), "orders.db is not a SQLite database");
 }
 
 #[test]
