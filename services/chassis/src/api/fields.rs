@@ -140,7 +140,7 @@ mod tests {
     struct Parcel {
         /// Where it goes.
         address: Address,
-        /// Where it goes when nobody is there.
+        /// Where it goes if the delivery fails.
         #[serde(skip_serializing_if = "Option::is_none")]
         fallback: Option<Address>,
         lines: Array<Line, 3>,
