@@ -1,4 +1,4 @@
-//! The request handler: the one function that every request goes through, and its steps in their order.
+//! The request handler: one function that every request goes through, with its steps in order.
 
 use std::{
     cell::{Cell, RefCell},

@@ -41,7 +41,7 @@ pub(super) fn ambiguity<B>(request: &hyper::Request<B>) -> Option<&'static str> 
     }
 }
 
-/// Whether `host` is `uri-host [ ":" port ]` (RFC 9110, section 7.2), with a host that is not empty.
+/// Whether `host` is `uri-host [ ":" port ]` (RFC 9110, section 7.2), with a non-empty host.
 fn is_host(host: &[u8]) -> bool {
     let (is_name, port) = match host.strip_prefix(b"[") {
         Some(literal) => {

@@ -38,7 +38,7 @@ pub(super) fn lock(path: &Path) -> Result<File, StartupError> {
     }
 }
 
-/// The database, its log, and the log's index. SQLite goes on writing to deleted files, and those writes would be lost.
+/// The database, its log, and the log's index. SQLite keeps writing to deleted files, and those writes would be lost.
 #[derive(Clone)]
 pub(super) struct Files([Identity; 3]);
 
