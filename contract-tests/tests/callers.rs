@@ -238,7 +238,7 @@ fn without_file_descriptors_the_service_rests_and_recovers() {
     thread::sleep(Duration::from_secs(1));
     let used = cpu_time(process) - before;
     assert!(used < Duration::from_millis(200), "{used:?} of a second spent on accepting nobody");
-    store.service("products").wait_for_log("a connection could not be accepted");
+    store.service("products").wait_for_log("accept failed");
 
     drop(silent);
     session.expect(&session.request("products", "GET", UNKNOWN), 404, None).unwrap();

@@ -123,7 +123,7 @@ fn a_log_without_its_database_is_not_thrown_away() {
         let elsewhere = database.with_extension("elsewhere");
         fs::rename(&database, &elsewhere).unwrap();
         let refused = start_alone(service, database.parent().unwrap());
-        assert!(refused.contains("is not there, but"), "{refused}");
+        assert!(refused.contains("does not exist, but"), "{refused}");
         fs::rename(&elsewhere, &database).unwrap();
         store.service(service).start_again();
         session.expect(&read(&session, service, 2), 200, None).unwrap();

@@ -1,4 +1,4 @@
-//! The fields of request bodies and of objects in them: read strictly, and told apart as missing or invalid.
+//! The fields of request bodies and of objects in them: read strictly, and reported as missing or invalid.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-/// A key, borrowed where it has no escapes: serde borrows a `Cow` only when it is told to.
+/// A key, borrowed where it has no escapes: serde borrows a `Cow` only with this attribute.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -141,7 +141,7 @@ mod tests {
     struct Parcel {
         /// Where it goes.
         address: Address,
-        /// Where it goes when nobody is there.
+        /// Where it goes if the delivery fails.
         #[serde(skip_serializing_if = "Option::is_none")]
         fallback: Option<Address>,
         lines: Array<Line, 3>,

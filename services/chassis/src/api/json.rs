@@ -108,7 +108,7 @@ async fn collect(body: Body) -> Result<Bytes, ApiError> {
     let mut whole = BytesMut::new();
     while let Some(chunk) = chunks.next().await {
         let chunk =
-            chunk.map_err(|error| INVALID_FIELDS.with_detail(format!("the body broke off: {error}")))?;
+            chunk.map_err(|error| INVALID_FIELDS.with_detail(format!("the body is incomplete: {error}")))?;
         if whole.len() + chunk.len() > BODY_LIMIT {
             return Err(PAYLOAD_TOO_LARGE.into());
         }

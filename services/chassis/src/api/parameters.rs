@@ -90,9 +90,16 @@ impl<'a, T: Parameter + Type> ApiExtractor<'a> for Query<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, time::Instant};
+
+    use poem::http::HeaderValue;
+    use tokio::sync::Semaphore;
+
     use super::*;
     use crate::{
+        context::{RequestContext, ServiceContext, TraceContext},
         error::ApiError,
+        settings::{Limits, Token},
         values::{Limit, Text, Value},
     };
 
@@ -103,18 +110,64 @@ mod tests {
         }
     }
 
-    /// Reads the parameter `q` of a query, or returns the detail of the error.
-    async fn query<T: Parameter + Type>(query: &str) -> Result<Option<T>, String> {
-        let request = Request::builder().uri_str(format!("http://localhost/?{query}")).finish();
-        let options = ExtractParamOptions {
-            name: "q",
+    fn options(name: &'static str) -> ExtractParamOptions<()> {
+        ExtractParamOptions {
+            name,
             ignore_case: false,
             default_value: None,
             example_value: None,
             explode: true,
             style: None,
+        }
+    }
+
+    /// Reads the second parameter of a path.
+    async fn path<T: Parameter + Type>(text: &str) -> Option<T> {
+        #[derive(clap::Parser)]
+        struct Settings {
+            #[command(flatten)]
+            limits: Limits,
+        }
+        let Settings { limits } = clap::Parser::parse_from(["test"]);
+        let token = Token::new("secret").unwrap();
+        let context = RequestContext {
+            service: Arc::new(ServiceContext {
+                name: "test",
+                token,
+                limits,
+                upstream_permits: Arc::new(Semaphore::new(1)),
+            }),
+            request_id: HeaderValue::from_static("test"),
+            trace: TraceContext::new_root(),
+            deadline: Instant::now(),
+            path_values: vec!["first".into(), text.into()],
+            is_read: true.into(),
+            is_authenticated: true.into(),
+            write: None.into(),
         };
-        match Query::from_request(&request, &mut RequestBody::default(), options).await {
+        let (request, mut body) = (Request::default(), RequestBody::default());
+        let read = Path::from_request(&request, &mut body, options("param1"));
+        context.scope(read).await.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn a_path_has_integers_texts_and_enums() {
+        assert_eq!(path("17").await, Limit::new(17));
+        assert_eq!(path("two words").await, <Text>::new("two words"));
+        assert_eq!(path("asc").await, Some(Order::Ascending));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_value_in_a_path_is_none() {
+        assert_eq!(path::<Limit>("01").await, None);
+        assert_eq!(path::<Text>("\u{fffd}").await, None);
+        assert_eq!(path::<Order>("ascending").await, None);
+    }
+
+    /// Reads the parameter `q` of a query, or returns the detail of the error.
+    async fn query<T: Parameter + Type>(query: &str) -> Result<Option<T>, String> {
+        let request = Request::builder().uri_str(format!("http://localhost/?{query}")).finish();
+        match Query::from_request(&request, &mut RequestBody::default(), options("q")).await {
             Ok(Query(value)) => Ok(value),
             Err(error) => Err(error.downcast::<ApiError>().unwrap().detail.unwrap().into()),
         }

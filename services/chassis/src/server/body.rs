@@ -1,4 +1,4 @@
-//! Responses that take a while to send: they count as in flight until they are sent, and are logged then.
+//! Large responses: they count as in flight until they are sent, and are logged then.
 
 use std::{
     io,
@@ -22,15 +22,15 @@ use crate::{
     telemetry::{log, metrics, trace::Span},
 };
 
-/// The largest body that is sent at once, together with its head, in bytes.
+/// The largest body that hyper's buffer takes at once, in bytes.
 const SMALL: u64 = 16 * 1024;
 
-/// Whether `body` is complete and small, so that it is as good as sent.
+/// Whether `body` has a known, small size, so that it counts as sent at once.
 pub(super) fn is_small(body: &impl Body) -> bool {
     body.size_hint().exact().is_some_and(|length| length <= SMALL)
 }
 
-/// A request that log, metrics and trace get when its response is sent.
+/// The record of a request for log, metrics and trace.
 pub(super) struct AccessRecord {
     method: Method,
     route: &'static str,
@@ -49,7 +49,7 @@ impl AccessRecord {
         Self { method, route, started, span }
     }
 
-    /// Records the request, within its context. `is_aborted` if the response was not sent to its end.
+    /// Writes the record, within the request's context. `is_aborted` if the response was not sent completely.
     pub(super) fn end(self, status: StatusCode, is_aborted: bool) {
         let Self { method, route, started, span } = self;
         let latency = started.elapsed();
@@ -62,9 +62,9 @@ impl AccessRecord {
     }
 }
 
-/// What lasts as long as a response is being sent. The body holds it, and so does each of its chunks until it is sent.
+/// The state of a response that is being sent. The body and each chunk that is not sent yet share it.
 pub(super) struct Sending {
-    /// Taken at the end.
+    /// Taken when the response ends.
     record: Option<AccessRecord>,
     status: StatusCode,
     context: BodyContext,
@@ -74,7 +74,7 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    /// Takes over one of `permits`, and gives it back at the end.
+    /// Takes over one of `permits`, and returns it at the end.
     pub(super) fn new(
         record: AccessRecord,
         status: StatusCode,
@@ -106,7 +106,7 @@ impl Drop for Sending {
     }
 }
 
-/// A chunk of a body that keeps the response in flight until it is handed to the system, or dropped with the connection.
+/// A chunk of a body. The response is in flight until the system has taken the chunk, or the connection ends.
 struct Chunk {
     bytes: Bytes,
     _sending: Arc<Sending>,
@@ -118,7 +118,7 @@ impl AsRef<[u8]> for Chunk {
     }
 }
 
-/// A body that is in flight until it is gone.
+/// A body whose response is in flight until this is dropped.
 pub(super) struct CountedBody<B> {
     body: B,
     sending: Arc<Sending>,
@@ -145,7 +145,7 @@ impl<B: Body<Data = Bytes, Error = io::Error> + Unpin> Body for CountedBody<B> {
                 error
             })
         }));
-        // hyper does not ask again after the last frame of a body that knows its length.
+        // hyper does not poll again after the last frame of a body with a known length.
         if frame.is_none() || (matches!(frame, Some(Ok(_))) && self.body.is_end_stream()) {
             self.sending.is_complete.store(true, Relaxed);
         }

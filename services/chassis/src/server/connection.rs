@@ -182,12 +182,12 @@ impl Connection {
         self.reset_on_close.load(Relaxed)
     }
 
-    /// Counts and logs, once, that bytes came which are not a request. No handler sees them. `status` is that of the response,
-    /// or `none`.
+    /// Counts and logs, once, bytes that hyper could not parse as a request, since no handler sees them. `status` is that of the
+    /// response, or `none`.
     pub(super) fn log_parse_error(&self, status: &str) {
         if !self.is_parse_error_logged.swap(true, Relaxed) {
             metrics::count_parse_error(status);
-            tracing::warn!(status = %status, peer = %self.peer, "what came is no request");
+            tracing::warn!(status = %status, peer = %self.peer, "parse error");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Connections: accepted within a bound, given deadlines, drained when the service stops.
+//! Connections: accepted up to a limit, served with timeouts, and drained when the service stops.
 
 use std::{
     convert::Infallible,
@@ -25,40 +25,39 @@ use super::{
 };
 use crate::settings::Limits;
 
-/// How long to wait after a connection could not be accepted, for instance because file descriptors ran out.
+/// How long to wait after accepting failed, for instance because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often a timer is due: sooner than any that a request sets. Whoever sets the timer that is due first wakes the thread that
-/// waits for timers, even itself, which took two system calls of every request that waits for something.
+/// The period of a timer that is due before any timer of a request. Setting the timer that is due first wakes the thread that
+/// waits for timers, which would cost two system calls in every request that waits for something.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How many bytes a request's head may have; a larger one is answered 431 (RFC 6585, section 5).
+/// The largest head of a request, in bytes. A larger one gets 431 (RFC 6585, section 5).
 const HEAD_LIMIT: usize = 16 * 1024;
 
-/// How many bytes of an answer a connection holds back for a caller who reads slowly.
+/// How many bytes of a response are buffered for a slow caller.
 const BUFFER_LIMIT: usize = 64 * 1024;
 
-/// How many connections wait to be accepted. The usual 128 is less than comes at once after a pause, and who is one too many tries
-/// again a second later only.
+/// How many connections wait to be accepted. The usual 128 is too few after a pause, and a caller that finds the queue full
+/// retries only after a second.
 const BACKLOG: u32 = 4096;
 
-/// How much later than it has to the process is ended by force.
+/// How long after the end of the schedule the process exits by force.
 const MARGIN: Duration = Duration::from_millis(50);
 
 /// Listens at `address`.
 ///
 /// # Errors
-/// The address cannot be had.
+/// The address is in use or not available.
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A service that is started again takes the address over at once.
+    // A restarted service can bind the address at once.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Serves until `stop`, then waits for connections to finish what they are at, within the drain timeout. Returns when the process
-/// has to be gone.
+/// Serves until `stop`, then waits for requests in flight, within the drain timeout. Returns when the process must have exited.
 pub(super) async fn serve(
     listener: TcpListener,
     limits: &Limits,
@@ -70,15 +69,15 @@ pub(super) async fn serve(
     let (is_open, mut all_closed) = mpsc::channel::<Infallible>(1);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        // The stream has one of its own, which tells a slow head from an idle connection.
+        // The stream has its own, which tells a slow head from an idle connection.
         .header_read_timeout(None)
-        // Who ends its sending side after a whole request still reads the answer (RFC 9112, section 9.6).
+        // A caller that closes its sending side after a request still reads the response (RFC 9112, section 9.6).
         .half_close(true)
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(BUFFER_LIMIT);
 
     let connect = |stream: TcpStream, peer: SocketAddr| {
-        // Answers are small and complete: waiting for more to send would only delay them.
+        // Responses are small and complete: Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let drain = handler.drain().clone();
         let permit = admission.admit(peer);
@@ -101,19 +100,19 @@ pub(super) async fn serve(
         let is_open = is_open.clone();
         tokio::spawn(async move {
             let ended = tokio::select! {
-                // A request that has come is seen before the connection makes room for another.
+                // A request that has arrived is read before the connection is evicted.
                 biased;
                 ended = drain::drive(served, &drain) => ended,
                 () = permit.evicted() => None,
             };
             if let Some(Err(error)) = ended {
-                tracing::debug!(%error, %peer, "a connection ended early");
+                tracing::debug!(%error, %peer, "connection ended early");
                 if error.is_parse() {
                     permit.connection.log_parse_error("none");
                 }
             }
             if let Some(upgrade) = permit.connection.take_upgrade() {
-                end(upgrade).await;
+                close(upgrade).await;
             }
             drop((permit, is_open));
         });
@@ -130,8 +129,8 @@ pub(super) async fn serve(
             match listener.accept().await {
                 Ok((stream, peer)) => connect(stream, peer),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    // What an idle connection holds is what this one lacks.
+                    tracing::warn!(%error, "accept failed");
+                    // Closing an idle connection frees a file descriptor.
                     let _ = admission.evict();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -143,10 +142,10 @@ pub(super) async fn serve(
         stop.await;
         let schedule = Schedule::begin(limits);
         end_process_at(schedule.end);
-        // Whoever sends callers here has a moment to see it at /readyz, before they find nobody.
+        // Load balancers see at /readyz that the service stops before it closes its listener.
         drain.enter(Phase::Announced);
         tokio::time::sleep_until(schedule.accept.into()).await;
-        drain::shut_out(&listener);
+        drain::refuse_new(&listener);
         tokio::time::sleep(HANDSHAKE).await;
         schedule
     };
@@ -155,7 +154,7 @@ pub(super) async fn serve(
         schedule = stopped => schedule,
     };
 
-    // Whoever has connected is served.
+    // Callers that have connected are served.
     if let Ok(listener) = listener.into_std() {
         while let Ok((stream, peer)) = listener.accept()
             && stream.set_nonblocking(true).is_ok()
@@ -167,16 +166,16 @@ pub(super) async fn serve(
     drop(is_open);
     drain.enter(Phase::Draining);
     if tokio::time::timeout_at(schedule.drain.into(), all_closed.recv()).await.is_err() {
-        tracing::warn!("stopped with connections still open");
+        tracing::warn!("drain timeout: connections are still open");
         drain.enter(Phase::Over);
-        let _ = tokio::time::timeout_at(schedule.last_answers.into(), all_closed.recv()).await;
+        let _ = tokio::time::timeout_at(schedule.last_responses.into(), all_closed.recv()).await;
         drain.enter(Phase::Cut);
     }
     schedule.end
 }
 
-/// Ends the process at `end`, whatever it is stuck in then, such as a disk that does not answer. What was not answered was
-/// promised to nobody.
+/// Exits the process at `end`, even if a thread is stuck, such as on a disk that hangs. Requests without a response were not
+/// acknowledged.
 fn end_process_at(end: Instant) {
     let _ = thread::Builder::new().name("end".into()).spawn(move || {
         thread::sleep(end.saturating_duration_since(Instant::now()) + MARGIN);
@@ -184,8 +183,8 @@ fn end_process_at(end: Instant) {
     });
 }
 
-/// Ends the connection of a request that asked for an upgrade, as every other is ended.
-async fn end(upgrade: OnUpgrade) {
+/// Closes the connection of a request that asked for an upgrade like any other.
+async fn close(upgrade: OnUpgrade) {
     if let Ok(mut stream) = upgrade.await {
         // The caller may be gone.
         let _ = poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await;

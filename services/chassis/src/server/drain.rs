@@ -1,11 +1,12 @@
-//! How a service stops: what is begun is finished, what is idle is closed, and all of it is over at one moment that is fixed
-//! when the service is told to.
+//! How a service stops: requests in flight finish, idle connections are closed, and the process exits at a time that is fixed
+//! when the stop begins.
 //!
-//! First, for the stop delay, requests are answered as ever, but with `Connection: close`, so that kept connections wind down.
-//! Then the listener is closed, after whoever has connected is accepted; an idle connection is closed once nothing has come on
-//! it for a moment; and a request whose first byte was read is answered, in the extreme with 503 when the drain timeout is over.
-//! What cannot be told apart: a request that is on its way while its idle connection is closed was read by nobody, and its
-//! caller sees the connection end cleanly without an answer; it may send it again (RFC 9112, section 9.3.1).
+//! During the stop delay, requests are served as usual, but with `Connection: close`, so that persistent connections end. Then
+//! the listener accepts the connections in its queue and is closed. An idle connection is closed once it has been quiet for a
+//! moment. A request whose first byte was read gets a response, which is 503 if the drain timeout passes first.
+//!
+//! One race remains: a request may be on its way while its idle connection is closed. The service has not read it, and its
+//! caller sees a clean close without a response, so it may send the request again (RFC 9112, section 9.3.1).
 
 use std::{
     io,
@@ -33,29 +34,29 @@ use super::{
 };
 use crate::settings::Limits;
 
-/// For how long nothing comes on a connection that is closed for being idle.
+/// How long an idle connection is quiet before it is closed.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// How long it may take until whoever has begun to connect has done so, when nobody else begins any more.
+/// How long handshakes that have begun may take to complete, once no new ones begin.
 pub(super) const HANDSHAKE: Duration = Duration::from_millis(20);
 
-/// How long the answers may take to be sent that are given when the drain timeout is over.
-const LAST_ANSWERS: Duration = Duration::from_millis(200);
+/// How long the responses after the drain timeout may take to be sent.
+const LAST_RESPONSES: Duration = Duration::from_millis(200);
 
-/// How long what comes after the last answer may take: the last writes, spans and log lines.
-const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How long the last writes, spans and log lines may take after that.
+const LAST_OUTPUT: Duration = Duration::from_millis(300);
 
-/// The answer to a head of which only a part has come when the drain timeout is over.
+/// The response to an unfinished head after the drain timeout.
 const CUT_HEAD: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 31\r\n\
     retry-after: 1\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{\"error\":\"Service unavailable\"}";
 
-/// Until when each part of a stop may take, counted from the moment when the service is told to.
+/// When each part of a stop ends.
 #[derive(Clone, Copy)]
 pub(super) struct Schedule {
     pub(super) accept: Instant,
     pub(super) drain: Instant,
-    pub(super) last_answers: Instant,
-    /// When the process has to be gone.
+    pub(super) last_responses: Instant,
+    /// When the process must have exited.
     pub(super) end: Instant,
 }
 
@@ -64,26 +65,26 @@ impl Schedule {
     pub(super) fn begin(limits: &Limits) -> Self {
         let accept = Instant::now() + limits.stop_delay;
         let drain = accept + limits.drain_timeout;
-        let last_answers = drain + LAST_ANSWERS;
-        Self { accept, drain, last_answers, end: last_answers + LAST_WORDS }
+        let last_responses = drain + LAST_RESPONSES;
+        Self { accept, drain, last_responses, end: last_responses + LAST_OUTPUT }
     }
 }
 
-/// How far a stop has come.
+/// The phases of a stop.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Phase {
-    /// The service was told to stop, and takes requests for a moment yet.
+    /// The stop delay: the service still accepts connections.
     Announced = 1,
-    /// Nobody new is accepted.
+    /// No connections are accepted.
     Draining,
-    /// What is in flight is answered now.
+    /// The drain timeout has passed: requests in flight get 503.
     Over,
-    /// What is in flight still will not be answered.
+    /// Connections that are still open are cut.
     Cut,
 }
 
-/// What all connections know of the stop.
+/// The state of the stop, which all connections share.
 #[derive(Default)]
 pub(super) struct Drain {
     phase: AtomicU8,
@@ -96,12 +97,12 @@ impl Drain {
         self.changed.notify_waiters();
     }
 
-    /// Whether `phase` has come.
+    /// Whether `phase` has begun.
     pub(super) fn has(&self, phase: Phase) -> bool {
         self.phase.load(Ordering::Acquire) >= phase as u8
     }
 
-    /// Waits until `phase` has come.
+    /// Waits until `phase` begins.
     pub(super) async fn reached(&self, phase: Phase) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
@@ -114,24 +115,24 @@ impl Drain {
     }
 }
 
-/// From now on nobody begins to connect to `listener`, so that whoever has can be accepted to the last before it is closed: to
-/// close it resets those who are in its queue. Who tries meanwhile tries again a second later, by himself, and finds it closed.
+/// Drops the packets that would begin new connections to `listener`. Closing a listener resets the connections in its queue, so
+/// the queue must be emptied first. A caller whose packet is dropped retries a second later, and finds the listener closed.
 #[cfg(target_os = "linux")]
-pub(super) fn shut_out(listener: &TcpListener) {
-    /// Where the flags are in the header of a segment, and the one that begins a connection (RFC 9293, section 3.1).
+pub(super) fn refuse_new(listener: &TcpListener) {
+    /// The offset of the flags in a TCP header, and the flag that begins a connection (RFC 9293, section 3.1).
     const FLAGS: u32 = 13;
     const SYN: u32 = 2;
     let load_flags = SockFilter::new((libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16, 0, 0, FLAGS);
     let skip_if_not_syn = SockFilter::new((libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16, 0, 1, SYN);
     let take = |bytes| SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, bytes);
-    // Where filters are not allowed, who connects in the last microseconds is reset.
+    // Without the filter, a connection from the last microseconds may be reset.
     let _ = SockRef::from(listener).attach_filter(&[load_flags, skip_if_not_syn, take(0), take(u32::MAX)]);
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn shut_out(_listener: &TcpListener) {}
+pub(super) fn refuse_new(_listener: &TcpListener) {}
 
-/// Drives a connection to its end, and sees to it that it notices when the stop goes on.
+/// Drives a connection to its end, and polls it again whenever the next phase of the stop begins.
 pub(super) async fn drive<T>(connection: impl Future<Output = T>, drain: &Drain) -> Option<T> {
     let mut connection = std::pin::pin!(connection);
     for phase in [Phase::Draining, Phase::Over, Phase::Cut] {
@@ -144,8 +145,8 @@ pub(super) async fn drive<T>(connection: impl Future<Output = T>, drain: &Drain)
     None
 }
 
-/// A stream that ends when its connection is idle and the service stops. Whether it is idle is decided where it is read, so
-/// that what has come is served.
+/// A stream that ends when its connection is idle and the service stops. It decides so where it reads, so that requests that
+/// have arrived are served.
 pub(super) struct DrainedStream {
     stream: TimeoutStream,
     connection: Arc<Connection>,
@@ -158,7 +159,7 @@ impl DrainedStream {
         Self { stream, connection, drain, idle_until: None }
     }
 
-    /// Nothing has come: the end of the stream, if that is due.
+    /// Ends the stream if that is due, when nothing can be read.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.connection.state() {
             State::New | State::Sent | State::Idle if !self.connection.is_write_blocked() => {
@@ -166,8 +167,8 @@ impl DrainedStream {
                 until.as_mut().poll(context).map(Ok)
             }
             State::Head if self.drain.has(Phase::Over) => {
-                tracing::warn!("the head of a request did not arrive before the service has to stop");
-                // Nothing else is being written, and a caller who takes nothing gets nothing.
+                tracing::warn!("drain timeout: the head of a request is incomplete");
+                // Nothing else is being written; if the caller does not read, it gets no response.
                 let _ = Pin::new(&mut self.stream).poll_write(context, CUT_HEAD);
                 Poll::Ready(Ok(()))
             }
@@ -181,7 +182,7 @@ impl DrainedStream {
 
 impl Drop for DrainedStream {
     fn drop(&mut self) {
-        // Where the end of the connection is the end of the answer, a part would be taken for the whole.
+        // The caller must not take a close-delimited response for whole.
         if self.connection.state().is_in_exchange() && self.drain.has(Phase::Cut) {
             self.connection.set_reset_on_close(true);
         }

@@ -1,4 +1,4 @@
-//! The request handler: the one function that every request goes through, and its steps in their order.
+//! The request handler: one function that every request goes through, with its steps in order.
 
 use std::{
     cell::{Cell, RefCell},
@@ -39,10 +39,10 @@ use crate::{
     },
 };
 
-/// Says for how long a connection is kept (RFC 2068, section 19.7.1.1): in wide use, though no longer in a standard.
+/// Announces the idle timeout (RFC 2068, section 19.7.1.1). Widely used, though no longer in a standard.
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// The longest id that a caller may choose for a request.
+/// The longest request id that is accepted from a caller.
 const REQUEST_ID_LIMIT: usize = 128;
 
 /// A response as hyper sends it.
@@ -58,22 +58,22 @@ pub(super) struct RequestHandler {
     permits: Arc<Semaphore>,
     admission: Arc<Admission>,
     drain: Arc<Drain>,
-    /// The value of `Keep-Alive`. None if connections are kept for less than a second, the least that it can say.
+    /// The value of `Keep-Alive`. None if the idle timeout is less than a second, its unit.
     keep_alive: Option<HeaderValue>,
 }
 
-/// What a path leads to.
+/// The target of a path.
 enum Target<'a> {
-    /// A page or a probe that needs no token.
+    /// A page or a probe without authentication.
     Open(&'static str),
-    /// The operations of a path of the API.
+    /// The operations at a path of the API.
     Route(&'a Route),
     /// Nothing.
     None,
 }
 
 impl Target<'_> {
-    /// The path as the document has it.
+    /// The path as written in the document.
     fn template(&self) -> Option<&'static str> {
         match self {
             Self::Open(path) => Some(path),
@@ -82,7 +82,7 @@ impl Target<'_> {
         }
     }
 
-    /// The methods that the path knows.
+    /// The value of `Allow`.
     fn allow(&self) -> Option<&HeaderValue> {
         match self {
             Self::Open(_) => Some(&open_paths::ALLOW),
@@ -116,18 +116,18 @@ impl RequestHandler {
         }
     }
 
-    /// The connections that the service has.
+    /// The open connections.
     pub(super) fn admission(&self) -> &Arc<Admission> {
         &self.admission
     }
 
-    /// How far the service is with stopping.
+    /// The state of the stop.
     pub(super) fn drain(&self) -> &Arc<Drain> {
         &self.drain
     }
 
-    /// Handles a request: routing, trace and id, deadline, admission, the operation with its authentication, and the headers that
-    /// every response has. Log, metrics and trace get it when its response is sent.
+    /// Handles a request, in this order: routing, trace and request id, deadline, admission, the operation with its authentication,
+    /// and the headers of every response. The request is logged, counted and traced when its response is sent.
     #[expect(clippy::expect_used, reason = "a header may have hexadecimal digits")]
     pub(super) async fn handle(
         &self,
@@ -181,12 +181,12 @@ impl RequestHandler {
     ) -> HyperResponse {
         let in_flight = connection.begin_request(record.started);
         let (method, version) = (request.method().clone(), request.version());
-        let flaw = head::flaw(&request);
+        let ambiguity = head::ambiguity(&request);
         let has_token = || bearer_auth::is_authenticated(request.headers(), &self.service.token);
         let is_surplus = !target.is_probe() && self.admission.is_surplus(connection, has_token);
         let permit = self.permits.try_acquire().ok().filter(|_| !is_surplus);
 
-        let outcome = self.dispatch(request, &target, flaw, permit.as_ref(), record.started).await;
+        let outcome = self.dispatch(request, &target, ambiguity, permit.as_ref(), record.started).await;
         let mut response = outcome.unwrap_or_else(|error| {
             log_cause(&error, connection);
             error.into_response()
@@ -197,9 +197,9 @@ impl RequestHandler {
             response.headers_mut().insert(header::ALLOW, allow.clone());
         }
         let is_read = RequestContext::with(|context| context.is_read.get()) == Some(true);
-        if is_surplus || flaw.is_some() || !is_read || self.drain.has(Phase::Announced) {
-            // What is left of the request would be taken for the next one (RFC 9112, section 9.6). With its own version, hyper
-            // would keep the connection of a caller of HTTP/1.0 who asks for that.
+        if is_surplus || ambiguity.is_some() || !is_read || self.drain.has(Phase::Announced) {
+            // The rest of the request would be taken for the next one (RFC 9112, section 9.6). Without the request's version,
+            // hyper would keep the connection of an HTTP/1.0 caller that asks for it.
             response.set_version(version);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -208,7 +208,7 @@ impl RequestHandler {
         }
 
         let response = hyper::Response::from(response);
-        // The bodies of pages and probes are shared by all who ask for them.
+        // All requests for pages and probes share the same bytes.
         let is_sent_at_once =
             method == Method::HEAD || !matches!(target, Target::Route(_)) || body::is_small(response.body());
         let status = response.status();
@@ -225,7 +225,7 @@ impl RequestHandler {
         response.map(|body| BoxBody::new(CountedBody::new(body, sending)))
     }
 
-    /// Finds what `path` leads to, and the values of its parameters.
+    /// Finds the target of `path`, and the values of its parameters.
     fn route(&self, path: &str) -> (Target<'_>, Vec<String>) {
         match self.routes.find(path) {
             Some((route, values)) => (Target::Route(route), values),
@@ -233,17 +233,17 @@ impl RequestHandler {
         }
     }
 
-    /// Admits the request, or refuses it, and hands it to what its path leads to.
+    /// Admits or rejects the request, and passes it to its target.
     async fn dispatch(
         &self,
         request: hyper::Request<Incoming>,
         target: &Target<'_>,
-        flaw: Option<&'static str>,
+        ambiguity: Option<&'static str>,
         permit: Option<&SemaphorePermit<'_>>,
         started: Instant,
     ) -> Result<Response, ApiError> {
         let method = request.method();
-        if flaw.is_none() {
+        if ambiguity.is_none() {
             match target {
                 Target::Open(_) | Target::Route(_) if method == Method::OPTIONS => return Ok(no_content()),
                 Target::Open(path) if target.is_probe() => return self.open(path, method),
@@ -254,13 +254,13 @@ impl RequestHandler {
             metrics::count_refused();
             return Err(SERVICE_UNAVAILABLE.into());
         }
-        if let Some(flaw) = flaw {
-            return Err(MALFORMED_REQUEST.caused_by(flaw));
+        if let Some(ambiguity) = ambiguity {
+            return Err(MALFORMED_REQUEST.caused_by(ambiguity));
         }
         match target {
             Target::Open(path) => self.open(path, method),
             Target::Route(route) => self.call(route, request, started).await,
-            // `OPTIONS *` asks what the server as a whole can do, which is nothing (RFC 9110, section 9.3.7).
+            // `OPTIONS *` asks for the options of the server as a whole, which has none (RFC 9110, section 9.3.7).
             Target::None if method == Method::OPTIONS && request.uri().path() == "*" => Ok(no_content()),
             Target::None => Err(NOT_FOUND.into()),
         }
@@ -283,7 +283,7 @@ impl RequestHandler {
         let operation = route.operation(request.method()).ok_or(METHOD_NOT_ALLOWED)?;
         let deadline = error::in_request(|context| context.deadline)?;
         if deadline <= started {
-            return Err(ApiError::unavailable("the caller's deadline was over when the request came"));
+            return Err(ApiError::unavailable("the caller's deadline had passed when the request came"));
         }
         let request = Request::from((request, LocalAddr::default(), RemoteAddr::default(), Scheme::HTTP));
         let mut response = AssertUnwindSafe(operation.as_ref().call(request)).catch_unwind();
@@ -298,14 +298,14 @@ impl RequestHandler {
             Err(cause) if RequestContext::with(RequestContext::cancel_write) == Some(true) => {
                 return Err(ApiError::unavailable(cause));
             }
-            // A write that has begun may be on the disk, so a 503 would be untrue.
+            // A write that has begun may be on disk, so 503 would be wrong.
             Err(_) => response.await,
         };
         match response {
-            Err(_) => Err(ApiError::internal("a panic, which is reported above")),
-            // After the deadline, an error of the caller's may be a consequence of it: the upstream had too little time left.
+            Err(_) => Err(ApiError::internal("the handler panicked; see the panic message above")),
+            // After the deadline, a 4xx may be its consequence: the upstream had too little time left.
             Ok(Err(failure)) if failure.status().is_client_error() && deadline <= Instant::now() => {
-                Err(ApiError::unavailable(format!("no response within the deadline, only: {failure}")))
+                Err(ApiError::unavailable(format!("no response within the deadline: {failure}")))
             }
             Ok(response) => response.map_err(ApiError::from_failure),
         }
@@ -316,7 +316,7 @@ fn no_content() -> Response {
     Response::builder().status(StatusCode::NO_CONTENT).finish()
 }
 
-/// Logs why a request failed, if there is more to know than the caller is told.
+/// Logs the cause of an error, if it has one.
 fn log_cause(error: &ApiError, connection: &Connection) {
     let (Some(cause), message, peer) = (error.cause(), error.message.text, connection.peer) else { return };
     match error.message.status {
@@ -326,9 +326,9 @@ fn log_cause(error: &ApiError, connection: &Connection) {
     }
 }
 
-/// Whether the caller keeps the connection for its next request (RFC 9112, section 9.3).
+/// Whether the connection stays open for another request (RFC 9112, section 9.3).
 fn keeps_connection(version: Version, headers: &HeaderMap) -> bool {
-    // hyper hides a `Content-Length` beside a `Transfer-Encoding`, after which it ends the connection (RFC 9112, section 6.1).
+    // hyper drops a `Content-Length` beside a `Transfer-Encoding`, and closes the connection afterwards (RFC 9112, section 6.1).
     let is_kept_by_default = version >= Version::HTTP_11 && !headers.contains_key(header::TRANSFER_ENCODING);
     if !headers.contains_key(header::CONNECTION) {
         return is_kept_by_default;
@@ -343,7 +343,7 @@ fn keeps_connection(version: Version, headers: &HeaderMap) -> bool {
     !names("close") && (is_kept_by_default || names("keep-alive"))
 }
 
-/// The id that the caller gave the request, if it is safe for log lines. A request without one is known by its trace.
+/// The request id that the caller sent, if it is safe to log.
 fn request_id(request: &hyper::Request<Incoming>) -> Option<HeaderValue> {
     let is_safe = |id: &&HeaderValue| {
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
@@ -351,7 +351,7 @@ fn request_id(request: &hyper::Request<Incoming>) -> Option<HeaderValue> {
     };
     match single(request.headers(), &REQUEST_ID) {
         Single::Value(id) => Some(id).filter(is_safe).cloned(),
-        // The log would have the request under another id than the caller looks for.
+        // With several ids, the log could have another one than the caller looks for.
         Single::Absent | Single::Contradictory => None,
     }
 }

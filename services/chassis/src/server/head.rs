@@ -1,5 +1,5 @@
-//! Heads that could be read in more than one way, which are refused: whoever forwards such a request, and whoever answers it,
-//! may take it for different ones (RFC 9112, sections 3.2, 6.1 and 11).
+//! Ambiguous heads, which are rejected: a proxy and the service could read different requests (RFC 9112, sections 3.2, 6.1 and
+//! 11).
 
 use std::net::Ipv6Addr;
 
@@ -13,12 +13,11 @@ use crate::{
     },
 };
 
-/// The fields that may be there once. Several that are the same are one. hyper judges `Content-Length`, and `Authorization`
-/// has an answer of its own.
+/// Header fields that must not have different values. hyper checks `Content-Length`, and `Authorization` leads to 401 instead.
 static SINGLE: [HeaderName; 3] = [header::CONTENT_TYPE, idempotency::HEADER, timeout::HEADER];
 
 /// What is ambiguous in the head of a request, for the log.
-pub(super) fn flaw<B>(request: &hyper::Request<B>) -> Option<&'static str> {
+pub(super) fn ambiguity<B>(request: &hyper::Request<B>) -> Option<&'static str> {
     let headers = request.headers();
     let mut hosts = headers.get_all(header::HOST).iter();
     let has_host = match (hosts.next(), hosts.next()) {
@@ -33,16 +32,16 @@ pub(super) fn flaw<B>(request: &hyper::Request<B>) -> Option<&'static str> {
         (Some(_), Some(_)) => false,
     };
     match (has_host, is_framed) {
-        (false, _) => Some("not one well-formed Host"),
-        (_, false) => Some("a Transfer-Encoding other than chunked, once"),
+        (false, _) => Some("Host is missing, repeated or malformed"),
+        (_, false) => Some("Transfer-Encoding is not chunked, once"),
         _ => SINGLE
             .iter()
             .any(|name| single(headers, name) == Single::Contradictory)
-            .then_some("several values of a header that may be there once"),
+            .then_some("a header that must be unique has several values"),
     }
 }
 
-/// Whether `host` is `uri-host [ ":" port ]` (RFC 9110, section 7.2), with a host that is not empty.
+/// Whether `host` is `uri-host [ ":" port ]` (RFC 9110, section 7.2), with a non-empty host.
 fn is_host(host: &[u8]) -> bool {
     let (is_name, port) = match host.strip_prefix(b"[") {
         Some(literal) => {
@@ -58,7 +57,7 @@ fn is_host(host: &[u8]) -> bool {
     is_name && is_port(port)
 }
 
-/// Nothing, or a colon and a number, which may be left out (RFC 3986, section 3.2.3).
+/// Empty, or a colon and an optional number (RFC 3986, section 3.2.3).
 fn is_port(text: &[u8]) -> bool {
     match text {
         [] | [b':'] => true,

@@ -1,7 +1,7 @@
 //! The HTTP server: an accept loop on hyper, in front of operations that poem runs.
 //!
-//! `poem::Server` has no deadline for headers and bodies, spins when file descriptors run out, and dies at once on SIGTERM;
-//! the loop in `connections` bounds all of these. Every request goes through one function, in `handler`.
+//! `poem::Server` has no timeouts for headers and bodies, spins when file descriptors run out, and exits at once on SIGTERM.
+//! The accept loop in `connections` handles all of these. Every request goes through one function, in `handler`.
 
 mod connections;
 mod handler;
@@ -33,15 +33,15 @@ use crate::{
 
 /// A service, ready to be run.
 pub struct Service<A> {
-    /// Its name: the realm of its tokens, and what log lines call it.
+    /// Its name, in log lines and as the realm of its tokens, and its default port.
     pub info: ServiceInfo,
-    /// The address that it listens on.
+    /// The address that it listens at.
     pub listen: SocketAddr,
-    /// The token that it asks for.
+    /// The token that it requires.
     pub token: Token,
     /// The limits that it works within.
     pub limits: Limits,
-    /// Its database, which `/readyz` asks.
+    /// Its database, which `/readyz` checks.
     pub database: Database,
     /// Its document.
     pub document: Document,
@@ -52,8 +52,8 @@ pub struct Service<A> {
 impl<A: OpenApi + 'static> Service<A> {
     /// Serves until `stop` resolves, then lets requests in flight finish.
     ///
-    /// When it is ready it prints one line to standard output, `<name> is ready at http://<address>`. Returns the time at which
-    /// the process has to be gone.
+    /// Prints `<name> is ready at http://<address>` to standard output when it is ready. Returns when the process must have
+    /// exited.
     ///
     /// # Errors
     /// It cannot listen at its address.

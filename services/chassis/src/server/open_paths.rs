@@ -1,4 +1,4 @@
-//! What is open to everybody: where the document is shown, and whether the service lives and is ready.
+//! Paths without authentication: the document and its page, the probes, and the metrics.
 
 use poem::{
     Body, IntoResponse, Response,
@@ -14,26 +14,26 @@ use crate::{
     wire::json,
 };
 
-/// Leads to the page that shows the document.
+/// Redirects to the page.
 const ROOT: &str = "/";
-/// Shows the document with Swagger UI.
+/// The page with Swagger UI.
 const DOCS: &str = "/docs";
 /// The document.
 const DOCUMENT: &str = "/openapi.json";
-/// Whether the process runs.
+/// The liveness probe.
 const LIVE: &str = "/livez";
-/// Whether the service can do its work: its database answers, and it was not told to stop.
+/// The readiness probe: the database works, and the service is not stopping.
 const READY: &str = "/readyz";
 
-/// What the service has counted, for Prometheus.
+/// The metrics, for Prometheus.
 const METRICS: &str = "/metrics";
 
-/// The methods that these paths know.
+/// The methods of these paths.
 const METHODS: &[Method] = &[Method::GET, Method::HEAD];
 /// The same as a header.
 pub(super) static ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
-/// Which of these `path` is, if it is one. Each has one segment.
+/// The open path that `path` stands for. Each has one segment.
 pub(super) fn find(path: &str) -> Option<&'static str> {
     if path == ROOT {
         return Some(ROOT);
@@ -42,12 +42,12 @@ pub(super) fn find(path: &str) -> Option<&'static str> {
     [DOCS, DOCUMENT, LIVE, READY, METRICS].into_iter().find(|open| open[1..] == segment)
 }
 
-/// Whether `path` is answered even when the service has more to do than it takes on.
+/// Whether `path` is served even when the service is overloaded.
 pub(super) fn is_probe(path: &str) -> bool {
     path == LIVE || path == READY || path == METRICS
 }
 
-/// Answers a request for one of these paths.
+/// Serves one of these paths.
 pub(super) fn serve(
     path: &'static str,
     method: &Method,
@@ -66,7 +66,7 @@ pub(super) fn serve(
         }
         DOCUMENT => Ok(typed(json::CONTENT_TYPE, document.json())),
         LIVE => Ok(status("live")),
-        READY if is_stopping => Err(ApiError::unavailable("asked whether it is ready, while it stops")),
+        READY if is_stopping => Err(ApiError::unavailable("the service is stopping")),
         READY => {
             database.check()?;
             Ok(status("ready"))

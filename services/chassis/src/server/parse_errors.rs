@@ -1,17 +1,18 @@
-//! The answers that hyper gives by itself to what is no request: they have no body, and get the one that every error has.
+//! hyper's own responses to bytes that it cannot parse as a request. They have no body; this module adds the one that every error
+//! has.
 
 use poem::http::StatusCode;
 
 use crate::{error::MALFORMED_REQUEST, wire::json};
 
-/// Says that an answer is one of ours.
+/// A header of the service's own responses.
 const OURS: &[u8] = b"\r\nx-request-id: ";
 
-/// The line of a head that this module has its own of.
+/// The header that this module replaces.
 const NO_BODY: &[u8] = b"\r\ncontent-length: 0\r\n";
 
-/// Its status and the same with a body, if `bytes` are such an answer. hyper takes a first line that has not ended for
-/// header fields that are too large.
+/// The status of hyper's response in `bytes`, and the same response with a body. None if it is not hyper's own. hyper takes an
+/// unfinished request line for header fields that are too large.
 pub(super) fn with_body(bytes: &[u8], has_line: bool) -> Option<(StatusCode, Vec<u8>)> {
     let is_bare =
         bytes.starts_with(b"HTTP/1.1 4") && bytes.ends_with(b"\r\n\r\n") && find(bytes, OURS).is_none();

@@ -1,9 +1,9 @@
-//! The stream of one connection, with patience that ends.
+//! The stream of one connection, with timeouts.
 //!
-//! A caller who takes too long to send a head, to ask again, or to read what is sent is cut off. One who hangs up while a
-//! request is worked on is noticed, and one who only ends its sending side is not cut off. And when all is said, a caller who still sends is heard out
-//! for a moment: what is sent to a closed connection is answered with a reset, and the reset may destroy the last answer
-//! before it is read (RFC 9112, section 9.6).
+//! A caller is disconnected if it takes too long to send a head, to send the next request, or to read a response. A request ends
+//! when its caller hangs up, but not when it only closes its sending side. After the last response, the stream keeps reading for
+//! a moment (a lingering close): data that arrives at a closed socket makes the system send a reset, which may destroy the
+//! response before the caller reads it (RFC 9112, section 9.6).
 
 use std::{
     future::Future,
@@ -27,41 +27,41 @@ use super::{
 };
 use crate::settings::Limits;
 
-/// How long a caller is heard out after the last answer.
+/// How long the lingering close takes at most.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How many bytes are few.
+/// The most bytes of a response that are copied to be sent with one buffer.
 const SMALL: usize = 1024;
 
-/// A stream that does not wait for ever.
+/// A stream whose reads and writes time out.
 pub(super) struct TimeoutStream {
     stream: TcpStream,
     connection: Arc<Connection>,
     /// How long a head may take to arrive.
     header_read_timeout: Duration,
-    /// How long a caller who was answered may take to ask again.
+    /// How long the connection may be idle between requests.
     idle_timeout: Duration,
-    /// Until when a head may be awaited.
+    /// When the wait for a head times out.
     read_until: Option<Instant>,
-    /// Wakes the connection then, or before.
+    /// Due then, or earlier.
     read_timer: Option<Pin<Box<Sleep>>>,
-    /// Whether the first line of the head has come.
+    /// Whether the whole request line has come.
     has_line: bool,
-    /// Whether the caller was waited for for too long.
-    is_given_up: bool,
-    /// Whether it was looked at what came while a request is worked on.
-    is_looked_at: bool,
-    /// Whether the caller sees a reset when this is dropped.
+    /// Whether a read has timed out.
+    has_read_timed_out: bool,
+    /// Whether something has arrived while a request is worked on, so that there is no need to peek again.
+    has_peeked: bool,
+    /// Whether closing the socket sends a reset.
     resets: bool,
     /// How long a write may wait for the caller to read.
     write_timeout: Duration,
-    /// Until when the write that is waiting may wait.
+    /// When the blocked write times out.
     write_until: Option<Pin<Box<Sleep>>>,
-    /// Whether the last write was not taken whole.
-    is_unsent: bool,
-    /// What is written in place of what hyper wrote.
-    instead: Vec<u8>,
-    /// Until when the caller is heard out; set when our side is closed.
+    /// Whether the last write was partial or blocked.
+    is_write_partial: bool,
+    /// Bytes to write in place of hyper's.
+    replacement: Vec<u8>,
+    /// When the lingering close ends; set when our side is closed.
     linger_until: Option<Pin<Box<Sleep>>>,
 }
 
@@ -76,17 +76,17 @@ impl TimeoutStream {
             read_until: None,
             read_timer: None,
             has_line: false,
-            is_given_up: false,
-            is_looked_at: false,
+            has_read_timed_out: false,
+            has_peeked: false,
             write_timeout: limits.write_timeout,
             write_until: None,
-            is_unsent: false,
-            instead: Vec::new(),
+            is_write_partial: false,
+            replacement: Vec::new(),
             linger_until: None,
         }
     }
 
-    /// Something came.
+    /// Notes that `bytes` have come.
     fn received(&mut self, bytes: &[u8]) {
         match self.connection.state() {
             State::New => {
@@ -104,7 +104,7 @@ impl TimeoutStream {
         }
     }
 
-    /// Waits for more to come, no longer than it may.
+    /// Waits for bytes, until the timeout.
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let until = match self.connection.state() {
             // The reader of a body has a timeout of its own.
@@ -119,13 +119,13 @@ impl TimeoutStream {
             State::Idle => *self.read_until.get_or_insert_with(|| Instant::now() + self.idle_timeout),
         };
         let timer = self.read_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        // Most often the time was extended: the timer is set anew when it is over, and not for every request.
+        // Usually the deadline has moved: the timer is reset only when it fires, not for every request.
         if timer.deadline() > until {
             timer.as_mut().reset(until);
         }
         while timer.as_mut().poll(context).is_ready() {
             if timer.deadline() >= until {
-                self.is_given_up = true;
+                self.has_read_timed_out = true;
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             timer.as_mut().reset(until);
@@ -134,49 +134,52 @@ impl TimeoutStream {
     }
 
     /// Fails if the caller has hung up. hyper reads nothing while a request is worked on.
-    fn look(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if self.is_looked_at || self.connection.state() != State::Working {
+    fn peek(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.has_peeked || self.connection.state() != State::Working {
             return Ok(());
         }
         match self.stream.poll_peek(context, &mut ReadBuf::new(&mut [0])) {
             Poll::Ready(Err(error)) => Err(error),
-            // The caller has asked for more, or will not; the answer is due all the same.
+            // The next request, or a closed sending side: neither cancels this request.
             Poll::Ready(Ok(_)) => {
-                self.is_looked_at = true;
+                self.has_peeked = true;
                 Ok(())
             }
             Poll::Pending => Ok(()),
         }
     }
 
-    /// Takes what is to be written instead, if `bytes` are an answer that hyper gives by itself.
+    /// Queues a response with a body instead of `bytes`, if they are hyper's own response to a parse error.
     fn replace(&mut self, bytes: &[u8]) -> bool {
-        if self.connection.state() == State::Working || self.is_unsent || !bytes.starts_with(b"HTTP/1.1 4") {
+        if self.connection.state() == State::Working
+            || self.is_write_partial
+            || !bytes.starts_with(b"HTTP/1.1 4")
+        {
             return false;
         }
-        let Some((status, instead)) = parse_errors::with_body(bytes, self.has_line) else { return false };
+        let Some((status, replacement)) = parse_errors::with_body(bytes, self.has_line) else { return false };
         self.connection.log_parse_error(status.as_str());
-        self.instead = instead;
+        self.replacement = replacement;
         true
     }
 
-    /// Writes what is written instead.
-    fn poll_instead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.instead.is_empty() {
-            let written = Pin::new(&mut self.stream).poll_write(context, &self.instead);
+    /// Writes the replacement.
+    fn poll_replacement(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.replacement.is_empty() {
+            let written = Pin::new(&mut self.stream).poll_write(context, &self.replacement);
             let length = ready!(self.bounded(written, context))?;
-            self.instead.drain(..length);
+            self.replacement.drain(..length);
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Notes whether a write of `length` bytes was taken whole.
+    /// Notes whether all `length` bytes were written.
     fn noted(&mut self, written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
-        self.is_unsent = !matches!(written, Poll::Ready(Ok(taken)) if taken == length);
+        self.is_write_partial = !matches!(written, Poll::Ready(Ok(taken)) if taken == length);
         written
     }
 
-    /// What came of a write: if it has to wait, it waits no longer than it may.
+    /// The outcome of a write, which fails if it is blocked for too long.
     fn bounded<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if let Poll::Ready(outcome) = &written {
             if self.write_until.take().is_some() {
@@ -195,8 +198,8 @@ impl TimeoutStream {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Sees to it that a response whose end only the end of the connection tells is not taken for whole when it is not, even if
-    /// this process is killed: who closes such a socket resets it.
+    /// Makes the system reset the connection instead of closing it while a close-delimited response is incomplete, so that the
+    /// caller does not take it for whole. That holds even if this process is killed.
     fn prepare_reset(&mut self) -> io::Result<()> {
         let resets = self.connection.resets_on_close();
         if resets != self.resets {
@@ -214,7 +217,7 @@ impl Drop for TimeoutStream {
     }
 }
 
-/// Head and body of an answer in one piece, if they are small: to send that takes the kernel less time.
+/// Head and body of a small response in one buffer, which the kernel sends faster than two.
 fn joined<'a>(slices: &[IoSlice<'_>], small: &'a mut [u8; SMALL]) -> Option<&'a [u8]> {
     let mut length = 0;
     for slice in slices {
@@ -230,7 +233,7 @@ impl AsyncRead for TimeoutStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.is_looked_at = false;
+        self.has_peeked = false;
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.wait(context),
@@ -286,24 +289,24 @@ impl AsyncWrite for TimeoutStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_instead(context))?;
-        self.look(context)?;
+        ready!(self.poll_replacement(context))?;
+        self.peek(context)?;
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         self.bounded(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_instead(context))?;
+        ready!(self.poll_replacement(context))?;
         self.prepare_reset()?;
         if self.resets {
             return Poll::Ready(Ok(()));
         }
-        let Self { stream, linger_until, is_given_up, .. } = &mut *self;
+        let Self { stream, linger_until, has_read_timed_out, .. } = &mut *self;
         let until = match linger_until {
             Some(until) => until,
             None => {
                 ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
-                if *is_given_up {
+                if *has_read_timed_out {
                     return Poll::Ready(Ok(()));
                 }
                 linger_until.insert(Box::pin(tokio::time::sleep(LINGER)))

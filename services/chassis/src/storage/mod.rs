@@ -1,3 +1,3 @@
-//! Where a service keeps its rows.
+//! The storage of a service.
 
 pub mod sqlite;

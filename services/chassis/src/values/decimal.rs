@@ -9,7 +9,7 @@ use super::{
     value::{Parsed, Value},
 };
 
-/// A number from 0 to 1e12 that may have a fraction, such as a price. It is kept as it was written, or not taken at all.
+/// A number from 0 to 1e12 that may have a fraction, such as a price. It is preserved exactly, or refused.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decimal(f64);
 

@@ -12,16 +12,16 @@ use super::{
 /// The largest integer that every JSON reader holds exactly (RFC 8259, section 6).
 pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
-/// What the service assigns to what it creates.
+/// The id that a service assigns to a resource.
 pub type Id = Integer<1, MAX_SAFE_INTEGER>;
-/// How many there are of something.
+/// A number of items.
 pub type Count = Integer<0, MAX_SAFE_INTEGER>;
-/// How many there are of something, at least one.
+/// A number of items, at least one.
 pub type Quantity = Integer<1, MAX_SAFE_INTEGER>;
-/// How long a page of a list may be.
+/// The length of a page of a list.
 pub type Limit = Integer<1, 1000>;
 
-/// An integer from `MIN` to `MAX`. `3.0` is the integer 3, as JSON Schema has it; `"3"` and `true` are none.
+/// An integer from `MIN` to `MAX`. `3.0` is the integer 3, as JSON Schema has it; `"3"` and `true` are not integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Integer<const MIN: i64, const MAX: i64>(i64);
@@ -59,7 +59,7 @@ impl<const MIN: i64, const MAX: i64> Value for Integer<MIN, MAX> {
     }
 }
 
-/// Digits, and no other way to write the same number.
+/// Only digits, so that each number has one spelling.
 impl<const MIN: i64, const MAX: i64> Parameter for Integer<MIN, MAX> {
     fn from_text(text: &str) -> Option<Self> {
         let canonical =
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_integer_may_be_written_with_a_fraction_of_zero_and_is_never_a_text_or_a_bool() {
+    fn an_integer_may_have_a_zero_fraction_but_is_not_a_text_or_a_boolean() {
         let read = |json| Quantity::read(json);
         for json in ["3", "3.0", "3e0", "30e-1"] {
             assert_eq!(read(json), Parsed::Value(Integer(3)));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_segment_is_an_id_in_one_way_only() {
+    fn a_path_segment_has_one_way_to_write_an_id() {
         assert_eq!(Id::from_text("17"), Id::new(17));
         for text in ["", "0", "-1", "+1", "01", "1.0", "abc", "٣", &"9".repeat(40)] {
             assert_eq!(Id::from_text(text), None, "{text}");

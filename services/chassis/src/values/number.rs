@@ -1,24 +1,24 @@
-//! A JSON number as it is written (RFC 8259, section 6): compared to the last digit, and never through a rounded double.
+//! JSON numbers as written (RFC 8259, section 6), compared to the last digit and never through a rounded double.
 
 use std::iter;
 
-/// Up to how many significant digits a double holds as they are written (C's `DBL_DIG`).
+/// How many significant digits a double always preserves (C's `DBL_DIG`).
 pub(crate) const SAFE_DIGITS: usize = 15;
 
-/// A number of finitely many digits: `0.d1 d2 d3 … × 10^exponent`, and without digits zero.
+/// The number `0.d1 d2 d3 … × 10^exponent`. It is zero if it has no digits.
 struct Decimal<'a> {
     is_negative: bool,
-    /// What is written before the point, and behind it.
+    /// The digits before and after the decimal point.
     parts: [&'a [u8]; 2],
-    /// How many of the digits of both parts are zeros at the start, which do not count.
+    /// The number of leading zeros in both parts together.
     skipped: usize,
-    /// How many digits follow, up to the last that is not zero.
+    /// The number of digits that follow, up to the last one that is not zero.
     digits: usize,
     exponent: i64,
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads what is known to be valid JSON; None if it is no number.
+    /// Reads valid JSON. None if it is not a number.
     fn parse(json: &'a str) -> Option<Self> {
         let (is_negative, unsigned) = match json.strip_prefix('-') {
             Some(unsigned) => (true, unsigned),
@@ -37,7 +37,7 @@ impl<'a> Decimal<'a> {
             return Some(Self { is_negative: false, parts, skipped, digits: 0, exponent: 0 });
         }
         let trailing = parts.into_iter().flatten().rev().take_while(is_zero).count();
-        // A text is shorter than any exponent that is cut off here.
+        // No text is as long as the exponents that are clamped here.
         let exponent = clamped(exponent) + whole.len() as i64 - skipped as i64;
         Some(Self { is_negative, parts, skipped, digits: length - skipped - trailing, exponent })
     }
@@ -52,31 +52,31 @@ impl<'a> Decimal<'a> {
             && self.digits().eq(other.digits())
     }
 
-    /// The number, if it is an integer and fits.
+    /// The number, if it is an integer in range.
     fn integer(&self) -> Option<i64> {
         let length = usize::try_from(self.exponent).ok().filter(|length| *length >= self.digits)?;
         let mut digits = self.digits().chain(iter::repeat(b'0')).take(length);
-        // An integer of more digits overflows at its twentieth, and no further ones are looked at.
+        // A longer integer overflows at its twentieth digit, which ends the loop.
         let magnitude = digits
             .try_fold(0_i64, |number, digit| number.checked_mul(10)?.checked_add(i64::from(digit - b'0')))?;
         Some(if self.is_negative { -magnitude } else { magnitude })
     }
 }
 
-/// An exponent, or one that is as good if it is far beyond what any number here has.
+/// The exponent, clamped to a range that no number in range leaves.
 fn clamped(exponent: &str) -> i64 {
     const FAR: i64 = 1 << 40;
     let beyond = if exponent.starts_with('-') { -FAR } else { FAR };
     exponent.parse().map_or(beyond, |exponent: i64| exponent.clamp(-FAR, FAR))
 }
 
-/// The integer that a JSON number is, however it is written: `3`, `3.0` and `30e-1` are, and `0.99999999999999999999` is none.
+/// The integer that a JSON number stands for: `3`, `3.0` and `30e-1` are 3, and `0.99999999999999999999` is not an integer.
 pub(crate) fn integer(json: &str) -> Option<i64> {
     json.parse().ok().or_else(|| Decimal::parse(json)?.integer())
 }
 
-/// The double that a JSON number is: one whose shortest decimal form is the same number as what is written, so that it can be
-/// written again. None if there is no such double, or it is no number.
+/// The double whose shortest decimal form is exactly this JSON number, so that it can be written again. None if there is no such
+/// double, or if it is not a number.
 pub(crate) fn double(json: &str) -> Option<f64> {
     let is_short =
         json.len() <= SAFE_DIGITS && json.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -95,8 +95,8 @@ mod tests {
 
     use super::*;
 
-    /// The slow way: all digits of the number as an integer, and how many of them are behind the point; without zeros at
-    /// either end.
+    /// The slow way: all digits of the number as an integer, and how many of them are after the point, without leading or trailing
+    /// zeros.
     fn model(json: &str) -> (bool, String, i64) {
         let (mantissa, exponent) = json.split_once(['e', 'E']).unwrap_or((json, "0"));
         let unsigned = mantissa.trim_start_matches('-');
@@ -122,12 +122,12 @@ mod tests {
         }
     }
 
-    /// Whether it comes back as it was sent: of two decimals that are equally short and near, an answer has the one that
-    /// `serde_json` takes.
+    /// Whether it is written as it was read. Of two decimals that are equally short and near, a response has the one that
+    /// `serde_json` writes.
     fn model_double(json: &str) -> Option<f64> {
         let double: f64 = json.parse().unwrap();
-        let is_answered = || model(&serde_json::to_string(&double).unwrap()) == model(json);
-        (double.is_finite() && is_answered()).then_some(double)
+        let is_preserved = || model(&serde_json::to_string(&double).unwrap()) == model(json);
+        (double.is_finite() && is_preserved()).then_some(double)
     }
 
     /// Numbers as JSON has them, many of them near integers and near doubles.
@@ -154,14 +154,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4000))]
 
         #[test]
-        fn what_is_written_is_judged_exactly(json in any_number()) {
+        fn numbers_are_read_exactly(json in any_number()) {
             prop_assert_eq!(integer(&json), model_integer(&json));
             prop_assert_eq!(double(&json), model_double(&json));
         }
     }
 
     #[test]
-    fn an_integer_is_one_however_it_is_written() {
+    fn an_integer_may_have_a_fraction_or_an_exponent() {
         for json in ["3", "3.0", "3e0", "30e-1", "0.3E+1", "3000e-3", "0.0000000003e10"] {
             assert_eq!(integer(json), Some(3), "{json}");
         }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_double_is_what_is_written_or_there_is_none() {
+    fn a_double_is_exact_or_refused() {
         for json in [
             "19.99",
             "0.1",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn huge_numbers_cost_next_to_nothing() {
+    fn huge_numbers_are_cheap() {
         let digits = "9".repeat(60_000);
         let began = std::time::Instant::now();
         for json in [

@@ -1,7 +1,7 @@
 //! Values as poem-openapi needs them.
 
-/// Implements what `#[derive(Object)]` asks of the type of a field. Parsing goes through `Value::read`, so that there is one set of
-/// rules. The type says its schema in a function `schema`.
+/// Implements the traits that `#[derive(Object)]` requires of a field's type. Parsing goes through `Value::read`, so that there
+/// is one set of rules. The type has a function `schema` for the document.
 macro_rules! impl_openapi_type {
     ([$($generics:tt)*] $ty:ty) => {
         impl<$($generics)*> poem_openapi::types::Type for $ty {

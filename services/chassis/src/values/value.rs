@@ -1,4 +1,4 @@
-//! What a value is, and how it is told apart from what is missing or invalid.
+//! The traits of values, and the outcomes of reading them.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub trait Value: Sized {
     /// What the value must be, to follow "`price` must be ".
     fn requirement() -> String;
 
-    /// What a field without a value is read as.
+    /// The outcome for a field that is absent.
     fn absent() -> Parsed<Self> {
         Parsed::Missing
     }
@@ -50,7 +50,7 @@ impl<T> Parsed<T> {
     }
 }
 
-/// What is wrong with the parts of an object or an array.
+/// The problems with the parts of an object or an array.
 #[derive(Debug, Default, PartialEq)]
 pub struct Problems {
     pub(crate) is_missing: bool,
@@ -59,7 +59,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// The value of the part at `path`. Without one, notes what is wrong.
+    /// The value of the part at `path`, or None, after noting the problem.
     pub(crate) fn check<T: Value>(&mut self, path: fmt::Arguments<'_>, parsed: Parsed<T>) -> Option<T> {
         match parsed {
             Parsed::Value(value) => return Some(value),

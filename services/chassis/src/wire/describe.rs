@@ -1,4 +1,4 @@
-//! How the document describes a response.
+//! Descriptions of responses, for the document.
 
 use poem::http::StatusCode;
 use poem_openapi::{

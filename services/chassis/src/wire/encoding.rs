@@ -1,22 +1,22 @@
-//! The text of a body: UTF-8 as a whole, without half characters in its escapes (RFC 8259, section 8). A JSON reader that skips
-//! what it is not asked for finds these faults in some places only, and says little of them.
+//! The encoding of a body: UTF-8, without unpaired surrogates in its escapes (RFC 8259, section 8). A JSON parser that skips
+//! unknown fields would find such errors only in some places.
 
 /// `body` as text.
 ///
 /// # Errors
-/// It is none. What is wrong, where, and what to send, in words for the caller.
+/// The body is not text. The message tells the caller what is wrong, where, and what to send instead.
 pub(crate) fn text(body: &[u8]) -> Result<&str, String> {
     if let Some(encoding) = other_encoding(body) {
         return Err(format!("the body begins with {encoding}: send UTF-8 without a byte order mark"));
     }
     let text = str::from_utf8(body).map_err(|error| {
-        let at = place(body, error.valid_up_to());
+        let at = position(body, error.valid_up_to());
         format!("the body is not UTF-8 {at}: send it in UTF-8")
     })?;
-    match body.contains(&b'\\').then(|| half_character(body)).flatten() {
+    match body.contains(&b'\\').then(|| unpaired_surrogate(body)).flatten() {
         None => Ok(text),
         Some((half, at)) => {
-            let at = place(body, at);
+            let at = position(body, at);
             Err(format!(
                 "{half} {at} is half a surrogate pair and no character: send both halves, or neither"
             ))
@@ -24,8 +24,8 @@ pub(crate) fn text(body: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// What another encoding begins with: its mark (<https://www.unicode.org/faq/utf_bom.html>), or the zeros in its first character,
-/// which JSON has in ASCII.
+/// The name of another encoding or mark that the body begins with. UTF-16 and UTF-32 have a byte order mark
+/// (<https://www.unicode.org/faq/utf_bom.html>) or zeros in the first character, which is ASCII in JSON.
 fn other_encoding(body: &[u8]) -> Option<&'static str> {
     match body {
         [0xef, 0xbb, 0xbf, ..] => Some("a byte order mark"),
@@ -37,8 +37,8 @@ fn other_encoding(body: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The first escape that is half of a surrogate pair without the other, and where it is.
-fn half_character(body: &[u8]) -> Option<(&str, usize)> {
+/// The first unpaired surrogate in an escape, and its position.
+fn unpaired_surrogate(body: &[u8]) -> Option<(&str, usize)> {
     let mut at = 0;
     while let Some(found) = body.get(at..)?.iter().position(|byte| *byte == b'\\') {
         at += found;
@@ -53,15 +53,15 @@ fn half_character(body: &[u8]) -> Option<(&str, usize)> {
     None
 }
 
-/// What `\uXXXX` at this place stands for.
+/// The code unit of `\uXXXX` at this position.
 fn code_unit(body: &[u8], at: usize) -> Option<u16> {
     let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
     let is_hexadecimal = digits.iter().all(u8::is_ascii_hexdigit);
     is_hexadecimal.then(|| u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()).flatten()
 }
 
-/// A place as people and editors count, and as the JSON reader says it.
-fn place(body: &[u8], at: usize) -> String {
+/// A position as editors count, in the words of the JSON parser.
+fn position(body: &[u8], at: usize) -> String {
     let before = &body[..at];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn utf8_is_text_and_its_escapes_may_be_any_character() {
+    fn utf8_with_any_escapes_is_text() {
         for body in ["", "{}", "{\"é\": \"\\ud83d\\uDE00 \\\\ud800 \\\" \\u0000\"}", "\\", "\\u", "\\ud80"] {
             assert_eq!(text(body.as_bytes()), Ok(body));
         }
     }
 
     #[test]
-    fn half_a_surrogate_pair_is_found_wherever_it_is() {
+    fn an_unpaired_surrogate_is_found_anywhere() {
         is_refused(br#"{"a": "\ud800"}"#, r"\ud800 at line 1 column 8 is half");
         is_refused(b"{\n \"a\\uDfFf\": 1}", r"\uDfFf at line 2 column 4 is half");
         is_refused(br#"["\ud800\ud800\udc00"]"#, r"\ud800 at line 1 column 3 is half");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn another_encoding_is_called_by_its_name() {
+    fn another_encoding_is_named() {
         let utf16 =
             |bytes: fn(u16) -> [u8; 2]| "{\"a\":1}".encode_utf16().flat_map(bytes).collect::<Vec<_>>();
         for body in

@@ -1,19 +1,19 @@
-//! Header fields that have one value, however often they are there.
+//! Header fields with a single value.
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// What a field that may be there once says.
+/// The value of a field that must not have different ones.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Single<'a> {
-    /// It is not there.
+    /// The field is absent.
     Absent,
-    /// It says this, once or more often.
+    /// The value, sent once or several times.
     Value(&'a HeaderValue),
-    /// It says one thing here and another there: which of them counts would depend on who reads it.
+    /// Several different values: a proxy and the service could use different ones.
     Contradictory,
 }
 
-/// What the field called `name` says in `headers`.
+/// The value of the field `name` in `headers`.
 pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Single<'a> {
     let mut values = headers.get_all(name).iter();
     match values.next() {

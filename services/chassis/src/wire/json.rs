@@ -12,7 +12,7 @@ use serde_json::ser::{Formatter, Serializer};
 /// The media type of every JSON body, in the document and on the wire. It has no parameters (RFC 8259, section 11).
 pub const CONTENT_TYPE: &str = "application/json";
 
-/// The capacity that fits most bodies, in bytes.
+/// A capacity that is enough for most bodies, in bytes.
 const USUAL_SIZE: usize = 256;
 
 /// A response with `body` as JSON.
@@ -46,7 +46,7 @@ impl Formatter for WithoutNull {
     }
 }
 
-/// A response with a body that is JSON already.
+/// A response with a body that is already JSON.
 pub(crate) fn bytes_response(status: StatusCode, body: Body) -> Response {
     let mut response = Response::from((status, body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));

@@ -1,5 +1,5 @@
-//! What is the same on the wire for every service: header fields, JSON responses, the encoding of text, and how the document
-//! describes a response.
+//! The wire format that all services share: header fields, JSON responses, text encoding, and the description of responses in the
+//! document.
 
 pub(crate) mod describe;
 pub mod json;

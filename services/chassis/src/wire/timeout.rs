@@ -1,13 +1,13 @@
-//! The header that says how long the caller waits.
+//! The `X-Request-Timeout-Ms` header.
 
 use std::time::Duration;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// How many milliseconds the caller waits for the response.
+/// How long the caller waits for the response, in milliseconds.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
-/// The shortest timeout in `headers`, if there is one. A negative number is 0, and what is no number counts as absent.
+/// The shortest timeout in `headers`, if there is one. A negative number counts as 0, and a value that is not a number is ignored.
 pub(crate) fn parse(headers: &HeaderMap) -> Option<Duration> {
     let milliseconds = |value: &HeaderValue| {
         let text = value.to_str().ok()?;

@@ -242,7 +242,7 @@ fn a_flag_sets_the_address_of_a_service() {
 #[test]
 fn a_folder_that_cannot_be_created_is_named() {
     let output = run(|folder, _| fs::write(folder.join("data"), "a file").unwrap(), &[]);
-    refuses(output, "set DATA_DIR to a folder that can be written");
+    refuses(output, "set DATA_DIR to a writable folder");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_file_that_is_not_a_database_is_named() {
         fs::create_dir(folder.join("data")).unwrap();
         fs::write(folder.join("data/orders.db"), "not a database, but long enough to have a header").unwrap();
     };
-    refuses(run(garbage, &[]), "orders.db is no SQLite database");
+    refuses(run(garbage, &[]), "orders.db is not a SQLite database");
 }
 
 #[test]

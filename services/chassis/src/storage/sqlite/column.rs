@@ -1,4 +1,4 @@
-//! How values are kept in columns. What is read back is checked like what came over the wire.
+//! Values in columns. Stored values are checked like those in requests.
 
 use rusqlite::{
     ToSql,

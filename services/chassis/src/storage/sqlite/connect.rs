@@ -1,4 +1,4 @@
-//! Connections to a database file, and the settings that each has.
+//! Connections to a database file, and their settings.
 
 use std::{path::Path, time::Duration};
 
@@ -15,7 +15,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StartupError> {
         .map_err(|error| StartupError::new(format!("{} cannot be read: {error}", path.display())))
 }
 
-/// What is set first matters: the timeout, since changing to WAL may have to wait.
+/// Sets the timeout first, since changing to WAL may have to wait.
 pub(super) fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

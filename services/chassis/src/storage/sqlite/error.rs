@@ -1,39 +1,39 @@
-//! Why the database did not do what it was asked.
+//! Errors of the database.
 
 use rusqlite::ErrorCode;
 
-/// Why the database did not do what it was asked.
+/// An error of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// SQLite failed.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The write went well, but the transaction that it belonged to could not be committed.
+    /// The write succeeded, but its transaction could not be committed.
     #[error("the transaction was not committed: {0}")]
     NotCommitted(
         String,
-        /// Whether it is a matter of waiting.
+        /// Whether a retry may succeed.
         bool,
     ),
     /// The write panicked.
     #[error("the write panicked")]
     Panicked,
-    /// More writes are queued than the writer takes on.
+    /// The queue of writes is full.
     #[error("too many writes are queued")]
     Busy,
-    /// The file is not where it was: what is written now would be lost.
+    /// The file was deleted or replaced, so that new writes would be lost.
     #[error("{0} is gone, or another file is in its place")]
     Vanished(String),
-    /// The service stops.
+    /// The database is closing.
     #[error("the database is being closed")]
     Stopped,
-    /// The thread that writes is gone: nothing can be written until the service is started again.
-    #[error("the thread that writes is gone")]
+    /// The writer thread has ended. Nothing can be written until the service is restarted.
+    #[error("the writer thread has ended")]
     NoWriter,
 }
 
 impl Error {
-    /// Whether it is a matter of waiting, not a fault: another program holds the file, or there is too much to do.
+    /// Whether a retry may succeed: another program holds the lock, or the queue is full.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Busy | Self::Stopped => true,

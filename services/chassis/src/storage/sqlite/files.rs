@@ -1,4 +1,4 @@
-//! The files of a database: kept for one process, and known again by what they are.
+//! The files of a database: locked for one process, and checked for having been replaced.
 
 use std::{
     fs::{File, TryLockError},
@@ -10,24 +10,22 @@ use std::{
 use super::error::Error;
 use crate::settings::StartupError;
 
-/// The path of the write-ahead log (`-wal`) or of its index (`-shm`), which stand beside the database.
+/// The path of the write-ahead log (`-wal`) or of its index (`-shm`), which are next to the database.
 pub(super) fn sibling(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);
     path.into()
 }
 
-/// Keeps the database at `path` for this process, and makes the file if it is not there, so that nobody but the owner can read
-/// it. It stays so until what is returned is dropped, or the process ends in whatever way.
+/// Locks the database at `path` for this process, and creates the file if necessary, readable only by its owner. The lock is
+/// released when the returned file is dropped or the process ends.
 ///
-/// The lock is one of flock(2), which does not meet SQLite's own. Closing the file would give SQLite's up, so it has to outlive
+/// It is a flock(2) lock, which is independent of SQLite's own. Closing the file would release SQLite's locks, so it must outlive
 /// every connection (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
 pub(super) fn lock(path: &Path) -> Result<File, StartupError> {
     let name = path.display();
     let cannot = |error: io::Error| {
-        StartupError::new(format!(
-            "{name} cannot be written ({error}): set DATA_DIR to a folder that can be written."
-        ))
+        StartupError::new(format!("{name} cannot be written ({error}): set DATA_DIR to a writable folder."))
     };
     let file =
         File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(cannot)?;
@@ -40,8 +38,7 @@ pub(super) fn lock(path: &Path) -> Result<File, StartupError> {
     }
 }
 
-/// The database, its log, and the log's index. SQLite goes on writing to files that were deleted, and nobody would ever read
-/// that.
+/// The database, its log, and the log's index. SQLite keeps writing to deleted files, and those writes would be lost.
 #[derive(Clone)]
 pub(super) struct Files([Identity; 3]);
 
@@ -63,8 +60,8 @@ impl Identity {
     }
 }
 
-/// Asks for nothing else: Linux has to note the exact time of the next write for whoever has asked for the last one, which made
-/// each sync of the log take a sixth more.
+/// Asks for nothing else: after a query for the last modification, Linux records the next one more precisely, which made each
+/// sync of the log take a sixth longer.
 #[cfg(target_os = "linux")]
 fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
@@ -90,7 +87,7 @@ impl Files {
         &self.0[0].path
     }
 
-    /// Whether each is where it was.
+    /// Checks that no file was deleted or replaced.
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.0.iter().find(|file| !file.is_there()) {
             Some(file) => Err(Error::Vanished(file.path.display().to_string())),

@@ -1,7 +1,7 @@
-//! One SQLite file: opened with care, read on the spot, written by one thread that commits in groups.
+//! One SQLite file: checked when it is opened, read on the calling thread, and written by one thread that commits in groups.
 //!
-//! Writes are durable when they are acknowledged: WAL with `synchronous=FULL` syncs the log at every commit
-//! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). One commit for all that has queued up makes that cheap.
+//! A write is durable when it is acknowledged: WAL with `synchronous=FULL` syncs the log at every commit
+//! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). One commit for all queued writes makes that cheap.
 
 mod writer;
 mod queue;
@@ -26,12 +26,12 @@ use crate::{
     values::Id,
 };
 
-/// What a span calls a read.
+/// The name of a read in spans.
 const READ: &str = "read";
-/// What a span calls a write.
+/// The name of a write in spans.
 const WRITE: &str = "write";
 
-/// A database that can be shared by everybody who answers requests.
+/// A database. Clones share it.
 #[derive(Clone)]
 pub struct Database {
     shared: Arc<Shared>,
@@ -41,15 +41,15 @@ struct Shared {
     files: Files,
     readers: Arc<Readers>,
     writer: Writer,
-    /// Comes last, since it has to be held as long as there are connections.
+    /// Dropped last, since it must be held as long as there are connections.
     _lock: File,
 }
 
 impl Database {
-    /// Opens `<folder>/<name>.db`, makes it if it is not there, and brings it to the newest version of `schema`.
+    /// Opens or creates `<folder>/<name>.db`, and migrates it to the newest version of `schema`.
     ///
     /// # Errors
-    /// A sentence that says why the file cannot be used and what to do.
+    /// The file cannot be used. The error says why, and what to do.
     pub fn open(folder: &Path, name: &str, schema: &Schema) -> Result<Self, StartupError> {
         let path = folder.join(format!("{name}.db"));
         let (lock, writer, log) = open::open(&path, schema)?;
@@ -60,7 +60,7 @@ impl Database {
         Ok(Self { shared: Arc::new(Shared { files, readers, writer, _lock: lock }) })
     }
 
-    /// Reads on the spot. For a few rows: the thread that calls does nothing else meanwhile.
+    /// Reads on the calling thread, which is blocked meanwhile. For a few rows.
     ///
     /// # Errors
     /// SQLite fails.
@@ -69,7 +69,7 @@ impl Database {
         span.end(self.shared.readers.read(read).map_err(Error::from))
     }
 
-    /// Reads on a thread that may wait. For many rows.
+    /// Reads on a thread for blocking work. For many rows.
     ///
     /// # Errors
     /// SQLite fails.
@@ -81,9 +81,9 @@ impl Database {
         span.end(self.shared.readers.read_much(read).await)
     }
 
-    /// Writes in a transaction, and returns when it is on the disk. If `write` fails, nothing of it stays.
+    /// Writes in a transaction, and returns when it is on disk. If `write` fails, all of it is rolled back.
     ///
-    /// If the future is dropped, the write is not begun; one that has begun is finished.
+    /// Dropping the future cancels the write, unless it has begun.
     ///
     /// # Errors
     /// `write` fails, the commit fails, or too many writes are queued.
@@ -95,14 +95,14 @@ impl Database {
         span.end(self.shared.writer.write(write).await)
     }
 
-    /// Whether the database can do its work: its files are there, it answers, and there is a thread that writes.
+    /// Checks that the files are there, that a query succeeds, and that the writer thread runs.
     ///
     /// # Errors
-    /// It cannot.
+    /// One of these is not so.
     pub fn check(&self) -> Result<(), Error> {
         let Shared { files, writer, .. } = &*self.shared;
-        // The writer is to see it even if nobody writes.
-        files.check().inspect_err(|_| writer.nudge())?;
+        // The writer must notice it even without writes.
+        files.check().inspect_err(|_| writer.wake())?;
         if !writer.is_alive() {
             return Err(Error::NoWriter);
         }
@@ -114,10 +114,10 @@ impl Database {
     }
 }
 
-/// The id of the row that was inserted last.
+/// The id of the last inserted row.
 ///
 /// # Errors
-/// It is none that a service assigns.
+/// The id is out of range.
 pub fn last_id(connection: &Connection) -> rusqlite::Result<Id> {
     let id = connection.last_insert_rowid();
     Id::new(id).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, id))
@@ -147,10 +147,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn writes_that_fail_or_panic_leave_nothing_and_take_nobody_along() {
+    async fn a_write_that_fails_or_panics_is_rolled_back_alone() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
-        // The first write holds the writer up, so that the others form one group behind it.
+        // The first write blocks the writer, so that the others form one group.
         let (go_on, wait) = mpsc::channel::<()>();
         let first = database.write(move |connection| {
             wait.recv().ok();
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(ids(&database), [1, 4]);
     }
 
-    /// Queues a write that holds the writer up until it is told to go on, and returns when it has begun.
+    /// Queues a write that blocks the writer until it gets a message, and returns when it has begun.
     async fn hold_up(database: &Database) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Error>>) {
         let (go_on, wait) = mpsc::channel::<()>();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
@@ -192,13 +192,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_nobody_waits_for_is_not_begun() {
+    async fn a_cancelled_write_does_not_begin() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
         let (go_on, held) = hold_up(&database).await;
         {
-            let mut given_up = std::pin::pin!(database.write(insert(2)));
-            assert!(futures_util::poll!(&mut given_up).is_pending());
+            let mut cancelled = std::pin::pin!(database.write(insert(2)));
+            assert!(futures_util::poll!(&mut cancelled).is_pending());
         }
         let last = database.write(insert(3));
         let (last, ()) = tokio::join!(last, async { go_on.send(()).unwrap() });
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_has_begun_is_finished_before_the_database_is_closed() {
+    async fn a_write_in_progress_finishes_before_the_database_closes() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
         let (go_on, held) = hold_up(&database).await;
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reads_of_a_few_rows_wait_for_no_read_of_many() {
+    async fn a_read_of_a_few_rows_does_not_wait_for_reads_of_many() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
         let (go_on, wait) = mpsc::channel::<()>();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_database_without_a_writer_is_not_fit_for_work() {
+    async fn a_database_without_its_writer_fails_the_check() {
         let folder = tempfile::tempdir().unwrap();
         let mut database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
         database.check().unwrap();

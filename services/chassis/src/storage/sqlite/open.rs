@@ -1,4 +1,4 @@
-//! Opening a database file: its settings, whose it is, and which version it has.
+//! Opening a database file: its lock, its settings, its owner and its version.
 
 use std::{
     fs::{self, File},
@@ -15,39 +15,39 @@ use super::{
 };
 use crate::settings::StartupError;
 
-/// How long SQLite waits for a lock while the service runs: after each wait, the writer checks whether anyone still waits for
-/// the write.
+/// How long SQLite waits for a lock while the service runs. After each wait, the writer drops the writes that have been
+/// cancelled or have timed out.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
-/// What a database file is for, and every step that its tables went through.
+/// The schema of a database: the application that it belongs to, and its migrations.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
-    /// Tells the files of this program from those of others (<https://www.sqlite.org/pragma.html#pragma_application_id>).
+    /// Marks the files of this application (<https://www.sqlite.org/pragma.html#pragma_application_id>).
     pub application_id: i32,
-    /// Statements that lead from each version to the next; a step that was released never changes.
+    /// The statements that lead from each version to the next. A released migration never changes.
     pub migrations: &'static [&'static str],
 }
 
-/// Opens the file for writing, makes it if it is not there, and brings it to the newest version.
+/// Opens or creates the file for writing, and migrates it to the newest version.
 pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Log), StartupError> {
     let file = path.display();
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| {
             let folder = folder.display();
             StartupError::new(format!(
-                "the folder {folder} cannot be made ({error}): set DATA_DIR to a folder that can be written."
+                "the folder {folder} cannot be created ({error}): set DATA_DIR to a writable folder."
             ))
         })?;
     }
     if is_absent(path) && wal::has_frames(path) {
         return Err(StartupError::new(format!(
-            "{file} is not there, but {file}-wal is: put the database back that it belongs to, or move {file}-wal away."
+            "{file} does not exist, but {file}-wal does: restore the database that it belongs to, or move {file}-wal away."
         )));
     }
     let lock = files::lock(path)?;
     let explain = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StartupError::new(format!(
-            "{file} is no SQLite database: move it away, or set DATA_DIR to another folder."
+            "{file} is not a SQLite database: move it away, or set DATA_DIR to another folder."
         )),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             StartupError::new(format!("{file} is locked by another program: stop that program first."))
@@ -60,8 +60,8 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
 
     if wal::has_frames(path) && !wal::continues(path).map_err(explain)? {
         return Err(StartupError::new(format!(
-            "{file} is not the file that {file}-wal goes on from, such as a backup that was put back: move {file}-wal and \
-             {file}-shm away to use {file} as it is, or put the file back that was there before."
+            "{file} is not the file that {file}-wal continues, but for instance a restored backup: move {file}-wal and \
+             {file}-shm away to use {file} as it is, or restore the file that was there before."
         )));
     }
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
@@ -80,7 +80,7 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
     }
     if version > known {
         return Err(StartupError::new(format!(
-            "{file} has version {version} and this program knows versions up to {known}: start a newer program, or set \
+            "{file} has version {version}, and this program supports versions up to {known}: start a newer program, or set \
              DATA_DIR to another folder."
         )));
     }
@@ -89,7 +89,7 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
     connection.busy_timeout(LOCK_POLL).map_err(explain)?;
     wal::preallocate(path).map_err(|error| {
         StartupError::new(format!(
-            "{file} cannot be written ({error}): make room for it, or set DATA_DIR to another folder."
+            "{file} cannot be written ({error}): free disk space, or set DATA_DIR to another folder."
         ))
     })?;
     Ok((lock, connection, log))
@@ -129,8 +129,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("things.db");
         prepare(&path);
-        let fatal = open(&path, &SCHEMA).err().unwrap().to_string();
-        assert!(fatal.contains(sentence), "{fatal}");
+        let error = open(&path, &SCHEMA).err().unwrap().to_string();
+        assert!(error.contains(sentence), "{error}");
     }
 
     #[test]
@@ -151,10 +151,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_database_is_refused() {
+    fn a_file_that_is_not_a_database_is_refused() {
         refuses(
             |path| fs::write(path, "far too short to be a database, and of the wrong kind").unwrap(),
-            "is no SQLite database",
+            "is not a SQLite database",
         );
     }
 
@@ -172,15 +172,15 @@ mod tests {
         let newer = |path: &Path| {
             open(path, &SCHEMA).unwrap().1.pragma_update(None, "user_version", 2).unwrap();
         };
-        refuses(newer, "has version 2 and this program knows versions up to 1");
+        refuses(newer, "has version 2, and this program supports versions up to 1");
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_refused() {
+    fn a_folder_that_cannot_be_created_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let fatal = open(&file.join("things.db"), &SCHEMA).err().unwrap().to_string();
-        assert!(fatal.contains("set DATA_DIR to a folder that can be written"), "{fatal}");
+        let error = open(&file.join("things.db"), &SCHEMA).err().unwrap().to_string();
+        assert!(error.contains("set DATA_DIR to a writable folder"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The writes that wait for the writer, each with whoever waits for it.
+//! The queue of writes, each with a channel for its outcome.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use tokio::sync::{
 use super::{error::Error, transaction::Transaction};
 use crate::context::Ticket;
 
-/// How many writes may wait.
+/// The most writes in the queue.
 pub(super) const CAPACITY: usize = 4096;
 
 /// A write on its way through the writer.
@@ -25,24 +25,24 @@ pub(super) trait Job: Send {
     /// When it was queued.
     fn queued(&self) -> Instant;
 
-    /// Does the work inside the open transaction.
+    /// Executes the write in the open transaction.
     fn execute(&mut self, transaction: &mut Transaction<'_>);
 
-    /// Tells the caller how it went, now that it is known how the transaction went.
+    /// Sends the outcome to the caller, after the transaction has ended.
     fn reply(self: Box<Self>, committed: Result<(), &Error>);
 }
 
 struct Write<F, T> {
     ticket: Ticket,
     queued: Instant,
-    /// Gone once it was executed.
+    /// None once it was executed.
     work: Option<F>,
-    /// What came of it; not there if the transaction could not even begin.
+    /// The outcome of the work. None if the transaction could not begin.
     written: Option<Result<T, Error>>,
     caller: oneshot::Sender<Result<T, Error>>,
 }
 
-/// A job that does `work`, and where to learn what came of it.
+/// A job that does `work`, and the receiver of its outcome.
 pub(super) fn job<T: Send + 'static>(
     ticket: Ticket,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -75,12 +75,12 @@ where
             (None, Ok(())) => Err(Error::Stopped),
             (Some(Ok(value)), Ok(())) => Ok(value),
         };
-        // A caller who hung up does not need to be told.
+        // The caller may have hung up.
         let _ = self.caller.send(outcome);
     }
 }
 
-/// The writes that are to be done, in their order.
+/// The queued writes, in order.
 pub(super) struct Queue {
     jobs: mpsc::Receiver<Box<dyn Job>>,
     /// Taken from `jobs` while the database was locked.
@@ -92,12 +92,12 @@ impl Queue {
         Self { jobs, waiting: VecDeque::new() }
     }
 
-    /// Whether all that was looked at is gone.
+    /// Whether no job that was taken from the channel is left.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Waits for a job. False if none will come any more.
+    /// Waits for a job. False if the channel is closed.
     pub(super) fn wait(&mut self, spin_timeout: Duration) -> bool {
         let began = Instant::now();
         while self.waiting.is_empty() && began.elapsed() < spin_timeout {
@@ -113,7 +113,7 @@ impl Queue {
         !self.waiting.is_empty()
     }
 
-    /// The next job that is still wanted. From now on it cannot be cancelled.
+    /// The next job that is not cancelled. From now on, it cannot be.
     pub(super) fn begin_next(&mut self) -> Option<Box<dyn Job>> {
         loop {
             let job = self.waiting.pop_front().or_else(|| self.jobs.try_recv().ok())?;
@@ -123,8 +123,8 @@ impl Queue {
         }
     }
 
-    /// Answers with `error` all that `is_meant`, and forgets what was cancelled.
-    pub(super) fn fail(&mut self, is_meant: impl Fn(&dyn Job) -> bool, error: &Error) {
+    /// Fails all jobs that `matches` with `error`, and drops the cancelled ones.
+    pub(super) fn fail(&mut self, matches: impl Fn(&dyn Job) -> bool, error: &Error) {
         while self.waiting.len() < CAPACITY
             && let Ok(job) = self.jobs.try_recv()
         {
@@ -133,7 +133,7 @@ impl Queue {
         for job in mem::take(&mut self.waiting) {
             match job.ticket().is_cancelled() {
                 true => drop(job),
-                false if is_meant(job.as_ref()) => job.reply(Err(error)),
+                false if matches(job.as_ref()) => job.reply(Err(error)),
                 false => self.waiting.push_back(job),
             }
         }

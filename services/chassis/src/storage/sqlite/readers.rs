@@ -1,10 +1,10 @@
 //! The connections that read.
 //!
-//! A reader keeps its snapshot for the next read, since taking one costs two system calls that lock the file, a tenth of the
-//! time of a whole request. It takes a new one when there was a commit since, or when so much time has passed that another
-//! program may have written. A snapshot that nobody uses would keep SQLite from ever beginning its write-ahead log anew
-//! (<https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files>), so each commit ends those that are left over, and
-//! a thread ends them when nobody reads or writes any more.
+//! A reader keeps its snapshot for the next read, since beginning one takes two system calls to lock the file, a tenth of the
+//! time of a request. It begins a new one after a commit, or after a while, because another program may have written. An unused
+//! snapshot would keep SQLite from restarting its write-ahead log
+//! (<https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files>), so each commit ends the unused ones, and a thread
+//! ends them when there are no reads or writes.
 
 use std::{
     path::Path,
@@ -22,13 +22,13 @@ use tokio::sync::Semaphore;
 use super::{connect, error::Error};
 use crate::{settings::StartupError, telemetry::metrics};
 
-/// How many connections read a few rows on the spot, at most: a core runs one of them at a time.
+/// The most connections for reads of a few rows. A core runs one of them at a time.
 const SHORT: usize = 16;
 
-/// How many connections read many rows, each on a thread that may wait.
+/// How many connections read many rows, each on a thread for blocking work.
 pub(super) const LONG: usize = 3;
 
-/// How old a snapshot may be, which is how long what another program writes may not be seen.
+/// How old a snapshot may be, and so how late a write of another program is seen.
 const SNAPSHOT_AGE: Duration = Duration::from_millis(100);
 
 pub(super) struct Readers {
@@ -38,14 +38,14 @@ pub(super) struct Readers {
 
 struct Connections {
     short: Vec<Mutex<Reader>>,
-    /// Apart from the others, so that no read on the spot ever waits for one of many rows.
+    /// Separate from the others, so that a read of a few rows never waits for one of many.
     long: Vec<Mutex<Reader>>,
-    long_places: Semaphore,
+    long_permits: Semaphore,
     /// How many transactions the writer has committed.
     commits: AtomicU64,
-    /// Whom to wait for if all are in use.
+    /// The reader to wait for if all are in use.
     next: AtomicUsize,
-    /// Whether the thread that ends snapshots knows that there may be some.
+    /// Whether the thread that ends snapshots has work to do.
     is_expiry_due: AtomicBool,
     is_closed: AtomicBool,
 }
@@ -81,7 +81,7 @@ impl Readers {
         let connections = Arc::new(Connections {
             short: open(cores.clamp(2, SHORT))?,
             long: open(LONG)?,
-            long_places: Semaphore::new(LONG),
+            long_permits: Semaphore::new(LONG),
             commits: AtomicU64::new(0),
             next: AtomicUsize::new(0),
             is_expiry_due: AtomicBool::new(false),
@@ -91,11 +91,13 @@ impl Readers {
         let expiry = thread::Builder::new()
             .name("snapshots".into())
             .spawn(move || shared.end_old_snapshots())
-            .map_err(|error| StartupError::new(format!("no thread to read with: {error}")))?;
+            .map_err(|error| {
+                StartupError::new(format!("the thread that ends snapshots cannot be started: {error}"))
+            })?;
         Ok(Self { connections, expiry: Some(expiry) })
     }
 
-    /// Reads on the spot.
+    /// Reads on the calling thread.
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -104,12 +106,12 @@ impl Readers {
         self.read_with(reader, read)
     }
 
-    /// Reads on a thread that may wait, when one of the connections for that is free.
+    /// Reads on a thread for blocking work, as soon as a connection for many rows is free.
     pub(super) async fn read_much<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let _place = self.connections.long_places.acquire().await.map_err(|_| Error::Stopped)?;
+        let _permit = self.connections.long_permits.acquire().await.map_err(|_| Error::Stopped)?;
         let readers = self.clone();
         let read = move || {
             let reader = readers.connections.free(&readers.connections.long);
@@ -140,7 +142,7 @@ impl Readers {
         }
     }
 
-    /// From now on, reads see what was committed.
+    /// Makes all further reads see the last commit.
     pub(super) fn invalidate_snapshots(&self) {
         self.connections.commits.fetch_add(1, Ordering::Release);
         for mut reader in self.connections.all().filter_map(lock_if_free) {
@@ -148,7 +150,7 @@ impl Readers {
         }
     }
 
-    /// Ends all snapshots of before this call, and waits for reads that use one.
+    /// Ends all snapshots, and waits for the reads that use them.
     pub(super) fn end_snapshots(&self) {
         for reader in self.connections.all() {
             lock(reader).end_snapshot();
@@ -171,13 +173,13 @@ impl Connections {
         self.short.iter().chain(&self.long)
     }
 
-    /// A reader that nobody uses, or else one after the other.
+    /// An unused reader, or else the next in turn.
     fn free<'a>(&self, readers: &'a [Mutex<Reader>]) -> MutexGuard<'a, Reader> {
         let free = readers.iter().find_map(lock_if_free);
         free.unwrap_or_else(|| lock(&readers[self.next.fetch_add(1, Ordering::Relaxed) % readers.len()]))
     }
 
-    /// Until the readers are closed. Sleeps as long as there is no snapshot.
+    /// Ends old snapshots until the readers are closed. Sleeps while there are none.
     fn end_old_snapshots(&self) {
         while !self.is_closed.load(Ordering::Acquire) {
             if !self.is_expiry_due.load(Ordering::Acquire) {
@@ -216,13 +218,13 @@ fn lock_if_free(reader: &Mutex<Reader>) -> Option<MutexGuard<'_, Reader>> {
 }
 
 impl Reader {
-    /// Sees to a snapshot that has all `commits`, and tells whether it took a new one.
+    /// Makes sure that the snapshot contains all `commits`. True if it is a new one.
     fn refresh(&mut self, commits: u64) -> rusqlite::Result<bool> {
         if self.snapshot.is_some_and(|snapshot| snapshot.commits == commits && snapshot.is_young()) {
             return Ok(false);
         }
         self.end_snapshot();
-        // The first statement that reads takes the snapshot, so it is at least as new as `commits`.
+        // The snapshot begins with the first statement that reads, so it contains at least `commits`.
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         self.snapshot = Some(Snapshot { commits, taken: Instant::now() });
         Ok(true)
@@ -234,7 +236,7 @@ impl Reader {
         if !self.connection.is_autocommit() {
             let end = self.connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
             if let Err(error) = end {
-                tracing::warn!(%error, "a snapshot could not be ended");
+                tracing::warn!(%error, "ending a snapshot failed");
             }
         }
     }

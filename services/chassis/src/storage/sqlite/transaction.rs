@@ -1,4 +1,4 @@
-//! What is done around writes, one transaction after the other, by statements that are prepared once.
+//! Transactions and savepoints, with statements that are prepared once.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -6,7 +6,7 @@ use rusqlite::{Connection, Statement};
 
 use super::error::Error;
 
-/// The transaction that is open, if one is.
+/// The transactions of a connection, one at a time.
 pub(super) struct Transaction<'a> {
     connection: &'a Connection,
     begin: Statement<'a>,
@@ -30,26 +30,26 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    /// Fails with [`Error::is_temporary`] while another program holds the lock.
+    /// Begins a transaction. While another program holds the lock, the error [is temporary](Error::is_temporary).
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         Ok(self.begin.execute([]).map(drop)?)
     }
 
-    /// Whether there is a transaction: a full disk, say, rolls everything back at once.
+    /// Whether a transaction is open. SQLite itself rolls back after some errors, such as a full disk.
     pub(super) fn is_open(&self) -> bool {
         !self.connection.is_autocommit()
     }
 
-    /// Commits if `is_fit` says that the work is fit for it, and leaves nothing behind otherwise.
-    pub(super) fn commit(&mut self, is_fit: Result<(), Error>) -> Result<(), Error> {
-        let committed = is_fit.and_then(|()| Ok(self.commit.execute([]).map(drop)?));
+    /// Commits if `work` succeeded, and rolls back otherwise.
+    pub(super) fn commit(&mut self, work: Result<(), Error>) -> Result<(), Error> {
+        let committed = work.and_then(|()| Ok(self.commit.execute([]).map(drop)?));
         if committed.is_err() && self.is_open() {
             self.rollback.execute([])?;
         }
         committed
     }
 
-    /// A write that fails, or panics, leaves nothing behind and the others alone.
+    /// Executes `work` in a savepoint, which is rolled back if it fails or panics.
     pub(super) fn in_savepoint<T>(
         &mut self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,

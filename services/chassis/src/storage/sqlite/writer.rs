@@ -1,8 +1,8 @@
-//! The writer: one thread that owns the connection, takes whatever has queued up, commits it as one transaction, and only
-//! then tells the callers.
+//! The writer: one thread that owns the connection, commits all queued writes as one transaction, and replies to the callers
+//! after the commit.
 //!
-//! A write that fails takes nobody along: each has a savepoint of its own. A commit that fails fails for all in its group.
-//! A write that nobody waits for any more is not begun, and one that has begun is not given up.
+//! Each write has its own savepoint, so one that fails does not affect the others. If the commit fails, the whole group fails. A
+//! cancelled write does not begin, and a write that has begun is finished.
 
 use std::{
     sync::Arc,
@@ -27,19 +27,19 @@ use crate::{
     telemetry::metrics,
 };
 
-/// How many writes one transaction takes at most, which bounds how long the first of them waits for the last.
+/// The most writes in one transaction, which bounds how long the first of them waits for the last.
 const GROUP: usize = 512;
 
 /// How long a write waits for a lock that another program holds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the writer looks out for the next job of a caller who is alone, before it sleeps: to be woken would take as long.
+/// How long the writer spins for the next job of a single caller before it sleeps: waking it would take as long.
 const SPIN_TIMEOUT: Duration = Duration::from_micros(150);
 
-/// The same where there are many callers, who can use the core better.
+/// The same with many callers, which make better use of the core.
 const BUSY_SPIN_TIMEOUT: Duration = Duration::from_micros(20);
 
-/// The way to the writer thread. The thread ends when the last of these is gone and the queue is empty.
+/// The handle of the writer thread. The thread ends when the handle is dropped and the queue is empty.
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -60,15 +60,15 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    /// Whether the thread is there to write.
+    /// Whether the thread runs.
     pub(super) fn is_alive(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| !queue.is_closed())
     }
 
-    /// Makes the writer look at its files, which are not where they were.
-    pub(super) fn nudge(&self) {
+    /// Makes the writer check its files.
+    pub(super) fn wake(&self) {
         let (job, _) = queue::job(Ticket::default(), |_| Ok(()));
-        // A queue that is full has others who do.
+        // A full queue wakes the writer anyway.
         let _ = self.queue.as_ref().map(|queue| queue.try_send(job));
     }
 
@@ -77,7 +77,7 @@ impl Writer {
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let ticket = Ticket::default();
-        let _cancelled_when_nobody_waits = CancelOnDrop(ticket.clone());
+        let _cancel_on_drop = CancelOnDrop(ticket.clone());
         RequestContext::with(|context| context.write.replace(Some(ticket.clone())));
         let (job, outcome) = queue::job(ticket, write);
         let queue = self.queue.as_ref().ok_or(Error::Stopped)?;
@@ -88,7 +88,7 @@ impl Writer {
         outcome.await.map_err(|_| Error::Stopped)?
     }
 
-    /// Waits until all that was begun is written, and the thread is gone.
+    /// Waits until all queued writes are done and the thread has ended.
     pub(super) fn end_thread(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
@@ -103,8 +103,8 @@ impl Drop for Writer {
     }
 }
 
-/// Writes until nobody can send any more. Then the readers go before `connection`: whoever closes the file last takes the
-/// write-ahead log into it, and must be allowed to write (<https://www.sqlite.org/wal.html#the_wal_file>).
+/// Writes until the handle is dropped. The readers are closed before `connection`, because the connection that closes last
+/// checkpoints the write-ahead log, and must be able to write (<https://www.sqlite.org/wal.html#the_wal_file>).
 fn work(
     connection: &Connection,
     mut log: Log,
@@ -114,7 +114,7 @@ fn work(
 ) {
     let mut transaction = match Transaction::prepare(connection) {
         Ok(transaction) => transaction,
-        Err(error) => return tracing::error!(%error, "nothing can be written"),
+        Err(error) => return tracing::error!(%error, "the writer cannot start"),
     };
     let mut queue = Queue::new(jobs);
     let mut spin_timeout = SPIN_TIMEOUT;
@@ -133,7 +133,7 @@ fn work(
         let executed = log.stamp(connection).map(|()| execute(&mut queue, &mut group, &mut transaction));
         let committed = transaction.commit(executed.map_err(Error::from).and_then(|()| files.check()));
         match &committed {
-            // Nothing of it was begun, and would not be the next time.
+            // No write could begin, and none would at the next attempt.
             Err(error) if group.is_empty() => queue.fail(|_| true, error),
             _ => metrics::record_commit(group.len(), began.elapsed()),
         }
@@ -152,8 +152,8 @@ fn work(
     close(connection);
 }
 
-/// Begins a transaction when no other program holds the lock. Who waits for that too long is told so, and a job that nobody
-/// waits for is forgotten meanwhile. False if none is left.
+/// Begins a transaction, as soon as no other program holds the lock. Jobs that have waited too long fail meanwhile, and cancelled
+/// ones are dropped. False if no job is left.
 fn begin(transaction: &mut Transaction<'_>, queue: &mut Queue) -> Result<bool, Error> {
     loop {
         match transaction.begin() {
@@ -169,7 +169,7 @@ fn begin(transaction: &mut Transaction<'_>, queue: &mut Queue) -> Result<bool, E
     }
 }
 
-/// Does the jobs that are queued, and those that queue up meanwhile.
+/// Executes the queued jobs, and those that are queued meanwhile.
 fn execute(queue: &mut Queue, group: &mut Vec<Box<dyn Job>>, transaction: &mut Transaction<'_>) {
     while group.len() < GROUP && transaction.is_open() {
         let Some(mut job) = queue.begin_next() else { return };
@@ -178,22 +178,26 @@ fn execute(queue: &mut Queue, group: &mut Vec<Box<dyn Job>>, transaction: &mut T
     }
 }
 
-/// What is in a log that was deleted can be read as long as this process has it open, and nobody finds it afterwards.
+/// Checkpoints a log that was deleted: this process can still read it, but nothing can after it exits.
 fn rescue(connection: &Connection, log: &mut Log, readers: &Readers) -> bool {
     readers.end_snapshots();
     let is_rescued = log.checkpoint(connection);
     match &is_rescued {
-        Ok(true) => tracing::error!("the write-ahead log is gone; what it had is in the database file now"),
-        Ok(false) => {
-            tracing::error!("the write-ahead log is gone, and another program keeps it from being kept")
+        Ok(true) => {
+            tracing::error!("the write-ahead log was deleted; its content is in the database file now")
         }
-        Err(error) => tracing::error!(%error, "the write-ahead log is gone, and what it had cannot be kept"),
+        Ok(false) => {
+            tracing::error!("the write-ahead log was deleted, and another program blocks its checkpoint")
+        }
+        Err(error) => {
+            tracing::error!(%error, "the write-ahead log was deleted, and its content cannot be saved")
+        }
     }
     is_rescued.is_ok_and(|is_rescued| is_rescued)
 }
 
 fn close(connection: &Connection) {
-    // Another program that holds the lock is not waited for: the process is to end.
+    // The process is exiting, so it does not wait for a lock that another program holds.
     let optimised = connection
         .busy_timeout(Duration::ZERO)
         // https://www.sqlite.org/pragma.html#pragma_optimize recommends this before closing.
