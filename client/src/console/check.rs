@@ -103,7 +103,7 @@ async fn inspect<C: ClientInfo<I>, I>(
             Err(failure) if !failure.error.as_ref().is_some_and(|error| error.message.is_not_found()) => {
                 if report.failure.is_none() {
                     let (state, kind) = match failure.error.as_ref().map(|error| error.message) {
-                        Some(ErrorMessage::Unauthorized) => ("wrong token", Kind::Refused),
+                        Some(ErrorMessage::Unauthorized) => ("wrong token", Kind::Failed),
                         Some(_) => ("failing", Kind::Unreachable),
                         None => ("unknown", Kind::Unreachable),
                     };

@@ -135,7 +135,7 @@ impl Guide {
             }
             Err(other) => Err(other),
             Ok(_) => Err(Failure::new(
-                Kind::Refused,
+                Kind::Failed,
                 format!("The service should have responded with `{expected}`, and succeeded."),
                 "The store breaks its contract: `cargo test -p contract-tests` shows where.",
             )),

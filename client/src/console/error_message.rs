@@ -113,7 +113,7 @@ impl ErrorMessage {
                 "There is no product with this id. `client products list` lists all products."
             }
             Self::ProductNotFoundOrUnavailable => {
-                "There is no product with this id, or products did not answer. `client products list` lists all products."
+                "There is no product with this id, or products did not respond. `client products list` lists all products."
             }
             Self::NotEnoughStock => {
                 "The order is for more than the stock. Order fewer, or look up the stock with `client products show`."
@@ -122,7 +122,7 @@ impl ErrorMessage {
                 "There is no order with this id. `client orders create` prints the id of a new order."
             }
             Self::OrderNotFoundOrUnavailable => {
-                "There is no order with this id, or orders did not answer. `client orders show` tells which."
+                "There is no order with this id, or orders did not respond. `client orders show` tells which."
             }
             Self::PaymentNotFound => {
                 "There is no payment with this id. `client payments create` prints the id of a new payment."

@@ -41,7 +41,7 @@ pub(super) struct ApiError {
 pub(super) enum Kind {
     /// The reader of the output closed it, as `head` does: no failure of the command.
     OutputClosed = 0,
-    Refused = 1,
+    Failed = 1,
     Usage = 2,
     Unreachable = 3,
     /// The code that shells use for a program that was interrupted.
@@ -131,7 +131,7 @@ impl Failure {
             is_transient: error.message == ErrorMessage::RequestInProgress,
             retry_after: client::retry_after(response.headers()).unwrap_or_default(),
             error: Some(Box::new(error)),
-            ..Self::new(Kind::Refused, sentence, advice)
+            ..Self::new(Kind::Failed, sentence, advice)
         }
     }
 
@@ -159,7 +159,7 @@ impl From<io::Error> for Failure {
             io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => {
                 Self::new(Kind::Interrupted, "Interrupted.", "")
             }
-            _ => Self::new(Kind::Refused, format!("The output cannot be written: {error}."), ""),
+            _ => Self::new(Kind::Failed, format!("The output cannot be written: {error}."), ""),
         }
     }
 }

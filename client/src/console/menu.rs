@@ -70,14 +70,14 @@ pub(super) async fn run(store: &Store) -> Result<(), Failure> {
 }
 
 fn choose() -> Result<Option<Choice>, Failure> {
-    unless_left(|| cliclack::select("What would you like to do?").items(&CHOICES).interact())
+    unless_cancelled(|| cliclack::select("What would you like to do?").items(&CHOICES).interact())
 }
 
-/// The answer to a prompt, or none if the customer left it.
-fn unless_left<T>(prompt: impl FnOnce() -> io::Result<T>) -> Result<Option<T>, Failure> {
+/// The input of a prompt, or none if the customer cancelled it.
+fn unless_cancelled<T>(prompt: impl FnOnce() -> io::Result<T>) -> Result<Option<T>, Failure> {
     match block_in_place(prompt).map_err(Failure::from) {
         Err(failure) if failure.kind == Kind::Interrupted => Ok(None),
-        answer => answer.map(Some),
+        result => result.map(Some),
     }
 }
 
@@ -97,7 +97,7 @@ async fn list_products(store: &Store) -> Result<(), Failure> {
         list.page(&page)?;
         let is_full = page.len() == usize::from(height);
         let more = || cliclack::confirm("Show more?").initial_value(true).interact();
-        if is_full && unless_left(more)? != Some(true) {
+        if is_full && unless_cancelled(more)? != Some(true) {
             return Ok(());
         }
     }

@@ -75,7 +75,7 @@ pub(crate) fn a_command_with_a_key_can_be_repeated(console: &Console) {
     );
 }
 
-/// The answer is lost on its way, when the work has been done.
+/// The first response is lost, after the product was created.
 pub(crate) fn a_create_without_a_response_is_retried_and_creates_once(console: &Console) {
     let proxy = Proxy::start("products");
     proxy.forward_to(console.store.services[0].url());

@@ -40,9 +40,9 @@ impl Customer {
         self.terminal.types(ENTER);
     }
 
-    fn answers(&mut self, question: &str, answer: &str) {
-        self.terminal.shows(&format!("◆  {question}"));
-        self.terminal.types(answer);
+    fn enters(&mut self, prompt: &str, text: &str) {
+        self.terminal.shows(&format!("◆  {prompt}"));
+        self.terminal.types(text);
         self.terminal.types(ENTER);
     }
 
@@ -57,28 +57,28 @@ impl Customer {
 pub(crate) fn the_menu_leads_through_a_purchase(console: &Console) {
     let mut customer = Customer::start(console, 80, &[]);
     customer.chooses(0);
-    customer.answers("Name", "Câmp stool 🪑");
-    customer.answers("Price", "24.5");
-    customer.answers("Stock", "7");
+    customer.enters("Name", "Câmp stool 🪑");
+    customer.enters("Price", "24.5");
+    customer.enters("Stock", "7");
     customer.terminal.shows(
         "id  name           price  stock\n───────────────────────────────\n 1  Câmp stool 🪑   24.5      7",
     );
     customer.chooses(1);
     customer.terminal.shows("│  List products");
     customer.chooses(2);
-    customer.answers("Product id", "1");
-    customer.answers("Quantity", "8");
+    customer.enters("Product id", "1");
+    customer.enters("Quantity", "8");
     customer.terminal.shows("orders says: Not enough stock.\nThe order is for more than the stock.");
     customer.chooses(2);
-    customer.answers("Product id", "1");
-    customer.answers("Quantity", "7");
+    customer.enters("Product id", "1");
+    customer.enters("Quantity", "7");
     customer.terminal.shows(" 1           1         7  PENDING");
     customer.chooses(3);
-    customer.answers("Order id", "1");
+    customer.enters("Order id", "1");
     customer.chooses(4);
-    customer.answers("Order id", "1");
-    customer.answers("Amount", "171.5");
-    customer.answers("Method", "cash");
+    customer.enters("Order id", "1");
+    customer.enters("Amount", "171.5");
+    customer.enters("Method", "cash");
     customer.terminal.shows(" 1         1   171.5  cash    SUCCESS");
     customer.leaves();
     assert_eq!(
@@ -90,14 +90,14 @@ pub(crate) fn the_menu_leads_through_a_purchase(console: &Console) {
 pub(crate) fn the_menu_checks_input_with_every_key(console: &Console) {
     let mut customer = Customer::start(console, 80, &[]);
     customer.chooses(0);
-    customer.answers("Name", "");
+    customer.enters("Name", "");
     customer.terminal.shows("└  must have 1 to 200 characters");
     customer.terminal.types(&"x".repeat(200));
     customer.terminal.shows(&"x".repeat(77));
     customer.terminal.types("y");
     customer.terminal.shows("└  must have 1 to 200 characters");
     customer.terminal.types(BACKSPACE);
-    customer.answers("Name", "");
+    customer.enters("Name", "");
     customer.terminal.shows("◆  Price");
     customer.terminal.types("-");
     customer.terminal.ends_with(&["▲  Price", "│  -", "└  must be a number from 0 to 1000000000000"]);
@@ -105,7 +105,7 @@ pub(crate) fn the_menu_checks_input_with_every_key(console: &Console) {
     customer.terminal.types("5");
     customer.terminal.ends_with(&["◆  Price", "│  5", "└"]);
     customer.terminal.types(ENTER);
-    customer.answers("Stock", "1.5");
+    customer.enters("Stock", "1.5");
     let message = "└  must be a whole number from 0 to 9007199254740991";
     customer.terminal.ends_with(&["▲  Stock", "│  1.5", message]);
     assert_eq!(console.store.rows("products"), 0);
@@ -122,7 +122,7 @@ pub(crate) fn control_c_returns_to_the_menu_and_leaves_it(console: &Console) {
 fn returns_and_leaves(console: &Console, key: &str) {
     let mut customer = Customer::start(console, 80, &[]);
     customer.chooses(0);
-    customer.answers("Name", "Computer");
+    customer.enters("Name", "Computer");
     customer.terminal.shows("◆  Price");
     customer.terminal.types(key);
     customer.terminal.shows("●  Nothing was sent.");
@@ -137,7 +137,7 @@ fn returns_and_leaves(console: &Console, key: &str) {
 pub(crate) fn an_unreachable_service_does_not_end_the_menu(console: &Console) {
     let mut customer = Customer::start(console, 80, &[("ORDERS_URL", "http://127.0.0.1:1")]);
     customer.chooses(3);
-    customer.answers("Order id", "1");
+    customer.enters("Order id", "1");
     customer.terminal.shows("orders cannot be reached at http://127.0.0.1:1.");
     customer.chooses(1);
     customer.terminal.shows("The list is empty.");
@@ -163,7 +163,7 @@ pub(crate) fn a_long_list_is_shown_a_screen_at_a_time(console: &Console) {
 pub(crate) fn the_menu_fits_a_narrow_terminal(console: &Console) {
     let mut customer = Customer::start(console, 40, &[]);
     customer.chooses(2);
-    customer.answers("Product id", "0");
+    customer.enters("Product id", "0");
     customer.terminal.ends_with(&[
         "▲  Product id",
         "│  0",
@@ -171,11 +171,11 @@ pub(crate) fn the_menu_fits_a_narrow_terminal(console: &Console) {
         "   9007199254740991",
     ]);
     customer.terminal.types(&format!("{BACKSPACE}9"));
-    customer.answers("Product id", "");
-    customer.answers("Quantity", "1");
+    customer.enters("Product id", "");
+    customer.enters("Quantity", "1");
     customer
         .terminal
-        .shows("orders says: Product not found or\nunavailable.\nThere is no product with this id,\nor products did not answer.");
+        .shows("orders says: Product not found or\nunavailable.\nThere is no product with this id,\nor products did not respond.");
     assert!(!customer.terminal.has_broken_lines(), "{}", customer.terminal.screen());
     customer.leaves();
 }

@@ -93,7 +93,7 @@ pub(crate) fn a_check_shows_services_that_are_ready(console: &Console) {
 pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
     let stopping =
         FakeUpstream::start("", FaultMode::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
-    let stranger = FakeUpstream::start("", FaultMode::AnswersHtml);
+    let html = FakeUpstream::start("", FaultMode::AnswersHtml);
     let broken = FakeUpstream::start("", FaultMode::BreaksOff);
     let full = Proxy::start("orders");
     full.forward_to(console.store.services[1].url());
@@ -108,7 +108,7 @@ pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
         (&broken.url(), "unreachable", "did not send a complete response.\nThe connection was made, but"),
         (full.url(), "failing", "orders says: Service unavailable."),
         (&stopping.url(), "not ready", "is not ready."),
-        (&stranger.url(), "unknown", "does not respond as its document says"),
+        (&html.url(), "unknown", "does not respond as its document says"),
     ] {
         let mut command = console.command("check");
         command.env("ORDERS_URL", url);
