@@ -31,9 +31,6 @@ use crate::settings::Limits;
 /// How long a caller is heard out after the last answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How many bytes are few.
-const SMALL: usize = 1024;
-
 /// A stream that does not wait for ever.
 pub(super) struct TimeoutStream {
     stream: TcpStream,
@@ -221,16 +218,6 @@ impl Drop for TimeoutStream {
     }
 }
 
-/// Head and body of an answer in one piece, if they are small: to send that takes the kernel less time.
-fn joined<'a>(slices: &[IoSlice<'_>], small: &'a mut [u8; SMALL]) -> Option<&'a [u8]> {
-    let mut length = 0;
-    for slice in slices {
-        small.get_mut(length..length + slice.len())?.copy_from_slice(slice);
-        length += slice.len();
-    }
-    Some(&small[..length])
-}
-
 impl AsyncRead for TimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -279,11 +266,7 @@ impl AsyncWrite for TimeoutStream {
             return Poll::Ready(Ok(bytes.len()));
         }
         self.prepare_reset()?;
-        let stream = Pin::new(&mut self.stream);
-        let written = match joined(slices, &mut [0; SMALL]) {
-            Some(bytes) => stream.poll_write(context, bytes),
-            None => stream.poll_write_vectored(context, slices),
-        };
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         let written = self.noted(written, slices.iter().map(|slice| slice.len()).sum());
         self.bounded(written, context)
     }
