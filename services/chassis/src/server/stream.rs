@@ -30,9 +30,6 @@ use crate::settings::Limits;
 /// How long the lingering close takes at most.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The most bytes of a response that are copied to be sent with one buffer.
-const SMALL: usize = 1024;
-
 /// A stream whose reads and writes time out.
 pub(super) struct TimeoutStream {
     stream: TcpStream,
@@ -217,16 +214,6 @@ impl Drop for TimeoutStream {
     }
 }
 
-/// Head and body of a small response in one buffer, which the kernel sends faster than two.
-fn joined<'a>(slices: &[IoSlice<'_>], small: &'a mut [u8; SMALL]) -> Option<&'a [u8]> {
-    let mut length = 0;
-    for slice in slices {
-        small.get_mut(length..length + slice.len())?.copy_from_slice(slice);
-        length += slice.len();
-    }
-    Some(&small[..length])
-}
-
 impl AsyncRead for TimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -275,11 +262,7 @@ impl AsyncWrite for TimeoutStream {
             return Poll::Ready(Ok(bytes.len()));
         }
         self.prepare_reset()?;
-        let stream = Pin::new(&mut self.stream);
-        let written = match joined(slices, &mut [0; SMALL]) {
-            Some(bytes) => stream.poll_write(context, bytes),
-            None => stream.poll_write_vectored(context, slices),
-        };
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         let written = self.noted(written, slices.iter().map(|slice| slice.len()).sum());
         self.bounded(written, context)
     }

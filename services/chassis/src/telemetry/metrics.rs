@@ -7,8 +7,9 @@ use std::{sync::LazyLock, time::Duration};
 
 use poem::http::{Method, StatusCode};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder, core::Collector,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
+    register_histogram, register_histogram_vec, register_int_counter, register_int_counter_vec,
+    register_int_gauge, register_int_gauge_vec,
 };
 
 /// The media type of what [`text`] writes.
@@ -24,10 +25,11 @@ const WRITES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 5
 /// The label of methods that HTTP does not know, so that callers cannot make up labels, and of failures without a name.
 pub(crate) const OTHER: &str = "_OTHER";
 
-static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+#[expect(clippy::expect_used, reason = "descriptions are fixed, so the first test finds a wrong one")]
+static METRICS: LazyLock<Metrics> =
+    LazyLock::new(|| Metrics::register().expect("metrics with right descriptions"));
 
 struct Metrics {
-    registry: Registry,
     build: IntGaugeVec,
     requests: HistogramVec,
     in_flight: IntGauge,
@@ -43,86 +45,60 @@ struct Metrics {
 }
 
 impl Metrics {
-    fn new() -> Self {
-        let registry = Registry::new();
-        let histogram = |name, help, labels: &[&str], bounds: &[f64]| {
-            let options = HistogramOpts::new(name, help).buckets(bounds.to_vec());
-            add(&registry, HistogramVec::new(options, labels))
-        };
-        let one = |histogram: &HistogramVec| histogram.with_label_values::<&str>(&[]);
-        Self {
-            build: add(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new("build_info", "The service and its version."),
-                    &["service", "version"],
-                ),
-            ),
-            requests: histogram(
+    fn register() -> prometheus::Result<Self> {
+        Ok(Self {
+            build: register_int_gauge_vec!(
+                "build_info",
+                "The service and its version.",
+                &["service", "version"]
+            )?,
+            requests: register_histogram_vec!(
                 "http_server_request_duration_seconds",
                 "Duration of requests, by operation and status.",
                 &["http_request_method", "http_route", "http_response_status_code"],
-                &SECONDS,
-            ),
-            in_flight: add(&registry, IntGauge::new("http_server_active_requests", "Requests in flight.")),
-            refused: add(
-                &registry,
-                IntCounter::new(
-                    "http_server_refused_requests_total",
-                    "Requests refused because the service was at its limit.",
-                ),
-            ),
-            parse_errors: add(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new(
-                        "http_server_parse_errors_total",
-                        "Input that was not an HTTP request, by the status of the response.",
-                    ),
-                    &["http_response_status_code"],
-                ),
-            ),
-            aborted: add(
-                &registry,
-                IntCounter::new(
-                    "http_server_broken_responses_total",
-                    "Responses that were aborted before their end.",
-                ),
-            ),
-            evicted: add(
-                &registry,
-                IntCounter::new(
-                    "http_server_evicted_connections_total",
-                    "Idle connections closed to make room for new ones.",
-                ),
-            ),
-            calls: histogram(
+                SECONDS.to_vec()
+            )?,
+            in_flight: register_int_gauge!("http_server_active_requests", "Requests in flight.")?,
+            refused: register_int_counter!(
+                "http_server_refused_requests_total",
+                "Requests refused because the service was at its limit."
+            )?,
+            parse_errors: register_int_counter_vec!(
+                "http_server_parse_errors_total",
+                "Input that was not an HTTP request, by the status of the response.",
+                &["http_response_status_code"]
+            )?,
+            aborted: register_int_counter!(
+                "http_server_broken_responses_total",
+                "Responses that were aborted before their end."
+            )?,
+            evicted: register_int_counter!(
+                "http_server_evicted_connections_total",
+                "Idle connections closed to make room for new ones."
+            )?,
+            calls: register_histogram_vec!(
                 "http_client_request_duration_seconds",
                 "Duration of calls to other services, by outcome.",
                 &["service_peer_name", "outcome"],
-                &SECONDS,
-            ),
-            waiting: add(
-                &registry,
-                IntGauge::new("http_client_active_requests", "Requests that wait for another service."),
-            ),
-            reads: add(&registry, IntCounter::new("sqlite_reads_total", "Reads of the database.")),
-            commits: one(&histogram(
+                SECONDS.to_vec()
+            )?,
+            waiting: register_int_gauge!(
+                "http_client_active_requests",
+                "Requests that wait for another service."
+            )?,
+            reads: register_int_counter!("sqlite_reads_total", "Reads of the database.")?,
+            commits: register_histogram!(
                 "sqlite_commit_duration_seconds",
                 "Duration of write transactions, from BEGIN to the disk.",
-                &[],
-                &SECONDS,
-            )),
-            group: one(&histogram("sqlite_commit_writes", "Writes in one transaction.", &[], &WRITES)),
-            registry,
-        }
+                SECONDS.to_vec()
+            )?,
+            group: register_histogram!(
+                "sqlite_commit_writes",
+                "Writes in one transaction.",
+                WRITES.to_vec()
+            )?,
+        })
     }
-}
-
-/// Registers a metric. Metrics are fixed, so a wrong description fails the first test that runs.
-fn add<T: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<T>) -> T {
-    let added = metric.and_then(|metric| registry.register(Box::new(metric.clone())).map(|()| metric));
-    added.unwrap_or_else(|error| panic!("a metric has a wrong description: {error}"))
 }
 
 /// Sets the name of this service, and its version.
@@ -199,5 +175,5 @@ pub(crate) fn record_commit(writes: usize, latency: Duration) {
 #[expect(clippy::expect_used, reason = "only a metric without a name or a sample cannot be written")]
 pub(crate) fn text(in_flight: usize) -> String {
     METRICS.in_flight.set(in_flight as i64);
-    TextEncoder::new().encode_to_string(&METRICS.registry.gather()).expect("metrics as text")
+    TextEncoder::new().encode_to_string(&prometheus::gather()).expect("metrics as text")
 }
