@@ -98,6 +98,24 @@ impl<T: Type> ApiResponse for Created<T> {
     }
 }
 
+/// A 204: it is done, and there is nothing to say about it.
+#[derive(Clone, Copy, Debug)]
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        Response::builder().status(StatusCode::NO_CONTENT).finish()
+    }
+}
+
+impl ApiResponse for NoContent {
+    fn meta() -> MetaResponses {
+        describe::response(StatusCode::NO_CONTENT, "It is done.", Vec::new(), Vec::new())
+    }
+
+    fn register(_registry: &mut Registry) {}
+}
+
 /// A 200 with a list: one page of it with the path of the next, or all of it.
 pub enum List<T> {
     /// Some of the list.

@@ -55,6 +55,11 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
     /// service cannot start, the reason is printed to standard error.
     pub fn run(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
+        // The document depends on no setting, so none has to be right for it.
+        if arguments.iter().skip(1).any(|argument| argument == "--openapi") {
+            output::stdout(String::from_utf8_lossy(&(self.document)().json()));
+            return ExitCode::SUCCESS;
+        }
         match Settings::parse(self.service, self.about, self.upstreams, &arguments) {
             Ok(settings) => run(self.service.name, &settings.common, || self.assemble(&settings)),
             Err(code) => code,

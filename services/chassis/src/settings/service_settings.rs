@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt::Display, net::SocketAddr, process::ExitCode};
 
-use clap::{Args, Command};
+use clap::{Arg, ArgAction, Args, Command};
 
 use super::{
     command_line, common::Common, service_info::ServiceInfo, startup_error::StartupError,
@@ -37,6 +37,12 @@ impl<const N: usize, Own: Args> Settings<N, Own> {
     ) -> Result<Self, ExitCode> {
         let command = Command::new(service.name)
             .version(env!("CARGO_PKG_VERSION"))
+            .arg(
+                Arg::new("openapi")
+                    .long("openapi")
+                    .action(ArgAction::SetTrue)
+                    .help("Print the OpenAPI document and exit"),
+            )
             .args(service.own_args())
             .args(upstreams.iter().flat_map(ServiceInfo::upstream_args));
         let command = Common::add_to(Own::augment_args(command)).about(about);

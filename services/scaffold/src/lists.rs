@@ -1,0 +1,78 @@
+//! The lists that a service has to be in.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::template::{self, Names};
+
+/// The services that there are, and their ports, as their documents say.
+pub(crate) fn ports(root: &Path) -> Result<Vec<(String, u16)>, String> {
+    let folder = root.join("openapi");
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut ports = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let Some(service) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".json")) else {
+            continue;
+        };
+        let document: Value = serde_json::from_str(&read(&path)?).unwrap_or_default();
+        let urls = document["servers"].as_array().into_iter().flatten().filter_map(|server| server["url"].as_str());
+        let port = urls.filter_map(|url| url.rsplit(':').next()?.parse().ok()).next();
+        ports.extend(port.map(|port| (service.to_owned(), port)));
+    }
+    Ok(ports)
+}
+
+pub(crate) fn add_to_workspace(root: &Path, names: &Names) -> Result<(), String> {
+    let line = format!("{0} = {{ path = \"services/{0}\" }}", names.things);
+    edit(&root.join("Cargo.toml"), |text| after_last(text, |line| line.contains("{ path = \"services/"), &line))
+}
+
+pub(crate) fn add_to_client(root: &Path, names: &Names) -> Result<(), String> {
+    let line = format!("service!({0}, \"../openapi/{0}.json\");", names.things);
+    edit(&root.join("client/src/lib.rs"), |text| after_last(text, |line| line.starts_with("service!("), &line))
+}
+
+pub(crate) fn add_to_store(root: &Path, names: &Names) -> Result<(), String> {
+    let dependency = format!("{}.workspace = true", names.things);
+    edit(&root.join("services/store/Cargo.toml"), |text| {
+        after_last(text, |line| line == "products.workspace = true", &dependency)
+    })?;
+    let member = format!("    Member {{ info: {0}::SERVICE, main: |arguments| {0}::main(arguments) }},", names.things);
+    edit(&root.join("services/store/src/lib.rs"), |text| {
+        after_last(text, |line| line.starts_with("    Member { info: "), &member)
+    })
+}
+
+pub(crate) fn add_to_workflows(root: &Path, names: &Names) -> Result<(), String> {
+    let source = format!("  - {{ name: {0}, type: openapi, url: {0}.json }}", names.things);
+    let token = format!(
+        "    {0}_token: {{ name: Authorization, in: header, value: \"Bearer {{$inputs.{0}_token}}\" }}",
+        names.things
+    );
+    edit(&root.join("openapi/store.arazzo.yaml"), |text| {
+        let text = after_last(text, |line| line.starts_with("  - { name: ") && line.contains("type: openapi"), &source)?;
+        let text = after_last(&text, |line| line.contains("_token: { name: Authorization, in: header"), &token)?;
+        let (workflows, components) = text.split_once("\ncomponents:")?;
+        Some(format!("{}\n{}\ncomponents:{components}", workflows.trim_end(), template::workflow(names)))
+    })
+}
+
+fn edit(path: &Path, change: impl FnOnce(&str) -> Option<String>) -> Result<(), String> {
+    let text = read(path)?;
+    let changed = change(&text)
+        .ok_or_else(|| format!("{} has no list of services any more that could be found", path.display()))?;
+    fs::write(path, changed).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{} cannot be read ({error})", path.display()))
+}
+
+/// `text` with a line more after the last that `is_meant`.
+fn after_last(text: &str, is_meant: impl Fn(&str) -> bool, line: &str) -> Option<String> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let last = lines.iter().rposition(|line| is_meant(line))?;
+    lines.insert(last + 1, line);
+    Some(lines.join("\n") + "\n")
+}

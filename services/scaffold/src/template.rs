@@ -1,0 +1,110 @@
+//! The template of a service: its files, with places for names and parts for services that call another.
+
+/// What the template is filled with.
+pub(crate) struct Names {
+    /// The service, in the plural: `shipments`.
+    pub(crate) things: String,
+    /// One of what it keeps: `shipment`.
+    pub(crate) thing: String,
+    /// The port that it listens on by default.
+    pub(crate) port: u16,
+    /// The service that it calls, if it calls one.
+    pub(crate) upstream: Option<Upstream>,
+}
+
+/// A service that is called.
+#[derive(Clone, Default)]
+pub(crate) struct Upstream {
+    /// Its name: `orders`.
+    pub(crate) things: String,
+    /// One of what it keeps: `order`.
+    pub(crate) thing: String,
+    pub(crate) port: u16,
+}
+
+/// The files of a service: their paths below its folder, and their texts.
+pub(crate) fn files(names: &Names) -> Vec<(&'static str, String)> {
+    let templates = [
+        ("Cargo.toml", include_str!("../template/Cargo.toml.txt")),
+        ("src/main.rs", include_str!("../template/main.rs.txt")),
+        ("src/lib.rs", include_str!("../template/lib.rs.txt")),
+        ("src/api.rs", include_str!("../template/api.rs.txt")),
+        ("src/db.rs", include_str!("../template/db.rs.txt")),
+    ];
+    templates.map(|(path, template)| (path, filled(template, names))).into()
+}
+
+/// The workflow that asks for every documented answer that depends on what the service keeps.
+pub(crate) fn workflow(names: &Names) -> String {
+    filled(include_str!("../template/workflow.yaml.txt"), names)
+}
+
+/// `template` with the names in their places, and without the parts that are for others.
+fn filled(template: &str, names: &Names) -> String {
+    let text = part(template, "@if asks@", names.upstream.is_some());
+    let text = part(&text, "@if alone@", names.upstream.is_none());
+    let upstream = names.upstream.clone().unwrap_or_default();
+    // SQLite's application_id tells the files of one program from those of others.
+    let id = names.things.bytes().fold(0_u32, |id, byte| id.wrapping_mul(31).wrapping_add(byte.into()));
+    let places = [
+        ("@things@", names.things.clone()),
+        ("@thing@", names.thing.clone()),
+        ("@Things@", camel(&names.things)),
+        ("@Thing@", camel(&names.thing)),
+        ("@THING@", names.thing.to_uppercase()),
+        ("@port@", names.port.to_string()),
+        ("@OTHERS@", upstream.things.to_uppercase()),
+        ("@OTHER@", upstream.thing.to_uppercase()),
+        ("@Other@", camel(&upstream.thing)),
+        ("@others@", upstream.things),
+        ("@other@", upstream.thing),
+        ("@other_port@", upstream.port.to_string()),
+        ("@application_id@", format!("0x{:08x}", id & 0x7fff_ffff)),
+    ];
+    places.iter().fold(text, |text, (place, name)| text.replace(place, name))
+}
+
+/// Keeps the parts between `mark` and `@end@`, or leaves them out.
+fn part(text: &str, mark: &str, is_kept: bool) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once(mark) {
+        kept += before;
+        let (inside, after) = after.split_once("@end@").unwrap_or((after, ""));
+        if is_kept {
+            kept += inside;
+        }
+        rest = after;
+    }
+    kept + rest
+}
+
+/// `ShippingNote` for `shipping_note`.
+fn camel(name: &str) -> String {
+    let word = |word: &str| match word.split_at_checked(1) {
+        Some((first, rest)) => first.to_uppercase() + rest,
+        None => String::new(),
+    };
+    name.split('_').map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_is_filled() {
+        let upstream = Upstream { things: "orders".into(), thing: "order".into(), port: 5002 };
+        for upstream in [None, Some(upstream)] {
+            let names = Names { things: "shipping_notes".into(), thing: "shipping_note".into(), port: 1, upstream };
+            for (path, text) in files(&names).into_iter().chain([("workflow", workflow(&names))]) {
+                assert!(!text.contains('@'), "{path}:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_of_several_words_is_a_type() {
+        assert_eq!(camel("shipping_notes"), "ShippingNotes");
+    }
+}
