@@ -40,10 +40,17 @@
 //! A service that calls another while it answers a request does so with [`on_behalf_of()`]: the calls carry the request's id,
 //! and take no longer than whoever waits for it.
 
+#[cfg(feature = "console")]
+pub mod console;
+
 mod answer;
 mod connection;
 mod pool;
 mod spare;
+
+// The console uses the clients as any program does.
+#[cfg(feature = "console")]
+extern crate self as client;
 
 pub use answer::{ANSWER_LIMIT, cause};
 pub use connection::{CALL_TIMEOUT, CONNECT_TIMEOUT, InvalidConnection, on_behalf_of, retry_after, traced};

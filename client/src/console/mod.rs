@@ -30,7 +30,7 @@ use self::{
 };
 
 /// Does what the command line says.
-pub(super) async fn run() -> ExitCode {
+pub async fn run() -> ExitCode {
     let arguments = match read_arguments() {
         Ok(arguments) => arguments,
         Err(code) => return code,

@@ -1,6 +1,4 @@
-//! The examples against a running store. This program is also the store's, and each of the examples.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! The client's examples against a running store. This program is also each of them.
 
 use std::{
     env,
@@ -16,44 +14,29 @@ use contract_tests::{
     proxy::Proxy,
     store::{SERVICES, Store, variable},
 };
-use libtest_mimic::{Arguments, Failed, Trial};
 
-#[path = "../examples/buy.rs"]
+use crate::Console;
+
+#[path = "../../../client/examples/buy.rs"]
 mod buy;
-#[path = "../examples/errors.rs"]
+#[path = "../../../client/examples/errors.rs"]
 mod errors;
-#[path = "../examples/retries.rs"]
+#[path = "../../../client/examples/retries.rs"]
 mod retries;
 
-fn main() -> ExitCode {
-    match env::args().nth(1).as_deref() {
-        Some("buy") => buy::main().unwrap(),
-        Some("errors") => errors::main().unwrap(),
-        Some("retries") => retries::main().unwrap(),
-        Some(service) if SERVICES.contains(&service) => return store::main(env::args_os()),
-        _ => return test(),
+/// Runs the example with this name, if there is one.
+pub(crate) fn example(name: &str) -> Option<ExitCode> {
+    match name {
+        "buy" => buy::main().unwrap(),
+        "errors" => errors::main().unwrap(),
+        "retries" => retries::main().unwrap(),
+        _ => return None,
     }
-    ExitCode::SUCCESS
+    Some(ExitCode::SUCCESS)
 }
 
-fn test() -> ExitCode {
-    let cases: [(&str, fn()); 3] = [
-        ("something_is_bought", something_is_bought),
-        ("every_refusal_is_handled", every_refusal_is_handled),
-        ("what_is_sent_twice_is_created_once", what_is_sent_twice_is_created_once),
-    ];
-    let trial = |(name, case): (&str, fn())| {
-        Trial::test(format!("examples::{name}"), move || {
-            case();
-            Ok::<(), Failed>(())
-        })
-    };
-    libtest_mimic::run(&Arguments::from_args(), cases.map(trial).into()).exit_code()
-}
-
-fn something_is_bought() {
-    let store = start();
-    let told = run("buy", &store, &[]);
+pub(crate) fn something_is_bought(Console { store }: &Console) {
+    let told = run("buy", store, &[]);
     assert_eq!(
         told,
         "product 1 is called Computer and costs 200\norder 1 is PENDING\npayment 1 is SUCCESS\n"
@@ -61,8 +44,8 @@ fn something_is_bought() {
     assert_eq!(SERVICES.map(|service| store.rows(service)), [1, 1, 1]);
 }
 
-fn every_refusal_is_handled() {
-    let told = run("errors", &start(), &[]);
+pub(crate) fn every_refusal_is_handled(Console { store }: &Console) {
+    let told = run("errors", store, &[]);
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.len(), 4, "{told}");
     assert_eq!(lines[0], "refused: choose another product, or come again later");
@@ -72,8 +55,7 @@ fn every_refusal_is_handled() {
 }
 
 /// The first answer is lost on its way, when the work has been done.
-fn what_is_sent_twice_is_created_once() {
-    let store = start();
+pub(crate) fn what_is_sent_twice_is_created_once(Console { store }: &Console) {
     let proxy = Proxy::start("products");
     proxy.forward_to(store.services[0].url());
     let sent = Arc::new(AtomicUsize::new(0));
@@ -85,13 +67,9 @@ fn what_is_sent_twice_is_created_once() {
             _ => answer,
         }
     })));
-    let told = run("retries", &store, &[("PRODUCTS_URL", proxy.url())]);
+    let told = run("retries", store, &[("PRODUCTS_URL", proxy.url())]);
     assert_eq!(told, "try 1: 502 Bad Gateway, which is not documented\nproduct 1 is there once\n");
     assert_eq!((sent.load(Ordering::Relaxed), store.rows("products")), (2, 1));
-}
-
-fn start() -> Store {
-    Store::start(env::current_exe().unwrap().to_str().unwrap(), &[])
 }
 
 /// What an example prints.

@@ -10,7 +10,7 @@ use std::{
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use vt100::Parser;
 
-use crate::Console;
+use crate::{CONSOLE, Console};
 
 /// How long the program may take to draw what is waited for.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,7 +38,7 @@ impl Terminal {
     pub(crate) fn start(console: &Console, width: u16, line: &str, variables: &[(&str, &str)]) -> Self {
         let size = PtySize { rows: HEIGHT, cols: width, ..PtySize::default() };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_client"));
+        let mut command = CommandBuilder::new(CONSOLE);
         command.args(line.split_whitespace());
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");

@@ -1,9 +1,11 @@
-//! The console's program against a running store. This program is also the store's, so that there is one to start.
+//! The client against a running store: the console, in a pseudo-terminal too, and the examples:
+//! `cargo test -p contract-tests --test client`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod commands;
 mod errors;
+mod examples;
 mod menu;
 mod output;
 mod terminal;
@@ -14,8 +16,10 @@ use std::{
     process::{Command, ExitCode, Output},
 };
 
-use contract_tests::store::{SERVICES, Store, variable};
+use contract_tests::store::{Store, variable};
 use libtest_mimic::{Arguments, Failed, Trial};
+
+const CONSOLE: &str = env!("CARGO_BIN_EXE_console-under-test");
 
 /// What is to be shown, and how.
 type Case = (&'static str, fn(&Console));
@@ -47,6 +51,10 @@ const CASES: &[Case] = cases! {
         control_characters_are_shown_and_not_obeyed
         a_variable_that_is_set_but_empty_is_as_unset_except_a_token
         a_create_is_not_sent_again_before_the_service_says_so;
+    examples:
+        something_is_bought
+        every_refusal_is_handled
+        what_is_sent_twice_is_created_once;
     output:
         only_a_terminal_gets_colours
         a_table_fits_the_terminal
@@ -73,12 +81,11 @@ const CASES: &[Case] = cases! {
 };
 
 fn main() -> ExitCode {
-    let is_service = env::args().nth(1).is_some_and(|argument| SERVICES.contains(&argument.as_str()));
-    if is_service {
-        return store::main(env::args_os());
+    if let Some(code) = env::args().nth(1).and_then(|argument| examples::example(&argument)) {
+        return code;
     }
     let trial = |(name, case): Case| {
-        Trial::test(format!("console::{name}"), move || {
+        Trial::test(format!("client::{name}"), move || {
             case(&Console::start());
             Ok::<(), Failed>(())
         })
@@ -93,7 +100,7 @@ struct Console {
 
 impl Console {
     fn start() -> Self {
-        Self { store: Store::start(env::current_exe().unwrap().to_str().unwrap(), &[]) }
+        Self { store: Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]) }
     }
 
     /// The variables that say where the store is.
@@ -102,7 +109,7 @@ impl Console {
     }
 
     fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+        let mut command = Command::new(CONSOLE);
         command.args(line.split(' ')).envs(self.addresses());
         command
     }
