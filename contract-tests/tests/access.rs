@@ -7,11 +7,14 @@ use std::fs;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use contract_tests::{
-    contract::CONTRACT,
-    exchange::Request,
-    replay::{shared, situations},
-    session::{self, Session},
-    store::{Deployment, SERVICES, Store, new_folder},
+    engine::{
+        contract::CONTRACT,
+        deployment::{Deployment, SERVICES},
+        exchange::Request,
+        replay::{case, situations},
+        session::Session,
+    },
+    harness::{folders::new_folder, store::Store},
 };
 use sha2::{Digest, Sha256};
 
@@ -66,12 +69,12 @@ fn while_a_token_is_changed_the_old_one_and_the_new_one_are_taken() {
 
 #[test]
 fn every_answer_is_kept_by_nobody_and_is_what_it_says() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     let open = ["/", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics", "/nothing"];
     let mut requests: Vec<Request> =
         SERVICES.iter().flat_map(|service| open.map(|path| Request::new(service, "GET", path))).collect();
     for operation in CONTRACT.operations() {
-        let valid = shared::valid_request(operation, &session.deployment);
+        let valid = case::valid_request(operation, &session.deployment);
         requests.push(Request { method: "DELETE".into(), ..valid.clone() });
         requests.push(valid.clone().token("wrong"));
         requests.push(valid);
@@ -97,7 +100,7 @@ fn scripts(mut html: &str) -> Vec<&str> {
 
 #[test]
 fn the_page_may_run_its_own_scripts_and_talk_to_its_own_service() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for service in SERVICES {
         let page = session.expect(&Request::new(service, "GET", "/docs"), 200, None).unwrap();
         let policy = page.header("Content-Security-Policy").expect("a policy");

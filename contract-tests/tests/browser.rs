@@ -9,14 +9,19 @@
 use std::{process::ExitCode, sync::Arc};
 
 use contract_tests::{
-    browser::{
-        Browser, Outcome,
-        swagger_ui::{Choice, Example, Page, Shown},
+    engine::{
+        contract::{CONTRACT, Document, Operation},
+        deployment::{Address, Deployment},
+        replay::situations,
+        session::Session,
     },
-    contract::{CONTRACT, Document, Operation},
-    replay::situations,
-    session::Session,
-    store::{Address, Deployment, Store},
+    harness::{
+        browser::{
+            chromium::{Browser, Outcome},
+            swagger_ui::{Choice, Example, Page, Shown},
+        },
+        store::Store,
+    },
 };
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
@@ -24,16 +29,18 @@ use thirtyfour::By;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let browser = Browser::start();
+    // To list the tests, nothing is started.
+    let browser = (!arguments.list).then(Browser::start).transpose();
     if let Err(reason) = &browser {
         eprintln!("skipped: {reason}");
     }
-    let scene = browser.ok().map(|browser| Arc::new(Scene::new(browser)));
+    let is_missing = browser.is_err();
+    let scene = browser.ok().flatten().map(|browser| Arc::new(Scene::new(browser)));
 
     let trial = |subject: &str, name: &str, check: Box<dyn Fn(&Scene) -> Outcome + Send>| {
         let present = scene.clone();
         let check = move || Ok(check(present.as_deref().ok_or("there is no browser")?)?);
-        Trial::test(format!("browser::{subject}::{name}"), check).with_ignored_flag(scene.is_none())
+        Trial::test(format!("browser::{subject}::{name}"), check).with_ignored_flag(is_missing)
     };
     let pages = CONTRACT.documents.iter().flat_map(|document| {
         PAGE.map(|(name, check)| trial(document.service, name, Box::new(move |scene| check(scene, document))))

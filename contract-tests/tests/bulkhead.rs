@@ -9,10 +9,12 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Request,
-    metrics::Metrics,
-    session::{self, Session},
-    upstream::{FakeUpstream, FaultMode},
+    engine::{exchange::Request, session::Session},
+    harness::{
+        metrics::Metrics,
+        store::Store,
+        upstream::{FakeUpstream, FaultMode},
+    },
 };
 use libtest_mimic::Failed;
 use serde_json::json;
@@ -42,7 +44,8 @@ fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
     let upstream = FakeUpstream::start(PRODUCT, FaultMode::AnswersWellOnce);
     let url = upstream.url();
     let program = env!("CARGO_BIN_EXE_store-under-test");
-    let (_store, session) = session::start(program, &[&[("PRODUCTS_URL", url.as_str())], settings].concat());
+    let (_store, session) =
+        Store::start_with_session(program, &[&[("PRODUCTS_URL", url.as_str())], settings].concat());
     let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
     session.expect(&order, 201, None)?;
     let read = session.request("orders", "GET", "/orders/1");

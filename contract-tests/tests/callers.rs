@@ -12,10 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract_tests::{
-    session::{self, Session},
-    store::Store,
-};
+use contract_tests::{engine::session::Session, harness::store::Store};
 use rusqlite::Connection;
 
 /// How long the services of these tests wait for a head, for a body, and for a caller to read.
@@ -38,7 +35,7 @@ fn start(settings: &[(&str, &str)]) -> (Store, Session) {
         ("WRITE_TIMEOUT_MS", "400"),
     ];
     all.extend_from_slice(settings);
-    session::start(env!("CARGO_BIN_EXE_store-under-test"), &all)
+    Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &all)
 }
 
 fn connect(session: &Session) -> TcpStream {

@@ -11,15 +11,16 @@ use std::{
 };
 
 use contract_tests::{
-    caller::{CREATE, Caller, SOON, fill},
-    replay::situations,
-    session::{self, Session},
-    store::{SERVICES, Store},
+    engine::{deployment::SERVICES, replay::situations, session::Session},
+    harness::{
+        caller::{CREATE, Caller, SOON, fill},
+        store::Store,
+    },
 };
 
 /// A store that has a product, an order and a payment.
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), settings);
+    let (store, session) = Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), settings);
     situations::prepare(&session).unwrap();
     (store, session)
 }

@@ -13,16 +13,20 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Request,
-    replay::{shared::create, situations},
-    session::{self, Session},
-    store::{SERVICES, Store},
+    engine::{
+        deployment::SERVICES,
+        exchange::Request,
+        replay::{case::create, situations},
+        session::Session,
+    },
+    harness::store::Store,
 };
 use rusqlite::Connection;
 use serde_json::Value;
 
 fn start() -> (Store, Session) {
-    let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
+    let (store, session) =
+        Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
     situations::prepare(&session).unwrap();
     (store, session)
 }
@@ -64,7 +68,7 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
 
 #[test]
 fn no_acknowledged_write_is_lost_when_services_are_killed_under_load() {
-    let rounds = contract_tests::store::number("CRASH_ROUNDS", 5);
+    let rounds = contract_tests::harness::environment::number("CRASH_ROUNDS", 5);
     let (mut store, session) = start();
     let mut all = Acknowledged::new();
     for round in 0..rounds {

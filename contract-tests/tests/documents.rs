@@ -7,13 +7,15 @@
 use std::{env, fs, process::Command};
 
 use contract_tests::{
-    compatibility, contract,
-    contract::CONTRACT,
-    examples,
-    exchange::Request,
-    replay::shared,
-    session,
-    store::{SERVICES, Store},
+    engine::{
+        compatibility,
+        contract::{self, CONTRACT},
+        deployment::SERVICES,
+        exchange::Request,
+        replay::cases,
+    },
+    harness::store::Store,
+    suite::examples,
 };
 use serde_json::Value;
 
@@ -59,7 +61,7 @@ fn what_is_checked_in_is_what_the_code_emits_and_the_store_answers() {
 
 #[test]
 fn what_is_served_is_what_is_checked_in() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for service in SERVICES {
         let answer = session.send(&Request::new(service, "GET", "/openapi.json")).expect("an answer");
         assert_eq!(answer.header("Content-Type"), Some("application/json"));
@@ -106,7 +108,7 @@ fn every_example_fits_its_schema_and_its_status() {
 #[test]
 fn every_operation_is_in_the_token_matrix() {
     let store = Store::start(PROGRAM, &[]);
-    let cases = shared::cases(&store.deployment());
+    let cases = cases::cases(&store.deployment());
     for operation in CONTRACT.operations() {
         let document = &CONTRACT.document(operation.service).json;
         let at = &document["paths"][&operation.template][operation.method.to_lowercase()];

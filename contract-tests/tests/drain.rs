@@ -14,9 +14,8 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Request,
-    session,
-    store::{SERVICES, Store, new_folder},
+    engine::{deployment::SERVICES, exchange::Request},
+    harness::{folders::new_folder, store::Store},
 };
 use rusqlite::Connection;
 
@@ -121,7 +120,7 @@ fn is_gone_in_time(store: &mut Store, began: Instant) {
 
 #[test]
 fn a_head_that_has_begun_to_arrive_is_served() {
-    let (mut store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let url = &session.deployment.service("products").url;
     let request = head("GET", "/products", "");
     let (first, rest) = request.split_at(20);
@@ -144,7 +143,7 @@ fn a_head_that_has_begun_to_arrive_is_served() {
 
 #[test]
 fn a_body_that_arrives_within_the_drain_timeout_is_taken() {
-    let (mut store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
     caller.send(&(create() + &PRODUCT[..10])).unwrap();
     let began = Instant::now();
@@ -158,7 +157,7 @@ fn a_body_that_arrives_within_the_drain_timeout_is_taken() {
 
 #[test]
 fn what_does_not_arrive_within_the_drain_timeout_is_answered_all_the_same() {
-    let (mut store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let url = &session.deployment.service("products").url;
     let mut callers: Vec<Caller> = (0..2).map(|_| Caller::connect(url).unwrap()).collect();
     callers[0].send(&(create() + &PRODUCT[..10])).unwrap();
@@ -176,7 +175,7 @@ const PRODUCTS: usize = 100_000;
 
 /// Whoever reads this request's answer, a list that no buffer holds, has read the beginning of it.
 fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
-    let (store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
+    let (store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
     caller.send(&(create() + PRODUCT)).unwrap();
     caller.expect(201, false);
@@ -221,7 +220,7 @@ fn a_list_that_is_read_is_sent_to_its_end() {
 
 #[test]
 fn an_idle_connection_is_closed_cleanly() {
-    let (mut store, session) = session::start(PROGRAM, &LONG_TIMEOUTS);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let url = &session.deployment.service("products").url;
     let (mut fresh, mut kept) = (Caller::connect(url).unwrap(), Caller::connect(url).unwrap());
     kept.send(&head("GET", "/products", "")).unwrap();
@@ -238,7 +237,7 @@ fn an_idle_connection_is_closed_cleanly() {
 
 #[test]
 fn a_request_during_the_stop_delay_is_the_last_of_its_connection() {
-    let (mut store, session) = session::start(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
     let url = &session.deployment.service("products").url;
     let mut kept = Caller::connect(url).unwrap();
     kept.send(&head("GET", "/products", "")).unwrap();
@@ -289,7 +288,7 @@ fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
 fn nobody_who_asks_one_request_after_the_other_loses_one_that_was_read() {
     let (mut all, mut lost) = (HashMap::new(), Vec::new());
     for round in 0..8 {
-        let (mut store, session) = session::start(PROGRAM, &[]);
+        let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
         let url = &session.deployment.service("products").url;
         let broken: Vec<Broken> = thread::scope(|scope| {
             let callers: Vec<_> = (0..12)

@@ -5,18 +5,19 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use contract_tests::{
-    caller::{CREATE, Caller, fill},
-    contract::CONTRACT,
-    exchange::Request,
-    metrics::Metrics,
-    replay::situations,
-    session::{self, Session},
-    store::{SERVICES, Store},
+    engine::{
+        contract::CONTRACT, deployment::SERVICES, exchange::Request, replay::situations, session::Session,
+    },
+    harness::{
+        caller::{CREATE, Caller, fill},
+        metrics::Metrics,
+        store::Store,
+    },
 };
 
 /// A store that has a product, an order and a payment.
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), settings);
+    let (store, session) = Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), settings);
     situations::prepare(&session).unwrap();
     (store, session)
 }

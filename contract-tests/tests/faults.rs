@@ -11,14 +11,19 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Delivery,
-    faults::{self, Place},
-    property::Effort,
-    proxy::{Proxy, Tamper},
-    replay::{promises, shared, workflows},
-    session::{Scope, Session},
-    stock::{PROPERTIES, Property},
-    store::{Deployment, SERVICES, Store, results},
+    engine::{
+        deployment::{Deployment, SERVICES},
+        exchange::Delivery,
+        faults::fault::{Place, Tamper},
+        property::Effort,
+        replay::{cases, promises, workflows},
+        session::{Scope, Session},
+    },
+    harness::{folders::results, proxy::Proxy, store::Store},
+    suite::{
+        faults,
+        stock::{PROPERTIES, Property},
+    },
 };
 use libtest_mimic::{Arguments, Trial};
 
@@ -142,7 +147,7 @@ fn first_failure(session: &Session) -> Option<Noticed> {
         }
     }
     // A proxy waits for the whole body, so one that never ends does not get through it.
-    let cases = shared::cases(&session.deployment);
+    let cases = cases::cases(&session.deployment);
     for case in cases.iter().filter(|case| case.request.delivery != Delivery::Half) {
         if let Err(failure) = case.check(session) {
             return noticed(format!("replay::{}", case.name), &failure);

@@ -9,26 +9,31 @@ use std::{
 };
 
 use contract_tests::{
-    contract::{CONTRACT, Operation},
-    exchange::{Answer, Delivery, Request},
-    replay::{shared, situations},
-    session::{self, Session},
-    store::{SERVICES, Store},
-    truer::{self, TRUER},
-    upstream::{FakeUpstream, FaultMode},
+    engine::{
+        contract::{CONTRACT, Operation},
+        deployment::SERVICES,
+        exchange::{Answer, Delivery, Request},
+        replay::{case, situations},
+        session::Session,
+        truer::{self, TRUER},
+    },
+    harness::{
+        store::Store,
+        upstream::{FakeUpstream, FaultMode},
+    },
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
 fn start() -> (Store, Session) {
-    let (store, session) = session::start(PROGRAM, &[]);
+    let (store, session) = Store::start_with_session(PROGRAM, &[]);
     situations::prepare(&session).unwrap();
     (store, session)
 }
 
 /// A valid request with these values of a header, in this order, and how it is answered.
 fn send(session: &Session, operation: &Operation, name: &str, values: &[&str]) -> (Request, Answer) {
-    let mut request = shared::valid_request(operation, &session.deployment);
+    let mut request = case::valid_request(operation, &session.deployment);
     request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     request.headers.extend(values.iter().map(|value| (name.into(), (*value).into())));
     let answer = session.send(&request).unwrap();
@@ -67,7 +72,7 @@ fn of_several_credentials_that_differ_none_lets_in() {
 
 #[test]
 fn the_log_tells_why_nobody_is_let_in_and_only_a_bearer_token_is_called_invalid() {
-    let (mut store, session) = session::start(PROGRAM, &[]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let invalid = ", error=\"invalid_token\"";
     for service in SERVICES {
         let token = session.deployment.service(service).token.clone();
@@ -143,13 +148,13 @@ fn of_several_keys_that_differ_none_counts() {
 fn what_became_truer_in_the_documents_is_true_of_the_services_and_was_before() {
     let before = env::var("STORE_BEFORE").ok();
     for program in [Some(PROGRAM), before.as_deref()].into_iter().flatten() {
-        let (_store, session) = session::start(program, &[]);
+        let (_store, session) = Store::start_with_session(program, &[]);
         situations::prepare(&session).unwrap();
         for truer in TRUER.iter() {
             for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
                 let samples = truer::samples();
                 let taken = samples.iter().filter(|sample| {
-                    let valid = shared::valid_request(operation, &session.deployment);
+                    let valid = case::valid_request(operation, &session.deployment);
                     let answer = session.send(&valid.header(&truer.parameter, sample.as_str())).unwrap();
                     let is_taken = answer.status == 201;
                     assert_eq!(
@@ -217,9 +222,9 @@ fn a_time_that_is_over_is_503_at_every_operation_and_nothing_is_done() {
 
 #[test]
 fn a_time_that_is_over_while_a_body_is_awaited_is_503() {
-    let (store, session) = session::start(PROGRAM, &[("BODY_TIMEOUT_MS", "5000")]);
+    let (store, session) = Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "5000")]);
     for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
-        let valid = shared::valid_request(operation, &session.deployment);
+        let valid = case::valid_request(operation, &session.deployment);
         let request = Request { delivery: Delivery::Half, ..valid }.header("X-Request-Timeout-Ms", "100");
         let began = Instant::now();
         session.expect(&request, 503, Some("Service unavailable")).unwrap();
@@ -238,7 +243,7 @@ fn a_time_that_is_over_while_another_service_is_asked_is_503() {
         ] {
             let upstream = FakeUpstream::start("{}", manner);
             let url = upstream.url();
-            let (store, session) = session::start(PROGRAM, &[(variable, &url)]);
+            let (store, session) = Store::start_with_session(PROGRAM, &[(variable, &url)]);
             for milliseconds in [1, 2, 5, 100, 300] {
                 let request = session.request(service, "POST", format!("/{service}")).raw_json(body);
                 let request = request.header("X-Request-Timeout-Ms", milliseconds.to_string());

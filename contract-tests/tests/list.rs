@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
-use contract_tests::session::{self, Session};
+use contract_tests::{engine::session::Session, harness::store::Store};
 use rusqlite::Connection;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -22,7 +22,7 @@ fn listed(session: &Session, path: String) -> Vec<i64> {
 
 #[test]
 fn every_product_is_in_a_long_list_once_and_in_its_place() {
-    let (store, session) = session::start(PROGRAM, &[]);
+    let (store, session) = Store::start_with_session(PROGRAM, &[]);
     let connection = Connection::open(store.database("products")).unwrap();
     connection.execute_batch(PRODUCTS).unwrap();
     let mut ids = connection.prepare("SELECT id FROM product ORDER BY id").unwrap();

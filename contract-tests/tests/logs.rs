@@ -4,10 +4,11 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use contract_tests::{
-    exchange::Request,
-    session::{self, Session},
-    store::SERVICES,
-    upstream::{Echo, FakeUpstream, FaultMode},
+    engine::{deployment::SERVICES, exchange::Request, session::Session},
+    harness::{
+        store::Store,
+        upstream::{Echo, FakeUpstream, FaultMode},
+    },
 };
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ fn sell(session: &Session) {
 
 #[test]
 fn a_request_has_one_line_with_method_route_status_time_and_id() {
-    let (mut store, session) = session::start(PROGRAM, &[]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     sell(&session);
     let log = store.service("orders").whole_log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("order-4711")).collect();
@@ -40,7 +41,7 @@ fn a_request_has_one_line_with_method_route_status_time_and_id() {
 
 #[test]
 fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
-    let (mut store, session) = session::start(PROGRAM, &[]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     sell(&session);
     let log = store.service("products").whole_log();
     let line = log.lines().find(|line| line.contains("order-4711")).expect("the request of orders");
@@ -49,7 +50,7 @@ fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
 
 #[test]
 fn an_id_that_is_not_sane_is_not_taken() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for id in ["with blanks", "quoted\"", &"x".repeat(129), ""] {
         let request = session.request("products", "GET", "/products").header("X-Request-Id", id);
         let answer = session.expect(&request, 200, None).unwrap();
@@ -60,7 +61,7 @@ fn an_id_that_is_not_sane_is_not_taken() {
 
 #[test]
 fn machines_get_an_object_a_line() {
-    let (mut store, session) = session::start(PROGRAM, &[("LOG_FORMAT", "json")]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("LOG_FORMAT", "json")]);
     sell(&session);
     for service in SERVICES {
         let log = store.service(service).whole_log();
@@ -78,7 +79,7 @@ fn machines_get_an_object_a_line() {
 
 #[test]
 fn a_failed_authentication_is_logged_without_what_was_shown() {
-    let (mut store, session) = session::start(PROGRAM, &[]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let stranger = Request::new("products", "GET", "/products").token("stolen-token");
     session.expect(&stranger, 401, None).unwrap();
     let log = store.service("products").whole_log();
@@ -88,7 +89,7 @@ fn a_failed_authentication_is_logged_without_what_was_shown() {
 
 #[test]
 fn no_token_and_no_body_is_in_any_log_however_much_is_logged() {
-    let (mut store, session) = session::start(PROGRAM, &[("RUST_LOG", "trace")]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("RUST_LOG", "trace")]);
     sell(&session);
     for service in SERVICES {
         let log = store.service(service).whole_log();
@@ -111,7 +112,7 @@ fn no_token_that_another_service_sends_back_is_in_any_log_however_much_is_logged
         let upstream = FakeUpstream::start("", FaultMode::Echoes(status, echo));
         let url = upstream.url();
         let settings = [("RUST_LOG", "trace"), ("PRODUCTS_URL", &url), ("ORDERS_URL", &url)];
-        let (mut store, session) = session::start(PROGRAM, &settings);
+        let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
         let order = json!({ "product_id": 1, "quantity": 3 });
         session.expect(&session.request("orders", "POST", "/orders").json(&order), 400, None).unwrap();
         let payment = json!({ "order_id": 1, "amount": 200, "method": "secret-card" });

@@ -5,10 +5,8 @@
 use std::collections::BTreeSet;
 
 use contract_tests::{
-    exchange::Request,
-    metrics::Metrics,
-    session::{self, Session},
-    store::SERVICES,
+    engine::{deployment::SERVICES, exchange::Request, session::Session},
+    harness::{metrics::Metrics, store::Store},
 };
 use regex::Regex;
 use serde_json::{Value, json};
@@ -45,7 +43,7 @@ fn counts(metrics: &Metrics, name: &str, labels: &[&str], expected: f64) {
 
 #[test]
 fn requests_are_counted_by_operation_and_status() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     buy(&session);
     let orders = metrics(&session, "orders");
     let route = |path| format!("http_route=\"{path}\"");
@@ -59,7 +57,7 @@ fn requests_are_counted_by_operation_and_status() {
 
 #[test]
 fn calls_to_the_other_service_are_counted_by_outcome() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     buy(&session);
     let orders = metrics(&session, "orders");
     let to_products = "service_peer_name=\"products\"";
@@ -70,7 +68,7 @@ fn calls_to_the_other_service_are_counted_by_outcome() {
 
 #[test]
 fn what_the_database_did_is_counted() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     buy(&session);
     let products = metrics(&session, "products");
     counts(&products, "sqlite_commit_writes_sum", &[], 1.0);
@@ -80,7 +78,8 @@ fn what_the_database_did_is_counted() {
 
 #[test]
 fn who_is_refused_for_overload_is_counted_and_metrics_are_shown_all_the_same() {
-    let (_store, session) = session::start(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
+    let (_store, session) =
+        Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
     let product = json!({ "name": "x", "price": 1, "stock": 1 });
     let create = session.request("products", "POST", "/products").json(&product);
     // Who occupies the only place may come too late for it, and is refused then; one of them gets it.
@@ -95,7 +94,7 @@ fn who_is_refused_for_overload_is_counted_and_metrics_are_shown_all_the_same() {
 
 #[test]
 fn callers_cannot_make_up_labels() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for number in 0..5 {
         session.expect(&session.request("products", "BREW", format!("/pots/{number}")), 404, None).unwrap();
     }
@@ -105,7 +104,7 @@ fn callers_cannot_make_up_labels() {
 
 #[test]
 fn a_service_says_which_it_is() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for service in SERVICES {
         let label = format!("service=\"{service}\"");
         counts(&metrics(&session, service), "build_info", &[&label, "version=\"1."], 1.0);
@@ -114,7 +113,7 @@ fn a_service_says_which_it_is() {
 
 #[test]
 fn the_dashboard_asks_for_metrics_that_there_are_and_for_all_of_them() {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     buy(&session);
     let all = SERVICES.map(|service| metrics(&session, service));
     let known: BTreeSet<&str> = all.iter().flat_map(Metrics::names).collect();

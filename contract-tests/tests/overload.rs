@@ -14,10 +14,8 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Request,
-    replay::situations,
-    session::{self, Session},
-    store::{SERVICES, Store},
+    engine::{deployment::SERVICES, exchange::Request, replay::situations, session::Session},
+    harness::store::Store,
 };
 use serde_json::json;
 
@@ -42,7 +40,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn start() -> (Store, Session) {
     let places = PLACES.to_string();
     let settings = [("MAX_REQUESTS", places.as_str()), ("RUST_LOG", "warn")];
-    session::start(env!("CARGO_BIN_EXE_store-under-test"), &settings)
+    Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &settings)
 }
 
 /// That many callers create products one after the other; who is refused comes again a little later.
@@ -124,12 +122,12 @@ fn who_is_refused_has_stored_nothing() {
 
 #[test]
 fn a_refusal_comes_before_token_and_body() {
-    let (_store, session) = session::start(
+    let (_store, session) = Store::start_with_session(
         env!("CARGO_BIN_EXE_store-under-test"),
         &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "9000")],
     );
     for service in SERVICES {
-        let document = contract_tests::contract::CONTRACT.document(service);
+        let document = contract_tests::engine::contract::CONTRACT.document(service);
         situations::refused_while_full(document, &session).unwrap();
     }
 }

@@ -6,11 +6,13 @@
 use std::thread;
 
 use contract_tests::{
-    contract::{CONTRACT, Operation},
-    exchange::{Answer, Request},
-    replay::{shared, situations},
-    session::{self, Session},
-    store::Store,
+    engine::{
+        contract::{CONTRACT, Operation},
+        exchange::{Answer, Request},
+        replay::{case, situations},
+        session::Session,
+    },
+    harness::store::Store,
 };
 use rusqlite::Connection;
 
@@ -18,7 +20,7 @@ use rusqlite::Connection;
 const CALLERS: usize = 32;
 
 fn start() -> (Store, Session) {
-    let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), &[]);
+    let (store, session) = Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &[]);
     situations::prepare(&session).unwrap();
     (store, session)
 }
@@ -28,7 +30,7 @@ fn creating_operations() -> impl Iterator<Item = &'static Operation> {
 }
 
 fn create(operation: &Operation, session: &Session, key: &str) -> Request {
-    shared::valid_request(operation, &session.deployment).header("Idempotency-Key", key)
+    case::valid_request(operation, &session.deployment).header("Idempotency-Key", key)
 }
 
 fn kept(connection: &Connection) -> i64 {

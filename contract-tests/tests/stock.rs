@@ -7,10 +7,9 @@
 use std::process::ExitCode;
 
 use contract_tests::{
-    property::Effort,
-    session::Session,
-    stock::{PROPERTIES, Property},
-    store::{Deployment, Store},
+    engine::{deployment::Deployment, property::Effort, session::Session},
+    harness::store::Store,
+    suite::stock::{PROPERTIES, Property},
 };
 use libtest_mimic::{Arguments, Trial};
 
@@ -20,7 +19,7 @@ fn main() -> ExitCode {
         // One property at a time, so that none takes the traces of another for those of the store.
         arguments.test_threads = Some(1);
     }
-    let cases = contract_tests::store::number("STOCK_CASES", 100);
+    let cases = contract_tests::harness::environment::number("STOCK_CASES", 100);
     let effort = Effort { cases, always_the_same: false };
     let trial = |Property { name, check }| {
         Trial::test(format!("stock::{name}"), move || {

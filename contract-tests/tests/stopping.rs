@@ -13,10 +13,15 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::{Delivery, Request},
-    session,
-    store::{SERVICES, new_folder},
-    upstream::{FakeUpstream, FaultMode},
+    engine::{
+        deployment::SERVICES,
+        exchange::{Delivery, Request},
+    },
+    harness::{
+        folders::new_folder,
+        store::Store,
+        upstream::{FakeUpstream, FaultMode},
+    },
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -34,7 +39,7 @@ fn what_was_begun_is_answered() {
     for name in ["TERM", "INT", "QUIT"] {
         let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
         let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
-        let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
+        let (mut store, session) = Store::start_with_session(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
         let order =
             session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
         let began = Instant::now();
@@ -62,7 +67,7 @@ const IGNORED: [&str; 12] =
 fn no_other_signal_ends_a_service_with_a_request_in_flight() {
     let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
     let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
-    let (mut store, session) = session::start(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
     let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
     thread::scope(|scope| {
         let order = scope.spawn(|| session.expect(&order, 201, None));
@@ -84,7 +89,7 @@ fn no_other_signal_ends_a_service_with_a_request_in_flight() {
 #[test]
 fn stuck_callers_keep_nobody_from_stopping() {
     let (mut store, session) =
-        session::start(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
+        Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
     let mut stuck = Vec::new();
     for service in SERVICES {
         stuck.push(
@@ -104,7 +109,7 @@ fn stuck_callers_keep_nobody_from_stopping() {
 
 #[test]
 fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
-    let (mut store, session) = session::start(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
     let ready = Request::new("products", "GET", "/readyz");
     session.expect(&ready, 200, None).unwrap();
     signal("TERM", store.service("products").id());
@@ -121,7 +126,7 @@ fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
 #[test]
 fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
     for name in ["TERM", "INT"] {
-        let (mut store, session) = session::start(PROGRAM, &[]);
+        let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
         let create = session
             .request("products", "POST", "/products")
             .json(&json!({ "name": "Computer", "price": 200, "stock": 20 }));
@@ -162,7 +167,7 @@ fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
 
 #[test]
 fn a_copy_of_the_file_of_who_has_stopped_has_everything() {
-    let (mut store, session) = session::start(PROGRAM, &[]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let product = json!({ "name": "Computer", "price": 200, "stock": 20 });
     session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
     session.expect(&session.request("products", "GET", "/products/1"), 200, None).unwrap();

@@ -12,11 +12,12 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Request,
-    metrics::Metrics,
-    session::{self, Session},
-    store::Store,
-    upstream::{Echo, FakeUpstream, FaultMode},
+    engine::{exchange::Request, session::Session},
+    harness::{
+        metrics::Metrics,
+        store::Store,
+        upstream::{Echo, FakeUpstream, FaultMode},
+    },
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
@@ -155,7 +156,7 @@ impl Edge {
 
     fn start(self, upstream: &FakeUpstream) -> (Store, Session) {
         let url = upstream.url();
-        session::start(env!("CARGO_BIN_EXE_store-under-test"), &[(self.upstream_variable, &url)])
+        Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &[(self.upstream_variable, &url)])
     }
 }
 
@@ -300,7 +301,8 @@ fn goes_on() -> Result<(), Failed> {
     let upstream = FakeUpstream::start(EDGES[0].answer, FaultMode::SaysNothing);
     let url = upstream.url();
     let program = env!("CARGO_BIN_EXE_store-under-test");
-    let (mut store, session) = session::start(program, &[("PRODUCTS_URL", &url), ("MAX_REQUESTS", "64")]);
+    let (mut store, session) =
+        Store::start_with_session(program, &[("PRODUCTS_URL", &url), ("MAX_REQUESTS", "64")]);
     let order = EDGES[0].create(&session);
     let read = EDGES[0].read_first(&session);
     let process = store.service("orders").id();

@@ -3,11 +3,14 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use contract_tests::{
-    contract::{CONTRACT, Operation},
-    exchange::{Answer, Request},
-    replay::{shared, situations},
-    session::{self, Session},
-    store::{SERVICES, Store},
+    engine::{
+        contract::{CONTRACT, Operation},
+        deployment::SERVICES,
+        exchange::{Answer, Request},
+        replay::{case, situations},
+        session::Session,
+    },
+    harness::store::Store,
 };
 use rusqlite::Connection;
 use serde_json::Value;
@@ -15,7 +18,7 @@ use serde_json::Value;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
 fn start() -> (Store, Session) {
-    let (store, session) = session::start(PROGRAM, &[]);
+    let (store, session) = Store::start_with_session(PROGRAM, &[]);
     situations::prepare(&session).unwrap();
     (store, session)
 }
@@ -34,7 +37,7 @@ fn with(session: &Session, operation: &Operation, field: &str, json: &str) -> Re
     let mut body = operation.example().unwrap();
     body[field] = "PLACE".into();
     let body = body.to_string().replace("\"PLACE\"", json);
-    shared::valid_request(operation, &session.deployment).raw_json(body)
+    case::valid_request(operation, &session.deployment).raw_json(body)
 }
 
 /// The answer is the refusal, with a detail that says this, and nothing is stored.
@@ -208,7 +211,7 @@ fn a_text_that_was_kept_with_a_null_character_can_be_read() {
 fn a_body_that_is_no_text_is_refused_with_what_to_send_and_where() {
     let (store, session) = start();
     for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
-        let valid = shared::valid_request(operation, &session.deployment);
+        let valid = case::valid_request(operation, &session.deployment);
         let text = String::from_utf8(valid.body.clone()).unwrap();
         let within = |member: &[u8]| [b"{\n", member, b",", &text.as_bytes()[1..]].concat();
         let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();

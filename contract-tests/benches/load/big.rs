@@ -10,11 +10,12 @@ use std::{
 };
 
 use contract_tests::{
+    engine::deployment::Address,
+    harness::{folders::new_folder, store::Process},
     load::{
         drive::{closed_loop, once},
         work::{self, CREATE_PRODUCT, GET_PRODUCT, ROWS, Work},
     },
-    store::{Address, Process, new_folder},
 };
 use rusqlite::Connection;
 use serde::Serialize;

@@ -3,12 +3,16 @@
 use std::{env, thread, time::Duration};
 
 use contract_tests::{
+    engine::deployment::{Address, Deployment, SERVICES},
+    harness::{
+        folders::new_folder,
+        metrics::Metrics,
+        store::{Process, Store},
+    },
     load::{
         drive::{Question, closed_loop, open_loop},
         work::{self, CREATE_PRODUCT, WORKS, Work},
     },
-    metrics::Metrics,
-    store::{Address, Deployment, Process, SERVICES, Store, new_folder},
 };
 use hdrhistogram::Histogram;
 use tempfile::TempDir;

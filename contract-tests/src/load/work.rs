@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::store::{Address, Deployment};
+use crate::engine::deployment::{Address, Deployment};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{

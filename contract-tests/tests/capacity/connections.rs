@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use contract_tests::store;
+use contract_tests::harness::{folders::new_folder, store::Store};
 
 use super::*;
 
@@ -116,9 +116,9 @@ fn limited(folder: &std::path::Path, limits: &str) -> String {
 
 #[test]
 fn the_usual_soft_limit_of_descriptors_is_raised() {
-    let folder = store::new_folder();
+    let folder = new_folder();
     let (_store, session) =
-        session::start(&limited(folder.path(), "256:16000"), &[("HEAD_TIMEOUT_MS", "60000")]);
+        Store::start_with_session(&limited(folder.path(), "256:16000"), &[("HEAD_TIMEOUT_MS", "60000")]);
     let silent: Vec<TcpStream> = (0..1500).map(|_| connect(&session)).collect();
     probes_are_answered(&session);
     for stream in &silent {
@@ -129,7 +129,7 @@ fn the_usual_soft_limit_of_descriptors_is_raised() {
 
 #[test]
 fn limits_that_do_not_fit_the_descriptors_are_refused_at_the_start() {
-    let folder = store::new_folder();
+    let folder = new_folder();
     let program = limited(folder.path(), "1000:1000");
     for (limit, is_refused) in [("4096", true), ("900", true), ("100", false)] {
         let mut child = Command::new(&program)

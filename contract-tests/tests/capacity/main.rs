@@ -15,10 +15,8 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Request,
-    metrics::Metrics,
-    session::{self, Session},
-    store::Store,
+    engine::{exchange::Request, session::Session},
+    harness::{metrics::Metrics, store::Store},
 };
 use rusqlite::Connection;
 use socket2::{Domain, Socket, Type};
@@ -34,7 +32,7 @@ const MANY: usize = 100_000;
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
     let mut all = vec![("HEAD_TIMEOUT_MS", "60000"), ("WRITE_TIMEOUT_MS", "60000")];
     all.extend_from_slice(settings);
-    session::start(PROGRAM, &all)
+    Store::start_with_session(PROGRAM, &all)
 }
 
 fn start_with_list(settings: &[(&str, &str)]) -> (Store, Session) {

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use contract_tests::{exchange::Answer, proxy::Proxy};
+use contract_tests::{engine::exchange::Answer, harness::proxy::Proxy};
 
 use crate::Console;
 

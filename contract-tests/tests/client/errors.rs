@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract_tests::upstream::{FakeUpstream, FaultMode};
+use contract_tests::harness::upstream::{FakeUpstream, FaultMode};
 use serde_json::Value;
 
 use crate::{Console, fails};

@@ -10,9 +10,11 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::{Answer, Request},
-    proxy::Proxy,
-    store::{SERVICES, Store, variable},
+    engine::{
+        deployment::{SERVICES, variable},
+        exchange::{Answer, Request},
+    },
+    harness::{proxy::Proxy, store::Store},
 };
 
 use crate::Console;

@@ -16,7 +16,7 @@ use std::{
     process::{Command, ExitCode, Output},
 };
 
-use contract_tests::store::{Store, variable};
+use contract_tests::{engine::deployment::variable, harness::store::Store};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const CONSOLE: &str = env!("CARGO_BIN_EXE_console-under-test");

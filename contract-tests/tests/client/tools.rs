@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use contract_tests::{
-    exchange::Answer,
-    proxy::Proxy,
-    upstream::{FakeUpstream, FaultMode},
+    engine::exchange::Answer,
+    harness::{
+        proxy::Proxy,
+        upstream::{FakeUpstream, FaultMode},
+    },
 };
 use serde_json::Value;
 

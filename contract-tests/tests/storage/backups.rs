@@ -7,8 +7,8 @@ use std::{
 };
 
 use contract_tests::{
-    replay::shared::create,
-    store::{SERVICES, new_folder},
+    engine::{deployment::SERVICES, replay::case::create},
+    harness::folders::new_folder,
 };
 use rusqlite::Connection;
 use serde_json::json;

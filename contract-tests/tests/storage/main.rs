@@ -15,11 +15,13 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Request,
-    metrics::Metrics,
-    replay::{shared::create, situations},
-    session::{self, Session},
-    store::{SERVICES, Store},
+    engine::{
+        deployment::SERVICES,
+        exchange::Request,
+        replay::{case::create, situations},
+        session::Session,
+    },
+    harness::{metrics::Metrics, store::Store},
 };
 use rusqlite::Connection;
 
@@ -31,7 +33,7 @@ const LOG_LIMIT: u64 = 6 * 1024 * 1024;
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
     let mut all = vec![("RUST_LOG", "warn")];
     all.extend_from_slice(settings);
-    let (store, session) = session::start(PROGRAM, &all);
+    let (store, session) = Store::start_with_session(PROGRAM, &all);
     situations::prepare(&session).unwrap();
     (store, session)
 }

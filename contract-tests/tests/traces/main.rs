@@ -14,9 +14,8 @@ use std::{
 };
 
 use contract_tests::{
-    exchange::Request,
-    session::{self, Session},
-    store::{SERVICES, Store},
+    engine::{deployment::SERVICES, exchange::Request, session::Session},
+    harness::store::Store,
 };
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
@@ -38,7 +37,7 @@ impl Collector {
     /// A store that exports to this collector.
     fn store(&self, settings: &[(&str, &str)]) -> (Store, Session) {
         let exporting = [(ENDPOINT, self.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
-        session::start(PROGRAM, &[&exporting, settings].concat())
+        Store::start_with_session(PROGRAM, &[&exporting, settings].concat())
     }
 }
 
@@ -173,7 +172,7 @@ fn spans_say_what_was_asked_and_answered_and_what_failed() {
 fn without_a_trace_of_its_caller_each_request_begins_one() {
     let collector = Collector::start();
     for settings in [&[][..], &[(ENDPOINT, collector.url.as_str())]] {
-        let (mut store, session) = session::start(PROGRAM, settings);
+        let (mut store, session) = Store::start_with_session(PROGRAM, settings);
         let wrong = [
             format!("00-{TRACE}-{ORDERING}-01-more"),
             format!("00-{}-{ORDERING}-01", TRACE.to_uppercase()),
@@ -201,7 +200,7 @@ fn without_a_trace_of_its_caller_each_request_begins_one() {
 
 #[test]
 fn the_trace_goes_on_when_nobody_collects_it() {
-    let (mut store, session) = session::start(PROGRAM, &[("LOG_FORMAT", "json")]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("LOG_FORMAT", "json")]);
     sell(&session);
     for log in logs(&mut store) {
         assert!(log.contains(&format!(r#","trace_id":"{TRACE}""#)), "{log}");
@@ -214,7 +213,7 @@ fn a_upstream_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state()
         let upstream = Collector::start();
         let mut settings = vec![("PRODUCTS_URL", upstream.url.as_str())];
         settings.extend(endpoint.iter().map(|collector| (ENDPOINT, collector.url.as_str())));
-        let (_store, session) = session::start(PROGRAM, &settings);
+        let (_store, session) = Store::start_with_session(PROGRAM, &settings);
         let mut parents = HashSet::from([ORDERING.to_owned()]);
         for flags in ["00", "01"] {
             let order = json!({ "product_id": 1, "quantity": 3 });
@@ -234,7 +233,7 @@ fn a_upstream_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state()
 
 #[test]
 fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
-    let (mut store, session) = session::start(PROGRAM, &[]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let address = session.deployment.service("orders").clone();
     let orders = client::orders(&address.url, &address.token).unwrap();
     let order = client::orders::types::NewOrder::builder().product_id(7_u64).quantity(3_u64);
@@ -271,7 +270,7 @@ fn a_trace_that_begins_here_is_sampled_only_if_its_spans_are_collected() {
         let upstream = Collector::start();
         let mut settings = vec![("PRODUCTS_URL", upstream.url.as_str())];
         settings.extend(collector.iter().map(|collector| (ENDPOINT, collector.url.as_str())));
-        let (_store, session) = session::start(PROGRAM, &settings);
+        let (_store, session) = Store::start_with_session(PROGRAM, &settings);
         let order =
             session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
         session.expect(&order, 400, None).unwrap();
@@ -288,7 +287,7 @@ fn a_collector_that_is_down_or_hangs_changes_no_answer_and_stops_nothing() {
     for address in [hangs.local_addr().unwrap(), down] {
         let endpoint = format!("http://{address}");
         let (mut store, session) =
-            session::start(PROGRAM, &[(ENDPOINT, &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "50")]);
+            Store::start_with_session(PROGRAM, &[(ENDPOINT, &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "50")]);
         let began = Instant::now();
         sell(&session);
         assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
@@ -306,9 +305,9 @@ fn a_collector_that_is_down_or_hangs_changes_no_answer_and_stops_nothing() {
 fn nobody_is_there_to_export_anything_if_it_is_not_set_where_to() {
     let collector = Collector::start();
     let exporters = |settings: &[(&str, &str)]| {
-        let (store, session) = session::start(PROGRAM, settings);
+        let (store, session) = Store::start_with_session(PROGRAM, settings);
         sell(&session);
-        let threads = |process: &contract_tests::store::Process| {
+        let threads = |process: &contract_tests::harness::store::Process| {
             fs::read_dir(format!("/proc/{}/task", process.id()))
                 .unwrap()
                 .map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default())
@@ -325,7 +324,7 @@ fn nobody_is_there_to_export_anything_if_it_is_not_set_where_to() {
 #[test]
 fn an_address_that_no_collector_has_is_refused_with_a_sentence() {
     for address in ["https://127.0.0.1:4318", "127.0.0.1:4318", "http://"] {
-        let folder = contract_tests::store::new_folder();
+        let folder = contract_tests::harness::folders::new_folder();
         let output = Command::new(PROGRAM)
             .args(["products", "--stop-with-stdin", "--products-listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.path())

@@ -1,0 +1,92 @@
+//! Where a store is: the addresses of its services, and their tokens.
+
+use std::{env, fmt};
+
+/// The services, each of which asks only those before it.
+pub const SERVICES: [&str; 3] = ["products", "orders", "payments"];
+
+/// Where three services are, and the tokens that they ask for.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    services: [Address; 3],
+}
+
+/// Where a service is, and the token that it asks for.
+#[derive(Clone)]
+pub struct Address {
+    /// Such as `http://127.0.0.1:5001`.
+    pub url: String,
+    /// What goes behind `Authorization: Bearer`.
+    pub token: String,
+}
+
+impl fmt::Debug for Address {
+    /// Tells everything but the token.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Address").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Default for Deployment {
+    /// The addresses and tokens of development.
+    fn default() -> Self {
+        let address =
+            |(service, port)| Address { url: format!("http://127.0.0.1:{port}"), token: token(service) };
+        let [products, orders, payments] = SERVICES;
+        Self { services: [(products, 5001), (orders, 5002), (payments, 5003)].map(address) }
+    }
+}
+
+impl Deployment {
+    /// The deployment whose services are at these addresses, in the order of [`SERVICES`].
+    pub fn new(services: [Address; 3]) -> Self {
+        Self { services }
+    }
+
+    /// The deployment that `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` name, if they are set. Tokens are taken from
+    /// `PRODUCTS_TOKEN` and so on, or are those of development.
+    pub fn from_environment() -> Option<Self> {
+        let [products, orders, payments] = SERVICES.map(|service| {
+            let url = env::var(variable(service, "URL")).ok().filter(|url| !url.is_empty())?;
+            Some(Address { url: url.trim_end_matches('/').into(), token: token(service) })
+        });
+        Some(Self { services: [products?, orders?, payments?] })
+    }
+
+    /// The service called `name`.
+    pub fn service(&self, name: &str) -> &Address {
+        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
+        &self.services[index]
+    }
+
+    /// The same deployment, but the service called `name` asks for `token`.
+    pub fn with_token(mut self, name: &str, token: &str) -> Self {
+        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
+        self.services[index].token = token.into();
+        self
+    }
+
+    /// The same deployment, but the service called `name` is found at `url`.
+    pub fn with_url(mut self, name: &str, url: String) -> Self {
+        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
+        self.services[index].url = url;
+        self
+    }
+}
+
+/// `PRODUCTS_URL` for `products` and `URL`.
+pub fn variable(service: &str, setting: &str) -> String {
+    format!("{}_{setting}", service.to_uppercase())
+}
+
+/// The token of `service`: `PRODUCTS_TOKEN` and so on, or that of development.
+///
+/// # Panics
+/// It is set to nothing.
+pub(crate) fn token(service: &str) -> String {
+    let development = format!("SECRET_{}_TOKEN", service.to_uppercase());
+    let variable = variable(service, "TOKEN");
+    let token = env::var(&variable).unwrap_or(development);
+    assert!(!token.is_empty(), "{variable} is empty: set it to the token.");
+    token
+}
