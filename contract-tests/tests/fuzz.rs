@@ -147,6 +147,7 @@ fn fuzz(operation: &Operation, effort: Effort) -> Result<(), Failed> {
         }
         is_well(&session, operation)
     })?;
+    store.check_logs();
     Ok(())
 }
 

@@ -56,6 +56,9 @@ fn main() -> ExitCode {
     let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && is_ours;
     let conclusion = libtest_mimic::run(&arguments, trials);
 
+    if let Some(started) = &started {
+        started.check_logs();
+    }
     if everything {
         let ledger = session.ledger.lock().expect("the ledger");
         ledger.write(&results());

@@ -190,7 +190,7 @@ fn says_why(store: &mut Store, edge: Edge, cause: &str) -> Result<(), Failed> {
     if !told.contains(cause) {
         return Err(format!("the log does not say `{cause}`: {told}").into());
     }
-    // That no token is in it is looked at when the service ends. A body is not the log's either.
+    // That no token is in the log was checked when it was read. A body is not there either.
     for content in ["Computer", "PENDING", "Oh no", "Not here", "no.url", "authorization"] {
         if log.contains(content) {
             return Err(format!("`{content}` is in the log: {told}").into());

@@ -11,7 +11,7 @@ use std::{
 
 use contract_tests::{
     engine::deployment::Address,
-    harness::{folders::new_folder, store::Process},
+    harness::{folders::new_folder, process::Process},
     load::{
         drive::{closed_loop, once},
         work::{self, CREATE_PRODUCT, GET_PRODUCT, ROWS, Work},

@@ -4,11 +4,7 @@ use std::{env, thread, time::Duration};
 
 use contract_tests::{
     engine::deployment::{Address, Deployment, SERVICES},
-    harness::{
-        folders::new_folder,
-        metrics::Metrics,
-        store::{Process, Store},
-    },
+    harness::{folders::new_folder, metrics::Metrics, process::Process, store::Store},
     load::{
         drive::{Question, closed_loop, open_loop},
         work::{self, CREATE_PRODUCT, WORKS, Work},

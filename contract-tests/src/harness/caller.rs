@@ -1,7 +1,7 @@
 //! Somebody who writes HTTP by hand, to the letter or not.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::TcpStream,
     time::Duration,
 };
@@ -22,12 +22,23 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Somebody who is connected to a service.
+    /// A caller that is connected to a service.
+    ///
+    /// # Panics
+    /// Nobody listens there.
     pub fn connect(session: &Session, service: &str) -> Self {
-        let address = session.deployment.service(service).url.trim_start_matches("http://");
-        let stream = TcpStream::connect(address).expect("HTTP");
-        stream.set_read_timeout(Some(SOON)).expect("HTTP");
-        Self { stream, heard: Vec::new() }
+        Self::at(&session.deployment.service(service).url).expect("a connection")
+    }
+
+    /// A caller that is connected to the service at `url`.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub fn at(url: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(url.trim_start_matches("http://"))?;
+        stream.set_read_timeout(Some(SOON))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, heard: Vec::new() })
     }
 
     /// Sends bytes, even if nobody takes them any more.
@@ -41,7 +52,7 @@ impl Caller {
         while !is_enough(&self.heard) {
             match self.stream.read(&mut more) {
                 Ok(length) if length > 0 => self.heard.extend_from_slice(&more[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     panic!("neither answer nor end")
                 }
                 _ => return false,

@@ -2,11 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::{
+    exchange::Request,
+    session::{Failure, Session},
+};
+
 /// What `/metrics` says: the value of each sample, by its name with its labels as they stand there.
 #[derive(Debug)]
 pub struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
+    /// What the service called `service` says.
+    ///
+    /// # Errors
+    /// It does not say it in the text format.
+    pub fn of(session: &Session, service: &str) -> Result<Self, Failure> {
+        let request = Request::new(service, "GET", "/metrics");
+        let answer = session.expect(&request, 200, None)?;
+        Self::read(&String::from_utf8_lossy(&answer.body))
+            .map_err(|line| session.failure(&request, &answer, &format!("samples, and not `{line}`")))
+    }
+
     /// Reads the text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>), as far as services write it.
     ///
     /// # Errors

@@ -6,5 +6,7 @@ pub mod metrics;
 pub mod proxy;
 pub mod upstream;
 pub mod store;
+pub mod process;
+pub mod address;
 pub mod folders;
 pub mod environment;

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
+
+use super::address::Reserved;
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 1024;
@@ -86,7 +88,7 @@ pub enum Echo {
 pub struct FakeUpstream {
     address: SocketAddr,
     /// Holds the address while nobody listens there.
-    socket: Option<Socket>,
+    reserved: Option<Reserved>,
     answer: &'static str,
     manner: Arc<Mutex<FaultMode>>,
     conversations: Arc<AtomicUsize>,
@@ -97,12 +99,10 @@ pub struct FakeUpstream {
 impl FakeUpstream {
     /// An upstream that answers `answer` to every request, if it answers well.
     pub fn start(answer: &'static str, manner: FaultMode) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
-        let address = socket.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
+        let reserved = Reserved::new();
         let mut upstream = Self {
-            address,
-            socket: Some(socket),
+            address: reserved.address(),
+            reserved: Some(reserved),
             answer,
             manner: Arc::new(Mutex::new(manner)),
             conversations: Arc::default(),
@@ -131,7 +131,7 @@ impl FakeUpstream {
     }
 
     fn listen(&mut self) {
-        let Some(socket) = self.socket.take() else { return };
+        let Some(socket) = self.reserved.take().map(Reserved::into_socket) else { return };
         socket.listen(BACKLOG).expect("somebody listens");
         let listener = TcpListener::from(socket);
         let (manner, answer, closed) = (self.manner.clone(), self.answer, self.closed.clone());

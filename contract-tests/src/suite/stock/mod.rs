@@ -20,13 +20,15 @@ use self::{
 
 use crate::engine::{
     property::{Effort, run},
-    session::{Failure, Session},
+    session::{Failure, Scope, Session},
 };
 
 /// Something that is true of every store.
 pub struct Property {
     /// As a sentence.
     pub name: &'static str,
+    /// Which stores keep it.
+    pub scope: Scope,
     /// Tries to show that it is not.
     pub check: fn(&Session, Effort) -> Result<(), String>,
 }
@@ -35,31 +37,42 @@ pub struct Property {
 pub const PROPERTIES: [Property; 8] = [
     Property {
         name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it_at_every_edge",
+        scope: Scope::Common,
         check: |session, _| at_every_edge(session).map_err(|failure| failure.to_string()),
     },
     Property {
         name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it",
+        scope: Scope::Common,
         check: for_any_stock_and_quantity,
     },
-    Property { name: "every_answer_is_what_a_model_says_in_any_interleaving", check: in_any_interleaving },
+    Property {
+        name: "every_answer_is_what_a_model_says_in_any_interleaving",
+        scope: Scope::Common,
+        check: in_any_interleaving,
+    },
     Property {
         name: "a_refused_order_leaves_no_trace",
+        scope: Scope::Common,
         check: |session, _| without_a_trace(session).map_err(|failure| failure.to_string()),
     },
     Property {
         name: "what_was_not_there_can_be_had_once_it_is",
+        scope: Scope::Common,
         check: |session, _| once_it_is_there(session).map_err(|failure| failure.to_string()),
     },
     Property {
         name: "what_is_created_at_once_has_ids_of_its_own",
+        scope: Scope::Common,
         check: |session, effort| all_at_once(session, effort).map_err(|failure| failure.to_string()),
     },
     Property {
         name: "the_pages_of_the_list_are_the_list",
+        scope: Scope::Whole,
         check: |session, _| in_pages(session).map_err(|failure| failure.to_string()),
     },
     Property {
         name: "concurrent_orders_keep_to_a_stock_that_the_product_had",
+        scope: Scope::Common,
         check: while_the_stock_changes,
     },
 ];

@@ -1,7 +1,5 @@
 //! What is promised of the files holds when things mix: reads between writes, locks under deadlines, logs that vanish,
-//! backups that are put back: `cargo test -p contract-tests --test storage`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! backups that are put back.
 
 mod backups;
 
@@ -9,34 +7,20 @@ use std::{
     fs,
     net::TcpStream,
     path::{Path, PathBuf},
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use contract_tests::{
-    engine::{
-        deployment::SERVICES,
-        exchange::Request,
-        replay::{case::create, situations},
-        session::Session,
-    },
-    harness::{metrics::Metrics, store::Store},
+    engine::{deployment::SERVICES, exchange::Request, replay::case::create, session::Session},
+    harness::{metrics::Metrics, process::signal, store::Store},
 };
 use rusqlite::Connection;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+use crate::{QUIET, start};
 
 /// What the write-ahead log may have at most: the size at which it begins anew, and a generous group of writes.
 const LOG_LIMIT: u64 = 6 * 1024 * 1024;
-
-fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let mut all = vec![("RUST_LOG", "warn")];
-    all.extend_from_slice(settings);
-    let (store, session) = Store::start_with_session(PROGRAM, &all);
-    situations::prepare(&session).unwrap();
-    (store, session)
-}
 
 fn read(session: &Session, service: &str, id: u64) -> Request {
     session.request(service, "GET", format!("/{service}/{id}"))
@@ -71,7 +55,7 @@ fn is_released(database: &Path) -> bool {
 
 #[test]
 fn reads_between_writes_leave_the_log_bounded() {
-    let (store, session) = start(&[]);
+    let (store, session) = start(&QUIET);
     let most = (0..3000).fold(0, |most, _| {
         let created = session.expect(&create(&session, "products"), 201, None).unwrap();
         session.expect(&read(&session, "products", created.id()), 200, None).unwrap();
@@ -82,7 +66,7 @@ fn reads_between_writes_leave_the_log_bounded() {
 
 #[test]
 fn readers_of_everything_and_many_writers_leave_the_log_bounded() {
-    let (store, session) = start(&[]);
+    let (store, session) = start(&QUIET);
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let most = thread::scope(|scope| {
         for path in ["/products", "/products?limit=1000", "/products/1"] {
@@ -112,7 +96,7 @@ fn readers_of_everything_and_many_writers_leave_the_log_bounded() {
 
 #[test]
 fn a_snapshot_of_an_idle_service_ends_by_itself() {
-    let (store, session) = start(&[]);
+    let (store, session) = start(&QUIET);
     for service in SERVICES {
         session.expect(&read(&session, service, 1), 200, None).unwrap();
         assert!(is_released(&store.database(service)), "{service} keeps a snapshot");
@@ -124,7 +108,7 @@ fn a_snapshot_of_an_idle_service_ends_by_itself() {
 #[test]
 fn a_create_that_was_refused_with_503_is_never_stored() {
     for timeout in ["300", "10000"] {
-        let (store, session) = start(&[("ANSWER_TIMEOUT_MS", timeout)]);
+        let (store, session) = start(&[QUIET[0], ("ANSWER_TIMEOUT_MS", timeout)]);
         for service in SERVICES {
             stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
                 thread::scope(|scope| {
@@ -141,7 +125,7 @@ fn a_create_that_was_refused_with_503_is_never_stored() {
 
 #[test]
 fn a_create_whose_caller_hung_up_before_it_began_is_never_stored() {
-    let (store, session) = start(&[]);
+    let (store, session) = start(&QUIET);
     for service in SERVICES {
         stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
             let callers: Vec<TcpStream> =
@@ -175,8 +159,7 @@ fn stores_only_what_is_sent_after_the_lock(
 /// Waits until that many requests are in flight, beside the one that asks.
 fn wait_for_requests_in_flight(session: &Session, service: &str, count: u64) {
     let in_flight = || {
-        let metrics = session.send(&Request::new(service, "GET", "/metrics")).unwrap();
-        let metrics = Metrics::read(&String::from_utf8_lossy(&metrics.body)).unwrap();
+        let metrics = Metrics::of(session, service).unwrap();
         metrics.sum("http_server_active_requests", &[]) as u64 - 1
     };
     let began = Instant::now();
@@ -189,17 +172,17 @@ fn wait_for_requests_in_flight(session: &Session, service: &str, count: u64) {
 #[test]
 fn a_locked_file_keeps_no_service_from_stopping() {
     for service in SERVICES {
-        let (mut store, session) = start(&[]);
+        let (mut store, session) = start(&QUIET);
         let locked = store.lock(service);
         let request = create(&session, service);
-        let process = store.service(service).id().to_string();
+        let process = store.service(service).id();
         let took = thread::scope(|scope| {
             for _ in 0..12 {
                 scope.spawn(|| session.send(&request));
             }
             wait_for_requests_in_flight(&session, service, 12);
             let began = Instant::now();
-            assert!(Command::new("kill").args(["-s", "TERM", &process]).status().unwrap().success());
+            signal("TERM", process);
             assert!(store.service(service).wait().success());
             began.elapsed()
         });
@@ -214,7 +197,7 @@ fn a_locked_file_keeps_no_service_from_stopping() {
 #[test]
 fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
     for suffix in ["-wal", "-shm"] {
-        let (mut store, session) = start(&[]);
+        let (mut store, session) = start(&QUIET);
         for service in SERVICES {
             let mut acknowledged = vec![session.expect(&create(&session, service), 201, None).unwrap()];
             fs::remove_file(sibling(&store.database(service), suffix)).unwrap();
@@ -241,7 +224,7 @@ fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
 
 #[test]
 fn a_probe_alone_keeps_what_a_removed_log_had() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = start(&QUIET);
     let acknowledged = session.expect(&create(&session, "products"), 201, None).unwrap();
     fs::remove_file(sibling(&store.database("products"), "-wal")).unwrap();
     session.expect(&Request::new("products", "GET", "/readyz"), 500, None).unwrap();

@@ -13,11 +13,12 @@ use contract_tests::{
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{PROGRAM, is_released, read, sibling, start};
+use super::{is_released, read, sibling};
+use crate::{PROGRAM, QUIET, start};
 
 #[test]
 fn a_second_process_on_one_folder_is_refused() {
-    let (store, _session) = start(&[]);
+    let (store, _session) = start(&QUIET);
     for service in SERVICES {
         let folder = store.database(service).parent().unwrap().to_owned();
         let refused = start_alone(service, &folder);
@@ -55,7 +56,7 @@ const BACKUPS: [(&str, BackUp); 2] = [
 fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
     for service in SERVICES {
         for (name, back_up) in BACKUPS {
-            let (mut store, session) = start(&[]);
+            let (mut store, session) = start(&QUIET);
             let database = store.database(service);
             let folder = new_folder();
             let backup = folder.path().join("backup.db");
@@ -101,7 +102,7 @@ fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
 
 #[test]
 fn a_backup_of_a_moment_ago_is_refused_too() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = start(&QUIET);
     let database = store.database("products");
     let backup = database.with_extension("backup");
     session.expect(&create(&session, "products"), 201, None).unwrap();
@@ -115,7 +116,7 @@ fn a_backup_of_a_moment_ago_is_refused_too() {
 
 #[test]
 fn a_log_without_its_database_is_not_thrown_away() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = start(&QUIET);
     for service in SERVICES {
         let database = store.database(service);
         session.expect(&create(&session, service), 201, None).unwrap();
@@ -132,7 +133,7 @@ fn a_log_without_its_database_is_not_thrown_away() {
 
 #[test]
 fn a_log_that_was_copied_before_its_file_is_refused() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = start(&QUIET);
     let database = store.database("products");
     let folder = new_folder();
     let copy = folder.path().join("products.db");
@@ -153,7 +154,7 @@ fn a_log_that_was_copied_before_its_file_is_refused() {
 #[test]
 fn a_checkpoint_that_was_cut_off_keeps_nobody_from_starting_again() {
     for room in ["limited", "unlimited"] {
-        let (mut store, session) = start(&[]);
+        let (mut store, session) = start(&QUIET);
         let database = store.database("products");
         let products = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
                         INSERT INTO product (name, price, stock) SELECT hex(zeroblob(100)), 1, 1 FROM n";
@@ -161,8 +162,7 @@ fn a_checkpoint_that_was_cut_off_keeps_nobody_from_starting_again() {
         assert!(is_released(&database));
         let size = fs::metadata(&database).unwrap().len();
         assert!(size > 4_130_000, "the log fits where the file has no more room: {size}");
-        let process = store.service("products").id().to_string();
-        limit_file_size(&process, &size.to_string());
+        store.service("products").limit_file_size(&size.to_string());
         let name = "x".repeat(200);
         let request = session
             .request("products", "POST", "/products")
@@ -176,7 +176,7 @@ fn a_checkpoint_that_was_cut_off_keeps_nobody_from_starting_again() {
             assert!(acknowledged.len() < 20_000, "the disk is never full");
         }
         if room == "unlimited" {
-            limit_file_size(&process, room);
+            store.service("products").limit_file_size(room);
             acknowledged.push(session.expect(&request, 201, None).unwrap());
         }
         store.service("products").kill();
@@ -188,15 +188,9 @@ fn a_checkpoint_that_was_cut_off_keeps_nobody_from_starting_again() {
     }
 }
 
-fn limit_file_size(process: &str, bytes: &str) {
-    let limit = format!("--fsize={bytes}:unlimited");
-    let status = Command::new("prlimit").args([&limit, "--pid", process]).status();
-    assert!(status.is_ok_and(|status| status.success()), "prlimit of util-linux is needed");
-}
-
 #[test]
 fn a_folder_of_a_killed_service_can_be_copied_and_moved() {
-    let (mut store, session) = start(&[]);
+    let (mut store, session) = start(&QUIET);
     for _ in 0..1500 {
         session.expect(&create(&session, "products"), 201, None).unwrap();
     }

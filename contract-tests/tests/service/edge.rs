@@ -1,26 +1,15 @@
 //! HTTP/1.1 at the edge, to the letter of RFC 9110 and RFC 9112, over raw sockets on all three services. Each rule is a table:
 //! what is sent, what is answered, whether the connection ends, and that nothing but a 201 stores something.
-//! `cargo test -p contract-tests --test edge`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use contract_tests::{
-    engine::{
-        contract::CONTRACT, deployment::SERVICES, exchange::Request, replay::situations, session::Session,
-    },
+    engine::{contract::CONTRACT, deployment::SERVICES},
     harness::{
         caller::{CREATE, Caller, fill},
         metrics::Metrics,
-        store::Store,
     },
 };
 
-/// A store that has a product, an order and a payment.
-fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let (store, session) = Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), settings);
-    situations::prepare(&session).unwrap();
-    (store, session)
-}
+use crate::start;
 
 /// The status and the text of an answer, and whether the connection goes on after it.
 type Expected = (u16, &'static str, bool);
@@ -242,8 +231,7 @@ fn what_the_parser_refuses_is_answered_in_the_shape_of_every_error_and_logged_an
         store
             .service(service)
             .wait_for_log("request failed error=\"Malformed request\" cause=\"not one well-formed Host\"");
-        let page = session.expect(&Request::new(service, "GET", "/metrics"), 200, None).unwrap();
-        let metrics = Metrics::read(&String::from_utf8(page.body).unwrap()).unwrap();
+        let metrics = Metrics::of(&session, service).unwrap();
         for (status, count) in [(400, 16.0), (431, 4.0), (414, 2.0)] {
             let label = format!("http_response_status_code=\"{status}\"");
             assert_eq!(metrics.sum("http_server_parse_errors_total", &[&label]), count, "{metrics:#?}");

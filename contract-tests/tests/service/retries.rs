@@ -1,29 +1,19 @@
-//! Creating once, however often it is asked: races, crashes, and keys that grow old:
-//! `cargo test -p contract-tests --test retries`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! Creating once, however often it is asked: races, crashes, and keys that grow old.
 
 use std::thread;
 
-use contract_tests::{
-    engine::{
-        contract::{CONTRACT, Operation},
-        exchange::{Answer, Request},
-        replay::{case, situations},
-        session::Session,
-    },
-    harness::store::Store,
+use contract_tests::engine::{
+    contract::{CONTRACT, Operation},
+    exchange::{Answer, Request},
+    replay::case,
+    session::Session,
 };
 use rusqlite::Connection;
 
+use crate::start;
+
 /// How many callers send the same request at once.
 const CALLERS: usize = 32;
-
-fn start() -> (Store, Session) {
-    let (store, session) = Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &[]);
-    situations::prepare(&session).unwrap();
-    (store, session)
-}
 
 fn creating_operations() -> impl Iterator<Item = &'static Operation> {
     CONTRACT.operations().filter(|operation| operation.takes_key)
@@ -39,7 +29,7 @@ fn kept(connection: &Connection) -> i64 {
 
 #[test]
 fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
-    let (store, session) = start();
+    let (store, session) = start(&[]);
     for operation in creating_operations() {
         for round in 0..5 {
             let before = store.rows(operation.service);
@@ -63,7 +53,7 @@ fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
 
 #[test]
 fn different_bodies_under_one_key_at_once_create_one_row_and_fail_nobody() {
-    let (store, session) = start();
+    let (store, session) = start(&[]);
     for operation in creating_operations() {
         let before = store.rows(operation.service);
         const ROUNDS: i64 = 150;
@@ -94,7 +84,7 @@ fn different_bodies_under_one_key_at_once_create_one_row_and_fail_nobody() {
 
 #[test]
 fn a_replayed_response_says_so() {
-    let (_store, session) = start();
+    let (_store, session) = start(&[]);
     for operation in creating_operations() {
         let request = create(operation, &session, "replayed");
         let first = session.expect(&request, 201, None).unwrap();
@@ -106,7 +96,7 @@ fn a_replayed_response_says_so() {
 
 #[test]
 fn responses_of_an_older_version_are_replayed() {
-    let (mut store, session) = start();
+    let (mut store, session) = start(&[]);
     for operation in creating_operations() {
         let request = create(operation, &session, "older");
         let first = session.expect(&request, 201, None).unwrap();
@@ -132,7 +122,7 @@ fn responses_of_an_older_version_are_replayed() {
 
 #[test]
 fn no_clock_that_can_be_set_makes_a_key_old() {
-    let (mut store, session) = start();
+    let (mut store, session) = start(&[]);
     for operation in creating_operations() {
         session.expect(&create(operation, &session, "first"), 201, None).unwrap();
         store.service(operation.service).stop();
@@ -147,7 +137,7 @@ fn no_clock_that_can_be_set_makes_a_key_old() {
 
 #[test]
 fn an_answer_is_kept_when_the_service_is_killed() {
-    let (mut store, session) = start();
+    let (mut store, session) = start(&[]);
     for operation in creating_operations() {
         let request = create(operation, &session, "before-the-end");
         let first = session.expect(&request, 201, None).unwrap();
@@ -161,7 +151,7 @@ fn an_answer_is_kept_when_the_service_is_killed() {
 
 #[test]
 fn the_same_request_may_be_written_in_another_way() {
-    let (_store, session) = start();
+    let (_store, session) = start(&[]);
     let request = |body: &str| {
         session
             .request("products", "POST", "/products")
@@ -177,7 +167,7 @@ fn the_same_request_may_be_written_in_another_way() {
 
 #[test]
 fn what_was_refused_is_not_kept() {
-    let (_store, session) = start();
+    let (_store, session) = start(&[]);
     for body in
         [r#"{"product_id":1}"#, r#"{"product_id":1,"quantity":0}"#, r#"{"product_id":1,"quantity":21}"#]
     {
@@ -190,7 +180,7 @@ fn what_was_refused_is_not_kept() {
 
 #[test]
 fn a_stranger_learns_nothing_of_a_key() {
-    let (_store, session) = start();
+    let (_store, session) = start(&[]);
     for operation in creating_operations() {
         let request = create(operation, &session, "secret");
         session.expect(&request, 201, None).unwrap();
@@ -200,7 +190,7 @@ fn a_stranger_learns_nothing_of_a_key() {
 
 #[test]
 fn old_answers_are_forgotten_and_young_ones_are_not() {
-    let (store, session) = start();
+    let (store, session) = start(&[]);
     for operation in creating_operations() {
         for key in 0..10 {
             session.expect(&create(operation, &session, &format!("key-{key}")), 201, None).unwrap();

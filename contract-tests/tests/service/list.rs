@@ -1,11 +1,9 @@
-//! The whole list, which is read in pieces: `cargo test -p contract-tests --test list`.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! The whole list, which is read in pieces.
 
 use contract_tests::{engine::session::Session, harness::store::Store};
 use rusqlite::Connection;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+use crate::PROGRAM;
 
 /// Enough products for many pieces. Their ids have gaps: small ones, and some that are longer than a piece.
 const PRODUCTS: &str = "

@@ -1,7 +1,4 @@
-//! How connections are kept and how they end, over raw sockets on all three services:
-//! `cargo test -p contract-tests --test connections`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! How connections are kept and how they end, over raw sockets on all three services.
 
 use std::{
     io::Write,
@@ -11,19 +8,11 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{deployment::SERVICES, replay::situations, session::Session},
-    harness::{
-        caller::{CREATE, Caller, SOON, fill},
-        store::Store,
-    },
+    engine::deployment::SERVICES,
+    harness::caller::{CREATE, Caller, SOON, fill},
 };
 
-/// A store that has a product, an order and a payment.
-fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let (store, session) = Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), settings);
-    situations::prepare(&session).unwrap();
-    (store, session)
-}
+use crate::start;
 
 #[test]
 fn the_last_answer_arrives_whatever_the_head_says_of_the_connection() {

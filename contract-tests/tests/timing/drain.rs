@@ -1,12 +1,9 @@
 //! Those who are at it when a service is told to stop: what was begun is answered, what is idle is closed cleanly, and all of
-//! it is over at one deadline, whoever is stuck: `cargo test -p contract-tests --test drain`.
-
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! it is over at one deadline, whoever is stuck.
 
 use std::{
     collections::HashMap,
-    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     thread,
@@ -14,12 +11,14 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{deployment::SERVICES, exchange::Request},
-    harness::{folders::new_folder, store::Store},
+    engine::{
+        deployment::SERVICES,
+        exchange::{Answer, Request},
+    },
+    harness::{caller::Caller, folders::new_folder, process::signal, store::Store},
 };
-use rusqlite::Connection;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+use crate::{MANY, PROGRAM, alone, fill};
 
 const IN_TIME: Duration = Duration::from_secs(5);
 
@@ -27,10 +26,6 @@ const PRODUCT: &str = r#"{"name":"Computer","price":200,"stock":20}"#;
 
 /// Settings with which nobody is late by himself.
 const LONG_TIMEOUTS: [(&str, &str); 2] = [("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")];
-
-fn signal(name: &str, process: u32) {
-    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
-}
 
 /// The head of a request to products, as it is sent.
 fn head(method: &str, path: &str, more: &str) -> String {
@@ -47,64 +42,29 @@ fn create() -> String {
     )
 }
 
-/// A connection that is kept, seen from the caller.
-struct Caller {
-    stream: BufReader<TcpStream>,
+/// The next response has this status, and says or does not say that the connection closes.
+#[track_caller]
+fn expect(caller: &mut Caller, status: u16, closes: bool) {
+    let answer = caller.answer().expect("a response");
+    assert_eq!((answer.status, says_close(&answer)), (status, closes));
 }
 
-struct Answer {
-    status: u16,
-    closes: bool,
+fn says_close(answer: &Answer) -> bool {
+    answer.header("connection") == Some("close")
 }
 
-impl Caller {
-    fn connect(url: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(url.trim_start_matches("http://"))?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream) })
-    }
-
-    fn send(&mut self, text: &str) -> io::Result<()> {
-        self.stream.get_mut().write_all(text.as_bytes())
-    }
-
-    /// The next answer, if there is a whole one.
-    fn answer(&mut self) -> io::Result<Answer> {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if self.stream.read_line(&mut head)? == 0 {
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("the end after `{head}`")));
-            }
-        }
-        let head = head.to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-        self.stream.read_exact(&mut vec![0; length.unwrap_or_default()])?;
-        Ok(Answer {
-            status: head[9..12].parse().expect("a status"),
-            closes: head.contains("connection: close"),
-        })
-    }
-
-    #[track_caller]
-    fn expect(&mut self, status: u16, closes: bool) {
-        let answer = self.answer().unwrap();
-        assert_eq!((answer.status, answer.closes), (status, closes));
-    }
-
-    /// Nothing more comes, and the connection ends cleanly.
-    #[track_caller]
-    fn expect_end(&mut self) {
-        let mut rest = Vec::new();
-        self.stream.read_to_end(&mut rest).expect("a clean end");
-        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
-    }
+/// Nothing more comes, and the connection ends cleanly.
+#[track_caller]
+fn expect_end(caller: &mut Caller) {
+    let mut rest = Vec::new();
+    caller.stream.read_to_end(&mut rest).expect("a clean end");
+    assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
 }
 
 /// Tells products to stop, and waits until it accepts nobody any more.
 fn stop_accepting(store: &mut Store) {
     let products = store.service("products");
-    signal("TERM", products.id());
+    products.signal("TERM");
     let began = Instant::now();
     while TcpStream::connect(products.url().trim_start_matches("http://")).is_ok() {
         assert!(began.elapsed() < IN_TIME, "it goes on accepting");
@@ -120,71 +80,67 @@ fn is_gone_in_time(store: &mut Store, began: Instant) {
 
 #[test]
 fn a_head_that_has_begun_to_arrive_is_served() {
+    let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
-    let url = &session.deployment.service("products").url;
     let request = head("GET", "/products", "");
     let (first, rest) = request.split_at(20);
-    let (mut fresh, mut kept) = (Caller::connect(url).unwrap(), Caller::connect(url).unwrap());
-    kept.send(&request).unwrap();
-    kept.expect(200, false);
+    let (mut fresh, mut kept) =
+        (Caller::connect(&session, "products"), Caller::connect(&session, "products"));
+    kept.send(&request);
+    expect(&mut kept, 200, false);
     for caller in [&mut fresh, &mut kept] {
-        caller.send(first).unwrap();
+        caller.send(first);
     }
     let began = Instant::now();
     stop_accepting(&mut store);
     thread::sleep(Duration::from_millis(500));
     for caller in [&mut fresh, &mut kept] {
-        caller.send(rest).unwrap();
-        caller.expect(200, true);
-        caller.expect_end();
+        caller.send(rest);
+        expect(caller, 200, true);
+        expect_end(caller);
     }
     is_gone_in_time(&mut store, began);
 }
 
 #[test]
 fn a_body_that_arrives_within_the_drain_timeout_is_taken() {
+    let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
-    let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
-    caller.send(&(create() + &PRODUCT[..10])).unwrap();
+    let mut caller = Caller::connect(&session, "products");
+    caller.send(&(create() + &PRODUCT[..10]));
     let began = Instant::now();
     stop_accepting(&mut store);
     thread::sleep(Duration::from_millis(500));
-    caller.send(&PRODUCT[10..]).unwrap();
-    caller.expect(201, true);
-    caller.expect_end();
+    caller.send(&PRODUCT[10..]);
+    expect(&mut caller, 201, true);
+    expect_end(&mut caller);
     is_gone_in_time(&mut store, began);
 }
 
 #[test]
 fn what_does_not_arrive_within_the_drain_timeout_is_answered_all_the_same() {
+    let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
-    let url = &session.deployment.service("products").url;
-    let mut callers: Vec<Caller> = (0..2).map(|_| Caller::connect(url).unwrap()).collect();
-    callers[0].send(&(create() + &PRODUCT[..10])).unwrap();
-    callers[1].send(&create()[..20]).unwrap();
+    let mut callers: Vec<Caller> = (0..2).map(|_| Caller::connect(&session, "products")).collect();
+    callers[0].send(&(create() + &PRODUCT[..10]));
+    callers[1].send(&create()[..20]);
     let began = Instant::now();
-    signal("TERM", store.service("products").id());
+    store.service("products").signal("TERM");
     for caller in &mut callers {
-        caller.expect(503, true);
-        caller.expect_end();
+        expect(caller, 503, true);
+        expect_end(caller);
     }
     is_gone_in_time(&mut store, began);
 }
 
-const PRODUCTS: usize = 100_000;
-
 /// Whoever reads this request's answer, a list that no buffer holds, has read the beginning of it.
 fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
     let (store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
-    let mut caller = Caller::connect(&session.deployment.service("products").url).unwrap();
-    caller.send(&(create() + PRODUCT)).unwrap();
-    caller.expect(201, false);
-    let more = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {PRODUCTS})
-         INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), price, stock FROM n, product"
-    );
-    Connection::open(store.database("products")).unwrap().execute(&more, []).unwrap();
-    caller.send(request).unwrap();
+    let mut caller = Caller::connect(&session, "products");
+    caller.send(&(create() + PRODUCT));
+    expect(&mut caller, 201, false);
+    fill(&store, MANY);
+    caller.send(request);
     let mut begun = [0; 4096];
     caller.stream.read_exact(&mut begun).unwrap();
     (store, caller, begun)
@@ -192,11 +148,12 @@ fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
 
 #[test]
 fn a_list_that_nobody_reads_on_is_not_taken_for_a_whole_one() {
+    let _alone = alone();
     // The end of the connection is the end of the list.
     let request = head("GET", "/products", "").replace("HTTP/1.1", "HTTP/1.0");
     let (mut store, mut caller, _) = begin_list(&request);
     let began = Instant::now();
-    signal("TERM", store.service("products").id());
+    store.service("products").signal("TERM");
     is_gone_in_time(&mut store, began);
     let end = caller.stream.read_to_end(&mut Vec::new());
     assert_eq!(end.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
@@ -204,6 +161,7 @@ fn a_list_that_nobody_reads_on_is_not_taken_for_a_whole_one() {
 
 #[test]
 fn a_list_that_is_read_is_sent_to_its_end() {
+    let _alone = alone();
     let (mut store, mut caller, begun) = begin_list(&head("GET", "/products", ""));
     let began = Instant::now();
     stop_accepting(&mut store);
@@ -214,21 +172,22 @@ fn a_list_that_is_read_is_sent_to_its_end() {
     assert!(text.ends_with("]\r\n0\r\n\r\n"), "it was cut: {}", &text[text.len() - 100..]);
     // An item may be cut in two by the chunks.
     let items = text.matches("\"stock\"").count();
-    assert!(items > PRODUCTS - 1000, "{items} of {PRODUCTS}");
+    assert!(items > MANY - 1000, "{items} of {MANY}");
     is_gone_in_time(&mut store, began);
 }
 
 #[test]
 fn an_idle_connection_is_closed_cleanly() {
+    let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
-    let url = &session.deployment.service("products").url;
-    let (mut fresh, mut kept) = (Caller::connect(url).unwrap(), Caller::connect(url).unwrap());
-    kept.send(&head("GET", "/products", "")).unwrap();
-    kept.expect(200, false);
+    let (mut fresh, mut kept) =
+        (Caller::connect(&session, "products"), Caller::connect(&session, "products"));
+    kept.send(&head("GET", "/products", ""));
+    expect(&mut kept, 200, false);
     let began = Instant::now();
-    signal("TERM", store.service("products").id());
+    store.service("products").signal("TERM");
     for caller in [&mut fresh, &mut kept] {
-        caller.expect_end();
+        expect_end(caller);
     }
     drop((fresh, kept));
     assert!(store.service("products").wait().success());
@@ -237,20 +196,20 @@ fn an_idle_connection_is_closed_cleanly() {
 
 #[test]
 fn a_request_during_the_stop_delay_is_the_last_of_its_connection() {
+    let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
-    let url = &session.deployment.service("products").url;
-    let mut kept = Caller::connect(url).unwrap();
-    kept.send(&head("GET", "/products", "")).unwrap();
-    kept.expect(200, false);
-    signal("TERM", store.service("products").id());
+    let mut kept = Caller::connect(&session, "products");
+    kept.send(&head("GET", "/products", ""));
+    expect(&mut kept, 200, false);
+    store.service("products").signal("TERM");
     let ready = Request::new("products", "GET", "/readyz");
     while session.send(&ready).unwrap().status == 200 {
         thread::yield_now();
     }
-    for mut caller in [kept, Caller::connect(url).unwrap()] {
-        caller.send(&(create() + PRODUCT)).unwrap();
-        caller.expect(201, true);
-        caller.expect_end();
+    for mut caller in [kept, Caller::connect(&session, "products")] {
+        caller.send(&(create() + PRODUCT));
+        expect(&mut caller, 201, true);
+        expect_end(&mut caller);
     }
     assert!(store.service("products").wait().success());
 }
@@ -266,16 +225,16 @@ struct Broken {
 /// Asks one request after the other, on a kept connection while the service keeps it, until nobody accepts any more.
 fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
     let mut number = 0;
-    while let Ok(mut caller) = Caller::connect(url) {
+    while let Ok(mut caller) = Caller::at(url) {
         for on_this in 0.. {
             number += 1;
             let id = format!("{name}-{number}-");
             let request = head("GET", "/products", &format!("X-Request-Id: {id}\r\n"));
-            let answer = caller.send(&request).and_then(|()| caller.answer());
-            match answer {
-                Ok(answer) if answer.closes => break,
-                Ok(answer) => assert_eq!(answer.status, 200),
-                Err(_) => {
+            caller.send(&request);
+            match caller.answer() {
+                Some(answer) if says_close(&answer) => break,
+                Some(answer) => assert_eq!(answer.status, 200),
+                None => {
                     if on_this == 0 { &mut broken.fresh } else { &mut broken.kept }.push(id);
                     break;
                 }
@@ -286,6 +245,7 @@ fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
 
 #[test]
 fn nobody_who_asks_one_request_after_the_other_loses_one_that_was_read() {
+    let _alone = alone();
     let (mut all, mut lost) = (HashMap::new(), Vec::new());
     for round in 0..8 {
         let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
@@ -301,7 +261,7 @@ fn nobody_who_asks_one_request_after_the_other_loses_one_that_was_read() {
                 })
                 .collect();
             thread::sleep(Duration::from_millis(100));
-            signal("TERM", store.service("products").id());
+            store.service("products").signal("TERM");
             callers.into_iter().map(|caller| caller.join().unwrap()).collect()
         });
         assert!(store.service("products").wait().success());
@@ -340,6 +300,7 @@ fn start_unread(service: &str, settings: &[(&str, &str)], folder: &std::path::Pa
 
 #[test]
 fn all_waits_of_a_stop_share_one_deadline() {
+    let _alone = alone();
     // It takes connections, and that is all.
     let collector = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", collector.local_addr().unwrap());
@@ -349,18 +310,18 @@ fn all_waits_of_a_stop_share_one_deadline() {
             [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), LONG_TIMEOUTS[0], LONG_TIMEOUTS[1]];
         let (mut child, url) = start_unread(service, &settings, folder.path());
         // More than a pipe holds.
-        let mut caller = Caller::connect(&url).unwrap();
+        let mut caller = Caller::at(&url).unwrap();
         for _ in 0..1000 {
-            caller.send("GET /livez HTTP/1.1\r\nHost: store\r\n\r\n").unwrap();
+            caller.send("GET /livez HTTP/1.1\r\nHost: store\r\n\r\n");
             assert_eq!(caller.answer().unwrap().status, 200);
         }
-        let mut stuck = Caller::connect(&url).unwrap();
+        let mut stuck = Caller::at(&url).unwrap();
         let token = format!("SECRET_{}_TOKEN", service.to_uppercase());
         let half = format!(
             "POST /{service} HTTP/1.1\r\nHost: store\r\nAuthorization: Bearer {token}\r\n\
              Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
         );
-        stuck.send(&half).unwrap();
+        stuck.send(&half);
         let began = Instant::now();
         signal("TERM", child.id());
         let status = child.wait().unwrap();

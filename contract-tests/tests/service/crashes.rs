@@ -1,35 +1,20 @@
 //! Nothing that was acknowledged is lost, whatever happens: kills under load, full disks, locked and vanished files.
-//! `cargo test -p contract-tests --test crashes`, with `CRASH_ROUNDS=20` for a longer run.
-
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
     collections::BTreeMap,
     fs,
-    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
 use contract_tests::{
-    engine::{
-        deployment::SERVICES,
-        exchange::Request,
-        replay::{case::create, situations},
-        session::Session,
-    },
+    engine::{deployment::SERVICES, exchange::Request, replay::case::create, session::Session},
     harness::store::Store,
 };
 use rusqlite::Connection;
 use serde_json::Value;
 
-fn start() -> (Store, Session) {
-    let (store, session) =
-        Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
-    situations::prepare(&session).unwrap();
-    (store, session)
-}
+use crate::{QUIET, start};
 
 /// What was acknowledged: service and id, with what was answered.
 type Acknowledged = BTreeMap<(&'static str, u64), Value>;
@@ -69,7 +54,7 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
 #[test]
 fn no_acknowledged_write_is_lost_when_services_are_killed_under_load() {
     let rounds = contract_tests::harness::environment::number("CRASH_ROUNDS", 5);
-    let (mut store, session) = start();
+    let (mut store, session) = start(&QUIET);
     let mut all = Acknowledged::new();
     for round in 0..rounds {
         let acknowledged = load_until_killed(&mut store, &session, 300);
@@ -97,10 +82,9 @@ fn no_acknowledged_write_is_lost_when_services_are_killed_under_load() {
 
 #[test]
 fn a_disk_that_is_full_loses_nothing_and_recovers() {
-    let (mut store, session) = start();
+    let (mut store, session) = start(&QUIET);
     for service in SERVICES {
-        let process = store.service(service).id().to_string();
-        limit_file_size(&process, "200000");
+        store.service(service).limit_file_size("200000");
         let request = create(&session, service);
         let mut acknowledged = Vec::new();
         let refused = loop {
@@ -118,7 +102,7 @@ fn a_disk_that_is_full_loses_nothing_and_recovers() {
             let read = session.request(service, "GET", format!("/{service}/{}", answer.id()));
             assert_eq!(session.expect(&read, 200, None).unwrap().body, answer.body);
         }
-        limit_file_size(&process, "unlimited");
+        store.service(service).limit_file_size("unlimited");
         let created = session.expect(&request, 201, None).unwrap();
         assert!(acknowledged.iter().all(|answer| answer.id() != created.id()), "an id was given twice");
     }
@@ -130,15 +114,9 @@ fn a_disk_that_is_full_loses_nothing_and_recovers() {
     }
 }
 
-fn limit_file_size(process: &str, bytes: &str) {
-    let limit = format!("--fsize={bytes}:unlimited");
-    let status = Command::new("prlimit").args([&limit, "--pid", process]).status();
-    assert!(status.is_ok_and(|status| status.success()), "prlimit of util-linux is needed");
-}
-
 #[test]
 fn a_file_that_another_program_holds_locked_is_waited_for_and_then_refused() {
-    let (store, session) = start();
+    let (store, session) = start(&QUIET);
     for service in SERVICES {
         let locked = store.lock(service);
         let answer = session.expect(&create(&session, service), 503, Some("Service unavailable")).unwrap();
@@ -152,7 +130,7 @@ fn a_file_that_another_program_holds_locked_is_waited_for_and_then_refused() {
 
 #[test]
 fn a_folder_that_vanished_takes_no_more_and_recovers_when_it_is_back() {
-    let (store, session) = start();
+    let (store, session) = start(&QUIET);
     let folder = store.database("products").parent().unwrap().to_owned();
     let elsewhere = folder.with_extension("elsewhere");
     fs::rename(&folder, &elsewhere).unwrap();
@@ -170,7 +148,7 @@ fn a_folder_that_vanished_takes_no_more_and_recovers_when_it_is_back() {
 
 #[test]
 fn a_file_that_was_replaced_takes_no_more() {
-    let (mut store, session) = start();
+    let (mut store, session) = start(&QUIET);
     let file = store.database("products");
     let copy = file.with_extension("copy");
     fs::copy(&file, &copy).unwrap();
@@ -181,7 +159,7 @@ fn a_file_that_was_replaced_takes_no_more() {
 
 #[test]
 fn ids_go_on_after_a_restart() {
-    let (mut store, session) = start();
+    let (mut store, session) = start(&QUIET);
     for service in SERVICES {
         let before = session.expect(&create(&session, service), 201, None).unwrap().id();
         assert!(store.service(service).stop().success());

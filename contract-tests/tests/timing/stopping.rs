@@ -1,12 +1,9 @@
 //! A service that is told to stop finishes what it has begun, takes nothing new, and is gone within five seconds, whoever
-//! is stuck: `cargo test -p contract-tests --test stopping`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! is stuck.
 
 use std::{
     fs,
     net::TcpStream,
-    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -26,16 +23,13 @@ use contract_tests::{
 use rusqlite::Connection;
 use serde_json::json;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+use crate::{PROGRAM, alone};
 
 const IN_TIME: Duration = Duration::from_secs(5);
 
-fn signal(name: &str, process: u32) {
-    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
-}
-
 #[test]
 fn what_was_begun_is_answered() {
+    let _alone = alone();
     for name in ["TERM", "INT", "QUIT"] {
         let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
         let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
@@ -48,7 +42,7 @@ fn what_was_begun_is_answered() {
             while upstream.conversations() < 8 {
                 thread::yield_now();
             }
-            signal(name, store.service("orders").id());
+            store.service("orders").signal(name);
             for order in orders {
                 order.join().unwrap().unwrap();
             }
@@ -65,6 +59,7 @@ const IGNORED: [&str; 12] =
 
 #[test]
 fn no_other_signal_ends_a_service_with_a_request_in_flight() {
+    let _alone = alone();
     let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
     let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
@@ -75,19 +70,20 @@ fn no_other_signal_ends_a_service_with_a_request_in_flight() {
             thread::yield_now();
         }
         for name in IGNORED {
-            signal(name, store.service("orders").id());
+            store.service("orders").signal(name);
         }
         order.join().unwrap().unwrap();
     });
     for name in IGNORED {
         store.service("orders").wait_for_log(&format!("ignored a signal signal=SIG{name}"));
     }
-    signal("TERM", store.service("orders").id());
+    store.service("orders").signal("TERM");
     assert!(store.service("orders").wait().success());
 }
 
 #[test]
 fn stuck_callers_keep_nobody_from_stopping() {
+    let _alone = alone();
     let (mut store, session) =
         Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
     let mut stuck = Vec::new();
@@ -101,7 +97,7 @@ fn stuck_callers_keep_nobody_from_stopping() {
     stuck.push(session.occupy(&Request { delivery: Delivery::Half, ..endless }));
     for service in SERVICES {
         let began = Instant::now();
-        signal("TERM", store.service(service).id());
+        store.service(service).signal("TERM");
         assert!(store.service(service).wait().success(), "{service}");
         assert!(began.elapsed() < IN_TIME, "{service} took {:?}", began.elapsed());
     }
@@ -109,10 +105,11 @@ fn stuck_callers_keep_nobody_from_stopping() {
 
 #[test]
 fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
+    let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
     let ready = Request::new("products", "GET", "/readyz");
     session.expect(&ready, 200, None).unwrap();
-    signal("TERM", store.service("products").id());
+    store.service("products").signal("TERM");
     let began = Instant::now();
     while session.send(&ready).unwrap().status == 200 {
         assert!(began.elapsed() < IN_TIME);
@@ -125,6 +122,7 @@ fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
 
 #[test]
 fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
+    let _alone = alone();
     for name in ["TERM", "INT"] {
         let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
         let create = session
@@ -152,7 +150,7 @@ fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
             while !stopped.load(Ordering::Relaxed) {
                 thread::yield_now();
             }
-            signal(name, store.service("products").id());
+            store.service("products").signal(name);
             callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
         });
         assert!(store.service("products").wait().success());
@@ -167,11 +165,12 @@ fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
 
 #[test]
 fn a_copy_of_the_file_of_who_has_stopped_has_everything() {
+    let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let product = json!({ "name": "Computer", "price": 200, "stock": 20 });
     session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
     session.expect(&session.request("products", "GET", "/products/1"), 200, None).unwrap();
-    signal("TERM", store.service("products").id());
+    store.service("products").signal("TERM");
     assert!(store.service("products").wait().success());
 
     let folder = new_folder();

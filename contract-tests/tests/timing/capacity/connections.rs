@@ -1,6 +1,7 @@
 //! Nobody takes all the places for connections, nor all the file descriptors.
 
 use std::{
+    fs,
     io::ErrorKind,
     process::{Command, Stdio},
 };
@@ -11,6 +12,7 @@ use super::*;
 
 #[test]
 fn silent_connections_keep_no_probe_out() {
+    let _alone = alone();
     for (limit, count) in [("2", 2), ("2", 100), ("4096", 4200)] {
         let (_store, session) = start(&[("MAX_CONNECTIONS", limit)]);
         let mut silent: Vec<TcpStream> = Vec::new();
@@ -24,16 +26,15 @@ fn silent_connections_keep_no_probe_out() {
 
 #[test]
 fn a_thousand_connections_wait_while_the_service_is_held_up() {
+    let _alone = alone();
     let (mut store, session) = start(&[]);
-    let process = store.service("products").id().to_string();
-    let signal =
-        |name: &str| assert!(Command::new("kill").args([name, process.as_str()]).status().unwrap().success());
+    let process = store.service("products");
     let address = session.deployment.service("products").url.trim_start_matches("http://").parse().unwrap();
-    signal("-STOP");
+    process.signal("STOP");
     // Who is one too many is let in a second later at the earliest.
     let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(900));
     let waiting: Vec<_> = (0..1000).map(connect).take_while(Result::is_ok).collect();
-    signal("-CONT");
+    process.signal("CONT");
     assert_eq!(waiting.len(), 1000);
     probes_are_answered(&session);
 }
@@ -55,9 +56,10 @@ const STRANGE: [&str; 4] = [
 
 #[test]
 fn strangers_keep_nobody_out_who_has_a_token() {
+    let _alone = alone();
     let (mut store, session) = start(&[("MAX_CONNECTIONS", "4")]);
-    let process = store.service("products").id();
-    let before = open_files(process);
+    let process = store.service("products");
+    let before = process.open_files();
     let mut known: Vec<TcpStream> = (0..4).map(|_| connect(&session)).collect();
     known.iter_mut().for_each(read);
     let mut unauthenticated = Vec::new();
@@ -65,7 +67,7 @@ fn strangers_keep_nobody_out_who_has_a_token() {
         let mut stream = connect(&session);
         let _ = stream.write_all(bytes.as_bytes());
         unauthenticated.push(stream);
-        assert!(open_files(process) <= before + 4 + 16, "more connections than the limit and its reserve");
+        assert!(process.open_files() <= before + 4 + 16, "more connections than the limit and its reserve");
     }
     known.iter_mut().for_each(read);
     probes_are_answered(&session);
@@ -80,6 +82,7 @@ fn strangers_keep_nobody_out_who_has_a_token() {
 
 #[test]
 fn who_finds_all_connections_busy_is_refused_and_takes_none_of_them() {
+    let _alone = alone();
     let (_store, session) = start_with_list(&[("MAX_CONNECTIONS", "2")]);
     let mut readers: Vec<TcpStream> = (0..2).map(|_| stalled_list(&session, "HTTP/1.1", "reader")).collect();
     for _ in 0..30 {
@@ -116,6 +119,7 @@ fn limited(folder: &std::path::Path, limits: &str) -> String {
 
 #[test]
 fn the_usual_soft_limit_of_descriptors_is_raised() {
+    let _alone = alone();
     let folder = new_folder();
     let (_store, session) =
         Store::start_with_session(&limited(folder.path(), "256:16000"), &[("HEAD_TIMEOUT_MS", "60000")]);
@@ -129,6 +133,7 @@ fn the_usual_soft_limit_of_descriptors_is_raised() {
 
 #[test]
 fn limits_that_do_not_fit_the_descriptors_are_refused_at_the_start() {
+    let _alone = alone();
     let folder = new_folder();
     let program = limited(folder.path(), "1000:1000");
     for (limit, is_refused) in [("4096", true), ("900", true), ("100", false)] {

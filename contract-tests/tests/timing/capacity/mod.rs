@@ -1,13 +1,9 @@
-//! What holds memory, a place or a descriptor is counted until it is gone, and nobody takes all of them:
-//! `cargo test -p contract-tests --test capacity`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! What holds memory, a place or a descriptor is counted until it is gone, and nobody takes all of them.
 
 mod connections;
 mod sending;
 
 use std::{
-    fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     thread,
@@ -15,19 +11,12 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{exchange::Request, session::Session},
-    harness::{metrics::Metrics, store::Store},
+    engine::session::Session,
+    harness::{caller::SOON, metrics::Metrics, store::Store},
 };
-use rusqlite::Connection;
 use socket2::{Domain, Socket, Type};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
-
-/// Within which time something happens that does happen, on a slow machine.
-const SOON: Duration = Duration::from_secs(10);
-
-/// How many products make a list that no socket buffers hold.
-const MANY: usize = 100_000;
+use crate::{MANY, PROGRAM, alone, connect, fill};
 
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
     let mut all = vec![("HEAD_TIMEOUT_MS", "60000"), ("WRITE_TIMEOUT_MS", "60000")];
@@ -37,27 +26,15 @@ fn start(settings: &[(&str, &str)]) -> (Store, Session) {
 
 fn start_with_list(settings: &[(&str, &str)]) -> (Store, Session) {
     let (store, session) = start(settings);
-    fill(&store, &session, MANY);
+    fill_and_wait(&store, &session, MANY);
     (store, session)
 }
 
-/// Puts products into the database as fast as can be.
-fn fill(store: &Store, session: &Session, count: usize) {
-    let insert = format!(
-        "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {count})
-         INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), 1.5, i FROM number"
-    );
-    Connection::open(store.database("products")).unwrap().execute_batch(&insert).unwrap();
-    // What another program writes is seen a little later.
+/// Fills the list of products, and waits until the service sees them.
+fn fill_and_wait(store: &Store, session: &Session, count: usize) {
+    fill(store, count);
     let last = session.request("products", "GET", format!("/products/{count}"));
     eventually(|| session.send(&last).unwrap().status == 200);
-}
-
-fn connect(session: &Session) -> TcpStream {
-    let address = session.deployment.service("products").url.trim_start_matches("http://");
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(SOON)).unwrap();
-    stream
 }
 
 /// A connection on which the systems at both ends hold little, so that a page of products does not fit.
@@ -108,8 +85,7 @@ fn eventually(is_so: impl Fn() -> bool) {
 }
 
 fn metric(session: &Session, name: &str) -> f64 {
-    let answer = session.expect(&Request::new("products", "GET", "/metrics"), 200, None).unwrap();
-    Metrics::read(&String::from_utf8(answer.body).unwrap()).unwrap().sum(name, &[])
+    Metrics::of(session, "products").unwrap().sum(name, &[])
 }
 
 fn in_flight(session: &Session) -> f64 {
@@ -128,14 +104,4 @@ fn probes_are_answered(session: &Session) {
         assert!(heard.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&heard));
         assert!(began.elapsed() < Duration::from_secs(2), "{path} took {:?}", began.elapsed());
     }
-}
-
-fn open_files(process: u32) -> usize {
-    fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
-}
-
-/// What a process holds in memory (proc_pid_statm(5)).
-fn resident(process: u32) -> u64 {
-    let statm = fs::read_to_string(format!("/proc/{process}/statm")).unwrap();
-    statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }

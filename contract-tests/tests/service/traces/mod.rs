@@ -1,7 +1,5 @@
 //! One purchase is one trace over three services: its id is in every log line, and its spans go to whoever collects them,
-//! who can neither see a secret nor hold anybody up: `cargo test -p contract-tests --test traces`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! who can neither see a secret nor hold anybody up.
 
 mod collector;
 
@@ -15,14 +13,15 @@ use std::{
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Request, session::Session},
-    harness::store::Store,
+    harness::{address::Reserved, store::Store},
 };
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
 
 use self::collector::{Collector, Span};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+use crate::PROGRAM;
+
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -283,9 +282,8 @@ fn a_trace_that_begins_here_is_sampled_only_if_its_spans_are_collected() {
 #[test]
 fn a_collector_that_is_down_or_hangs_changes_no_answer_and_stops_nothing() {
     let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
-    let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for address in [hangs.local_addr().unwrap(), down] {
-        let endpoint = format!("http://{address}");
+    let down = Reserved::new();
+    for endpoint in [format!("http://{}", hangs.local_addr().unwrap()), down.url()] {
         let (mut store, session) =
             Store::start_with_session(PROGRAM, &[(ENDPOINT, &endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "50")]);
         let began = Instant::now();
@@ -307,7 +305,7 @@ fn nobody_is_there_to_export_anything_if_it_is_not_set_where_to() {
     let exporters = |settings: &[(&str, &str)]| {
         let (store, session) = Store::start_with_session(PROGRAM, settings);
         sell(&session);
-        let threads = |process: &contract_tests::harness::store::Process| {
+        let threads = |process: &contract_tests::harness::process::Process| {
             fs::read_dir(format!("/proc/{}/task", process.id()))
                 .unwrap()
                 .map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default())

@@ -1,6 +1,4 @@
-//! What the services count, for Prometheus and the dashboard: `cargo test -p contract-tests --test metrics`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! What the services count, for Prometheus and the dashboard.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +9,7 @@ use contract_tests::{
 use regex::Regex;
 use serde_json::{Value, json};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+use crate::PROGRAM;
 
 const REQUESTS: &str = "http_server_request_duration_seconds_count";
 const CALLS: &str = "http_client_request_duration_seconds_count";
@@ -117,7 +115,7 @@ fn the_dashboard_asks_for_metrics_that_there_are_and_for_all_of_them() {
     buy(&session);
     let all = SERVICES.map(|service| metrics(&session, service));
     let known: BTreeSet<&str> = all.iter().flat_map(Metrics::names).collect();
-    let dashboard = include_str!("../../services/chassis/dashboard.json");
+    let dashboard = include_str!("../../../services/chassis/dashboard.json");
     let dashboard: Value = serde_json::from_str(dashboard).unwrap();
     let name = Regex::new(r"\b(?:http|sqlite|build)_[a-z_]+\b").unwrap();
     let labels = Regex::new(r"_(?:method|route|code|name)$").unwrap();

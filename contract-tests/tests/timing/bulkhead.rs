@@ -1,6 +1,4 @@
-//! Requests that wait for another service leave places to those that need none: `cargo test -p contract-tests --test bulkhead`.
-
-#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
+//! Requests that wait for another service leave places to those that need none.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -8,16 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract_tests::{
-    engine::{exchange::Request, session::Session},
-    harness::{
-        metrics::Metrics,
-        store::Store,
-        upstream::{FakeUpstream, FaultMode},
-    },
+use contract_tests::harness::{
+    metrics::Metrics,
+    store::Store,
+    upstream::{FakeUpstream, FaultMode},
 };
 use libtest_mimic::Failed;
 use serde_json::json;
+
+use crate::{PROGRAM, alone};
 
 const PRODUCT: &str = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
 
@@ -25,16 +22,19 @@ type Outcome<T = ()> = Result<T, Failed>;
 
 #[test]
 fn more_orders_than_the_places_of_the_default_leave_some_to_readers_and_payers() -> Outcome {
+    let _alone = alone();
     leaves_places(520, &[])
 }
 
 #[test]
 fn more_orders_than_places_leave_some_to_readers_and_payers() -> Outcome {
+    let _alone = alone();
     leaves_places(12, &[("MAX_REQUESTS", "8")])
 }
 
 #[test]
 fn more_orders_than_may_wait_are_refused_while_there_are_places() -> Outcome {
+    let _alone = alone();
     leaves_places(8, &[("MAX_UPSTREAM_REQUESTS", "1")])
 }
 
@@ -43,9 +43,8 @@ fn more_orders_than_may_wait_are_refused_while_there_are_places() -> Outcome {
 fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
     let upstream = FakeUpstream::start(PRODUCT, FaultMode::AnswersWellOnce);
     let url = upstream.url();
-    let program = env!("CARGO_BIN_EXE_store-under-test");
     let (_store, session) =
-        Store::start_with_session(program, &[&[("PRODUCTS_URL", url.as_str())], settings].concat());
+        Store::start_with_session(PROGRAM, &[&[("PRODUCTS_URL", url.as_str())], settings].concat());
     let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
     session.expect(&order, 201, None)?;
     let read = session.request("orders", "GET", "/orders/1");
@@ -81,7 +80,7 @@ fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
             thread::sleep(Duration::from_millis(1));
         }
         let others = || -> Outcome {
-            let waiting = metrics(&session)?.sum("http_client_active_requests", &[]);
+            let waiting = Metrics::of(&session, "orders")?.sum("http_client_active_requests", &[]);
             if waiting < 1.0 || waiting + refused.load(Ordering::Relaxed) as f64 > callers as f64 {
                 return Err(format!("{waiting} are said to wait").into());
             }
@@ -101,9 +100,4 @@ fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
         }
         others
     })
-}
-
-fn metrics(session: &Session) -> Outcome<Metrics> {
-    let answer = session.expect(&Request::new("orders", "GET", "/metrics"), 200, None)?;
-    Ok(Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?)
 }

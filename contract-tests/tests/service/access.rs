@@ -1,7 +1,5 @@
-//! Who is let in, and what every answer says to browsers: `cargo test -p contract-tests --test access`.
+//! Who is let in, and what every answer says to browsers.
 //! Tokens that are refused are in the replay; what a service refuses to start with, in the tests of the store's program.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::fs;
 
@@ -18,7 +16,7 @@ use contract_tests::{
 };
 use sha2::{Digest, Sha256};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+use crate::PROGRAM;
 
 fn session(deployment: Deployment, token: &str) -> Session {
     Session::new(

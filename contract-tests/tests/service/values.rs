@@ -1,13 +1,11 @@
-//! Numbers and texts are judged as they are written, at every service: `cargo test -p contract-tests --test values`.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+//! Numbers and texts are judged as they are written, at every service.
 
 use contract_tests::{
     engine::{
         contract::{CONTRACT, Operation},
         deployment::SERVICES,
         exchange::{Answer, Request},
-        replay::{case, situations},
+        replay::case,
         session::Session,
     },
     harness::store::Store,
@@ -15,13 +13,7 @@ use contract_tests::{
 use rusqlite::Connection;
 use serde_json::Value;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
-
-fn start() -> (Store, Session) {
-    let (store, session) = Store::start_with_session(PROGRAM, &[]);
-    situations::prepare(&session).unwrap();
-    (store, session)
-}
+use crate::start;
 
 /// Every operation with a body, with each of its fields of this type and its example.
 fn fields(kind: &'static str) -> impl Iterator<Item = (&'static Operation, String, Value)> {
@@ -59,7 +51,7 @@ fn written(answer: &Answer, field: &str) -> String {
 
 #[test]
 fn a_number_that_is_no_integer_to_its_last_digit_is_refused() {
-    let (store, session) = start();
+    let (store, session) = start(&[]);
     let digits = "9".repeat(60_000);
     let fractions = [
         "9007199254740991.4",
@@ -88,7 +80,7 @@ fn an_integer_is_one_however_it_is_written() {
     let zeros = format!("1.{}", "0".repeat(60_000));
     for (operation, field, schema) in fields("integer") {
         // A product that is replaced has no stock left for orders.
-        let (_store, session) = start();
+        let (_store, session) = start(&[]);
         let status = if operation.method == "POST" { 201 } else { 200 };
         for json in ["1", "1.0", "1e0", "10e-1", "0.1E+1", zeros.as_str()] {
             let request = with(&session, operation, &field, json);
@@ -106,7 +98,7 @@ fn an_integer_is_one_however_it_is_written() {
 
 #[test]
 fn a_price_or_an_amount_is_kept_as_it_is_written_or_refused() {
-    let (store, session) = start();
+    let (store, session) = start(&[]);
     for (operation, field, _) in fields("number") {
         let refused = [
             "999999999999.12345",
@@ -153,7 +145,7 @@ fn a_price_or_an_amount_is_kept_as_it_is_written_or_refused() {
 
 #[test]
 fn a_number_in_a_path_or_a_query_is_written_in_one_way() {
-    let (_store, session) = start();
+    let (_store, session) = start(&[]);
     let wrong =
         ["1.0", "1e0", "0.99999999999999999999", "1.0000000000000000000001", "9007199254740991.4", "-1e-400"];
     for number in wrong.into_iter().chain(["9007199254740992", "1e999999999", "+1", "01"]) {
@@ -171,7 +163,7 @@ fn a_number_in_a_path_or_a_query_is_written_in_one_way() {
 
 #[test]
 fn a_text_has_no_null_character() {
-    let (store, session) = start();
+    let (store, session) = start(&[]);
     for (operation, field, _) in fields("string") {
         for json in [r#""\u0000""#, r#""a\u0000b""#] {
             let request = with(&session, operation, &field, json);
@@ -187,7 +179,7 @@ fn a_text_has_no_null_character() {
 /// It was allowed until 1.1, and a list must not fail because of it.
 #[test]
 fn a_text_that_was_kept_with_a_null_character_can_be_read() {
-    let (mut store, session) = start();
+    let (mut store, session) = start(&[]);
     for (service, update) in [
         ("products", "UPDATE product SET name = 'a' || char(0) || 'b'"),
         ("payments", "UPDATE payment SET method = 'a' || char(0) || 'b'"),
@@ -209,7 +201,7 @@ fn a_text_that_was_kept_with_a_null_character_can_be_read() {
 
 #[test]
 fn a_body_that_is_no_text_is_refused_with_what_to_send_and_where() {
-    let (store, session) = start();
+    let (store, session) = start(&[]);
     for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
         let valid = case::valid_request(operation, &session.deployment);
         let text = String::from_utf8(valid.body.clone()).unwrap();

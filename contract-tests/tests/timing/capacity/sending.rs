@@ -6,18 +6,19 @@ use super::*;
 
 #[test]
 fn a_list_counts_as_in_flight_until_it_is_sent() {
+    let _alone = alone();
     let (mut store, session) = start_with_list(&[("MAX_REQUESTS", "4")]);
     // The first reader warms up what every reader shares.
     let length = session.send(&session.request("products", "GET", "/products")).unwrap().body.len();
-    let process = store.service("products").id();
-    let before = resident(process);
+    let process = store.service("products");
+    let before = process.resident();
     let mut readers: Vec<TcpStream> = (0..50).map(|_| connect(&session)).collect();
     let statuses: Vec<String> =
         readers.iter_mut().map(|stream| ask(stream, "/products", "HTTP/1.1", "reader")).collect();
     let count = |status: &str| statuses.iter().filter(|line| line.ends_with(status)).count();
     assert_eq!((count("200"), count("503")), (4, 46), "{statuses:?}");
     assert_eq!(in_flight(&session), 4.0);
-    let grown = resident(process).saturating_sub(before);
+    let grown = process.resident().saturating_sub(before);
     assert!(grown < 10 * 1024 * 1024, "the readers take {grown} bytes");
     let refused = session.request("products", "GET", "/products?limit=1");
     let refused = session.expect(&refused, 503, None).unwrap();
@@ -32,8 +33,9 @@ fn a_list_counts_as_in_flight_until_it_is_sent() {
 
 #[test]
 fn a_page_counts_as_in_flight_until_it_is_sent() {
+    let _alone = alone();
     let (store, session) = start(&[("MAX_REQUESTS", "1")]);
-    fill(&store, &session, 1000);
+    fill_and_wait(&store, &session, 1000);
     let mut reader = connect_with_little_room(&session);
     assert_eq!(ask(&mut reader, "/products?limit=1000", "HTTP/1.1", "reader"), "HTTP/1.1 200");
     session.expect(&session.request("products", "GET", "/products/1"), 503, None).unwrap();
@@ -43,6 +45,7 @@ fn a_page_counts_as_in_flight_until_it_is_sent() {
 
 #[test]
 fn a_list_is_logged_and_counted_when_it_is_over() {
+    let _alone = alone();
     let (mut store, session) = start_with_list(&[]);
     let mut stream = stalled_list(&session, "HTTP/1.0", "patient-1");
     thread::sleep(Duration::from_millis(300));
@@ -72,12 +75,13 @@ fn milliseconds(log: &str, message: &str, id: &str) -> f64 {
 
 /// Lets a list fail that is being sent.
 fn break_database(store: &Store) {
-    let connection = Connection::open(store.database("products")).unwrap();
+    let connection = rusqlite::Connection::open(store.database("products")).unwrap();
     connection.execute_batch("ALTER TABLE product RENAME TO moved").unwrap();
 }
 
 #[test]
 fn a_list_that_breaks_off_tells_its_cause_and_its_ids() {
+    let _alone = alone();
     let (mut store, session) = start_with_list(&[]);
     let mut stream = stalled_list(&session, "HTTP/1.1", "broken-1");
     thread::sleep(Duration::from_millis(300));
@@ -95,6 +99,7 @@ fn a_list_that_breaks_off_tells_its_cause_and_its_ids() {
 
 #[test]
 fn a_list_whose_caller_hangs_up_is_logged_as_broken_off() {
+    let _alone = alone();
     let (mut store, session) = start_with_list(&[]);
     drop(stalled_list(&session, "HTTP/1.1", "gone-1"));
     store.service("products").wait_for_log("gone-1");
@@ -113,11 +118,13 @@ fn is_reset(settings: &[(&str, &str)], cut_off: impl FnOnce(&mut Store)) {
 
 #[test]
 fn over_http_1_0_a_list_that_fails_is_reset() {
+    let _alone = alone();
     is_reset(&[], |store| break_database(store));
 }
 
 #[test]
 fn over_http_1_0_a_list_that_is_cut_off_by_a_stop_is_reset() {
+    let _alone = alone();
     is_reset(&[("DRAIN_TIMEOUT_MS", "100")], |store| {
         let log = store.service("products").whole_log();
         milliseconds(&log, "broke off", "cut-1");
@@ -126,10 +133,12 @@ fn over_http_1_0_a_list_that_is_cut_off_by_a_stop_is_reset() {
 
 #[test]
 fn over_http_1_0_a_list_that_nobody_reads_is_reset() {
+    let _alone = alone();
     is_reset(&[("WRITE_TIMEOUT_MS", "300")], |store| store.service("products").wait_for_log("cut-1"));
 }
 
 #[test]
 fn over_http_1_0_a_list_whose_service_is_killed_is_reset() {
+    let _alone = alone();
     is_reset(&[], |store| store.service("products").kill());
 }
