@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, pages.chain(operations).collect()).exit_code()
 }
 
-/// A store that has a product, an order and a payment, and somebody who looks at it.
+/// A store that has a product, an order and a payment, and a browser.
 struct Scene {
     browser: Browser,
     deployment: Deployment,

@@ -29,10 +29,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let cases: [(&str, fn()); 4] = [
         (
-            "what_is_checked_in_is_what_the_code_emits_and_the_store_answers",
-            what_is_checked_in_is_what_the_code_emits_and_the_store_answers,
+            "the_checked_in_documents_are_what_the_code_emits",
+            the_checked_in_documents_are_what_the_code_emits,
         ),
-        ("what_is_served_is_what_is_checked_in", what_is_served_is_what_is_checked_in),
+        ("the_served_documents_are_the_checked_in_ones", the_served_documents_are_the_checked_in_ones),
         ("every_example_fits_its_schema_and_its_status", every_example_fits_its_schema_and_its_status),
         ("every_operation_is_in_the_token_matrix", every_operation_is_in_the_token_matrix),
     ];
@@ -49,10 +49,10 @@ fn main() -> ExitCode {
     }
     let is_missing = base.is_none();
     let compare = move || {
-        nothing_breaks_those_who_rely_on_what_was_promised_before(base.as_deref().ok_or("no history")?);
+        no_change_breaks_a_caller(base.as_deref().ok_or("no history")?);
         Ok(())
     };
-    let name = "documents::nothing_breaks_those_who_rely_on_what_was_promised_before";
+    let name = "documents::no_change_breaks_a_caller";
     trials.push(Trial::test(name, compare).with_ignored_flag(is_missing));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -68,7 +68,7 @@ fn checked_in(service: &str) -> String {
     fs::read_to_string(contract::folder().join(format!("{service}.json"))).expect("a document")
 }
 
-fn what_is_checked_in_is_what_the_code_emits_and_the_store_answers() {
+fn the_checked_in_documents_are_what_the_code_emits() {
     for (service, document) in examples::record(PROGRAM, emitted()) {
         let document = format!("{document:#}\n");
         if env::var("UPDATE").is_ok_and(|update| update == "1") {
@@ -94,7 +94,7 @@ fn what_is_checked_in_is_what_the_code_emits_and_the_store_answers() {
     }
 }
 
-fn what_is_served_is_what_is_checked_in() {
+fn the_served_documents_are_the_checked_in_ones() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for service in SERVICES {
         let answer = session.send(&Request::new(service, "GET", "/openapi.json")).expect("an answer");
@@ -152,7 +152,7 @@ fn every_operation_is_in_the_token_matrix() {
     }
 }
 
-fn nothing_breaks_those_who_rely_on_what_was_promised_before(base: &str) {
+fn no_change_breaks_a_caller(base: &str) {
     let mut breaks = Vec::new();
     for service in SERVICES {
         let Some(old) = git(&["show", &format!("{base}:openapi/{service}.json")]) else { continue };

@@ -1,4 +1,4 @@
-//! Who tests the suite? One fault after the other is put before real services, and the replay and the properties must notice
+//! Tests the suite itself: one fault after the other is put before real services, and the replay and the properties must notice
 //! each: `cargo test -p contract-tests --test faults`.
 //!
 //! `detectors.txt` names what has to notice each; `UPDATE=1` writes it anew.
@@ -30,7 +30,7 @@ use contract_tests::{
 };
 use libtest_mimic::{Arguments, Trial};
 
-/// What has to notice each fault, a line each: what happens to be noticed elsewhere, such as a flake, is no pass.
+/// The detector of each fault, a line each. A failure elsewhere, such as a flake, is no detection.
 const DETECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/detectors.txt");
 
 /// Few cases suffice to notice a fault, and the same ones every time.
@@ -88,7 +88,7 @@ fn detectors() -> BTreeMap<String, String> {
     list.lines().map(pair).collect()
 }
 
-/// Who notices without a fault would prove nothing by noticing one.
+/// A suite that fails without a fault would prove nothing by failing with one.
 fn unnoticed(workshop: Arc<Workshop>) -> Trial {
     Trial::test("faults::without_a_fault_nothing_is_noticed", move || {
         workshop.notice(None).map_or(Ok(()), |noticed| Err(noticed.to_string().into()))

@@ -41,7 +41,7 @@ fn no_module_uses_one_above_it() {
 }
 
 #[test]
-fn no_packages_need_each_other() {
+fn packages_form_no_circle() {
     let needs: BTreeMap<String, Vec<String>> = packages()
         .iter()
         .map(|package| {
@@ -63,7 +63,7 @@ fn no_packages_need_each_other() {
 }
 
 #[test]
-fn an_arrow_that_runs_up_is_named() {
+fn an_upward_dependency_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
     fs::create_dir(folder.path().join("low")).unwrap();

@@ -118,7 +118,7 @@ fn promises(session: &Arc<Session>) -> Vec<Trial> {
     promises::all().map(trial).collect()
 }
 
-/// The list as it is before anything else is asked: of a store that nobody has used yet, empty.
+/// The list as it is before anything else is asked: of a fresh store, empty.
 fn before_anything_else(session: &Arc<Session>, is_ours: bool) -> Trial {
     let session = session.clone();
     Trial::test("replay::list_products::before_anything_else", move || {

@@ -64,14 +64,14 @@ const FAILURES: [(&str, FaultMode, &str); 26] = [
     ("refuses_with_an_echo", FaultMode::Echoes(500, Echo::Text), "500 Internal Server Error, text/plain, "),
     ("refuses_with_a_json_echo", FaultMode::Echoes(401, Echo::Json), "of another shape at line 1 column "),
     (
-        "is_full_for_longer_than_anybody_waits",
+        "is_full_for_longer_than_any_timeout",
         FaultMode::IsFullFor(60),
         "503 Service Unavailable: Service unavailable",
     ),
     ("never_ends", FaultMode::NeverEnds, "a body that is too long"),
 ];
 
-/// Who asks whom for what.
+/// A service that calls an upstream, and how.
 #[derive(Clone, Copy)]
 struct Edge {
     service: &'static str,
@@ -105,18 +105,18 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(12);
     let mut trials = Vec::new();
     for edge in EDGES {
-        for (name, manner, cause) in FAILURES {
+        for (name, mode, cause) in FAILURES {
             let name = format!("upstreams::{}::asks_one_that_{name}", edge.service);
-            trials.push(Trial::test(name, move || fails(edge, manner, cause)));
+            trials.push(Trial::test(name, move || fails(edge, mode, cause)));
         }
-        for (name, manner) in [
+        for (name, mode) in [
             ("breaks_off_once", FaultMode::BreaksOffOnce),
             ("is_full_once", FaultMode::IsFullOnce),
             ("hangs_up_between_requests", FaultMode::HangsUp),
             ("resets_between_requests", FaultMode::Resets),
         ] {
             let name = format!("upstreams::{}::asks_one_that_{name}_again", edge.service);
-            trials.push(Trial::test(name, move || works(edge, manner)));
+            trials.push(Trial::test(name, move || works(edge, mode)));
         }
     }
     for edge in EDGES {
@@ -160,8 +160,8 @@ impl Edge {
     }
 }
 
-fn fails(edge: Edge, manner: FaultMode, cause: &str) -> Result<(), Failed> {
-    let mut upstream = FakeUpstream::start(edge.answer, manner);
+fn fails(edge: Edge, mode: FaultMode, cause: &str) -> Result<(), Failed> {
+    let mut upstream = FakeUpstream::start(edge.answer, mode);
     let (mut store, session) = edge.start(&upstream);
 
     refuses_in_time(edge, &session)?;
@@ -199,8 +199,8 @@ fn says_why(store: &mut Store, edge: Edge, cause: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-fn works(edge: Edge, manner: FaultMode) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(edge.answer, manner);
+fn works(edge: Edge, mode: FaultMode) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(edge.answer, mode);
     let (_store, session) = edge.start(&upstream);
     for _ in 0..3 {
         session.expect(&edge.create(&session), 201, None)?;
@@ -244,7 +244,7 @@ fn is_full(edge: Edge) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Who is slow on a kept connection, but answers there first, is not asked on a second one again and again.
+/// An upstream that is slow on a kept connection is asked on a second connection once, not for each request.
 fn is_slow(edge: Edge) -> Result<(), Failed> {
     let upstream = FakeUpstream::start(edge.answer, FaultMode::IsSlow);
     let (_store, session) = edge.start(&upstream);

@@ -1,4 +1,4 @@
-//! Whether a document breaks those who rely on an older one, and whom.
+//! Finds the changes of a document that break its callers, and names the callers.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::engine::{contract::folder, truer};
 
-/// Who calls services of this repository, and where that can be read.
+/// The callers in this repository, and their sources.
 const CONSUMERS: [(&str, &str); 3] =
     [("orders", "services/orders/src"), ("payments", "services/payments/src"), ("console", "client/src")];
 

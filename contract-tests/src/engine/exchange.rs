@@ -38,7 +38,7 @@ pub enum Delivery {
     /// Announced and at once.
     #[default]
     Whole,
-    /// In chunks, so that nobody knows its length beforehand.
+    /// In chunks, without a length.
     Chunked,
     /// Announced, but only half of it ever comes.
     Half,

@@ -25,7 +25,7 @@ pub struct Row {
     text: Option<String>,
     /// How often it was seen.
     seen: usize,
-    /// Whether it is known that nobody can provoke it.
+    /// Whether it is known that no request can provoke it.
     waived: bool,
 }
 

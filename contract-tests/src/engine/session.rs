@@ -27,7 +27,7 @@ pub enum Scope {
     Whole,
 }
 
-/// Somebody who sends requests to a store.
+/// Sends requests to a store.
 pub struct Session {
     /// Where the store is.
     pub deployment: Deployment,

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use socket2::{Domain, Socket, Type};
 
-/// An address that is reserved until this is dropped. A service may listen there, and stop, and listen again: the socket of
-/// this is bound and does not listen, so the system gives the port to those only who ask for it.
+/// An address that is reserved until this is dropped. A service may listen there, stop, and listen again: this socket is bound
+/// and does not listen, so the system gives the port only to a program that asks for it.
 pub struct Reserved {
     socket: Socket,
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! Somebody who writes HTTP by hand, to the letter or not.
+//! A caller that writes HTTP by hand, well-formed or not.
 
 use std::{
     io::{self, Read, Write},
@@ -8,13 +8,13 @@ use std::{
 
 use crate::engine::{contract::CONTRACT, exchange::Answer, session::Session};
 
-/// Within which time an answer or an end is there, also on a slow machine.
+/// Within this time a response or the end of the connection arrives, on a slow machine too.
 pub const SOON: Duration = Duration::from_secs(10);
 
 /// The start of a request that creates something, for [`fill`].
 pub const CREATE: &str = "POST /{service} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n";
 
-/// Somebody who writes HTTP by hand.
+/// A caller that writes HTTP by hand.
 pub struct Caller {
     /// Where it is connected to.
     pub stream: TcpStream,
@@ -25,7 +25,7 @@ impl Caller {
     /// A caller that is connected to a service.
     ///
     /// # Panics
-    /// Nobody listens there.
+    /// The connection fails.
     pub fn connect(session: &Session, service: &str) -> Self {
         Self::at(&session.deployment.service(service).url).expect("a connection")
     }
@@ -33,7 +33,7 @@ impl Caller {
     /// A caller that is connected to the service at `url`.
     ///
     /// # Errors
-    /// Nobody listens there.
+    /// The connection fails.
     pub fn at(url: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(url.trim_start_matches("http://"))?;
         stream.set_read_timeout(Some(SOON))?;
@@ -41,7 +41,7 @@ impl Caller {
         Ok(Self { stream, heard: Vec::new() })
     }
 
-    /// Sends bytes, even if nobody takes them any more.
+    /// Sends bytes, even if the service has closed the connection.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref());
     }

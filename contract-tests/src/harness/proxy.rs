@@ -1,4 +1,4 @@
-//! Somebody between a caller and a service, who can read, alter, drop and invent requests and answers.
+//! A proxy between a caller and a service that can read, alter, drop and invent requests and responses.
 
 use std::{
     convert::Infallible,
@@ -30,7 +30,7 @@ struct Shared {
     service: &'static str,
     http: reqwest::blocking::Client,
     target: Mutex<String>,
-    /// Whether a tampering has panicked, which proves nothing of those who notice.
+    /// Whether a tampering has panicked: what the suite notices then proves nothing.
     has_failed: AtomicBool,
     tamper: Mutex<Option<Tamper>>,
 }

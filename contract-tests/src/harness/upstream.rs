@@ -1,4 +1,4 @@
-//! A service that others ask, and that fails in a way of its choosing.
+//! A fake upstream that fails in a chosen way.
 
 use std::{
     io::{Read, Write},
@@ -27,7 +27,7 @@ pub enum FaultMode {
     TakesASecond,
     /// As it should and on connections that are kept, but each answer takes 800 milliseconds.
     IsSlow,
-    /// Nobody listens.
+    /// The connection is refused.
     Refuses,
     /// Connections are taken, and that is all.
     SaysNothing,
@@ -87,10 +87,10 @@ pub enum Echo {
 /// An upstream.
 pub struct FakeUpstream {
     address: SocketAddr,
-    /// Holds the address while nobody listens there.
+    /// Reserves the address while the upstream does not listen.
     reserved: Option<Reserved>,
     answer: &'static str,
-    manner: Arc<Mutex<FaultMode>>,
+    mode: Arc<Mutex<FaultMode>>,
     conversations: Arc<AtomicUsize>,
     /// Tells the listening thread to end.
     closed: Arc<AtomicBool>,
@@ -98,17 +98,17 @@ pub struct FakeUpstream {
 
 impl FakeUpstream {
     /// An upstream that answers `answer` to every request, if it answers well.
-    pub fn start(answer: &'static str, manner: FaultMode) -> Self {
+    pub fn start(answer: &'static str, mode: FaultMode) -> Self {
         let reserved = Reserved::new();
         let mut upstream = Self {
             address: reserved.address(),
             reserved: Some(reserved),
             answer,
-            manner: Arc::new(Mutex::new(manner)),
+            mode: Arc::new(Mutex::new(mode)),
             conversations: Arc::default(),
             closed: Arc::default(),
         };
-        if manner != FaultMode::Refuses {
+        if mode != FaultMode::Refuses {
             upstream.listen();
         }
         upstream
@@ -126,22 +126,22 @@ impl FakeUpstream {
 
     /// From now on it answers well.
     pub fn recover(&mut self) {
-        *self.manner.lock().expect("the manner") = FaultMode::Well;
+        *self.mode.lock().expect("the mode") = FaultMode::Well;
         self.listen();
     }
 
     fn listen(&mut self) {
         let Some(socket) = self.reserved.take().map(Reserved::into_socket) else { return };
-        socket.listen(BACKLOG).expect("somebody listens");
+        socket.listen(BACKLOG).expect("a listener");
         let listener = TcpListener::from(socket);
-        let (manner, answer, closed) = (self.manner.clone(), self.answer, self.closed.clone());
+        let (mode, answer, closed) = (self.mode.clone(), self.answer, self.closed.clone());
         let conversations = self.conversations.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if closed.load(Ordering::Relaxed) {
                     return;
                 }
-                let mut current = manner.lock().expect("the manner");
+                let mut current = mode.lock().expect("the mode");
                 let this_time = *current;
                 if this_time == FaultMode::AnswersWellOnce {
                     *current = FaultMode::SaysNothing;
@@ -170,7 +170,7 @@ impl Drop for FakeUpstream {
 
 fn converse(
     mut stream: TcpStream,
-    manner: FaultMode,
+    mode: FaultMode,
     answer: &str,
     conversations: &AtomicUsize,
 ) -> std::io::Result<()> {
@@ -179,7 +179,7 @@ fn converse(
     let whole = |status: u16, media_type: &str, body: &str| {
         let length = body.len();
         let is_kept = matches!(
-            manner,
+            mode,
             FaultMode::HangsUp | FaultMode::FallsSilent | FaultMode::IsSlow | FaultMode::Resets
         );
         let connection = if is_kept { "keep-alive" } else { "close" };
@@ -188,7 +188,7 @@ fn converse(
         )
     };
     let json = |body: &str| whole(200, "application/json", body);
-    let text = match manner {
+    let text = match mode {
         FaultMode::Well | FaultMode::HangsUp | FaultMode::AnswersWellOnce => json(answer),
         FaultMode::FallsSilent => {
             stream.write_all(json(answer).as_bytes())?;

@@ -19,7 +19,7 @@ pub const ROWS: u64 = 1000;
 pub struct Work {
     /// What it is called in tables.
     pub name: &'static str,
-    /// Who is asked.
+    /// The service.
     pub service: &'static str,
     /// The services that work at it.
     pub involved: &'static [&'static str],

@@ -1,6 +1,6 @@
 //! The named examples of the documents: recorded, not invented.
 //!
-//! For each documented answer there is one example: what a store that nobody had used before answered to the first step of a
+//! For each documented answer there is one example: what a fresh store answered to the first step of a
 //! workflow, or else to the first case, that got this answer. Its name is the step's or the case's. Each workflow has a store
 //! of its own, so that the examples can be tried in the order in which people try things. The request has an
 //! example of the same name if the answer follows from it and it fits its schema; one that does not fit is told of in the
@@ -130,7 +130,7 @@ impl Recorder {
         }
     }
 
-    /// What nobody can provoke is its text and nothing else.
+    /// A response that no request can provoke is its text and nothing else.
     fn add_what_cannot_be_recorded(&mut self) {
         for operation in CONTRACT.operations() {
             for (status, documented) in &operation.answers {

@@ -1,4 +1,4 @@
-//! A terminal with somebody at it: the program runs in a pseudo-terminal, and what it draws is read from the screen.
+//! A terminal: the program runs in a pseudo-terminal, and what it draws is read from the screen.
 
 use std::{
     io::{Read, Write},

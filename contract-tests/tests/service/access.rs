@@ -1,5 +1,5 @@
-//! Who is let in, and what every answer says to browsers.
-//! Tokens that are refused are in the replay; what a service refuses to start with, in the tests of the store's program.
+//! Which tokens are accepted, and the security headers of every response.
+//! The replay tests refused tokens, and the tests of the store's program refused settings.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn keeps_out(store: &Store, token: &str) {
 }
 
 #[test]
-fn a_token_can_be_in_a_file() {
+fn a_token_may_be_in_a_file() {
     let folder = new_folder();
     let file = folder.path().join("token");
     fs::write(&file, "from-a-file\n").unwrap();
@@ -54,7 +54,7 @@ fn a_token_can_be_in_a_file() {
 }
 
 #[test]
-fn while_a_token_is_changed_the_old_one_and_the_new_one_are_taken() {
+fn during_a_rotation_the_old_and_the_new_token_are_accepted() {
     let both = "the-new-one,the-old-one";
     let store =
         Store::start(PROGRAM, &[("PRODUCTS_TOKEN", both), ("ORDERS_TOKEN", both), ("PAYMENTS_TOKEN", both)]);
@@ -66,7 +66,7 @@ fn while_a_token_is_changed_the_old_one_and_the_new_one_are_taken() {
 }
 
 #[test]
-fn every_answer_is_kept_by_nobody_and_is_what_it_says() {
+fn every_response_has_no_store_and_nosniff() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     let open = ["/", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics", "/nothing"];
     let mut requests: Vec<Request> =

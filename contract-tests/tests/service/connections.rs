@@ -15,7 +15,7 @@ use contract_tests::{
 use crate::start;
 
 #[test]
-fn the_last_answer_arrives_whatever_the_head_says_of_the_connection() {
+fn a_last_response_arrives_whatever_the_connection_options() {
     let (_store, session) = start(&[]);
     let fields = [
         "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
@@ -54,7 +54,7 @@ fn the_last_answer_arrives_whatever_the_head_says_of_the_connection() {
 }
 
 #[test]
-fn a_kept_connection_has_an_idle_time_of_its_own() {
+fn a_kept_connection_has_its_own_idle_timeout() {
     let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "400"), ("IDLE_TIMEOUT_MS", "60000")]);
     for service in SERVICES {
         // A stranger who says nothing is not kept for so long.
@@ -80,7 +80,7 @@ fn a_kept_connection_has_an_idle_time_of_its_own() {
 }
 
 #[test]
-fn who_is_idle_for_too_long_is_given_up() {
+fn an_idle_connection_times_out() {
     let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "60000"), ("IDLE_TIMEOUT_MS", "300")]);
     for service in SERVICES {
         let mut caller = Caller::connect(&session, service);
@@ -92,7 +92,7 @@ fn who_is_idle_for_too_long_is_given_up() {
 }
 
 #[test]
-fn the_idle_time_is_announced_to_who_keeps_the_connection() {
+fn keep_alive_announces_the_idle_timeout() {
     let (_store, session) = start(&[]);
     let head = "GET /livez HTTP/1.1\r\nHost: x\r\n";
     let cases = [
@@ -116,7 +116,7 @@ fn the_idle_time_is_announced_to_who_keeps_the_connection() {
 }
 
 #[test]
-fn who_closes_the_sending_side_after_a_request_is_served() {
+fn a_caller_that_closes_its_sending_side_is_served() {
     let (store, session) = start(&[]);
     for service in SERVICES {
         let before = store.rows(service);
@@ -139,7 +139,7 @@ fn who_closes_the_sending_side_after_a_request_is_served() {
 }
 
 #[test]
-fn who_hangs_up_in_the_middle_of_a_request_takes_no_place() {
+fn an_aborted_request_releases_its_place() {
     let (_store, session) = start(&[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
     for service in SERVICES {
         for half in ["POST /{service} HTTP/1.1\r\nHost: x\r\n", "{whole}"] {

@@ -115,7 +115,7 @@ fn a_disk_that_is_full_loses_nothing_and_recovers() {
 }
 
 #[test]
-fn a_file_that_another_program_holds_locked_is_waited_for_and_then_refused() {
+fn a_locked_file_is_503() {
     let (store, session) = start(&QUIET);
     for service in SERVICES {
         let locked = store.lock(service);
@@ -129,7 +129,7 @@ fn a_file_that_another_program_holds_locked_is_waited_for_and_then_refused() {
 }
 
 #[test]
-fn a_folder_that_vanished_takes_no_more_and_recovers_when_it_is_back() {
+fn a_vanished_folder_is_500_until_it_is_back() {
     let (store, session) = start(&QUIET);
     let folder = store.database("products").parent().unwrap().to_owned();
     let elsewhere = folder.with_extension("elsewhere");
@@ -147,7 +147,7 @@ fn a_folder_that_vanished_takes_no_more_and_recovers_when_it_is_back() {
 }
 
 #[test]
-fn a_file_that_was_replaced_takes_no_more() {
+fn a_replaced_file_is_500() {
     let (mut store, session) = start(&QUIET);
     let file = store.database("products");
     let copy = file.with_extension("copy");

@@ -39,7 +39,7 @@ fn check(start_with: &str, cases: &[(&str, Expected)]) {
 }
 
 #[test]
-fn host_is_there_once_and_well_formed() {
+fn host_is_required_once_and_well_formed() {
     let cases = [
         ("Host: localhost\r\n{json}", CREATED),
         ("Host: localhost:5001\r\n{json}", CREATED),
@@ -70,7 +70,7 @@ fn host_is_there_once_and_well_formed() {
 }
 
 #[test]
-fn host_is_asked_for_at_every_path_and_only_http_1_0_may_lack_it() {
+fn every_path_requires_host_except_over_http_1_0() {
     let cases = [
         ("GET /livez HTTP/1.1\r\n\r\n", MALFORMED),
         ("GET /docs HTTP/1.1\r\nHost: a b\r\n\r\n", MALFORMED),
@@ -152,7 +152,7 @@ fn the_only_content_coding_is_identity() {
 }
 
 #[test]
-fn what_may_be_there_once_is_not_there_with_two_values() {
+fn a_singleton_field_with_two_values_is_malformed() {
     let cases = [
         ("Host: x\r\nContent-Type: application/json\r\n{json}", CREATED),
         ("Host: x\r\nContent-Type: text/plain\r\n{json}", MALFORMED),
@@ -176,7 +176,7 @@ fn what_may_be_there_once_is_not_there_with_two_values() {
 }
 
 #[test]
-fn what_the_parser_refuses_is_answered_in_the_shape_of_every_error_and_logged_and_counted() {
+fn a_parse_error_has_the_error_shape_and_is_logged_and_counted() {
     let (mut store, session) = start(&[]);
     let large = "x".repeat(64 * 1024);
     let cases = [
@@ -243,7 +243,7 @@ fn what_the_parser_refuses_is_answered_in_the_shape_of_every_error_and_logged_an
 }
 
 #[test]
-fn who_speaks_http_2_is_logged_and_counted() {
+fn http_2_is_logged_and_counted() {
     let (mut store, session) = start(&[]);
     for service in SERVICES {
         let mut caller = Caller::connect(&session, service);
@@ -254,13 +254,13 @@ fn who_speaks_http_2_is_logged_and_counted() {
 }
 
 #[test]
-fn who_asks_for_an_upgrade_stays_with_http_1_1() {
+fn an_upgrade_is_ignored() {
     let upgrade = "Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n";
     check(CREATE, &[(&format!("{upgrade}{{json}}"), CREATED)]);
 }
 
 #[test]
-fn there_is_one_rule_for_paths() {
+fn every_path_follows_one_rule() {
     const NOWHERE: Expected = (404, "Not found", true);
     let forms = |path: &str| {
         let (first, rest) = path[1..].split_at(1);

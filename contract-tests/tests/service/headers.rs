@@ -32,7 +32,7 @@ fn send(session: &Session, operation: &Operation, name: &str, values: &[&str]) -
 }
 
 #[test]
-fn of_several_credentials_that_differ_none_lets_in() {
+fn credentials_that_differ_are_all_refused() {
     let (mut store, session) = start(&[]);
     for operation in CONTRACT.operations() {
         let right = format!("Bearer {}", session.deployment.service(operation.service).token);
@@ -62,7 +62,7 @@ fn of_several_credentials_that_differ_none_lets_in() {
 }
 
 #[test]
-fn the_log_tells_why_nobody_is_let_in_and_only_a_bearer_token_is_called_invalid() {
+fn the_log_says_why_a_token_is_refused() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let invalid = ", error=\"invalid_token\"";
     for service in SERVICES {
@@ -95,7 +95,7 @@ fn the_log_tells_why_nobody_is_let_in_and_only_a_bearer_token_is_called_invalid(
 }
 
 #[test]
-fn of_several_types_of_a_body_that_differ_none_counts() {
+fn content_types_that_differ_are_malformed() {
     let (store, session) = start(&[]);
     for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
         let before = store.rows(operation.service);
@@ -114,7 +114,7 @@ fn of_several_types_of_a_body_that_differ_none_counts() {
 }
 
 #[test]
-fn of_several_keys_that_differ_none_counts() {
+fn idempotency_keys_that_differ_are_malformed() {
     let (store, session) = start(&[]);
     for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
         for values in [["one", "other"], ["other", "one"]] {
@@ -167,7 +167,7 @@ fn schemas_are_true_of(program: &str) {
 }
 
 #[test]
-fn of_several_ids_and_traces_that_differ_none_is_taken() {
+fn request_ids_and_traces_that_differ_are_ignored() {
     let (_store, session) = start(&[]);
     let traces = ["0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"];
     let parents = traces.map(|trace| format!("00-{trace}-b7ad6b7169203331-01"));
@@ -186,7 +186,7 @@ fn of_several_ids_and_traces_that_differ_none_is_taken() {
 }
 
 #[test]
-fn a_time_that_is_over_is_503_at_every_operation_and_nothing_is_done() {
+fn an_expired_timeout_is_503_at_every_operation_and_stores_nothing() {
     let (store, session) = start(&[]);
     for operation in CONTRACT.operations() {
         let before = store.rows(operation.service);
@@ -215,7 +215,7 @@ fn a_time_that_is_over_is_503_at_every_operation_and_nothing_is_done() {
 }
 
 #[test]
-fn a_time_that_is_over_while_a_body_is_awaited_is_503() {
+fn a_timeout_while_waiting_for_a_body_is_503() {
     let (store, session) = Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "5000")]);
     for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
         let valid = case::valid_request(operation, &session.deployment);
@@ -229,13 +229,13 @@ fn a_time_that_is_over_while_a_body_is_awaited_is_503() {
 
 /// The other service says nothing, or says that it has no time: both look the same to a caller whose time is over.
 #[test]
-fn a_time_that_is_over_while_another_service_is_asked_is_503() {
-    for manner in [FaultMode::SaysNothing, FaultMode::DripsTheBody] {
+fn a_timeout_while_waiting_for_an_upstream_is_503() {
+    for mode in [FaultMode::SaysNothing, FaultMode::DripsTheBody] {
         for (service, variable, body) in [
             ("orders", "PRODUCTS_URL", r#"{"product_id":1,"quantity":3}"#),
             ("payments", "ORDERS_URL", r#"{"order_id":1,"amount":200,"method":"fake-card"}"#),
         ] {
-            let upstream = FakeUpstream::start("{}", manner);
+            let upstream = FakeUpstream::start("{}", mode);
             let url = upstream.url();
             let (store, session) = Store::start_with_session(PROGRAM, &[(variable, &url)]);
             for milliseconds in [1, 2, 5, 100, 300] {
@@ -255,9 +255,9 @@ fn a_time_that_is_over_while_another_service_is_asked_is_503() {
     }
 }
 
-/// Whoever uses the generated client says it there, and is not overruled by the client's own patience.
+/// The timeout is a parameter of the generated client, and wins over the client's own.
 #[test]
-fn the_client_waits_no_longer_than_its_caller_says() {
+fn the_client_waits_no_longer_than_its_caller() {
     let upstream = FakeUpstream::start("{}", FaultMode::SaysNothing);
     let products = client::products(&upstream.url(), "token").unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -267,7 +267,7 @@ fn the_client_waits_no_longer_than_its_caller_says() {
 }
 
 #[test]
-fn the_client_sends_no_key_that_the_document_rules_out() {
+fn the_client_sends_no_invalid_key() {
     let products = client::products("http://127.0.0.1:1", "token").unwrap();
     let product = || client::products::types::NewProduct::builder().name("a").price(1.0).stock(1_u64);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -287,7 +287,7 @@ fn the_client_sends_no_key_that_the_document_rules_out() {
 
 /// Products gives up when orders does, and is not asked again for nothing.
 #[test]
-fn a_time_that_is_nearly_over_is_never_a_product_that_is_not_there() {
+fn a_short_timeout_is_never_reported_as_an_unavailable_product() {
     let (_store, session) = start(&[]);
     for _ in 0..300 {
         let order = session.request("orders", "POST", "/orders").raw_json(r#"{"product_id":1,"quantity":3}"#);

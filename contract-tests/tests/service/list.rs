@@ -1,11 +1,11 @@
-//! The whole list, which is read in pieces.
+//! The whole list, which is read in chunks.
 
 use contract_tests::{engine::session::Session, harness::store::Store};
 use rusqlite::Connection;
 
 use crate::PROGRAM;
 
-/// Enough products for many pieces. Their ids have gaps: small ones, and some that are longer than a piece.
+/// Enough products for many chunks. Their ids have gaps, some of them longer than a chunk.
 const PRODUCTS: &str = "
     WITH RECURSIVE number (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM number WHERE i < 5000)
     INSERT INTO product (id, name, price, stock)
@@ -19,7 +19,7 @@ fn listed(session: &Session, path: String) -> Vec<i64> {
 }
 
 #[test]
-fn every_product_is_in_a_long_list_once_and_in_its_place() {
+fn a_long_list_has_every_product_once_and_in_order() {
     let (store, session) = Store::start_with_session(PROGRAM, &[]);
     let connection = Connection::open(store.database("products")).unwrap();
     connection.execute_batch(PRODUCTS).unwrap();

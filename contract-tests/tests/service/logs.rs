@@ -46,7 +46,7 @@ fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
 }
 
 #[test]
-fn an_id_that_is_not_sane_is_not_taken() {
+fn a_malformed_request_id_is_replaced() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for id in ["with blanks", "quoted\"", &"x".repeat(129), ""] {
         let request = session.request("products", "GET", "/products").header("X-Request-Id", id);
@@ -57,7 +57,7 @@ fn an_id_that_is_not_sane_is_not_taken() {
 }
 
 #[test]
-fn machines_get_an_object_a_line() {
+fn json_logs_have_one_object_per_line() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("LOG_FORMAT", "json")]);
     sell(&session);
     for service in SERVICES {
@@ -75,7 +75,7 @@ fn machines_get_an_object_a_line() {
 }
 
 #[test]
-fn a_failed_authentication_is_logged_without_what_was_shown() {
+fn a_failed_authentication_is_logged_without_the_token() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let stranger = Request::new("products", "GET", "/products").token("stolen-token");
     session.expect(&stranger, 401, None).unwrap();
@@ -86,7 +86,7 @@ fn a_failed_authentication_is_logged_without_what_was_shown() {
 }
 
 #[test]
-fn no_token_and_no_body_is_in_any_log_however_much_is_logged() {
+fn no_log_level_shows_a_token_or_a_body() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("RUST_LOG", "trace")]);
     sell(&session);
     for service in SERVICES {
@@ -105,7 +105,7 @@ fn no_token_and_no_body_is_in_any_log_however_much_is_logged() {
 }
 
 #[test]
-fn no_token_that_another_service_sends_back_is_in_any_log_however_much_is_logged() {
+fn no_log_level_shows_a_token_that_an_upstream_echoes() {
     for (status, echo) in [(200, Echo::Text), (200, Echo::Json), (200, Echo::BrokenJson), (401, Echo::Json)] {
         let upstream = FakeUpstream::start("", FaultMode::Echoes(status, echo));
         let url = upstream.url();

@@ -65,7 +65,7 @@ fn calls_to_the_other_service_are_counted_by_outcome() {
 }
 
 #[test]
-fn what_the_database_did_is_counted() {
+fn database_work_is_counted() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     buy(&session);
     let products = metrics(&session, "products");
@@ -75,7 +75,7 @@ fn what_the_database_did_is_counted() {
 }
 
 #[test]
-fn who_is_refused_for_overload_is_counted_and_metrics_are_shown_all_the_same() {
+fn refused_requests_are_counted_and_metrics_are_served_under_overload() {
     let (_store, session) =
         Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
     let product = json!({ "name": "x", "price": 1, "stock": 1 });
@@ -91,7 +91,7 @@ fn who_is_refused_for_overload_is_counted_and_metrics_are_shown_all_the_same() {
 }
 
 #[test]
-fn callers_cannot_make_up_labels() {
+fn callers_cannot_invent_labels() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for number in 0..5 {
         session.expect(&session.request("products", "BREW", format!("/pots/{number}")), 404, None).unwrap();
@@ -101,7 +101,7 @@ fn callers_cannot_make_up_labels() {
 }
 
 #[test]
-fn a_service_says_which_it_is() {
+fn build_info_names_the_service() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for service in SERVICES {
         let label = format!("service=\"{service}\"");
@@ -110,7 +110,7 @@ fn a_service_says_which_it_is() {
 }
 
 #[test]
-fn the_dashboard_asks_for_metrics_that_there_are_and_for_all_of_them() {
+fn the_dashboard_shows_every_metric_and_no_other() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     buy(&session);
     let all = SERVICES.map(|service| metrics(&session, service));

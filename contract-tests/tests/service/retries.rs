@@ -52,7 +52,7 @@ fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
 }
 
 #[test]
-fn different_bodies_under_one_key_at_once_create_one_row_and_fail_nobody() {
+fn different_bodies_under_one_key_create_one_row_and_no_error() {
     let (store, session) = start(&[]);
     for operation in creating_operations() {
         let before = store.rows(operation.service);
@@ -121,7 +121,7 @@ fn responses_of_an_older_version_are_replayed() {
 }
 
 #[test]
-fn no_clock_that_can_be_set_makes_a_key_old() {
+fn changing_the_clock_does_not_age_a_key() {
     let (mut store, session) = start(&[]);
     for operation in creating_operations() {
         session.expect(&create(operation, &session, "first"), 201, None).unwrap();
@@ -136,7 +136,7 @@ fn no_clock_that_can_be_set_makes_a_key_old() {
 }
 
 #[test]
-fn an_answer_is_kept_when_the_service_is_killed() {
+fn a_stored_response_survives_a_kill() {
     let (mut store, session) = start(&[]);
     for operation in creating_operations() {
         let request = create(operation, &session, "before-the-end");
@@ -166,7 +166,7 @@ fn the_same_request_may_be_written_in_another_way() {
 }
 
 #[test]
-fn what_was_refused_is_not_kept() {
+fn a_refusal_is_not_stored() {
     let (_store, session) = start(&[]);
     for body in
         [r#"{"product_id":1}"#, r#"{"product_id":1,"quantity":0}"#, r#"{"product_id":1,"quantity":21}"#]
@@ -179,7 +179,7 @@ fn what_was_refused_is_not_kept() {
 }
 
 #[test]
-fn a_stranger_learns_nothing_of_a_key() {
+fn an_unauthenticated_caller_learns_nothing_of_a_key() {
     let (_store, session) = start(&[]);
     for operation in creating_operations() {
         let request = create(operation, &session, "secret");
@@ -189,7 +189,7 @@ fn a_stranger_learns_nothing_of_a_key() {
 }
 
 #[test]
-fn old_answers_are_forgotten_and_young_ones_are_not() {
+fn only_old_responses_are_forgotten() {
     let (store, session) = start(&[]);
     for operation in creating_operations() {
         for key in 0..10 {

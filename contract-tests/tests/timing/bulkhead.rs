@@ -1,4 +1,4 @@
-//! Requests that wait for another service leave places to those that need none.
+//! Requests that wait for an upstream leave places to requests that need none.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -21,24 +21,24 @@ const PRODUCT: &str = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
 type Outcome<T = ()> = Result<T, Failed>;
 
 #[test]
-fn more_orders_than_the_places_of_the_default_leave_some_to_readers_and_payers() -> Outcome {
+fn waiting_orders_leave_places_with_default_limits() -> Outcome {
     let _alone = alone();
     leaves_places(520, &[])
 }
 
 #[test]
-fn more_orders_than_places_leave_some_to_readers_and_payers() -> Outcome {
+fn waiting_orders_leave_places_with_few_places() -> Outcome {
     let _alone = alone();
     leaves_places(12, &[("MAX_REQUESTS", "8")])
 }
 
 #[test]
-fn more_orders_than_may_wait_are_refused_while_there_are_places() -> Outcome {
+fn orders_beyond_the_upstream_limit_are_refused() -> Outcome {
     let _alone = alone();
     leaves_places(8, &[("MAX_UPSTREAM_REQUESTS", "1")])
 }
 
-/// While products is silent, more callers order than there are places: whoever reads an order or pays for one finds a place all
+/// While products is silent, more callers order than there are places: reads and payments find a place all
 /// the same, and the orders that are too many are refused.
 fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
     let upstream = FakeUpstream::start(PRODUCT, FaultMode::AnswersWellOnce);

@@ -1,4 +1,4 @@
-//! Slow, many and hostile callers are given up in time, and take the service from nobody.
+//! Slow, many and hostile callers time out, and keep no other caller from being served.
 
 use std::{
     io::{Read, Write},
@@ -15,7 +15,7 @@ use crate::{MANY, PROGRAM, alone, connect, fill};
 /// How long the services of these tests wait for a head, for a body, and for a caller to read.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
-/// Settings of a service that waits for longer than anybody who calls it.
+/// Settings of a service that waits longer than any caller of these tests.
 const PATIENT: [(&str, &str); 4] = [
     ("HEAD_TIMEOUT_MS", "60000"),
     ("IDLE_TIMEOUT_MS", "60000"),
@@ -23,10 +23,10 @@ const PATIENT: [(&str, &str); 4] = [
     ("WRITE_TIMEOUT_MS", "60000"),
 ];
 
-/// Within which time a caller is given up: the patience, a second of being heard out, and a slow machine.
+/// Within this time a caller times out: the timeout, a second for the last response, and a slow machine.
 const SOON: Duration = Duration::from_secs(4);
 
-/// A product that nobody has.
+/// A product that does not exist.
 const UNKNOWN: &str = "/products/9007199254740991";
 
 const HEAD: &str = "POST /products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer SECRET_PRODUCTS_TOKEN\r\n\
@@ -55,7 +55,7 @@ fn hear(stream: &mut TcpStream) -> (String, Duration) {
     (String::from_utf8_lossy(&heard).into_owned(), took)
 }
 
-/// Sends a byte now and then until nobody listens any more.
+/// Sends a byte now and then until the connection ends.
 fn drip(mut stream: TcpStream, byte: &'static [u8]) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         while stream.write_all(byte).is_ok() {
@@ -70,8 +70,7 @@ fn is_served(session: &Session) {
     session.expect(&session.request("products", "GET", UNKNOWN), 404, None).unwrap();
 }
 
-/// What a caller hears who behaves like this, until the service gives it up. As long as the service does not, another caller is
-/// served.
+/// What the service sends to a caller that behaves like this until it times out. Before it does, another caller is served.
 fn misbehave(begin: impl Fn(&mut TcpStream) -> Option<thread::JoinHandle<()>>) -> String {
     let (_store, patient) = start(&PATIENT);
     let (_store, session) = start(&[]);
@@ -86,13 +85,13 @@ fn misbehave(begin: impl Fn(&mut TcpStream) -> Option<thread::JoinHandle<()>>) -
 }
 
 #[test]
-fn who_says_nothing_is_given_up() {
+fn a_silent_connection_times_out() {
     let _alone = alone();
     assert_eq!(misbehave(|_| None), "");
 }
 
 #[test]
-fn who_sends_half_a_head_is_given_up() {
+fn half_a_header_times_out() {
     let _alone = alone();
     misbehave(|stream| {
         stream.write_all(&HEAD.as_bytes()[..60]).unwrap();
@@ -101,7 +100,7 @@ fn who_sends_half_a_head_is_given_up() {
 }
 
 #[test]
-fn who_drips_a_head_is_given_up() {
+fn a_slow_header_times_out() {
     let _alone = alone();
     misbehave(|stream| {
         stream.write_all(b"GET /products HTTP/1.1\r\nHost: x\r\nX-Drip: ").unwrap();
@@ -110,7 +109,7 @@ fn who_drips_a_head_is_given_up() {
 }
 
 #[test]
-fn who_sends_half_a_body_is_told_so() {
+fn half_a_body_times_out_with_408() {
     let _alone = alone();
     let heard = misbehave(|stream| {
         stream
@@ -125,7 +124,7 @@ fn who_sends_half_a_body_is_told_so() {
 }
 
 #[test]
-fn who_drips_a_body_is_told_so() {
+fn a_slow_body_times_out_with_408() {
     let _alone = alone();
     let heard = misbehave(|stream| {
         stream.write_all(format!("{HEAD}Content-Length: 1000\r\n\r\n").as_bytes()).unwrap();
@@ -135,7 +134,7 @@ fn who_drips_a_body_is_told_so() {
 }
 
 #[test]
-fn who_stays_idle_is_given_up() {
+fn an_idle_connection_times_out() {
     let _alone = alone();
     let heard = misbehave(|stream| {
         stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -145,7 +144,7 @@ fn who_stays_idle_is_given_up() {
 }
 
 #[test]
-fn who_sends_a_head_that_is_too_large_is_told_so() {
+fn a_header_that_is_too_large_is_refused_with_431() {
     let _alone = alone();
     let heard = misbehave(|stream| {
         let _ = stream.write_all(format!("{HEAD}X-Large: {}\r\n\r\n", "x".repeat(64 * 1024)).as_bytes());
@@ -155,7 +154,7 @@ fn who_sends_a_head_that_is_too_large_is_told_so() {
 }
 
 #[test]
-fn who_sends_what_is_no_http_is_told_so() {
+fn bytes_that_are_not_http_are_refused_with_400() {
     let _alone = alone();
     let heard = misbehave(|stream| {
         stream.write_all(b"HELO store\r\n\r\n").unwrap();
@@ -165,7 +164,7 @@ fn who_sends_what_is_no_http_is_told_so() {
 }
 
 #[test]
-fn who_sends_chunks_without_end_is_told_so() {
+fn endless_chunks_are_refused_with_413() {
     let _alone = alone();
     let heard = misbehave(|stream| {
         stream.write_all(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n").as_bytes()).unwrap();
@@ -177,7 +176,7 @@ fn who_sends_chunks_without_end_is_told_so() {
 }
 
 #[test]
-fn who_is_answered_before_the_body_came_is_told_that_the_connection_ends() {
+fn a_response_before_the_body_closes_the_connection() {
     let _alone = alone();
     let (_store, session) = start(&[]);
     let cases = [
@@ -198,7 +197,7 @@ fn who_is_answered_before_the_body_came_is_told_that_the_connection_ends() {
 }
 
 #[test]
-fn who_is_refused_because_of_a_body_that_came_can_go_on_with_the_connection() {
+fn a_refused_body_keeps_the_connection_open() {
     let _alone = alone();
     let (_store, session) = start(&[]);
     let mut stream = connect(&session);
@@ -210,7 +209,7 @@ fn who_is_refused_because_of_a_body_that_came_can_go_on_with_the_connection() {
 }
 
 #[test]
-fn a_last_answer_reaches_who_sends_first_and_reads_later() {
+fn a_last_response_reaches_a_caller_that_reads_late() {
     let _alone = alone();
     let (_store, session) = start(&[]);
     for token in ["SECRET_PRODUCTS_TOKEN", "wrong"] {
@@ -256,7 +255,7 @@ fn without_file_descriptors_the_service_rests_and_recovers() {
 }
 
 #[test]
-fn who_does_not_read_a_long_list_is_given_up_and_takes_no_memory() {
+fn a_caller_that_does_not_read_times_out_and_holds_no_memory() {
     let _alone = alone();
     let (mut store, session) = start(&[]);
     fill(&store, MANY);

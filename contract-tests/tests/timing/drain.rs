@@ -1,5 +1,5 @@
-//! Those who are at it when a service is told to stop: what was begun is answered, what is idle is closed cleanly, and all of
-//! it is over at one deadline, whoever is stuck.
+//! Connections of a service that is told to stop: in-flight requests finish, idle connections close cleanly, and all of it ends
+//! at one deadline even with stuck clients.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ const IN_TIME: Duration = Duration::from_secs(5);
 
 const PRODUCT: &str = r#"{"name":"Computer","price":200,"stock":20}"#;
 
-/// Settings with which nobody is late by himself.
+/// Settings with which no timeout but that of the drain matters.
 const LONG_TIMEOUTS: [(&str, &str); 2] = [("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")];
 
 /// The head of a request to products, as it is sent.
@@ -61,7 +61,7 @@ fn expect_end(caller: &mut Caller) {
     assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
 }
 
-/// Tells products to stop, and waits until it accepts nobody any more.
+/// Tells products to stop, and waits until it accepts no more connections.
 fn stop_accepting(store: &mut Store) {
     let products = store.service("products");
     products.signal("TERM");
@@ -79,7 +79,7 @@ fn is_gone_in_time(store: &mut Store, began: Instant) {
 }
 
 #[test]
-fn a_head_that_has_begun_to_arrive_is_served() {
+fn a_request_whose_header_is_arriving_is_served() {
     let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let request = head("GET", "/products", "");
@@ -103,7 +103,7 @@ fn a_head_that_has_begun_to_arrive_is_served() {
 }
 
 #[test]
-fn a_body_that_arrives_within_the_drain_timeout_is_taken() {
+fn a_body_that_arrives_within_the_drain_timeout_is_accepted() {
     let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let mut caller = Caller::connect(&session, "products");
@@ -118,7 +118,7 @@ fn a_body_that_arrives_within_the_drain_timeout_is_taken() {
 }
 
 #[test]
-fn what_does_not_arrive_within_the_drain_timeout_is_answered_all_the_same() {
+fn a_request_that_does_not_arrive_within_the_drain_timeout_gets_503() {
     let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let mut callers: Vec<Caller> = (0..2).map(|_| Caller::connect(&session, "products")).collect();
@@ -133,7 +133,7 @@ fn what_does_not_arrive_within_the_drain_timeout_is_answered_all_the_same() {
     is_gone_in_time(&mut store, began);
 }
 
-/// Whoever reads this request's answer, a list that no buffer holds, has read the beginning of it.
+/// A caller that has read the beginning of a list that no buffer holds.
 fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
     let (store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let mut caller = Caller::connect(&session, "products");
@@ -147,7 +147,7 @@ fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
 }
 
 #[test]
-fn a_list_that_nobody_reads_on_is_not_taken_for_a_whole_one() {
+fn an_unread_list_ends_with_a_reset() {
     let _alone = alone();
     // The end of the connection is the end of the list.
     let request = head("GET", "/products", "").replace("HTTP/1.1", "HTTP/1.0");
@@ -222,7 +222,7 @@ struct Broken {
     fresh: Vec<String>,
 }
 
-/// Asks one request after the other, on a kept connection while the service keeps it, until nobody accepts any more.
+/// Asks one request after the other, on a kept connection while the service keeps it, until no connection is accepted.
 fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
     let mut number = 0;
     while let Ok(mut caller) = Caller::at(url) {
@@ -244,7 +244,7 @@ fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
 }
 
 #[test]
-fn nobody_who_asks_one_request_after_the_other_loses_one_that_was_read() {
+fn a_stop_loses_no_request_that_was_read() {
     let _alone = alone();
     let (mut all, mut lost) = (HashMap::new(), Vec::new());
     for round in 0..8 {
@@ -281,7 +281,7 @@ fn nobody_who_asks_one_request_after_the_other_loses_one_that_was_read() {
     );
 }
 
-/// A service whose log nobody reads.
+/// A service whose log is not read.
 fn start_unread(service: &str, settings: &[(&str, &str)], folder: &std::path::Path) -> (Child, String) {
     let mut child = Command::new(PROGRAM)
         .arg(service)
@@ -299,7 +299,7 @@ fn start_unread(service: &str, settings: &[(&str, &str)], folder: &std::path::Pa
 }
 
 #[test]
-fn all_waits_of_a_stop_share_one_deadline() {
+fn all_phases_of_a_stop_share_one_deadline() {
     let _alone = alone();
     // It takes connections, and that is all.
     let collector = TcpListener::bind("127.0.0.1:0").unwrap();

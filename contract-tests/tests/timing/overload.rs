@@ -1,4 +1,4 @@
-//! More work than a service takes on: the surplus is refused at once, and what is accepted is done as fast as ever.
+//! More work than a service accepts: the surplus is refused at once, and accepted requests are as fast as before.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -35,7 +35,7 @@ fn start() -> (Store, Session) {
     Store::start_with_session(PROGRAM, &settings)
 }
 
-/// That many callers create products one after the other; who is refused comes again a little later.
+/// So many callers create products one after the other; a refused one tries again a little later.
 fn load(session: &Session, callers: usize) -> Outcome {
     let body = json!({ "name": "Computer", "price": 200, "stock": 20 });
     let create = session.request("products", "POST", "/products").json(&body);
@@ -79,7 +79,7 @@ fn load(session: &Session, callers: usize) -> Outcome {
 const PAIRS: usize = 5;
 
 #[test]
-fn the_surplus_is_refused_and_the_rest_is_done_as_fast_as_ever() {
+fn the_surplus_is_refused_and_the_rest_is_as_fast_as_before() {
     let _alone = alone();
     let (_store, session) = start();
     let is_over = AtomicBool::new(false);
@@ -112,7 +112,7 @@ fn the_surplus_is_refused_and_the_rest_is_done_as_fast_as_ever() {
 }
 
 #[test]
-fn who_is_refused_has_stored_nothing() {
+fn a_refused_create_stores_nothing() {
     let _alone = alone();
     let (store, session) = start();
     let before = store.rows("products");
@@ -121,7 +121,7 @@ fn who_is_refused_has_stored_nothing() {
 }
 
 #[test]
-fn a_refusal_comes_before_token_and_body() {
+fn overload_is_refused_before_token_and_body() {
     let _alone = alone();
     let (_store, session) =
         Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "9000")]);

@@ -1,5 +1,5 @@
-//! A service that is told to stop finishes what it has begun, takes nothing new, and is gone within five seconds, whoever
-//! is stuck.
+//! A service that is told to stop finishes its in-flight requests, accepts no new ones, and exits within five seconds even with
+//! stuck clients.
 
 use std::{
     fs,
@@ -28,7 +28,7 @@ use crate::{PROGRAM, alone};
 const IN_TIME: Duration = Duration::from_secs(5);
 
 #[test]
-fn what_was_begun_is_answered() {
+fn in_flight_requests_finish_before_the_service_stops() {
     let _alone = alone();
     for name in ["TERM", "INT", "QUIT"] {
         let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
@@ -53,7 +53,7 @@ fn what_was_begun_is_answered() {
     }
 }
 
-/// What a person or a supervisor may send, but for what stops a service and for KILL and STOP, which nobody can do anything about.
+/// The signals that a service ignores: all but those that stop it, and KILL and STOP, which cannot be handled.
 const IGNORED: [&str; 12] =
     ["HUP", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "RTMIN", "RTMIN+3"];
 
@@ -82,7 +82,7 @@ fn no_other_signal_ends_a_service_with_a_request_in_flight() {
 }
 
 #[test]
-fn stuck_callers_keep_nobody_from_stopping() {
+fn a_service_stops_in_time_with_stuck_callers() {
     let _alone = alone();
     let (mut store, session) =
         Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
@@ -104,7 +104,7 @@ fn stuck_callers_keep_nobody_from_stopping() {
 }
 
 #[test]
-fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
+fn readyz_fails_before_the_service_stops_accepting() {
     let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
     let ready = Request::new("products", "GET", "/readyz");
@@ -121,7 +121,7 @@ fn it_says_at_readyz_that_it_stops_before_it_takes_nothing_new() {
 }
 
 #[test]
-fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
+fn a_stop_under_load_loses_no_acknowledged_write() {
     let _alone = alone();
     for name in ["TERM", "INT"] {
         let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
@@ -164,7 +164,7 @@ fn under_load_everything_that_was_acknowledged_is_there_afterwards() {
 }
 
 #[test]
-fn a_copy_of_the_file_of_who_has_stopped_has_everything() {
+fn a_copy_of_the_file_of_a_stopped_service_has_everything() {
     let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let product = json!({ "name": "Computer", "price": 200, "stock": 20 });

@@ -17,7 +17,7 @@ pub(crate) fn write(method: &'static str, alter: impl Fn(&mut Value) + Send + Sy
     })
 }
 
-/// A double that is whole, as readers have it who read every number as a double.
+/// Rounds a number as a reader does that reads every number as a double.
 pub(crate) fn round_when_read(body: &mut Value, field: &str) {
     if let Some(number) = body[field].as_f64().filter(|number| number.fract() == 0.0) {
         body[field] = (number as i64).into();
@@ -73,7 +73,7 @@ pub(crate) fn token(request: &Request) -> Option<&str> {
     header(request)?.strip_prefix("Bearer ").filter(|token| !token.is_empty())
 }
 
-/// Lets those in who would not be let in, if this is true of their request.
+/// Accepts a request for which `opens` is true as if it had the right token.
 pub(crate) fn with_token(
     right: &'static str,
     opens: impl Fn(&Request) -> bool + Send + Sync + 'static,

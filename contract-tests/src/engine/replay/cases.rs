@@ -27,7 +27,7 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
     let of_operations = CONTRACT.operations().flat_map(|operation| {
         let valid = valid_request(operation, deployment);
         let mut cases = unauthenticated(operation, &valid, deployment);
-        cases.push(hurried(operation, &valid));
+        cases.push(expired(operation, &valid));
         cases.push(contradictory(operation, &valid));
         if operation.body.is_some() {
             cases.extend(bodies::wholes(operation, &valid));
@@ -44,7 +44,7 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
     of_operations.chain(methods(deployment)).collect()
 }
 
-/// Who has no token, or another, is told so and nothing else.
+/// Requests without the right token get 401.
 fn unauthenticated(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
     let service = operation.service;
     let token = &deployment.service(service).token;
@@ -83,13 +83,13 @@ fn unauthenticated(operation: &Operation, valid: &Request, deployment: &Deployme
     cases
 }
 
-/// Who has no time left is told so, and nothing is done.
-fn hurried(operation: &Operation, valid: &Request) -> Case {
+/// A request whose timeout is over gets 503.
+fn expired(operation: &Operation, valid: &Request) -> Case {
     let request = valid.clone().header(TIMEOUT, "0");
     Case::new(operation, "with_no_time_left", request, 503, "Service unavailable")
 }
 
-/// Who says two things in a header that may be there once is asked to say one, whatever else is wrong.
+/// A singleton header with two values is malformed.
 fn contradictory(operation: &Operation, valid: &Request) -> Case {
     let mut request = valid.clone();
     request.headers.extend(["5000", "6000"].map(|time| (TIMEOUT.into(), time.into())));

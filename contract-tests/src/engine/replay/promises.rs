@@ -40,7 +40,7 @@ impl Promise {
     }
 }
 
-/// Sends a request, which has a key that nobody has used, in ways that would show that a promise is not kept.
+/// Sends a request, which has an unused key, in ways that would show that a promise is not kept.
 type Check = fn(&Session, &Request) -> Result<(), Failure>;
 
 /// Every promise of every operation.
@@ -128,7 +128,7 @@ fn with_another_body(request: &Request, number: u64) -> Request {
     request.clone().json(&body)
 }
 
-/// A key that nobody has used: the store may be one that others use, too.
+/// An unused key. Other callers may use the same store.
 fn unused_key() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();

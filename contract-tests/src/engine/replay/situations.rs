@@ -28,8 +28,8 @@ pub fn prepare(session: &Session) -> Result<(), Failure> {
         .try_for_each(|it| it.map(drop))
 }
 
-/// A service that has as many requests in flight as it takes on refuses every operation, whoever asks. The store takes on
-/// one request at a time, and nobody else uses it. Returns what was asked and answered.
+/// A full service refuses every operation, with or without a token. The store accepts one request at a time, and no other
+/// caller uses it. Returns the requests and responses.
 ///
 /// # Errors
 /// It does not.
@@ -46,8 +46,8 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<
     let mut refused = Vec::new();
     for operation in &document.operations {
         let valid = valid_request(operation, &session.deployment);
-        let stranger = Request { headers: Vec::new(), ..valid.clone() };
-        for request in [valid, stranger] {
+        let unauthenticated = Request { headers: Vec::new(), ..valid.clone() };
+        for request in [valid, unauthenticated] {
             let answer = session.expect(&request, 503, Some("Service unavailable"))?;
             if answer.header("Retry-After").is_none_or(|seconds| seconds.parse::<u64>().is_err()) {
                 return Err(session.failure(&request, &answer, "the header Retry-After: <seconds>"));
@@ -94,7 +94,7 @@ pub fn refused_while_in_flight<L>(
     Ok((request, early))
 }
 
-/// While a service lacks its table, each of its operations fails and tells nobody why; when the table is back, each goes on.
+/// While a service lacks its table, each of its operations gets 500 without a cause; when the table is back, each works.
 /// `take` takes the table away; it comes back when what `take` returns is dropped.
 ///
 /// # Errors

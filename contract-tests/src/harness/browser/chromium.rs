@@ -22,7 +22,7 @@ use crate::harness::folders::new_folder;
 /// Whether a test has passed, and if not, why.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// The test may run as root and in a container, and Chromium calls nobody on its own account.
+/// The test may run as root and in a container, and Chromium sends no requests of its own.
 const ARGUMENTS: [&str; 11] = [
     "--headless=new",
     "--no-sandbox",
@@ -39,7 +39,7 @@ const ARGUMENTS: [&str; 11] = [
     "--remote-debugging-pipe",
 ];
 
-/// How long a page may take for what somebody has clicked.
+/// How long a page may take to react to a click.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The page's own log, in which chromedriver writes what the console shows.
@@ -87,10 +87,10 @@ impl Browser {
         Ok(Self { chromedriver, _output: output, url, chromium })
     }
 
-    /// Looks at pages of the service at `origin` with a Chromium that nobody has used before.
+    /// Looks at pages of the service at `origin` with a fresh profile.
     ///
     /// # Errors
-    /// They were not as expected, a request went to somebody else, or the console has shown anything but refusals of the
+    /// They were not as expected, a request went elsewhere, or the console has shown anything but refusals of the
     /// service.
     pub fn visit(&self, origin: &str, look: impl AsyncFnOnce(&Tab) -> Outcome) -> Outcome {
         let profile = new_folder();
@@ -144,7 +144,7 @@ fn find(variable: &str, name: &str) -> Result<PathBuf, String> {
 pub struct Tab {
     /// What clicks, types and reads.
     pub driver: WebDriver,
-    /// The service whose pages are looked at. They may talk to nobody else.
+    /// The service whose pages are looked at. They may send requests to no other.
     pub origin: String,
 }
 
@@ -165,7 +165,7 @@ impl Tab {
     /// What was sent since this was asked last.
     ///
     /// # Errors
-    /// It was sent to somebody else.
+    /// It was sent to another origin.
     pub async fn requests(&self) -> Outcome<Vec<Sent>> {
         let mut requests = Vec::new();
         for entry in self.driver.get_log(PERFORMANCE).await? {

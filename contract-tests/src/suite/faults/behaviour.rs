@@ -134,7 +134,7 @@ fn completed(request: &Request) -> Request {
     request.clone().json(&product)
 }
 
-pub(super) fn despite_stranger(method: &'static str, right: &'static str) -> Tamper {
+pub(super) fn despite_wrong_token(method: &'static str, right: &'static str) -> Tamper {
     Arc::new(move |request, forward| {
         let answer = forward(&request);
         if request.method == method && answer.status == 401 {
@@ -189,7 +189,7 @@ pub(super) fn replace_once() -> Tamper {
     })
 }
 
-/// Whoever reads a product takes one of it.
+/// Reading a product takes one from its stock.
 pub(super) fn reading_takes() -> Tamper {
     Arc::new(|request, forward| {
         let answer = forward(&request);
@@ -202,7 +202,7 @@ pub(super) fn reading_takes() -> Tamper {
     })
 }
 
-/// The order in which things are checked: a stranger is told what is wrong with the body.
+/// The body is checked before the token.
 pub(super) fn body_first(text: &'static str) -> Tamper {
     Arc::new(move |request, forward| {
         let answer = forward(&request);
@@ -246,7 +246,7 @@ pub(super) fn found_anyway() -> Tamper {
     })
 }
 
-/// Who has no time left is told so, and the work is done all the same.
+/// A request that timed out is answered 503 and done all the same.
 pub(super) fn despite_timeout() -> Tamper {
     Arc::new(|request, forward| {
         let answer = forward(&request);
@@ -278,7 +278,7 @@ pub(super) fn key_of_its_own_for_each_body() -> Tamper {
     })
 }
 
-/// Whoever sends a key gets what the first request with it was answered.
+/// Any request with a key gets the first response to that key.
 pub(super) fn first_answer_of_a_key() -> Tamper {
     let answers: Mutex<HashMap<String, Answer>> = Mutex::default();
     Arc::new(move |request, forward| {

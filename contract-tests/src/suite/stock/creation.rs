@@ -1,4 +1,4 @@
-//! What comes to be has an id of its own, can be had from then on, is in its page, and nothing else comes to be.
+//! What is created has its own id, can be read at once and is in its page; a refused request creates nothing.
 
 use std::{collections::BTreeSet, thread};
 
@@ -11,7 +11,7 @@ use crate::engine::{
     session::{Failure, Scope, Session},
 };
 
-/// Between the ids of two orders, with nothing but refused ones between them, there is no order. Somebody else may order
+/// Between the ids of two orders, with nothing but refused ones between them, there is no order. Another caller may order
 /// meanwhile, but hardly every time.
 pub(super) fn without_a_trace(session: &Session) -> Result<(), Failure> {
     let product = create_product(session, &unique("trace"), 1.0, 5)?;
@@ -91,7 +91,7 @@ fn payment_request(session: &Session, order: u64) -> Request {
     session.request("payments", "POST", "/payments").json(&body)
 }
 
-/// Callers that create at once are given ids that nobody else was given.
+/// Concurrent creates get distinct ids.
 pub(super) fn all_at_once(session: &Session, effort: Effort) -> Result<(), Failure> {
     let name = unique("at once");
     let product = create_product(session, &name, 1.0, 5)?;
@@ -112,7 +112,7 @@ pub(super) fn all_at_once(session: &Session, effort: Effort) -> Result<(), Failu
         let mut ids = BTreeSet::new();
         for answer in answers.iter().flatten() {
             if !ids.insert(answer.id()) {
-                return Err(session.failure(request, answer, "an id that nobody else was given"));
+                return Err(session.failure(request, answer, "an id that no other response has"));
             }
         }
     }

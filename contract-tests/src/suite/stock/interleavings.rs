@@ -1,4 +1,4 @@
-//! Whatever is created, replaced, ordered, paid and refused, in whatever order: every answer is what a small model says.
+//! In any interleaving of creates, replacements, orders, payments and refusals, every response is what a small model says.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::engine::{
     session::{Failure, Session},
 };
 
-/// Something that somebody does to a store.
+/// What a caller does to a store.
 #[derive(Clone, Debug)]
 enum Action {
     Create(Product),
@@ -28,8 +28,8 @@ enum Action {
     PayUnknown(f64),
     /// A write that lacks a field.
     Incomplete(Write, Index, Index),
-    /// A write of somebody without the right token.
-    Stranger(Write, Index),
+    /// A write without the right token.
+    Unauthenticated(Write, Index),
 }
 
 /// The writes.
@@ -85,7 +85,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (index(), price()).prop_map(|(index, amount)| Action::Pay(index, amount)),
         1 => price().prop_map(Action::PayUnknown),
         3 => (write.clone(), index(), index()).prop_map(|(write, field, target)| Action::Incomplete(write, field, target)),
-        2 => (write, index()).prop_map(|(write, target)| Action::Stranger(write, target)),
+        2 => (write, index()).prop_map(|(write, target)| Action::Unauthenticated(write, target)),
     ]
 }
 
@@ -193,8 +193,8 @@ impl Model {
                 session.expect(&request, 400, Some(MISSING_FIELDS))?;
                 pick(&self.products, target).map_or(Ok(()), |id| self.read(session, id))
             }
-            Action::Stranger(write, target) => {
-                let request = self.write(session, write, target).token("somebody-elses-token");
+            Action::Unauthenticated(write, target) => {
+                let request = self.write(session, write, target).token("another-token");
                 session.expect(&request, 401, Some(UNAUTHORIZED))?;
                 pick(&self.products, target).map_or(Ok(()), |id| self.read(session, id))
             }

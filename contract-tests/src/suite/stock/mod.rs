@@ -1,5 +1,5 @@
-//! The properties that no list of requests can show: whatever is created, replaced, ordered and paid, in whatever order, every
-//! answer is what a small model says, and the stock rule holds.
+//! The properties that no list of requests can show: in any interleaving every response is what a small model says, and the
+//! stock rule holds.
 //!
 //! They are part of what any faithful implementation does. What they create has a name of its own, so they can run against a
 //! store that holds other things.

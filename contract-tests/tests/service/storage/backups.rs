@@ -101,7 +101,7 @@ fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
 }
 
 #[test]
-fn a_backup_of_a_moment_ago_is_refused_too() {
+fn a_recent_backup_beside_the_log_is_refused() {
     let (mut store, session) = start(&QUIET);
     let database = store.database("products");
     let backup = database.with_extension("backup");
@@ -115,7 +115,7 @@ fn a_backup_of_a_moment_ago_is_refused_too() {
 }
 
 #[test]
-fn a_log_without_its_database_is_not_thrown_away() {
+fn a_log_without_its_database_is_kept() {
     let (mut store, session) = start(&QUIET);
     for service in SERVICES {
         let database = store.database(service);
@@ -152,7 +152,7 @@ fn a_log_that_was_copied_before_its_file_is_refused() {
 
 /// The file cannot grow, so the log is taken into it in part only.
 #[test]
-fn a_checkpoint_that_was_cut_off_keeps_nobody_from_starting_again() {
+fn a_service_starts_after_an_interrupted_checkpoint() {
     for room in ["limited", "unlimited"] {
         let (mut store, session) = start(&QUIET);
         let database = store.database("products");

@@ -65,7 +65,7 @@ fn reads_between_writes_leave_the_log_bounded() {
 }
 
 #[test]
-fn readers_of_everything_and_many_writers_leave_the_log_bounded() {
+fn full_reads_and_many_writers_leave_the_log_bounded() {
     let (store, session) = start(&QUIET);
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let most = thread::scope(|scope| {
@@ -124,7 +124,7 @@ fn a_create_that_was_refused_with_503_is_never_stored() {
 }
 
 #[test]
-fn a_create_whose_caller_hung_up_before_it_began_is_never_stored() {
+fn a_queued_create_whose_caller_hung_up_is_never_stored() {
     let (store, session) = start(&QUIET);
     for service in SERVICES {
         stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
@@ -170,7 +170,7 @@ fn wait_for_requests_in_flight(session: &Session, service: &str, count: u64) {
 }
 
 #[test]
-fn a_locked_file_keeps_no_service_from_stopping() {
+fn a_service_with_a_locked_file_stops_in_time() {
     for service in SERVICES {
         let (mut store, session) = start(&QUIET);
         let locked = store.lock(service);
@@ -223,7 +223,7 @@ fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
 }
 
 #[test]
-fn a_probe_alone_keeps_what_a_removed_log_had() {
+fn a_probe_saves_what_a_removed_log_had() {
     let (mut store, session) = start(&QUIET);
     let acknowledged = session.expect(&create(&session, "products"), 201, None).unwrap();
     fs::remove_file(sibling(&store.database("products"), "-wal")).unwrap();

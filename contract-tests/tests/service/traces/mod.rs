@@ -1,5 +1,5 @@
-//! One purchase is one trace over three services: its id is in every log line, and its spans go to whoever collects them,
-//! who can neither see a secret nor hold anybody up.
+//! One purchase is one trace over three services: its id is in every log line, and its spans are exported to a collector, which
+//! sees no secret and delays no response.
 
 mod collector;
 
@@ -168,7 +168,7 @@ fn spans_say_what_was_asked_and_answered_and_what_failed() {
 }
 
 #[test]
-fn without_a_trace_of_its_caller_each_request_begins_one() {
+fn a_request_without_a_trace_starts_one() {
     let collector = Collector::start();
     for settings in [&[][..], &[(ENDPOINT, collector.url.as_str())]] {
         let (mut store, session) = Store::start_with_session(PROGRAM, settings);
@@ -198,7 +198,7 @@ fn without_a_trace_of_its_caller_each_request_begins_one() {
 }
 
 #[test]
-fn the_trace_goes_on_when_nobody_collects_it() {
+fn the_trace_continues_without_a_collector() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("LOG_FORMAT", "json")]);
     sell(&session);
     for log in logs(&mut store) {
@@ -207,7 +207,7 @@ fn the_trace_goes_on_when_nobody_collects_it() {
 }
 
 #[test]
-fn a_upstream_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state() {
+fn an_upstream_gets_the_trace_with_a_new_parent_and_the_same_flags_and_state() {
     for endpoint in [None, Some(Collector::start())] {
         let upstream = Collector::start();
         let mut settings = vec![("PRODUCTS_URL", upstream.url.as_str())];
@@ -231,7 +231,7 @@ fn a_upstream_is_told_the_trace_with_a_new_parent_and_the_same_flags_and_state()
 }
 
 #[test]
-fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
+fn a_user_of_the_client_can_name_the_trace_of_a_call() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let address = session.deployment.service("orders").clone();
     let orders = client::orders(&address.url, &address.token).unwrap();
@@ -250,7 +250,7 @@ fn whoever_uses_the_client_can_name_the_trace_of_its_calls() {
 }
 
 #[test]
-fn a_call_of_the_client_claims_no_trace_that_nobody_records() {
+fn the_client_sends_no_trace_that_is_not_recorded() {
     let upstream = Collector::start();
     let products = client::products(&upstream.url, "token").unwrap();
     let _ = wait_for(products.get_product().id(1_u64).send());
@@ -264,7 +264,7 @@ fn a_call_of_the_client_claims_no_trace_that_nobody_records() {
 }
 
 #[test]
-fn a_trace_that_begins_here_is_sampled_only_if_its_spans_are_collected() {
+fn a_new_trace_is_sampled_only_with_a_collector() {
     for (collector, flags) in [(None, "00"), (Some(Collector::start()), "01")] {
         let upstream = Collector::start();
         let mut settings = vec![("PRODUCTS_URL", upstream.url.as_str())];
@@ -280,7 +280,7 @@ fn a_trace_that_begins_here_is_sampled_only_if_its_spans_are_collected() {
 }
 
 #[test]
-fn a_collector_that_is_down_or_hangs_changes_no_answer_and_stops_nothing() {
+fn a_collector_that_is_down_or_hangs_delays_nothing() {
     let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
     let down = Reserved::new();
     for endpoint in [format!("http://{}", hangs.local_addr().unwrap()), down.url()] {
@@ -300,7 +300,7 @@ fn a_collector_that_is_down_or_hangs_changes_no_answer_and_stops_nothing() {
 }
 
 #[test]
-fn nobody_is_there_to_export_anything_if_it_is_not_set_where_to() {
+fn without_an_endpoint_nothing_exports() {
     let collector = Collector::start();
     let exporters = |settings: &[(&str, &str)]| {
         let (store, session) = Store::start_with_session(PROGRAM, settings);
@@ -320,7 +320,7 @@ fn nobody_is_there_to_export_anything_if_it_is_not_set_where_to() {
 }
 
 #[test]
-fn an_address_that_no_collector_has_is_refused_with_a_sentence() {
+fn an_invalid_endpoint_is_refused_with_a_sentence() {
     for address in ["https://127.0.0.1:4318", "127.0.0.1:4318", "http://"] {
         let folder = contract_tests::harness::folders::new_folder();
         let output = Command::new(PROGRAM)

@@ -1,4 +1,4 @@
-//! Nobody takes all the places for connections, nor all the file descriptors.
+//! No caller exhausts the places for connections or the file descriptors.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use contract_tests::harness::{folders::new_folder, store::Store};
 use super::*;
 
 #[test]
-fn silent_connections_keep_no_probe_out() {
+fn probes_are_served_despite_silent_connections() {
     let _alone = alone();
     for (limit, count) in [("2", 2), ("2", 100), ("4096", 4200)] {
         let (_store, session) = start(&[("MAX_CONNECTIONS", limit)]);
@@ -25,7 +25,7 @@ fn silent_connections_keep_no_probe_out() {
 }
 
 #[test]
-fn a_thousand_connections_wait_while_the_service_is_held_up() {
+fn the_backlog_holds_a_thousand_connections() {
     let _alone = alone();
     let (mut store, session) = start(&[]);
     let process = store.service("products");
@@ -55,7 +55,7 @@ const STRANGE: [&str; 4] = [
 ];
 
 #[test]
-fn strangers_keep_nobody_out_who_has_a_token() {
+fn unauthenticated_connections_do_not_displace_authenticated_ones() {
     let _alone = alone();
     let (mut store, session) = start(&[("MAX_CONNECTIONS", "4")]);
     let process = store.service("products");
@@ -81,7 +81,7 @@ fn strangers_keep_nobody_out_who_has_a_token() {
 }
 
 #[test]
-fn who_finds_all_connections_busy_is_refused_and_takes_none_of_them() {
+fn a_surplus_connection_is_refused_and_displaces_no_busy_one() {
     let _alone = alone();
     let (_store, session) = start_with_list(&[("MAX_CONNECTIONS", "2")]);
     let mut readers: Vec<TcpStream> = (0..2).map(|_| stalled_list(&session, "HTTP/1.1", "reader")).collect();

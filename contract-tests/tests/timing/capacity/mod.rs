@@ -1,4 +1,4 @@
-//! What holds memory, a place or a descriptor is counted until it is gone, and nobody takes all of them.
+//! Memory, places and descriptors are counted until they are released, and no caller exhausts them.
 
 mod connections;
 mod sending;

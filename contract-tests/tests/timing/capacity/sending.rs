@@ -1,4 +1,4 @@
-//! What is being sent counts until it is gone, and is logged then; and nobody takes a part of it for the whole.
+//! A response counts as in flight until it is sent, is logged then, and never looks whole when it is not.
 
 use std::io::ErrorKind;
 
@@ -80,7 +80,7 @@ fn break_database(store: &Store) {
 }
 
 #[test]
-fn a_list_that_breaks_off_tells_its_cause_and_its_ids() {
+fn a_list_that_breaks_off_is_logged_with_cause_and_ids() {
     let _alone = alone();
     let (mut store, session) = start_with_list(&[]);
     let mut stream = stalled_list(&session, "HTTP/1.1", "broken-1");
@@ -132,7 +132,7 @@ fn over_http_1_0_a_list_that_is_cut_off_by_a_stop_is_reset() {
 }
 
 #[test]
-fn over_http_1_0_a_list_that_nobody_reads_is_reset() {
+fn over_http_1_0_an_unread_list_is_reset() {
     let _alone = alone();
     is_reset(&[("WRITE_TIMEOUT_MS", "300")], |store| store.service("products").wait_for_log("cut-1"));
 }

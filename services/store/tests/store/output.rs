@@ -3,27 +3,33 @@
 use std::{
     fs,
     io::{BufReader, PipeWriter, Write, pipe},
-    net::TcpListener,
+    net::SocketAddr,
     process::{Child, Stdio},
     thread,
     time::Duration,
 };
 
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::{Store, command, folder, get, signal, wait_until};
 
-/// A store whose services can be found without its output.
+/// A store whose services can be found without its output. Their addresses are reserved by the sockets, which are bound and do
+/// not listen.
 fn start_unheard(
     folder: &TempDir,
     stdout: impl Into<Stdio>,
     stderr: impl Into<Stdio>,
-) -> (Child, Vec<String>) {
+) -> (Child, Vec<String>, Vec<Socket>) {
     let mut command = command(folder.path(), &[]);
     let mut urls = Vec::new();
+    let mut reserved = Vec::new();
     for service in ["PRODUCTS", "ORDERS", "PAYMENTS"] {
-        // Bound for a moment, so that the address is known; nobody else asks for this one.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        reserved.push(socket);
         command.env(format!("{service}_LISTEN"), address.to_string());
         urls.push(format!("http://{address}"));
     }
@@ -31,7 +37,7 @@ fn start_unheard(
     for url in &urls {
         wait_until(|| get(url, "/readyz") == "HTTP/1.1 200 OK", &format!("{url} is ready"));
     }
-    (process, urls)
+    (process, urls, reserved)
 }
 
 fn full() -> fs::File {
@@ -57,7 +63,7 @@ fn output_that_nobody_takes_stops_nobody() {
     ];
     for (name, (stdout, stderr)) in streams {
         let folder = folder();
-        let (process, urls) = start_unheard(&folder, stdout, stderr);
+        let (process, urls, _reserved) = start_unheard(&folder, stdout, stderr);
         let mut store = Store { process, output: BufReader::new(Box::new(std::io::empty())), urls, folder };
         signal("KILL", store.service("orders"));
         wait_until(|| get(&store.urls[1], "/livez").is_empty(), "orders is gone");
