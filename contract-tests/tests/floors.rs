@@ -1,4 +1,4 @@
-//! The architecture: modules are floors, and no arrow runs back up.
+//! The architecture: modules are floors, and no dependency runs back up.
 //!
 //! A file declares its modules from the top floor down. A module uses its own submodules, and of all others only those that are
 //! declared below it or below one of its ancestors. So neither the files nor the packages of the workspace form a circle.
@@ -51,7 +51,7 @@ fn packages_form_no_circle() {
         })
         .collect();
     let mut left = needs.clone();
-    // Whoever needs nobody that is left stands on what was taken away.
+    // A package whose needs are all gone stands on those that were taken away before.
     while let Some(name) = left
         .iter()
         .find(|(_, needed)| needed.iter().all(|needed| !left.contains_key(needed)))
@@ -121,7 +121,7 @@ fn read(file: &Path, folder: &Path, path: Vec<String>, modules: &mut Modules) {
         let Item::Mod(ItemMod { attrs, ident, content: None, .. }) = item else { continue };
         let name = ident.to_string();
         let candidates = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
-        // A module with a `#[path]` belongs to somebody else.
+        // A module with a `#[path]` is a file of another crate.
         if attrs.iter().any(|attribute| attribute.path().is_ident("path")) {
             continue;
         }

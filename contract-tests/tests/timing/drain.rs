@@ -182,7 +182,7 @@ fn an_idle_connection_is_closed_cleanly() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let (mut fresh, mut kept) =
         (Caller::connect(&session, "products"), Caller::connect(&session, "products"));
-    kept.send(&head("GET", "/products", ""));
+    kept.send(head("GET", "/products", ""));
     expect(&mut kept, 200, false);
     let began = Instant::now();
     store.service("products").signal("TERM");
@@ -199,7 +199,7 @@ fn a_request_during_the_stop_delay_is_the_last_of_its_connection() {
     let _alone = alone();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
     let mut kept = Caller::connect(&session, "products");
-    kept.send(&head("GET", "/products", ""));
+    kept.send(head("GET", "/products", ""));
     expect(&mut kept, 200, false);
     store.service("products").signal("TERM");
     let ready = Request::new("products", "GET", "/readyz");
