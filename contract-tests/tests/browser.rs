@@ -3,7 +3,7 @@
 //! It needs Chromium and `chromedriver`, on the PATH or named by `CHROME` and `CHROMEDRIVER`. Without them every test is
 //! shown as ignored.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{process::ExitCode, sync::Arc};

@@ -1,7 +1,7 @@
 //! The documents are what the code emits, what the services serve, and what was promised before:
 //! `cargo test -p contract-tests --test documents`, with `UPDATE=1` to write them anew.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{

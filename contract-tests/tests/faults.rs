@@ -3,7 +3,7 @@
 //!
 //! `detectors.txt` names what has to notice each; `UPDATE=1` writes it anew.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     let noticed = workshop.noticed.lock().expect("the list");
     let lines = noticed.iter().map(|(fault, by)| format!("{fault:<COLUMN$}{by}\n")).collect::<String>();
     print!("{lines}");
-    // Those who ask for a part of the faults leave the others as they are.
+    // A run of a part of the faults leaves the list as it is.
     if is_update && noticed.len() == known.len() {
         fs::write(DETECTORS, lines).expect("the list is written");
     }

@@ -3,7 +3,7 @@
 //! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged. A store that
 //! shows no documents is asked only for what any faithful implementation does; the rest is shown as ignored.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{

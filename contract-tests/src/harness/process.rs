@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -164,6 +164,20 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Runs a service whose input has ended, so that it stops as soon as it has started, if it starts at all.
+///
+/// # Panics
+/// There is no such program.
+pub fn run_once(program: &str, service: &str, settings: &[(&str, &str)]) -> Output {
+    Command::new(program)
+        .args([service, "--stop-with-stdin"])
+        .env(variable(service, "LISTEN"), "127.0.0.1:0")
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the store's program")
 }
 
 /// Sends a process a signal, such as `TERM`.

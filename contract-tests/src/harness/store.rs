@@ -28,7 +28,7 @@ impl Store {
         let services = SERVICES.map(|service| {
             let process = Process::start(program, service, folder.path(), &settings);
             let url = variable(service, "URL");
-            // A test may have put somebody between two services.
+            // A test may have put a proxy between two services.
             if !settings.iter().any(|(variable, _)| *variable == url) {
                 settings.push((url, process.url().to_owned()));
             }
@@ -106,7 +106,7 @@ impl TakenTable {
 
 impl Drop for TakenTable {
     fn drop(&mut self) {
-        // Whoever waits for the table notices if it does not come back.
+        // A test that waits for the table fails if it does not come back.
         let back = format!("ALTER TABLE {} RENAME TO {}", Self::NAME, self.table);
         let _ = self.connection.execute_batch(&back);
     }

@@ -57,7 +57,7 @@ fn a_last_response_arrives_whatever_the_connection_options() {
 fn a_kept_connection_has_its_own_idle_timeout() {
     let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "400"), ("IDLE_TIMEOUT_MS", "60000")]);
     for service in SERVICES {
-        // A stranger who says nothing is not kept for so long.
+        // A silent connection without a token is not kept for so long.
         let mut silent = Caller::connect(&session, service);
         assert!(silent.answer().is_none());
         let mut caller = Caller::connect(&session, service);

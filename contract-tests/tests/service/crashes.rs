@@ -32,7 +32,7 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
                 scope.spawn(move || {
                     let mut acknowledged = Vec::new();
                     while let Ok(answer) = session.send(&request) {
-                        // Somebody else's death is no reason to stop, one's own is.
+                        // The end of another service is no reason to stop, that of its own is.
                         if answer.status == 201 {
                             acknowledged.push(((service, answer.id()), answer.json()));
                             count.fetch_add(1, Ordering::Relaxed);

@@ -167,7 +167,7 @@ fn a_singleton_field_with_two_values_is_malformed() {
         ("Host: x\r\nIdempotency-Key: once\r\nIdempotency-Key: once\r\n{json}", CREATED),
         ("Host: x\r\nX-Request-Timeout-Ms: 5000\r\nX-Request-Timeout-Ms: 6000\r\n{json}", MALFORMED),
         ("Host: x\r\nX-Request-Timeout-Ms: 5000\r\nX-Request-Timeout-Ms: 5000\r\n{json}", CREATED),
-        // What may be there often, and what only names the request, takes nobody's request away.
+        // Fields that may be repeated, and those that only name the request, refuse nothing.
         ("Host: x\r\nAccept: a/b\r\nAccept: c/d\r\nCookie: a\r\nCookie: b\r\n{json}", CREATED),
         ("Host: x\r\nX-Request-Id: one\r\nX-Request-Id: two\r\n{json}", CREATED),
         ("Host: x\r\nTraceparent: one\r\nTraceparent: two\r\n{json}", CREATED),

@@ -275,7 +275,7 @@ fn the_client_sends_no_invalid_key() {
         [("monday-1", true), ("\"monday-1\"", true), ("two words", false), ("", false), ("clé", false)]
     {
         let create = products.create_product().idempotency_key(key).body(product()).send();
-        let error = runtime.block_on(create).expect_err("nobody is there");
+        let error = runtime.block_on(create).expect_err("no service is there");
         assert_eq!(
             matches!(error, client::Error::InvalidRequest(_)),
             !is_sent,

@@ -1,7 +1,7 @@
 //! What a running store promises beyond the replay: `cargo test -p contract-tests --test service`, and the name of a module
 //! for a part of it.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod access;

@@ -80,7 +80,7 @@ fn refused_requests_are_counted_and_metrics_are_served_under_overload() {
         Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
     let product = json!({ "name": "x", "price": 1, "stock": 1 });
     let create = session.request("products", "POST", "/products").json(&product);
-    // Who occupies the only place may come too late for it, and is refused then; one of them gets it.
+    // An occupier may come too late for the only place, and is refused then; one of them gets it.
     let mut occupiers = Vec::new();
     while session.send(&create).unwrap().status != 503 {
         occupiers.push(session.occupy(&create));

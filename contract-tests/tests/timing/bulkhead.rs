@@ -74,7 +74,7 @@ fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
             })
             .collect();
         let began = Instant::now();
-        // Who is not refused waits; the first conversation was the one that was answered.
+        // An order that is not refused waits; the first conversation was the one that was answered.
         let settled = || refused.load(Ordering::Relaxed) + upstream.conversations() > callers;
         while !settled() && began.elapsed() < Duration::from_secs(10) {
             thread::sleep(Duration::from_millis(1));

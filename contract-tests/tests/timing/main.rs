@@ -3,7 +3,7 @@
 //!
 //! These tests measure or fill a limit, so each has the machine for itself: it begins with [`alone`].
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod bulkhead;

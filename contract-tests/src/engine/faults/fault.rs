@@ -12,7 +12,7 @@ pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Answer + Send + Sync>;
 /// Where a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Before a service, as everybody outside sees it.
+    /// Before a service, as its callers outside see it.
     Before(&'static str),
     /// Before a service, as the service that asks it sees it.
     Between(&'static str),

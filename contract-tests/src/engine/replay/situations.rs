@@ -41,7 +41,7 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<
     let mut occupiers = Vec::new();
     while session.send(&first)?.status != 503 {
         occupiers.push(session.occupy(&endless));
-        assert!(occupiers.len() < 1000, "nobody gets the only place");
+        assert!(occupiers.len() < 1000, "no request gets the only place");
     }
     let mut refused = Vec::new();
     for operation in &document.operations {

@@ -1,14 +1,10 @@
 //! Files that were copied, moved and put back, and a second process beside the first.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path};
 
 use contract_tests::{
     engine::{deployment::SERVICES, replay::case::create},
-    harness::folders::new_folder,
+    harness::{folders::new_folder, process::run_once},
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -28,14 +24,7 @@ fn a_second_process_on_one_folder_is_refused() {
 
 /// What a service says that cannot start on `folder`.
 fn start_alone(service: &str, folder: &Path) -> String {
-    let output = Command::new(PROGRAM)
-        // One that starts all the same stops at once.
-        .args([service, "--stop-with-stdin"])
-        .stdin(Stdio::null())
-        .env("DATA_DIR", folder)
-        .env(format!("{}_LISTEN", service.to_uppercase()), "127.0.0.1:0")
-        .output()
-        .unwrap();
+    let output = run_once(PROGRAM, service, &[("DATA_DIR", folder.to_str().unwrap())]);
     assert_eq!(output.status.code(), Some(1), "{service} starts on {}", folder.display());
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

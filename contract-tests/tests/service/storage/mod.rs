@@ -132,7 +132,7 @@ fn a_queued_create_whose_caller_hung_up_is_never_stored() {
                 (0..10).map(|_| session.begin(&create(&session, service))).collect();
             wait_for_requests_in_flight(&session, service, 10);
             for caller in callers {
-                // With a reset, since who only ends its sending side may still want the answer.
+                // With a reset, since a caller that only ends its sending side may still want the response.
                 socket2::SockRef::from(&caller).set_linger(Some(Duration::ZERO)).unwrap();
             }
             wait_for_requests_in_flight(&session, service, 0);

@@ -7,13 +7,17 @@ use std::{
     collections::HashSet,
     fs,
     net::TcpListener,
-    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Request, session::Session},
-    harness::{address::Reserved, store::Store},
+    harness::{
+        address::Reserved,
+        folders::new_folder,
+        process::{Process, run_once},
+        store::Store,
+    },
 };
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
@@ -305,7 +309,7 @@ fn without_an_endpoint_nothing_exports() {
     let exporters = |settings: &[(&str, &str)]| {
         let (store, session) = Store::start_with_session(PROGRAM, settings);
         sell(&session);
-        let threads = |process: &contract_tests::harness::process::Process| {
+        let threads = |process: &Process| {
             fs::read_dir(format!("/proc/{}/task", process.id()))
                 .unwrap()
                 .map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default())
@@ -322,14 +326,9 @@ fn without_an_endpoint_nothing_exports() {
 #[test]
 fn an_invalid_endpoint_is_refused_with_a_sentence() {
     for address in ["https://127.0.0.1:4318", "127.0.0.1:4318", "http://"] {
-        let folder = contract_tests::harness::folders::new_folder();
-        let output = Command::new(PROGRAM)
-            .args(["products", "--stop-with-stdin", "--products-listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder.path())
-            .env(ENDPOINT, address)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let folder = new_folder();
+        let data_dir = folder.path().to_str().unwrap();
+        let output = run_once(PROGRAM, "products", &[("DATA_DIR", data_dir), (ENDPOINT, address)]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains("OTEL_EXPORTER_OTLP_ENDPOINT is wrong"), "{said}");
     }

@@ -1,12 +1,8 @@
 //! No caller exhausts the places for connections or the file descriptors.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    process::{Command, Stdio},
-};
+use std::{fs, io::ErrorKind, process::Command};
 
-use contract_tests::harness::{folders::new_folder, store::Store};
+use contract_tests::harness::{folders::new_folder, process::run_once, store::Store};
 
 use super::*;
 
@@ -31,7 +27,7 @@ fn the_backlog_holds_a_thousand_connections() {
     let process = store.service("products");
     let address = session.deployment.service("products").url.trim_start_matches("http://").parse().unwrap();
     process.signal("STOP");
-    // Who is one too many is let in a second later at the earliest.
+    // A connection beyond the backlog is accepted a second later at the earliest.
     let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(900));
     let waiting: Vec<_> = (0..1000).map(connect).take_while(Result::is_ok).collect();
     process.signal("CONT");
@@ -73,7 +69,7 @@ fn unauthenticated_connections_do_not_displace_authenticated_ones() {
     probes_are_answered(&session);
     known.iter_mut().for_each(read);
 
-    // One more who has a token takes the place of the one who was idle for longest.
+    // One more connection with a token takes the place of the one that was idle for longest.
     read(&mut connect(&session));
     let (heard, _) = rest(&mut known[0]);
     assert!(heard.is_empty());
@@ -137,19 +133,10 @@ fn limits_that_do_not_fit_the_descriptors_are_refused_at_the_start() {
     let folder = new_folder();
     let program = limited(folder.path(), "1000:1000");
     for (limit, is_refused) in [("4096", true), ("900", true), ("100", false)] {
-        let mut child = Command::new(&program)
-            .args(["products", "--stop-with-stdin"])
-            .env("DATA_DIR", folder.path())
-            .env("PRODUCTS_LISTEN", "127.0.0.1:0")
-            .env("MAX_CONNECTIONS", limit)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert_eq!(child.wait().unwrap().success(), !is_refused, "{limit}: {said}");
+        let settings = [("DATA_DIR", folder.path().to_str().unwrap()), ("MAX_CONNECTIONS", limit)];
+        let output = run_once(&program, "products", &settings);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), !is_refused, "{limit}: {said}");
         assert_eq!(said.contains("set MAX_CONNECTIONS to "), is_refused, "{said}");
     }
 }
