@@ -22,19 +22,19 @@ type Outcome<T = ()> = Result<T, Failed>;
 
 #[test]
 fn waiting_orders_leave_places_with_default_limits() -> Outcome {
-    let _alone = alone();
+    let _machine = alone();
     leaves_places(520, &[])
 }
 
 #[test]
 fn waiting_orders_leave_places_with_few_places() -> Outcome {
-    let _alone = alone();
+    let _machine = alone();
     leaves_places(12, &[("MAX_REQUESTS", "8")])
 }
 
 #[test]
 fn orders_beyond_the_upstream_limit_are_refused() -> Outcome {
-    let _alone = alone();
+    let _machine = alone();
     leaves_places(8, &[("MAX_UPSTREAM_REQUESTS", "1")])
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use contract_tests::{engine::session::Session, harness::store::Store};
 
-use crate::{MANY, PROGRAM, alone, connect, fill};
+use crate::{MANY, PROGRAM, alone, connect, fill, shared};
 
 /// How long the services of these tests wait for a head, for a body, and for a caller to read.
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -86,13 +86,13 @@ fn misbehave(begin: impl Fn(&mut TcpStream) -> Option<thread::JoinHandle<()>>) -
 
 #[test]
 fn a_silent_connection_times_out() {
-    let _alone = alone();
+    let _machine = shared();
     assert_eq!(misbehave(|_| None), "");
 }
 
 #[test]
 fn half_a_header_times_out() {
-    let _alone = alone();
+    let _machine = shared();
     misbehave(|stream| {
         stream.write_all(&HEAD.as_bytes()[..60]).unwrap();
         None
@@ -101,7 +101,7 @@ fn half_a_header_times_out() {
 
 #[test]
 fn a_slow_header_times_out() {
-    let _alone = alone();
+    let _machine = shared();
     misbehave(|stream| {
         stream.write_all(b"GET /products HTTP/1.1\r\nHost: x\r\nX-Drip: ").unwrap();
         Some(drip(stream.try_clone().unwrap(), b"x"))
@@ -110,7 +110,7 @@ fn a_slow_header_times_out() {
 
 #[test]
 fn half_a_body_times_out_with_408() {
-    let _alone = alone();
+    let _machine = shared();
     let heard = misbehave(|stream| {
         stream
             .write_all(format!("{HEAD}Content-Length: 100\r\nConnection: close\r\n\r\n{{").as_bytes())
@@ -125,7 +125,7 @@ fn half_a_body_times_out_with_408() {
 
 #[test]
 fn a_slow_body_times_out_with_408() {
-    let _alone = alone();
+    let _machine = shared();
     let heard = misbehave(|stream| {
         stream.write_all(format!("{HEAD}Content-Length: 1000\r\n\r\n").as_bytes()).unwrap();
         Some(drip(stream.try_clone().unwrap(), b" "))
@@ -135,7 +135,7 @@ fn a_slow_body_times_out_with_408() {
 
 #[test]
 fn an_idle_connection_times_out() {
-    let _alone = alone();
+    let _machine = shared();
     let heard = misbehave(|stream| {
         stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         None
@@ -145,7 +145,7 @@ fn an_idle_connection_times_out() {
 
 #[test]
 fn a_header_that_is_too_large_is_refused_with_431() {
-    let _alone = alone();
+    let _machine = shared();
     let heard = misbehave(|stream| {
         let _ = stream.write_all(format!("{HEAD}X-Large: {}\r\n\r\n", "x".repeat(64 * 1024)).as_bytes());
         None
@@ -155,7 +155,7 @@ fn a_header_that_is_too_large_is_refused_with_431() {
 
 #[test]
 fn bytes_that_are_not_http_are_refused_with_400() {
-    let _alone = alone();
+    let _machine = shared();
     let heard = misbehave(|stream| {
         stream.write_all(b"HELO store\r\n\r\n").unwrap();
         None
@@ -165,7 +165,7 @@ fn bytes_that_are_not_http_are_refused_with_400() {
 
 #[test]
 fn endless_chunks_are_refused_with_413() {
-    let _alone = alone();
+    let _machine = shared();
     let heard = misbehave(|stream| {
         stream.write_all(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n").as_bytes()).unwrap();
         let mut endless = stream.try_clone().unwrap();
@@ -177,7 +177,7 @@ fn endless_chunks_are_refused_with_413() {
 
 #[test]
 fn a_response_before_the_body_closes_the_connection() {
-    let _alone = alone();
+    let _machine = shared();
     let (_store, session) = start(&[]);
     let cases = [
         (HEAD.replace("Bearer SECRET", "Bearer wrong"), 10, "401"),
@@ -198,7 +198,7 @@ fn a_response_before_the_body_closes_the_connection() {
 
 #[test]
 fn a_refused_body_keeps_the_connection_open() {
-    let _alone = alone();
+    let _machine = shared();
     let (_store, session) = start(&[]);
     let mut stream = connect(&session);
     for _ in 0..2 {
@@ -210,7 +210,7 @@ fn a_refused_body_keeps_the_connection_open() {
 
 #[test]
 fn a_last_response_reaches_a_caller_that_reads_late() {
-    let _alone = alone();
+    let _machine = shared();
     let (_store, session) = start(&[]);
     for token in ["SECRET_PRODUCTS_TOKEN", "wrong"] {
         let mut stream = connect(&session);
@@ -224,7 +224,7 @@ fn a_last_response_reaches_a_caller_that_reads_late() {
 
 #[test]
 fn thousands_of_connections_wait_for_their_turn() {
-    let _alone = alone();
+    let _machine = alone();
     let (_store, session) = start(&[("MAX_CONNECTIONS", "1000")]);
     let silent: Vec<TcpStream> = (0..3000).map(|_| connect(&session)).collect();
     let began = Instant::now();
@@ -237,7 +237,7 @@ fn thousands_of_connections_wait_for_their_turn() {
 
 #[test]
 fn without_file_descriptors_the_service_rests_and_recovers() {
-    let _alone = alone();
+    let _machine = alone();
     let (mut store, session) = start(&[("HEAD_TIMEOUT_MS", "60000")]);
     let process = store.service("products");
     let limit = Command::new("prlimit").args(["--nofile=40:40", "--pid", &process.id().to_string()]).status();
@@ -256,7 +256,7 @@ fn without_file_descriptors_the_service_rests_and_recovers() {
 
 #[test]
 fn a_caller_that_does_not_read_times_out_and_holds_no_memory() {
-    let _alone = alone();
+    let _machine = alone();
     let (mut store, session) = start(&[]);
     fill(&store, MANY);
     // The first reader warms up what every reader shares.

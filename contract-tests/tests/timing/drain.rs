@@ -18,7 +18,7 @@ use contract_tests::{
     harness::{caller::Caller, folders::new_folder, process::signal, store::Store},
 };
 
-use crate::{MANY, PROGRAM, alone, fill};
+use crate::{MANY, PROGRAM, fill, shared};
 
 const IN_TIME: Duration = Duration::from_secs(5);
 
@@ -80,7 +80,7 @@ fn is_gone_in_time(store: &mut Store, began: Instant) {
 
 #[test]
 fn a_request_whose_header_is_arriving_is_served() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let request = head("GET", "/products", "");
     let (first, rest) = request.split_at(20);
@@ -104,7 +104,7 @@ fn a_request_whose_header_is_arriving_is_served() {
 
 #[test]
 fn a_body_that_arrives_within_the_drain_timeout_is_accepted() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let mut caller = Caller::connect(&session, "products");
     caller.send(&(create() + &PRODUCT[..10]));
@@ -119,7 +119,7 @@ fn a_body_that_arrives_within_the_drain_timeout_is_accepted() {
 
 #[test]
 fn a_request_that_does_not_arrive_within_the_drain_timeout_gets_503() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let mut callers: Vec<Caller> = (0..2).map(|_| Caller::connect(&session, "products")).collect();
     callers[0].send(&(create() + &PRODUCT[..10]));
@@ -148,7 +148,7 @@ fn begin_list(request: &str) -> (Store, Caller, [u8; 4096]) {
 
 #[test]
 fn an_unread_list_ends_with_a_reset() {
-    let _alone = alone();
+    let _machine = shared();
     // The end of the connection is the end of the list.
     let request = head("GET", "/products", "").replace("HTTP/1.1", "HTTP/1.0");
     let (mut store, mut caller, _) = begin_list(&request);
@@ -161,7 +161,7 @@ fn an_unread_list_ends_with_a_reset() {
 
 #[test]
 fn a_list_that_is_read_is_sent_to_its_end() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, mut caller, begun) = begin_list(&head("GET", "/products", ""));
     let began = Instant::now();
     stop_accepting(&mut store);
@@ -178,7 +178,7 @@ fn a_list_that_is_read_is_sent_to_its_end() {
 
 #[test]
 fn an_idle_connection_is_closed_cleanly() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, session) = Store::start_with_session(PROGRAM, &LONG_TIMEOUTS);
     let (mut fresh, mut kept) =
         (Caller::connect(&session, "products"), Caller::connect(&session, "products"));
@@ -196,7 +196,7 @@ fn an_idle_connection_is_closed_cleanly() {
 
 #[test]
 fn a_request_during_the_stop_delay_is_the_last_of_its_connection() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
     let mut kept = Caller::connect(&session, "products");
     kept.send(head("GET", "/products", ""));
@@ -245,7 +245,7 @@ fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
 
 #[test]
 fn a_stop_loses_no_request_that_was_read() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut all, mut lost) = (HashMap::new(), Vec::new());
     for round in 0..8 {
         let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
@@ -300,7 +300,7 @@ fn start_unread(service: &str, settings: &[(&str, &str)], folder: &std::path::Pa
 
 #[test]
 fn all_phases_of_a_stop_share_one_deadline() {
-    let _alone = alone();
+    let _machine = shared();
     // It takes connections, and that is all.
     let collector = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", collector.local_addr().unwrap());

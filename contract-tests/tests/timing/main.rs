@@ -1,7 +1,7 @@
 //! What a store promises about time, places and memory: `cargo test -p contract-tests --test timing`, and the name of a module
 //! for a part of it.
 //!
-//! These tests measure or fill a limit, so each has the machine for itself: it begins with [`alone`].
+//! These tests measure or fill a limit. Each begins with [`alone`], which gives it the machine for itself, or with [`shared`].
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
@@ -15,7 +15,7 @@ mod stopping;
 
 use std::{
     net::TcpStream,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{PoisonError, RwLock},
 };
 
 use contract_tests::{
@@ -29,11 +29,18 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 /// How many products make a list that no socket buffers hold.
 const MANY: usize = 100_000;
 
-/// Waits for the test that runs. No other one starts until the result is dropped.
-fn alone() -> MutexGuard<'static, ()> {
-    static MACHINE: Mutex<()> = Mutex::new(());
+/// Held by the tests that run.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Gives a test the machine for itself until the result is dropped. Tests that compare rates or fill the machine need it.
+fn alone() -> impl Drop {
     // A test that failed leaves nothing behind.
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets a test share the machine with others that do. Tests that mostly wait can.
+fn shared() -> impl Drop {
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Fills the list of products. The service sees them a little later.

@@ -80,7 +80,7 @@ const PAIRS: usize = 5;
 
 #[test]
 fn the_surplus_is_refused_and_the_rest_is_as_fast_as_before() {
-    let _alone = alone();
+    let _machine = alone();
     let (_store, session) = start();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -113,7 +113,7 @@ fn the_surplus_is_refused_and_the_rest_is_as_fast_as_before() {
 
 #[test]
 fn a_refused_create_stores_nothing() {
-    let _alone = alone();
+    let _machine = alone();
     let (store, session) = start();
     let before = store.rows("products");
     let outcome = load(&session, 4 * PLACES);
@@ -122,7 +122,7 @@ fn a_refused_create_stores_nothing() {
 
 #[test]
 fn overload_is_refused_before_token_and_body() {
-    let _alone = alone();
+    let _machine = alone();
     let (_store, session) =
         Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "9000")]);
     for service in SERVICES {

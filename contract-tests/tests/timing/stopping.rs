@@ -23,13 +23,13 @@ use contract_tests::{
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::{PROGRAM, alone};
+use crate::{PROGRAM, shared};
 
 const IN_TIME: Duration = Duration::from_secs(5);
 
 #[test]
 fn in_flight_requests_finish_before_the_service_stops() {
-    let _alone = alone();
+    let _machine = shared();
     for name in ["TERM", "INT", "QUIT"] {
         let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
         let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
@@ -59,7 +59,7 @@ const IGNORED: [&str; 12] =
 
 #[test]
 fn no_other_signal_ends_a_service_with_a_request_in_flight() {
-    let _alone = alone();
+    let _machine = shared();
     let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
     let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
@@ -83,7 +83,7 @@ fn no_other_signal_ends_a_service_with_a_request_in_flight() {
 
 #[test]
 fn a_service_stops_in_time_with_stuck_callers() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, session) =
         Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
     let mut stuck = Vec::new();
@@ -105,7 +105,7 @@ fn a_service_stops_in_time_with_stuck_callers() {
 
 #[test]
 fn readyz_fails_before_the_service_stops_accepting() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
     let ready = Request::new("products", "GET", "/readyz");
     session.expect(&ready, 200, None).unwrap();
@@ -122,7 +122,7 @@ fn readyz_fails_before_the_service_stops_accepting() {
 
 #[test]
 fn a_stop_under_load_loses_no_acknowledged_write() {
-    let _alone = alone();
+    let _machine = shared();
     for name in ["TERM", "INT"] {
         let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
         let create = session
@@ -165,7 +165,7 @@ fn a_stop_under_load_loses_no_acknowledged_write() {
 
 #[test]
 fn a_copy_of_the_file_of_a_stopped_service_has_everything() {
-    let _alone = alone();
+    let _machine = shared();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let product = json!({ "name": "Computer", "price": 200, "stock": 20 });
     session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();

@@ -13,20 +13,3 @@ pub(crate) fn edit_body(bytes: &mut Vec<u8>, alter: impl Fn(&mut Value)) {
         }
     }
 }
-
-/// Alters a number, if it is one.
-pub(crate) fn change(body: &mut Value, field: &str, alter: impl Fn(f64) -> f64) {
-    if let Some(number) = body[field].as_f64() {
-        let altered = alter(number);
-        // A whole number that was not altered stays as it was, except where the fraction is the fault.
-        body[field] = if altered == number && field != "price" {
-            body[field].clone()
-        } else {
-            whole_if_integer(field, altered)
-        };
-    }
-}
-
-fn whole_if_integer(field: &str, number: f64) -> Value {
-    if field == "price" || field == "amount" { number.into() } else { (number as u64).into() }
-}

@@ -7,11 +7,11 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
+use super::fields::change;
 use crate::engine::{
     exchange::{Answer, Request},
     faults::{
         fault::{Forward, Tamper},
-        json::change,
         requests::token,
     },
 };

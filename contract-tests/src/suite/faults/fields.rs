@@ -2,10 +2,24 @@
 
 use serde_json::Value;
 
-use crate::engine::{
-    exchange::Answer,
-    faults::json::{change, edit_body},
-};
+use crate::engine::{exchange::Answer, faults::json::edit_body};
+
+/// Alters a number, if it is one.
+pub(super) fn change(body: &mut Value, field: &str, alter: impl Fn(f64) -> f64) {
+    if let Some(number) = body[field].as_f64() {
+        let altered = alter(number);
+        // A whole number that was not altered stays as it was, except where the fraction is the fault.
+        body[field] = if altered == number && field != "price" {
+            body[field].clone()
+        } else {
+            whole_if_integer(field, altered)
+        };
+    }
+}
+
+fn whole_if_integer(field: &str, number: f64) -> Value {
+    if field == "price" || field == "amount" { number.into() } else { (number as u64).into() }
+}
 
 pub(super) fn fraction_of_zero(answer: &mut Answer) {
     edit_body(&mut answer.body, |body| change(body, "price", |price| price));

@@ -11,7 +11,6 @@ use self::{behaviour::*, fields::*};
 use crate::engine::faults::{
     answers::*,
     fault::{Fault, Place},
-    json::change,
     requests::*,
 };
 

@@ -8,7 +8,7 @@ use super::*;
 
 #[test]
 fn probes_are_served_despite_silent_connections() {
-    let _alone = alone();
+    let _machine = alone();
     for (limit, count) in [("2", 2), ("2", 100), ("4096", 4200)] {
         let (_store, session) = start(&[("MAX_CONNECTIONS", limit)]);
         let mut silent: Vec<TcpStream> = Vec::new();
@@ -22,7 +22,7 @@ fn probes_are_served_despite_silent_connections() {
 
 #[test]
 fn the_backlog_holds_a_thousand_connections() {
-    let _alone = alone();
+    let _machine = alone();
     let (mut store, session) = start(&[]);
     let process = store.service("products");
     let address = session.deployment.service("products").url.trim_start_matches("http://").parse().unwrap();
@@ -52,7 +52,7 @@ const STRANGE: [&str; 4] = [
 
 #[test]
 fn unauthenticated_connections_do_not_displace_authenticated_ones() {
-    let _alone = alone();
+    let _machine = alone();
     let (mut store, session) = start(&[("MAX_CONNECTIONS", "4")]);
     let process = store.service("products");
     let before = process.open_files();
@@ -78,7 +78,7 @@ fn unauthenticated_connections_do_not_displace_authenticated_ones() {
 
 #[test]
 fn a_surplus_connection_is_refused_and_displaces_no_busy_one() {
-    let _alone = alone();
+    let _machine = alone();
     let (_store, session) = start_with_list(&[("MAX_CONNECTIONS", "2")]);
     let mut readers: Vec<TcpStream> = (0..2).map(|_| stalled_list(&session, "HTTP/1.1", "reader")).collect();
     for _ in 0..30 {
@@ -115,7 +115,7 @@ fn limited(folder: &std::path::Path, limits: &str) -> String {
 
 #[test]
 fn the_usual_soft_limit_of_descriptors_is_raised() {
-    let _alone = alone();
+    let _machine = alone();
     let folder = new_folder();
     let (_store, session) =
         Store::start_with_session(&limited(folder.path(), "256:16000"), &[("HEAD_TIMEOUT_MS", "60000")]);
@@ -129,7 +129,7 @@ fn the_usual_soft_limit_of_descriptors_is_raised() {
 
 #[test]
 fn limits_that_do_not_fit_the_descriptors_are_refused_at_the_start() {
-    let _alone = alone();
+    let _machine = alone();
     let folder = new_folder();
     let program = limited(folder.path(), "1000:1000");
     for (limit, is_refused) in [("4096", true), ("900", true), ("100", false)] {

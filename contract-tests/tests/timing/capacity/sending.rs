@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_list_counts_as_in_flight_until_it_is_sent() {
-    let _alone = alone();
+    let _machine = alone();
     let (mut store, session) = start_with_list(&[("MAX_REQUESTS", "4")]);
     // The first reader warms up what every reader shares.
     let length = session.send(&session.request("products", "GET", "/products")).unwrap().body.len();
@@ -33,7 +33,7 @@ fn a_list_counts_as_in_flight_until_it_is_sent() {
 
 #[test]
 fn a_page_counts_as_in_flight_until_it_is_sent() {
-    let _alone = alone();
+    let _machine = alone();
     let (store, session) = start(&[("MAX_REQUESTS", "1")]);
     fill_and_wait(&store, &session, 1000);
     let mut reader = connect_with_little_room(&session);
@@ -45,7 +45,7 @@ fn a_page_counts_as_in_flight_until_it_is_sent() {
 
 #[test]
 fn a_list_is_logged_and_counted_when_it_is_over() {
-    let _alone = alone();
+    let _machine = alone();
     let (mut store, session) = start_with_list(&[]);
     let mut stream = stalled_list(&session, "HTTP/1.0", "patient-1");
     thread::sleep(Duration::from_millis(300));
@@ -81,7 +81,7 @@ fn break_database(store: &Store) {
 
 #[test]
 fn a_list_that_breaks_off_is_logged_with_cause_and_ids() {
-    let _alone = alone();
+    let _machine = alone();
     let (mut store, session) = start_with_list(&[]);
     let mut stream = stalled_list(&session, "HTTP/1.1", "broken-1");
     thread::sleep(Duration::from_millis(300));
@@ -99,7 +99,7 @@ fn a_list_that_breaks_off_is_logged_with_cause_and_ids() {
 
 #[test]
 fn a_list_whose_caller_hangs_up_is_logged_as_broken_off() {
-    let _alone = alone();
+    let _machine = alone();
     let (mut store, session) = start_with_list(&[]);
     drop(stalled_list(&session, "HTTP/1.1", "gone-1"));
     store.service("products").wait_for_log("gone-1");
@@ -118,13 +118,13 @@ fn is_reset(settings: &[(&str, &str)], cut_off: impl FnOnce(&mut Store)) {
 
 #[test]
 fn over_http_1_0_a_list_that_fails_is_reset() {
-    let _alone = alone();
+    let _machine = alone();
     is_reset(&[], |store| break_database(store));
 }
 
 #[test]
 fn over_http_1_0_a_list_that_is_cut_off_by_a_stop_is_reset() {
-    let _alone = alone();
+    let _machine = alone();
     is_reset(&[("DRAIN_TIMEOUT_MS", "100")], |store| {
         let log = store.service("products").whole_log();
         milliseconds(&log, "broke off", "cut-1");
@@ -133,12 +133,12 @@ fn over_http_1_0_a_list_that_is_cut_off_by_a_stop_is_reset() {
 
 #[test]
 fn over_http_1_0_an_unread_list_is_reset() {
-    let _alone = alone();
+    let _machine = alone();
     is_reset(&[("WRITE_TIMEOUT_MS", "300")], |store| store.service("products").wait_for_log("cut-1"));
 }
 
 #[test]
 fn over_http_1_0_a_list_whose_service_is_killed_is_reset() {
-    let _alone = alone();
+    let _machine = alone();
     is_reset(&[], |store| store.service("products").kill());
 }
