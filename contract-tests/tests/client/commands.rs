@@ -27,7 +27,7 @@ pub(crate) fn all_three_services_are_driven(console: &Console) {
     assert_eq!(console.does("payments show 1"), payment);
 }
 
-pub(crate) fn json_output_is_what_the_service_answered(console: &Console) {
+pub(crate) fn machines_get_what_the_service_answered(console: &Console) {
     assert_eq!(console.does("products list --json"), "[]\n");
     assert_eq!(console.does("products list"), "There are none.\n");
     let created = console.does("--json products create --name Computer --price 200 --stock 20");
@@ -47,7 +47,7 @@ pub(crate) fn json_output_is_what_the_service_answered(console: &Console) {
     assert!(fields.is_sorted() && fields[0].is_some(), "{payment}");
 }
 
-pub(crate) fn a_list_is_as_long_as_its_limit(console: &Console) {
+pub(crate) fn a_list_is_as_long_as_was_asked_for(console: &Console) {
     console.does("seed --products 2345");
     for (command, length) in [
         ("products list --json", 2345),
@@ -72,7 +72,7 @@ pub(crate) fn a_command_with_a_key_can_be_repeated(console: &Console) {
 }
 
 /// The answer is lost on its way, when the work has been done.
-pub(crate) fn a_create_without_a_response_is_retried_and_done_once(console: &Console) {
+pub(crate) fn a_create_that_gets_no_answer_is_sent_again_and_done_once(console: &Console) {
     let proxy = Proxy::start("products");
     proxy.forward_to(console.store.services[0].url());
     let sent = Arc::new(AtomicUsize::new(0));

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{Console, fails};
 
-pub(crate) fn a_refusal_says_what_to_do(console: &Console) {
+pub(crate) fn a_refusal_is_told_with_what_can_be_done(console: &Console) {
     console.does("products create --name Computer --price 200 --stock 20");
     for (command, told) in [
         (
@@ -34,7 +34,7 @@ pub(crate) fn a_refusal_says_what_to_do(console: &Console) {
     }
 }
 
-pub(crate) fn an_invalid_request_is_not_sent(console: &Console) {
+pub(crate) fn what_the_document_rules_out_is_not_sent(console: &Console) {
     for (command, told) in [
         (
             "products create --name Computer --price -1 --stock 20",
@@ -69,7 +69,7 @@ pub(crate) fn an_invalid_request_is_not_sent(console: &Console) {
     assert_eq!(console.store.rows("products"), 0);
 }
 
-pub(crate) fn a_wrong_token_names_the_variable_that_sets_it(console: &Console) {
+pub(crate) fn a_wrong_token_is_told_with_the_variable_that_sets_it(console: &Console) {
     let mut command = console.command("products list");
     command.env("PRODUCTS_TOKEN", "wrong");
     fails(
@@ -90,7 +90,7 @@ pub(crate) fn a_service_that_is_down_is_named_with_its_address(console: &Console
     console.fails("payments show 1 --payments-url nowhere", 2, "`nowhere` is no address");
 }
 
-pub(crate) fn an_internal_error_names_the_id_in_the_log(console: &Console) {
+pub(crate) fn what_only_the_log_can_explain_is_told_with_the_id_in_the_log(console: &Console) {
     let _locked = console.store.lock("products");
     let create = console.command("products create --name Computer --price 200 --stock 20");
     let told = fails(create, 1, "The logs know this as trace ");
@@ -98,7 +98,7 @@ pub(crate) fn an_internal_error_names_the_id_in_the_log(console: &Console) {
     console.store.services[0].wait_for_log(id.trim_end().trim_end_matches('.'));
 }
 
-pub(crate) fn an_undocumented_response_is_reported(console: &Console) {
+pub(crate) fn a_service_that_answers_something_else_is_told(console: &Console) {
     for (manner, told) in [
         (FaultMode::AnswersHtml, "does not answer as its document says"),
         (FaultMode::AnswersOtherJson, "does not answer as its document says"),
@@ -114,7 +114,7 @@ pub(crate) fn an_undocumented_response_is_reported(console: &Console) {
     }
 }
 
-pub(crate) fn errors_are_json_with_the_json_flag(console: &Console) {
+pub(crate) fn machines_get_errors_as_json(console: &Console) {
     let told = fails(console.command("orders show 7 --json"), 1, "");
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!((&told["error"], &told["exit_code"]), (&"Order not found".into(), &1.into()), "{told}");
@@ -136,7 +136,7 @@ pub(crate) fn control_characters_are_shown_and_not_obeyed(console: &Console) {
     fails(list, 1, r"A field has a value that is not taken: \u{1b}]0;hidden\u{7}.");
 }
 
-pub(crate) fn an_empty_variable_is_unset_except_a_token(console: &Console) {
+pub(crate) fn a_variable_that_is_set_but_empty_is_as_unset_except_a_token(console: &Console) {
     let mut command = console.command("products list");
     for variable in ["ORDERS_URL", "PAYMENTS_URL", "NO_COLOR", "RUST_LOG"] {
         command.env(variable, "");
@@ -160,7 +160,7 @@ pub(crate) fn an_empty_variable_is_unset_except_a_token(console: &Console) {
     assert!(!told.contains("secret"), "{told}");
 }
 
-pub(crate) fn a_retry_waits_for_retry_after(console: &Console) {
+pub(crate) fn a_create_is_not_sent_again_before_the_service_says_so(console: &Console) {
     let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
     for (seconds, times) in [(1, 2), (60, 1)] {
         let upstream = FakeUpstream::start(product, FaultMode::IsFullFor(seconds));

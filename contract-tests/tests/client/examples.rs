@@ -37,7 +37,7 @@ pub(crate) fn example(name: &str) -> Option<ExitCode> {
     Some(ExitCode::SUCCESS)
 }
 
-pub(crate) fn buy_creates_a_product_an_order_and_a_payment(Console { store }: &Console) {
+pub(crate) fn something_is_bought(Console { store }: &Console) {
     let told = run("buy", store, &[]);
     assert_eq!(
         told,
@@ -46,7 +46,7 @@ pub(crate) fn buy_creates_a_product_an_order_and_a_payment(Console { store }: &C
     assert_eq!(SERVICES.map(|service| store.rows(service)), [1, 1, 1]);
 }
 
-pub(crate) fn errors_handles_every_refusal(Console { store }: &Console) {
+pub(crate) fn every_refusal_is_handled(Console { store }: &Console) {
     let told = run("errors", store, &[]);
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines.len(), 4, "{told}");
@@ -57,7 +57,7 @@ pub(crate) fn errors_handles_every_refusal(Console { store }: &Console) {
 }
 
 /// The first answer is lost on its way, when the work has been done.
-pub(crate) fn retries_creates_once(Console { store }: &Console) {
+pub(crate) fn what_is_sent_twice_is_created_once(Console { store }: &Console) {
     let proxy = Proxy::start("products");
     proxy.forward_to(store.services[0].url());
     let sent = Arc::new(AtomicUsize::new(0));

@@ -34,47 +34,47 @@ macro_rules! cases {
 const CASES: &[Case] = cases! {
     commands:
         all_three_services_are_driven
-        json_output_is_what_the_service_answered
-        a_list_is_as_long_as_its_limit
+        machines_get_what_the_service_answered
+        a_list_is_as_long_as_was_asked_for
         a_command_with_a_key_can_be_repeated
-        a_create_without_a_response_is_retried_and_done_once
+        a_create_that_gets_no_answer_is_sent_again_and_done_once
         help_has_examples_everywhere
         shells_complete_commands;
     errors:
-        a_refusal_says_what_to_do
-        an_invalid_request_is_not_sent
-        a_wrong_token_names_the_variable_that_sets_it
+        a_refusal_is_told_with_what_can_be_done
+        what_the_document_rules_out_is_not_sent
+        a_wrong_token_is_told_with_the_variable_that_sets_it
         a_service_that_is_down_is_named_with_its_address
-        an_internal_error_names_the_id_in_the_log
-        an_undocumented_response_is_reported
-        errors_are_json_with_the_json_flag
+        what_only_the_log_can_explain_is_told_with_the_id_in_the_log
+        a_service_that_answers_something_else_is_told
+        machines_get_errors_as_json
         control_characters_are_shown_and_not_obeyed
-        an_empty_variable_is_unset_except_a_token
-        a_retry_waits_for_retry_after;
+        a_variable_that_is_set_but_empty_is_as_unset_except_a_token
+        a_create_is_not_sent_again_before_the_service_says_so;
     examples:
-        buy_creates_a_product_an_order_and_a_payment
-        errors_handles_every_refusal
-        retries_creates_once;
+        something_is_bought
+        every_refusal_is_handled
+        what_is_sent_twice_is_created_once;
     output:
         only_a_terminal_gets_colours
         a_table_fits_the_terminal
-        a_closed_pipe_is_no_failure
-        output_that_cannot_be_written_is_a_failure
-        output_may_be_discarded;
+        whoever_stops_reading_is_no_failure
+        what_cannot_be_written_is_a_failure
+        nobody_need_read_anything;
     tools:
         a_demo_explains_a_purchase_and_its_refusals
-        a_seed_continues_after_an_interruption_and_creates_nothing_twice
-        a_seed_that_stops_says_how_to_continue
-        a_check_shows_what_is_up
-        a_check_shows_what_is_down
-        a_check_reports_a_wrong_token;
+        a_seed_goes_on_after_an_interruption_and_creates_nothing_twice
+        a_seed_that_cannot_go_on_says_how_to
+        a_check_tells_what_is_up
+        a_check_tells_what_is_not_up
+        a_check_tells_a_wrong_token;
     menu:
         a_purchase_is_made_at_the_menu
-        input_is_checked_while_it_is_typed
-        escape_goes_back_and_out
-        control_c_goes_back_and_out
+        what_is_typed_is_checked_as_it_is_typed
+        escape_leads_back_and_out
+        control_c_leads_back_and_out
         a_service_that_is_down_does_not_end_the_menu
-        a_long_list_is_shown_screen_by_screen
+        a_long_list_is_shown_by_the_screen
         the_menu_fits_a_narrow_terminal
         the_menu_needs_no_colours
         without_a_terminal_there_is_no_menu;

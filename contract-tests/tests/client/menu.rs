@@ -1,4 +1,4 @@
-//! The menu, on a terminal.
+//! The menu, with somebody at it.
 
 use crate::{Console, fails, terminal::Terminal};
 
@@ -21,7 +21,7 @@ const MENU: [&str; 8] = [
     "└",
 ];
 
-/// A terminal that shows the menu.
+/// Somebody at the menu.
 struct Customer {
     terminal: Terminal,
 }
@@ -87,7 +87,7 @@ pub(crate) fn a_purchase_is_made_at_the_menu(console: &Console) {
     );
 }
 
-pub(crate) fn input_is_checked_while_it_is_typed(console: &Console) {
+pub(crate) fn what_is_typed_is_checked_as_it_is_typed(console: &Console) {
     let mut customer = Customer::come(console, 80, &[]);
     customer.chooses(0);
     customer.answers("What is it called?", "");
@@ -115,11 +115,11 @@ pub(crate) fn input_is_checked_while_it_is_typed(console: &Console) {
     assert_eq!(console.store.rows("products"), 0);
 }
 
-pub(crate) fn escape_goes_back_and_out(console: &Console) {
+pub(crate) fn escape_leads_back_and_out(console: &Console) {
     leads_back_and_out(console, ESCAPE);
 }
 
-pub(crate) fn control_c_goes_back_and_out(console: &Console) {
+pub(crate) fn control_c_leads_back_and_out(console: &Console) {
     leads_back_and_out(console, CONTROL_C);
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn a_service_that_is_down_does_not_end_the_menu(console: &Console) {
     customer.leaves();
 }
 
-pub(crate) fn a_long_list_is_shown_screen_by_screen(console: &Console) {
+pub(crate) fn a_long_list_is_shown_by_the_screen(console: &Console) {
     console.does("seed --products 50");
     let mut customer = Customer::come(console, 80, &[]);
     customer.chooses(1);

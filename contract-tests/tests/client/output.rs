@@ -1,4 +1,4 @@
-//! Output to terminals, to files, and to closed pipes.
+//! Where answers go: to terminals, to files, to nobody.
 
 use std::{
     fs::File,
@@ -47,7 +47,7 @@ pub(crate) fn a_table_fits_the_terminal(console: &Console) {
     }
 }
 
-pub(crate) fn a_closed_pipe_is_no_failure(console: &Console) {
+pub(crate) fn whoever_stops_reading_is_no_failure(console: &Console) {
     console.does("seed --products 2000");
     for line in ["products list", "products list --json"] {
         let mut list = console.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -57,7 +57,7 @@ pub(crate) fn a_closed_pipe_is_no_failure(console: &Console) {
     }
 }
 
-pub(crate) fn output_that_cannot_be_written_is_a_failure(console: &Console) {
+pub(crate) fn what_cannot_be_written_is_a_failure(console: &Console) {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut list: Command = console.command("products list");
     let output = list.stdout(full).output().unwrap();
@@ -66,7 +66,7 @@ pub(crate) fn output_that_cannot_be_written_is_a_failure(console: &Console) {
     assert!(told.contains("The answer cannot be written: No space left"), "{told}");
 }
 
-pub(crate) fn output_may_be_discarded(console: &Console) {
+pub(crate) fn nobody_need_read_anything(console: &Console) {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let closed = || std::io::pipe().unwrap().1;
     for (line, unwritten, unread) in [

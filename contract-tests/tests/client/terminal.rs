@@ -1,4 +1,4 @@
-//! A terminal: the program runs in a pseudo-terminal, and what it draws is read from the screen.
+//! A terminal with somebody at it: the program runs in a pseudo-terminal, and what it draws is read from the screen.
 
 use std::{
     io::{Read, Write},
@@ -58,7 +58,7 @@ impl Terminal {
         thread::spawn(move || {
             let (drawn, has_changed) = &*shared;
             let mut buffer = [0; 4096];
-            // A pseudo-terminal fails with EIO when its other end is closed.
+            // A pseudo-terminal fails with EIO when nobody is at its other end any more.
             while let Ok(length @ 1..) = output.read(&mut buffer) {
                 let Ok(mut drawn) = drawn.lock() else { return };
                 drawn.screen.process(&buffer[..length]);

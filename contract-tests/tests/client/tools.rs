@@ -37,7 +37,7 @@ pub(crate) fn a_demo_explains_a_purchase_and_its_refusals(console: &Console) {
     assert!(String::from_utf8_lossy(&output.stderr).contains("orders cannot be reached"));
 }
 
-pub(crate) fn a_seed_continues_after_an_interruption_and_creates_nothing_twice(console: &Console) {
+pub(crate) fn a_seed_goes_on_after_an_interruption_and_creates_nothing_twice(console: &Console) {
     let mut terminal = Terminal::start(console, 80, "seed --products 1000000", &[]);
     terminal.shows("/1,000,000, ");
     terminal.types("\u{3}");
@@ -65,7 +65,7 @@ pub(crate) fn a_seed_continues_after_an_interruption_and_creates_nothing_twice(c
     assert_eq!(console.store.rows("products"), enough + 10, "another seed has others");
 }
 
-pub(crate) fn a_seed_that_stops_says_how_to_continue(console: &Console) {
+pub(crate) fn a_seed_that_cannot_go_on_says_how_to(console: &Console) {
     let mut command = console.command("seed --products 100");
     command.env("PRODUCTS_TOKEN", "wrong");
     fails(command, 1, "products says: Unauthorized.");
@@ -77,7 +77,7 @@ pub(crate) fn a_seed_that_stops_says_how_to_continue(console: &Console) {
     assert!(told.contains("0 of 100 products are there; the same command goes on"), "{told}");
 }
 
-pub(crate) fn a_check_shows_what_is_up(console: &Console) {
+pub(crate) fn a_check_tells_what_is_up(console: &Console) {
     let table = console.does("check");
     for (line, process) in table.lines().skip(1).zip(&console.store.services) {
         let cells: Vec<&str> = line.split_whitespace().collect();
@@ -92,7 +92,7 @@ pub(crate) fn a_check_shows_what_is_up(console: &Console) {
     assert_eq!((&list[2]["service"], &list[2]["state"]), (&"payments".into(), &"ready".into()), "{list}");
 }
 
-pub(crate) fn a_check_shows_what_is_down(console: &Console) {
+pub(crate) fn a_check_tells_what_is_not_up(console: &Console) {
     let stopping =
         FakeUpstream::start("", FaultMode::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
     let stranger = FakeUpstream::start("", FaultMode::AnswersHtml);
@@ -124,7 +124,7 @@ pub(crate) fn a_check_shows_what_is_down(console: &Console) {
     }
 }
 
-pub(crate) fn a_check_reports_a_wrong_token(console: &Console) {
+pub(crate) fn a_check_tells_a_wrong_token(console: &Console) {
     let mut command = console.command("check");
     command.env("PAYMENTS_TOKEN", "wrong");
     let output = command.output().unwrap();
