@@ -25,7 +25,7 @@
 //! write-ahead log that need not grow, doubled the rate of writes.
 //!
 //! An order, which was 188,000 instructions in orders alone, is 98,000. reqwest parsed one address three times and left the
-//! connection to a task of its own (71,000 in all): the client reads on connections that the asking task drives. What waits for
+//! connection to a task of its own (71,000 in all): the client reads on connections that whoever asks drives. What waits for
 //! an answer was copied with everything around it (20,000): it is in a box. `traceparent` was written by the formatter
 //! (3,000), and the statements around a write were looked up in a cache for each (3,000).
 //!
@@ -33,7 +33,7 @@
 //! threads than cores: a read took a tenth more of the processor, an order a sixth, and the slowest of a hundred reads took
 //! twice as long. A writer with many callers looks out for the next write for 20 µs instead of 150, and leaves them the core.
 //!
-//! The whole list comes in chunks of 400 rows. In chunks of 1,200 it takes a seventh less time, since threads are woken less
+//! The whole list comes in pieces of 400 rows. In pieces of 1,200 it takes a seventh less time, since threads are woken less
 //! often, but callers who stall would hold too much. A name that is not copied on its way from SQLite would save a
 //! fourteenth, which is not worth a second kind of product.
 //!
