@@ -3,11 +3,9 @@
 //! With a command it runs it; without, it shows a menu. Exit codes: 0 success, 1 the service responded with an error, 2 usage
 //! error, 3 the service cannot be reached.
 
-mod console;
-
 use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    console::run().await
+    client::console::run().await
 }

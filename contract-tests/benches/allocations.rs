@@ -9,11 +9,12 @@
 use std::{alloc::System, env, fs, process::ExitCode};
 
 use contract_tests::{
+    engine::deployment::SERVICES,
+    harness::{folders::new_folder, store::Store},
     load::{
         drive,
         work::{self, WORKS, Work},
     },
-    store::{SERVICES, Store, new_folder},
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 

@@ -3,20 +3,25 @@
 //! It needs Chromium and `chromedriver`, on the PATH or named by `CHROME` and `CHROMEDRIVER`. Without them every test is
 //! shown as ignored.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{process::ExitCode, sync::Arc};
 
 use contract_tests::{
-    browser::{
-        Browser, Outcome,
-        swagger_ui::{Choice, Example, Page, Shown},
+    engine::{
+        contract::{CONTRACT, Document, Operation},
+        deployment::{Address, Deployment},
+        replay::situations,
+        session::Session,
     },
-    contract::{CONTRACT, Document, Operation},
-    replay::situations,
-    session::Session,
-    store::{Address, Deployment, Store},
+    harness::{
+        browser::{
+            chromium::{Browser, Outcome},
+            swagger_ui::{Choice, Example, Page, Shown},
+        },
+        store::Store,
+    },
 };
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
@@ -24,16 +29,18 @@ use thirtyfour::By;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let browser = Browser::start();
+    // To list the tests, nothing is started.
+    let browser = (!arguments.list).then(Browser::start).transpose();
     if let Err(reason) = &browser {
         eprintln!("skipped: {reason}");
     }
-    let scene = browser.ok().map(|browser| Arc::new(Scene::new(browser)));
+    let is_missing = browser.is_err();
+    let scene = browser.ok().flatten().map(|browser| Arc::new(Scene::new(browser)));
 
     let trial = |subject: &str, name: &str, check: Box<dyn Fn(&Scene) -> Outcome + Send>| {
         let present = scene.clone();
         let check = move || Ok(check(present.as_deref().ok_or("there is no browser")?)?);
-        Trial::test(format!("browser::{subject}::{name}"), check).with_ignored_flag(scene.is_none())
+        Trial::test(format!("browser::{subject}::{name}"), check).with_ignored_flag(is_missing)
     };
     let pages = CONTRACT.documents.iter().flat_map(|document| {
         PAGE.map(|(name, check)| trial(document.service, name, Box::new(move |scene| check(scene, document))))
@@ -45,7 +52,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, pages.chain(operations).collect()).exit_code()
 }
 
-/// A store that has a product, an order and a payment, and somebody who looks at it.
+/// A store that has a product, an order and a payment, and a browser.
 struct Scene {
     browser: Browser,
     deployment: Deployment,

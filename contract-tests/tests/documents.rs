@@ -4,16 +4,22 @@
 #![allow(clippy::disallowed_macros, reason = "a test prints for people")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
-use std::{env, fs, process::Command, process::ExitCode};
+use std::{
+    env, fs,
+    process::{Command, ExitCode},
+};
 
 use contract_tests::{
-    compatibility, contract,
-    contract::CONTRACT,
-    emission, examples,
-    exchange::Request,
-    replay::shared,
-    session,
-    store::{SERVICES, Store},
+    engine::{
+        compatibility,
+        contract::{self, CONTRACT},
+        deployment::SERVICES,
+        emission,
+        exchange::Request,
+        replay::cases,
+    },
+    harness::store::Store,
+    suite::examples,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
@@ -106,7 +112,7 @@ fn is_emitted() -> Result<(), Failed> {
 
 /// A service has the examples that were checked in when it was built, so they are not compared after an update.
 fn is_served(is_update: bool) -> Result<(), Failed> {
-    let (_store, session) = session::start(PROGRAM, &[]);
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for service in SERVICES {
         let answer = session.send(&Request::new(service, "GET", "/openapi.json")).expect("an answer");
         assert_eq!(answer.header("Content-Type"), Some("application/json"));
@@ -165,7 +171,7 @@ fn every_example_fits_its_schema_and_its_status() {
 
 fn every_operation_is_in_the_token_matrix() {
     let store = Store::start(PROGRAM, &[]);
-    let cases = shared::cases(&store.deployment());
+    let cases = cases::cases(&store.deployment());
     for operation in CONTRACT.operations() {
         let document = &CONTRACT.document(operation.service).json;
         let at = &document["paths"][&operation.template][operation.method.to_lowercase()];

@@ -1,66 +1,115 @@
-//! Who tests the suite? One fault after the other is put before real services, and the replay and the properties must notice
+//! Tests the suite itself: one fault after the other is put before real services, and the replay and the properties must notice
 //! each: `cargo test -p contract-tests --test faults`.
+//!
+//! `detectors.txt` names what has to notice each; `UPDATE=1` writes it anew.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
-    fmt, fs,
+    collections::{BTreeMap, BTreeSet},
+    env, fmt, fs,
     process::ExitCode,
     sync::{Arc, Mutex},
 };
 
 use contract_tests::{
-    exchange::Delivery,
-    faults::{self, Place},
-    property::Effort,
-    proxy::{Proxy, Tamper},
-    replay::{promises, shared, workflows},
-    session::{Scope, Session},
-    stock::{PROPERTIES, Property},
-    store::{Deployment, SERVICES, Store, results},
+    engine::{
+        deployment::{Deployment, SERVICES},
+        exchange::Delivery,
+        faults::fault::{Place, Tamper},
+        property::Effort,
+        replay::{case::create, cases, promises, workflows},
+        session::{Scope, Session},
+    },
+    harness::{proxy::Proxy, store::Store},
+    suite::{
+        faults,
+        stock::{PROPERTIES, Property},
+    },
 };
 use libtest_mimic::{Arguments, Trial};
+
+/// The detector of each fault, a line each. A failure elsewhere, such as a flake, is no detection.
+const DETECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/detectors.txt");
 
 /// Few cases suffice to notice a fault, and the same ones every time.
 const EFFORT: Effort = Effort { cases: 24, always_the_same: true };
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    let is_update = env::var("UPDATE").is_ok_and(|update| update == "1");
+    let detectors = Arc::new(detectors());
     let workshop = Arc::new(Workshop::default());
-    let mut trials = vec![{
-        let workshop = workshop.clone();
-        Trial::test("faults::without_a_fault_nothing_is_noticed", move || {
-            workshop.notice(None).map_or(Ok(()), |noticed| Err(noticed.to_string().into()))
-        })
-    }];
-    for fault in faults::all() {
-        let workshop = workshop.clone();
+    let faults = faults::all();
+
+    let known: BTreeSet<&str> = faults.iter().map(|fault| fault.name).collect();
+    let mut trials = vec![unnoticed(workshop.clone()), no_others(&detectors, &known)];
+    for fault in faults {
+        let (workshop, detectors) = (workshop.clone(), detectors.clone());
         let name = format!("faults::{}", fault.name.replace([' ', '\''], "_"));
-        trials.push(Trial::test(name, move || match workshop.notice(Some((fault.place, fault.tamper))) {
-            Some(noticed) => {
-                let line = format!("{:<60} {}", fault.name, noticed.by);
-                workshop.noticed.lock().expect("the list").push(line);
-                Ok(())
+        trials.push(Trial::test(name, move || {
+            let Some(noticed) = workshop.notice(Some((fault.place, fault.tamper))) else {
+                return Err("nothing noticed it".into());
+            };
+            let expected = detectors.get(fault.name).map_or("none that is in the list", String::as_str);
+            workshop.noticed.lock().expect("the list").insert(fault.name, noticed.by.clone());
+            match noticed.by == expected || is_update {
+                true => Ok(()),
+                false => Err(format!("it should be noticed by {expected}; {noticed}").into()),
             }
-            None => Err("nothing noticed it".into()),
         }));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
 
-    let mut noticed = workshop.noticed.lock().expect("the list").clone();
-    noticed.sort();
-    let noticed = noticed.join("\n");
-    println!("{noticed}");
-    fs::write(results().join("faults.txt"), noticed).expect("the list is written");
+    let noticed = workshop.noticed.lock().expect("the list");
+    let lines = noticed.iter().map(|(fault, by)| format!("{fault:<COLUMN$}{by}\n")).collect::<String>();
+    print!("{lines}");
+    // A run of a part of the faults leaves the list as it is.
+    if is_update && noticed.len() == known.len() {
+        fs::write(DETECTORS, lines).expect("the list is written");
+    }
     conclusion.exit_code()
+}
+
+/// How many products there are before any fault.
+const PRODUCTS: usize = 10;
+
+/// Where the second column of the list begins.
+const COLUMN: usize = 72;
+
+/// What has to notice each fault, by its name.
+fn detectors() -> BTreeMap<String, String> {
+    let list = fs::read_to_string(DETECTORS).unwrap_or_default();
+    let pair = |line: &str| {
+        let (fault, by) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{DETECTORS}: `{line}`"));
+        (fault.trim_end().to_owned(), by.to_owned())
+    };
+    list.lines().map(pair).collect()
+}
+
+/// A suite that fails without a fault would prove nothing by failing with one.
+fn unnoticed(workshop: Arc<Workshop>) -> Trial {
+    Trial::test("faults::without_a_fault_nothing_is_noticed", move || {
+        workshop.notice(None).map_or(Ok(()), |noticed| Err(noticed.to_string().into()))
+    })
+}
+
+fn no_others(detectors: &BTreeMap<String, String>, known: &BTreeSet<&str>) -> Trial {
+    let gone: Vec<String> =
+        detectors.keys().filter(|fault| !known.contains(fault.as_str())).cloned().collect();
+    Trial::test("faults::every_fault_in_the_list_of_detectors_is_known", move || match gone.is_empty() {
+        true => Ok(()),
+        false => Err(format!("in detectors.txt, but no fault: {}", gone.join(", ")).into()),
+    })
 }
 
 /// Stores with proxies before and between their services, as many as tests run at once.
 #[derive(Default)]
 struct Workshop {
     benches: Mutex<Vec<Bench>>,
-    noticed: Mutex<Vec<String>>,
+    /// What noticed each fault, by its name.
+    noticed: Mutex<BTreeMap<&'static str, String>>,
 }
 
 /// A store with proxies before its services, and between them.
@@ -97,6 +146,11 @@ impl Bench {
         }
         for (process, proxy) in store.services.iter().zip(&between) {
             proxy.forward_to(process.url());
+        }
+        // What notices a fault must not depend on how many others were tried before.
+        let session = Session::new(store.deployment());
+        for _ in 0..PRODUCTS {
+            session.expect(&create(&session, "products"), 201, None).expect("a product");
         }
         Self { store, before, between }
     }
@@ -142,7 +196,7 @@ fn first_failure(session: &Session) -> Option<Noticed> {
         }
     }
     // A proxy waits for the whole body, so one that never ends does not get through it.
-    let cases = shared::cases(&session.deployment);
+    let cases = cases::cases(&session.deployment);
     for case in cases.iter().filter(|case| case.request.delivery != Delivery::Half) {
         if let Err(failure) = case.check(session) {
             return noticed(format!("replay::{}", case.name), &failure);

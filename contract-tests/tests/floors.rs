@@ -1,4 +1,4 @@
-//! The architecture: modules are floors, and no arrow runs back up.
+//! The architecture: modules are floors, and no dependency runs back up.
 //!
 //! A file declares its modules from the top floor down. A module uses its own submodules, and of all others only those that are
 //! declared below it or below one of its ancestors. So neither the files nor the packages of the workspace form a circle.
@@ -41,7 +41,7 @@ fn no_module_uses_one_above_it() {
 }
 
 #[test]
-fn no_packages_need_each_other() {
+fn packages_form_no_circle() {
     let needs: BTreeMap<String, Vec<String>> = packages()
         .iter()
         .map(|package| {
@@ -51,7 +51,7 @@ fn no_packages_need_each_other() {
         })
         .collect();
     let mut left = needs.clone();
-    // Whoever needs nobody that is left stands on what was taken away.
+    // A package whose needs are all gone stands on those that were taken away before.
     while let Some(name) = left
         .iter()
         .find(|(_, needed)| needed.iter().all(|needed| !left.contains_key(needed)))
@@ -63,7 +63,7 @@ fn no_packages_need_each_other() {
 }
 
 #[test]
-fn an_arrow_that_runs_up_is_named() {
+fn an_upward_dependency_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
     fs::create_dir(folder.path().join("low")).unwrap();
@@ -121,7 +121,7 @@ fn read(file: &Path, folder: &Path, path: Vec<String>, modules: &mut Modules) {
         let Item::Mod(ItemMod { attrs, ident, content: None, .. }) = item else { continue };
         let name = ident.to_string();
         let candidates = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
-        // A module with a `#[path]` belongs to somebody else.
+        // A module with a `#[path]` is a file of another crate.
         if attrs.iter().any(|attribute| attribute.path().is_ident("path")) {
             continue;
         }

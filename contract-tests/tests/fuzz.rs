@@ -8,11 +8,14 @@
 use std::process::ExitCode;
 
 use contract_tests::{
-    contract::{CONTRACT, Operation},
-    exchange::Request,
-    property::{Effort, run},
-    replay::{shared, situations},
-    session::{self, Failure, Session},
+    engine::{
+        contract::{CONTRACT, Operation},
+        exchange::Request,
+        property::{Effort, run},
+        replay::{case, situations},
+        session::{Failure, Session},
+    },
+    harness::store::Store,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use proptest::prelude::*;
@@ -20,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases = contract_tests::store::number("FUZZ_CASES", 300);
+    let cases = contract_tests::harness::environment::number("FUZZ_CASES", 300);
     let trial = |operation: &'static Operation| {
         let effort = Effort { cases, always_the_same: false };
         Trial::test(format!("fuzz::{}", operation.id), move || fuzz(operation, effort))
@@ -122,9 +125,10 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn fuzz(operation: &Operation, effort: Effort) -> Result<(), Failed> {
-    let (store, session) = session::start(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
+    let (store, session) =
+        Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &[("RUST_LOG", "warn")]);
     situations::prepare(&session)?;
-    let valid = shared::valid_request(operation, &session.deployment);
+    let valid = case::valid_request(operation, &session.deployment);
     run(effort, prop::collection::vec(oddity(), 1..3), |oddities| {
         let request =
             oddities.into_iter().fold(valid.clone(), |request, oddity| oddity.apply(operation, request));
@@ -143,6 +147,7 @@ fn fuzz(operation: &Operation, effort: Effort) -> Result<(), Failed> {
         }
         is_well(&session, operation)
     })?;
+    store.check_logs();
     Ok(())
 }
 

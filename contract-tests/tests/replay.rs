@@ -3,7 +3,7 @@
 //! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged. A store that
 //! shows no documents is asked only for what any faithful implementation does; the rest is shown as ignored.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints for whoever runs it")]
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
@@ -12,16 +12,20 @@ use std::{
 };
 
 use contract_tests::{
-    contract::{CONTRACT, Operation},
-    replay::{
-        promises::{self, Promise},
-        shared::{self, Case},
-        situations,
-        workflows::{self, Outcome},
+    engine::{
+        contract::{CONTRACT, Operation},
+        deployment::{Deployment, SERVICES},
+        replay::{
+            case::Case,
+            cases,
+            promises::{self, Promise},
+            situations,
+            workflows::{self, Outcome},
+        },
+        session::{Scope, Session},
     },
-    session::{Scope, Session},
-    specmatic,
-    store::{Deployment, SERVICES, Store},
+    harness::{folders::results, store::Store},
+    suite::specmatic,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -36,31 +40,39 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let started = elsewhere.is_none().then(|| Store::start(PROGRAM, &[]));
-    let deployment = elsewhere.or_else(|| started.as_ref().map(Store::deployment)).expect("a store");
-    let session = Arc::new(Session::new(deployment));
-    let subject = session.subject();
+    // To list the tests, nothing is started and nothing is sent.
+    let is_ours = elsewhere.is_none();
+    let started = (is_ours && !arguments.list).then(|| Store::start(PROGRAM, &[]));
+    let deployment = elsewhere.or_else(|| started.as_ref().map(Store::deployment));
+    let session = match deployment {
+        Some(deployment) if !arguments.list => Session::new(deployment),
+        deployment => Session::with_scope(deployment.unwrap_or_default(), Scope::Whole),
+    };
+    let session = Arc::new(session);
+    let mut subject = Vec::new();
     if !arguments.list {
+        subject = session.subject();
         println!("judged:\n  {}", subject.join("\n  "));
     }
 
-    let mut trials = vec![before_anything_else(&session, started.is_some())];
+    let mut trials = vec![before_anything_else(&session, is_ours)];
     trials.extend(steps(&session));
     trials.extend(cases(&session));
     trials.extend(promises(&session));
-    if started.is_some() {
-        trials.push(overload(&session));
-        trials.extend(in_flight(&session));
-        trials.extend(without_a_table(&session));
-        trials.push(for_another_judge());
-    }
-    let everything =
-        arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && started.is_some();
+    // These need a store of their own, with settings of its own.
+    trials.push(overload(&session).with_ignored_flag(!is_ours));
+    trials.extend(in_flight(&session).into_iter().map(|trial| trial.with_ignored_flag(!is_ours)));
+    trials.extend(without_a_table(&session).into_iter().map(|trial| trial.with_ignored_flag(!is_ours)));
+    trials.push(for_another_judge().with_ignored_flag(!is_ours));
+    let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && is_ours;
     let conclusion = libtest_mimic::run(&arguments, trials);
 
+    if let Some(started) = &started {
+        started.check_logs();
+    }
     if everything {
         let ledger = session.ledger.lock().expect("the ledger");
-        ledger.write(&subject);
+        ledger.write(&results(), &subject);
         print!("{}", ledger.table());
         println!("as a page: target/contract/index.html");
         for complaint in ledger.complaints() {
@@ -103,7 +115,7 @@ fn cases(session: &Arc<Session>) -> Vec<Trial> {
         let is_asked = case.is_common || session.scope == Scope::Whole;
         Trial::test(name, move || case.check(&session).map_err(Failed::from)).with_ignored_flag(!is_asked)
     };
-    shared::cases(&session.deployment).into_iter().map(trial).collect()
+    cases::cases(&session.deployment).into_iter().map(trial).collect()
 }
 
 /// A test for each promise that takes more than one request to see.
@@ -117,14 +129,24 @@ fn promises(session: &Arc<Session>) -> Vec<Trial> {
     promises::all().map(trial).collect()
 }
 
-/// The list as it is before anything else is asked: of a store that nobody has used yet, empty.
-fn before_anything_else(session: &Session, is_new: bool) -> Trial {
-    let request = session.request("products", "GET", "/products");
-    let outcome = session.expect(&request, 200, None).and_then(|answer| match answer.body.as_slice() {
-        body if is_new && body != b"[]" => Err(session.failure(&request, &answer, "[]")),
-        _ => Ok(()),
-    });
-    Trial::test("replay::list_products::before_anything_else", || Ok(outcome?))
+/// The list as it is before anything else is asked: of a fresh store, empty.
+fn before_anything_else(session: &Arc<Session>, is_ours: bool) -> Trial {
+    let session = session.clone();
+    Trial::test("replay::list_products::before_anything_else", move || {
+        let list = |session: &Session, is_empty: bool| {
+            let request = session.request("products", "GET", "/products");
+            let answer = session.expect(&request, 200, None)?;
+            match answer.body.as_slice() {
+                body if is_empty && body != b"[]" => Err(session.failure(&request, &answer, "[]")),
+                _ => Ok(()),
+            }
+        };
+        if !is_ours {
+            return Ok(list(&session, false)?);
+        }
+        let (_store, new) = Store::start_with_session(PROGRAM, &[]);
+        Ok(list(&new.writing_in(session.ledger.clone()), true)?)
+    })
 }
 
 /// Every operation that can be repeated safely, while the first request is in flight.
@@ -151,7 +173,7 @@ fn without_a_table(session: &Arc<Session>) -> Vec<Trial> {
             let store = Store::start(PROGRAM, &[("RUST_LOG", "off")]);
             let session = Session::new(store.deployment()).writing_in(session.ledger.clone());
             situations::prepare(&session)?;
-            Ok(situations::failing_without_a_table(service, &session, &store)?)
+            Ok(situations::failing_without_a_table(service, &session, || store.take_table(service))?)
         })
     };
     SERVICES.into_iter().map(trial).collect()

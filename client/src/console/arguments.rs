@@ -13,6 +13,7 @@ use super::{limits, service::Service};
 #[derive(Debug, Parser)]
 #[command(
     name = "client",
+    bin_name = "client",
     version,
     after_help = "Examples:
   client                     show the menu

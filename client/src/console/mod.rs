@@ -33,7 +33,7 @@ use self::{
 };
 
 /// Runs the command of the command line.
-pub(super) async fn run() -> ExitCode {
+pub async fn run() -> ExitCode {
     let arguments = match read_arguments() {
         Ok(arguments) => arguments,
         Err(code) => return code,

@@ -10,11 +10,12 @@ use std::{
 };
 
 use contract_tests::{
+    engine::deployment::Address,
+    harness::{folders::new_folder, process::Process},
     load::{
         drive::{closed_loop, once},
         work::{self, CREATE_PRODUCT, GET_PRODUCT, ROWS, Work},
     },
-    store::{Address, Process, new_folder},
 };
 use rusqlite::Connection;
 use serde::Serialize;
@@ -150,7 +151,7 @@ fn memory_of_a_list(shop: &Shop) -> Figure {
     }
 }
 
-/// Somebody who takes a list and does not read on, while others write.
+/// A caller that requests a list and stops reading, while others write.
 fn slow_reader(shop: &Shop) -> [Figure; 2] {
     let mut reader =
         TcpStream::connect(shop.process.url().trim_start_matches("http://")).expect("a connection");

@@ -135,7 +135,7 @@ struct FakeUpstream {
     idle: Mutex<Vec<Kept>>,
 }
 
-/// A connection that is kept from one question to the next, driven by whoever asks.
+/// A connection that is kept from one question to the next, driven by the task that asks.
 struct Kept {
     requests: client::SendRequest<Empty<Bytes>>,
     driver: Pin<Box<client::Connection<TokioIo<TcpStream>, Empty<Bytes>>>>,

@@ -66,7 +66,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract_tests::store::{SERVICES, Store};
+use contract_tests::{engine::deployment::SERVICES, harness::store::Store};
 
 /// The service that is none.
 const LIMIT: &str = "limit";

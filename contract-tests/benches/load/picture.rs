@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, fs, io, path::PathBuf};
 
-use contract_tests::store::target;
+use contract_tests::harness::folders::target;
 
 use crate::report::{Line, Report};
 

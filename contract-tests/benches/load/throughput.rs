@@ -3,12 +3,12 @@
 use std::{env, thread, time::Duration};
 
 use contract_tests::{
+    engine::deployment::{Address, Deployment, SERVICES},
+    harness::{folders::new_folder, metrics::Metrics, process::Process, store::Store},
     load::{
         drive::{Question, closed_loop, open_loop},
         work::{self, CREATE_PRODUCT, WORKS, Work},
     },
-    metrics::Metrics,
-    store::{Address, Deployment, Process, SERVICES, Store, new_folder},
 };
 use hdrhistogram::Histogram;
 use tempfile::TempDir;
@@ -132,7 +132,7 @@ impl Bench<'_> {
         work.writes().then(|| work.question_at(&barest.address()))
     }
 
-    /// The processor time of everybody who works at `work`.
+    /// The processor time of all services that work at `work`.
     fn cpu(&self, work: &Work) -> Duration {
         let involved =
             self.store.services.iter().filter(|process| work.involved.contains(&process.service()));
@@ -148,7 +148,7 @@ impl Bench<'_> {
         Commits { writes: sum("sqlite_commit_writes_sum"), commits: sum("sqlite_commit_writes_count") }
     }
 
-    /// One caller alone, who waits for each write to be on the disk.
+    /// A single caller, which waits for each write to be on the disk.
     fn one_caller(&self) -> Figure {
         let question = CREATE_PRODUCT.question(&self.store.deployment());
         let latency = |question| {

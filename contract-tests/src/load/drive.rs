@@ -29,7 +29,7 @@ const THREADS: usize = 2;
 
 /// What is asked: a request for each number, and the status that answers it.
 pub struct Question {
-    /// Who is asked.
+    /// The server.
     pub server: SocketAddr,
     /// The request with a number.
     pub request: Box<dyn Fn(u64) -> Request<Full<Bytes>> + Send + Sync>,
@@ -133,7 +133,7 @@ impl Connection {
     /// Connects.
     ///
     /// # Panics
-    /// Nobody answers there.
+    /// The connection fails.
     pub async fn open(server: SocketAddr) -> Self {
         let stream = TcpStream::connect(server).await.expect("a server");
         stream.set_nodelay(true).expect("a connection without delay");

@@ -1,4 +1,4 @@
 //! Load, for benchmarks: what is asked, and how.
 
-pub mod drive;
 pub mod work;
+pub mod drive;

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::store::{Address, Deployment};
+use crate::engine::deployment::{Address, Deployment};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -19,7 +19,7 @@ pub const ROWS: u64 = 1000;
 pub struct Work {
     /// What it is called in tables.
     pub name: &'static str,
-    /// Who is asked.
+    /// The service.
     pub service: &'static str,
     /// The services that work at it.
     pub involved: &'static [&'static str],

@@ -25,7 +25,8 @@ pub(crate) fn emit(root: &Path, service: &str) -> Result<String, String> {
     if !output.status.success() || document.is_empty() {
         return Err(format!("{service} does not compile:\n{}", String::from_utf8_lossy(&output.stderr)));
     }
-    check(&document).map_err(|reason| format!("no client can be generated from the document of {service}: {reason}"))?;
+    check(&document)
+        .map_err(|reason| format!("no client can be generated from the document of {service}: {reason}"))?;
     let file = format!("openapi/{service}.json");
     let before = fs::read_to_string(root.join(&file)).unwrap_or_default();
     if before == document {

@@ -16,7 +16,8 @@ pub(crate) fn ports(root: &Path) -> Result<Vec<(String, u16)>, String> {
             continue;
         };
         let document: Value = serde_json::from_str(&read(&path)?).unwrap_or_default();
-        let urls = document["servers"].as_array().into_iter().flatten().filter_map(|server| server["url"].as_str());
+        let urls =
+            document["servers"].as_array().into_iter().flatten().filter_map(|server| server["url"].as_str());
         let port = urls.filter_map(|url| url.rsplit(':').next()?.parse().ok()).next();
         ports.extend(port.map(|port| (service.to_owned(), port)));
     }
@@ -25,12 +26,16 @@ pub(crate) fn ports(root: &Path) -> Result<Vec<(String, u16)>, String> {
 
 pub(crate) fn add_to_workspace(root: &Path, names: &Names) -> Result<(), String> {
     let line = format!("{0} = {{ path = \"services/{0}\" }}", names.things);
-    edit(&root.join("Cargo.toml"), |text| after_last(text, |line| line.contains("{ path = \"services/"), &line))
+    edit(&root.join("Cargo.toml"), |text| {
+        after_last(text, |line| line.contains("{ path = \"services/"), &line)
+    })
 }
 
 pub(crate) fn add_to_client(root: &Path, names: &Names) -> Result<(), String> {
     let line = format!("service!({0}, \"../openapi/{0}.json\");", names.things);
-    edit(&root.join("client/src/lib.rs"), |text| after_last(text, |line| line.starts_with("service!("), &line))
+    edit(&root.join("client/src/lib.rs"), |text| {
+        after_last(text, |line| line.starts_with("service!("), &line)
+    })
 }
 
 pub(crate) fn add_to_store(root: &Path, names: &Names) -> Result<(), String> {
@@ -38,7 +43,8 @@ pub(crate) fn add_to_store(root: &Path, names: &Names) -> Result<(), String> {
     edit(&root.join("services/store/Cargo.toml"), |text| {
         after_last(text, |line| line == "products.workspace = true", &dependency)
     })?;
-    let member = format!("    Member {{ info: {0}::SERVICE, main: |arguments| {0}::main(arguments) }},", names.things);
+    let member =
+        format!("    Member {{ info: {0}::SERVICE, main: |arguments| {0}::main(arguments) }},", names.things);
     edit(&root.join("services/store/src/lib.rs"), |text| {
         after_last(text, |line| line.starts_with("    Member { info: "), &member)
     })
@@ -51,8 +57,13 @@ pub(crate) fn add_to_workflows(root: &Path, names: &Names) -> Result<(), String>
         names.things
     );
     edit(&root.join("openapi/store.arazzo.yaml"), |text| {
-        let text = after_last(text, |line| line.starts_with("  - { name: ") && line.contains("type: openapi"), &source)?;
-        let text = after_last(&text, |line| line.contains("_token: { name: Authorization, in: header"), &token)?;
+        let text = after_last(
+            text,
+            |line| line.starts_with("  - { name: ") && line.contains("type: openapi"),
+            &source,
+        )?;
+        let text =
+            after_last(&text, |line| line.contains("_token: { name: Authorization, in: header"), &token)?;
         let (workflows, components) = text.split_once("\ncomponents:")?;
         Some(format!("{}\n{}\ncomponents:{components}", workflows.trim_end(), template::workflow(names)))
     })

@@ -96,7 +96,8 @@ mod tests {
     fn every_place_is_filled() {
         let upstream = Upstream { things: "orders".into(), thing: "order".into(), port: 5002 };
         for upstream in [None, Some(upstream)] {
-            let names = Names { things: "shipping_notes".into(), thing: "shipping_note".into(), port: 1, upstream };
+            let names =
+                Names { things: "shipping_notes".into(), thing: "shipping_note".into(), port: 1, upstream };
             for (path, text) in files(&names).into_iter().chain([("workflow", workflow(&names))]) {
                 assert!(!text.contains('@'), "{path}:\n{text}");
             }

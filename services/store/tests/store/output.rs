@@ -3,27 +3,33 @@
 use std::{
     fs,
     io::{BufReader, PipeWriter, Write, pipe},
-    net::TcpListener,
+    net::SocketAddr,
     process::{Child, Stdio},
     thread,
     time::Duration,
 };
 
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::{Store, command, folder, get, signal, wait_until};
 
-/// Starts a store whose addresses are known without reading its output.
+/// Starts a store whose addresses are known without reading its output. They are reserved by sockets that are bound and do not
+/// listen.
 fn start_without_output(
     folder: &TempDir,
     stdout: impl Into<Stdio>,
     stderr: impl Into<Stdio>,
-) -> (Child, Vec<String>) {
+) -> (Child, Vec<String>, Vec<Socket>) {
     let mut command = command(folder.path(), &[]);
     let mut urls = Vec::new();
+    let mut reserved = Vec::new();
     for service in ["PRODUCTS", "ORDERS", "PAYMENTS"] {
-        // Bind for a moment to learn a free port.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        reserved.push(socket);
         command.env(format!("{service}_LISTEN"), address.to_string());
         urls.push(format!("http://{address}"));
     }
@@ -31,7 +37,7 @@ fn start_without_output(
     for url in &urls {
         wait_until(|| get(url, "/readyz") == "HTTP/1.1 200 OK", &format!("{url} is ready"));
     }
-    (process, urls)
+    (process, urls, reserved)
 }
 
 fn full() -> fs::File {
@@ -57,7 +63,7 @@ fn the_store_runs_when_its_output_cannot_be_written() {
     ];
     for (name, (stdout, stderr)) in streams {
         let folder = folder();
-        let (process, urls) = start_without_output(&folder, stdout, stderr);
+        let (process, urls, _reserved) = start_without_output(&folder, stdout, stderr);
         let mut store = Store { process, output: BufReader::new(Box::new(std::io::empty())), urls, folder };
         signal("KILL", store.service("orders"));
         wait_until(|| get(&store.urls[1], "/livez").is_empty(), "orders is gone");

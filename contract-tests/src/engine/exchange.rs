@@ -1,0 +1,175 @@
+//! A request and its answer, as they are sent, judged, and shown to people.
+
+use std::{fmt, time::Duration};
+
+use reqwest::redirect;
+use serde_json::Value;
+
+/// A client that shows what is answered, whatever it is, and waits 20 seconds for it.
+pub(crate) fn http_client() -> reqwest::blocking::Client {
+    reqwest::blocking::Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .timeout(Duration::from_secs(20))
+        .build()
+        .expect("an HTTP client")
+}
+
+/// A request to a service of the store.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The service that is asked.
+    pub service: String,
+    /// In upper case.
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// As they are sent; `Content-Length` and `Host` are added.
+    pub headers: Vec<(String, String)>,
+    /// Empty if there is none.
+    pub body: Vec<u8>,
+    /// How the body is sent.
+    pub delivery: Delivery,
+}
+
+/// How a body is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Announced and at once.
+    #[default]
+    Whole,
+    /// In chunks, without a length.
+    Chunked,
+    /// Announced, but only half of it ever comes.
+    Half,
+}
+
+impl Request {
+    /// A request without headers and body.
+    pub fn new(service: &str, method: &str, path: impl Into<String>) -> Self {
+        Self { service: service.into(), method: method.into(), path: path.into(), ..Self::default() }
+    }
+
+    /// With this header, in place of one of the same name.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// With this token.
+    pub fn token(self, token: &str) -> Self {
+        self.header("Authorization", format!("Bearer {token}"))
+    }
+
+    /// With this JSON body.
+    pub fn json(self, body: &Value) -> Self {
+        self.raw_json(body.to_string())
+    }
+
+    /// With this body, which says that it is JSON.
+    pub fn raw_json(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.header("Content-Type", "application/json")
+    }
+
+    /// The path without the query.
+    pub fn path_only(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
+    /// A line for a shell that sends the same, to the service at `url`.
+    pub fn curl(&self, url: &str) -> String {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let mut line = format!("curl -i -X {} {}", self.method, quoted(&format!("{url}{}", self.path)));
+        for (name, value) in &self.headers {
+            line += &format!(" -H {}", quoted(&format!("{name}: {value}")));
+        }
+        if !self.body.is_empty() {
+            line += &format!(" --data-binary {}", quoted(&shortened(&self.body)));
+        }
+        line
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} of {}", self.method, self.path, self.service)?;
+        for (name, value) in &self.headers {
+            write!(formatter, "\n            {name}: {value}")?;
+        }
+        if !self.body.is_empty() {
+            write!(formatter, "\n            {}", shortened(&self.body))?;
+        }
+        Ok(())
+    }
+}
+
+/// An answer of a service.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// As they came.
+    pub headers: Vec<(String, String)>,
+    /// Empty if there is none.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// It breaks off.
+    pub fn from_response(response: reqwest::blocking::Response) -> reqwest::Result<Self> {
+        let text =
+            |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        Ok(Self {
+            status: response.status().as_u16(),
+            headers: response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            body: response.bytes()?.to_vec(),
+        })
+    }
+
+    /// The first header of that name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON; `null` if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The exact text that the request was refused with.
+    pub fn error(&self) -> Option<String> {
+        self.json()["error"].as_str().map(ToOwned::to_owned)
+    }
+
+    /// The id of what was answered.
+    pub fn id(&self) -> u64 {
+        self.json()["id"].as_u64().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.status)?;
+        for (name, value) in &self.headers {
+            write!(formatter, "\n            {name}: {value}")?;
+        }
+        write!(formatter, "\n            {}", shortened(&self.body))
+    }
+}
+
+fn shortened(body: &[u8]) -> String {
+    const SHOWN: usize = 500;
+    let text = String::from_utf8_lossy(body);
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], body.len()),
+        None => text.into_owned(),
+    }
+}

@@ -1,0 +1,240 @@
+//! The ledger: every answer that is documented and every facet of an operation, and how often each was seen on the wire.
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::engine::{
+    contract::{CONTRACT, Operation},
+    exchange::{Answer, Request},
+    facets,
+};
+
+/// The documented answers that need not be seen.
+const WAIVERS: &str = include_str!("../../waivers.txt");
+
+/// What was seen, by operation, status and text.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    seen: BTreeMap<(String, u16, Option<String>), usize>,
+    /// The same for facets, by operation and name.
+    facets: BTreeMap<(String, String), usize>,
+}
+
+/// A documented answer.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    service: &'static str,
+    operation: String,
+    status: u16,
+    /// The exact error text of a refusal.
+    text: Option<String>,
+    /// How often it was seen.
+    seen: usize,
+    /// Whether it is known that no request can provoke it.
+    waived: bool,
+}
+
+/// A documented facet of an operation.
+#[derive(Debug, Serialize)]
+pub struct Facet {
+    service: &'static str,
+    operation: String,
+    facet: String,
+    /// How often it was seen.
+    seen: usize,
+    /// Whether it need not be seen.
+    waived: bool,
+}
+
+impl Facet {
+    fn name(&self) -> String {
+        format!("{} {} {}", self.service, self.operation, self.facet)
+    }
+
+    fn is_fine(&self) -> bool {
+        (self.seen == 0) == self.waived
+    }
+}
+
+impl Row {
+    fn name(&self) -> String {
+        let Self { service, operation, status, text, .. } = self;
+        format!("{service} {operation} {status} {}", text.as_deref().unwrap_or_default())
+            .trim_end()
+            .to_owned()
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (self.seen, self.waived) {
+            (0, false) => "never seen",
+            (0, true) => "waived",
+            (_, false) => "seen",
+            (_, true) => "seen, yet waived",
+        }
+    }
+
+    fn is_fine(&self) -> bool {
+        (self.seen == 0) == self.waived
+    }
+}
+
+impl Ledger {
+    /// Writes down that `operation` gave this answer to this request.
+    pub fn record(&mut self, operation: &Operation, request: &Request, answer: &Answer) {
+        *self.seen.entry((operation.id.clone(), answer.status, answer.error())).or_default() += 1;
+        for facet in facets::shown(operation, request, answer) {
+            *self.facets.entry((operation.id.clone(), facet)).or_default() += 1;
+        }
+    }
+
+    /// Every facet of every operation, with how often it was seen.
+    pub fn facets(&self) -> Vec<Facet> {
+        let waivers: Vec<&str> = waivers().collect();
+        let of_operation = |operation: &'static Operation| {
+            facets::documented(operation).into_iter().map(move |facet| {
+                let seen =
+                    self.facets.get(&(operation.id.clone(), facet.clone())).copied().unwrap_or_default();
+                Facet {
+                    service: operation.service,
+                    operation: operation.id.clone(),
+                    facet,
+                    seen,
+                    waived: false,
+                }
+            })
+        };
+        let mut facets: Vec<Facet> = CONTRACT.operations().flat_map(of_operation).collect();
+        facets.iter_mut().for_each(|facet| facet.waived = waivers.contains(&facet.name().as_str()));
+        facets
+    }
+
+    /// Every documented answer.
+    pub fn rows(&self) -> Vec<Row> {
+        let waivers: Vec<&str> = waivers().collect();
+        let mut rows = Vec::new();
+        for operation in CONTRACT.operations() {
+            for (status, documented) in &operation.answers {
+                let texts: Vec<Option<String>> = match documented.texts.as_slice() {
+                    [] => vec![None],
+                    texts => texts.iter().cloned().map(Some).collect(),
+                };
+                for text in texts {
+                    let key = (operation.id.clone(), *status, text);
+                    let seen = self.seen.get(&key).copied().unwrap_or_default();
+                    let (operation_id, status, text) = key;
+                    let mut row = Row {
+                        service: operation.service,
+                        operation: operation_id,
+                        status,
+                        text,
+                        seen,
+                        waived: false,
+                    };
+                    row.waived = waivers.contains(&row.name().as_str());
+                    rows.push(row);
+                }
+            }
+        }
+        rows
+    }
+
+    /// What is wrong: documented answers that were never seen, and waivers that are not needed.
+    pub fn complaints(&self) -> Vec<String> {
+        let rows = self.rows();
+        let unfit =
+            rows.iter().filter(|row| !row.is_fine()).map(|row| format!("{}: {}", row.verdict(), row.name()));
+        let facets = self.facets();
+        let unseen = facets.iter().filter(|facet| !facet.is_fine()).map(|facet| {
+            format!("{}: {}", if facet.waived { "seen, yet waived" } else { "never seen" }, facet.name())
+        });
+        let is_known = |waiver: &str| {
+            rows.iter().any(|row| row.name() == waiver) || facets.iter().any(|facet| facet.name() == waiver)
+        };
+        let unknown = waivers().filter(|waiver| !is_known(waiver));
+        unfit
+            .chain(unseen)
+            .chain(unknown.map(|waiver| format!("waived but not documented: {waiver}")))
+            .collect()
+    }
+
+    /// The ledger as a table for a terminal.
+    pub fn table(&self) -> String {
+        let rows = self.rows();
+        let mut table = String::new();
+        let mut last = String::new();
+        for row in &rows {
+            let operation = format!("{} {}", row.service, row.operation);
+            let shown = if operation == last { "" } else { &operation };
+            let text = row.text.as_deref().unwrap_or("");
+            let _ =
+                writeln!(table, "{shown:<25} {} {text:<32} {:>5}  {}", row.status, row.seen, row.verdict());
+            last = operation;
+        }
+        let seen = rows.iter().filter(|row| row.seen > 0).count();
+        let waived = rows.iter().filter(|row| row.waived).count();
+        let _ = writeln!(table, "{} documented answers: {seen} seen, {waived} waived", rows.len());
+        let facets = self.facets();
+        let seen = facets.iter().filter(|facet| facet.seen > 0).count();
+        let _ = writeln!(table, "{} parameters, fields, headers and limits: {seen} seen", facets.len());
+        table
+    }
+
+    /// Leaves the ledger in `folder`, for machines and for people. `subject` is what was judged, a line each.
+    ///
+    /// # Panics
+    /// It cannot be written there.
+    pub fn write(&self, folder: &Path, subject: &[String]) {
+        let rows = self.rows();
+        let facets = self.facets();
+        let json = json!({ "judged": subject, "answers": rows, "facets": facets });
+        let json = serde_json::to_string_pretty(&json).expect("JSON");
+        fs::write(folder.join("ledger.json"), json).expect("the ledger is written");
+        fs::write(folder.join("index.html"), page(subject, &rows, &facets)).expect("the page is written");
+    }
+}
+
+fn waivers() -> impl Iterator<Item = &'static str> {
+    WAIVERS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
+    let mut sections = String::new();
+    for operation in CONTRACT.operations() {
+        let Operation { service, id, method, template, .. } = operation;
+        let _ = write!(
+            sections,
+            "<section><h2><b class=\"{}\">{method}</b> {template} <small>{service} · {id}</small></h2><table>",
+            method.to_lowercase()
+        );
+        for row in rows.iter().filter(|row| row.operation == *id) {
+            let text = row.text.as_deref().unwrap_or("as its schema says");
+            let verdict = row.verdict();
+            let class = verdict.replace([',', ' '], "-");
+            let _ = write!(
+                sections,
+                "<tr class=\"{class}\"><td>{}<td>{text}<td>{}<td><span>{verdict}</span></tr>",
+                row.status, row.seen
+            );
+        }
+        sections += "</table><details><summary>Parameters, fields, headers and limits</summary><table>";
+        for Facet { facet, seen, .. } in facets.iter().filter(|facet| facet.operation == *id) {
+            let verdict = if *seen > 0 { "seen" } else { "never seen" };
+            let class = verdict.replace(' ', "-");
+            let _ = write!(
+                sections,
+                "<tr class=\"{class}\"><td><td>{facet}<td>{seen}<td><span>{verdict}</span></tr>"
+            );
+        }
+        sections += "</table></details></section>";
+    }
+    let seen = rows.iter().filter(|row| row.seen > 0).count();
+    let waived = rows.iter().filter(|row| row.waived).count();
+    include_str!("ledger.html")
+        .replace("{subject}", &subject.join("<br>"))
+        .replace("{sections}", &sections)
+        .replace("{seen}", &seen.to_string())
+        .replace("{waived}", &waived.to_string())
+        .replace("{all}", &rows.len().to_string())
+}

@@ -1,0 +1,14 @@
+//! The engine: it reads a contract, sends requests, judges the answers and remembers them. It starts nothing.
+
+pub mod compatibility;
+pub mod emission;
+pub mod truer;
+pub mod replay;
+pub mod property;
+pub mod faults;
+pub mod session;
+pub mod ledger;
+pub mod facets;
+pub mod contract;
+pub mod exchange;
+pub mod deployment;

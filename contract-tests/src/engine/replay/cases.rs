@@ -1,0 +1,188 @@
+//! The cases that every operation has because of what it is: made from the documents.
+
+use super::{
+    bodies,
+    case::{Case, Expectation, valid_request},
+    parameters,
+};
+use crate::engine::{
+    contract::{CONTRACT, Operation},
+    deployment::{Deployment, SERVICES},
+    exchange::Request,
+};
+
+/// Names a request, so that it can be repeated.
+const KEY: &str = "Idempotency-Key";
+
+/// Says how many milliseconds the caller waits.
+const TIMEOUT: &str = "X-Request-Timeout-Ms";
+
+/// How many characters a key may have.
+const KEY_LIMIT: usize = 255;
+
+/// Every case of every operation, and of every path.
+pub fn cases(deployment: &Deployment) -> Vec<Case> {
+    let of_operations = CONTRACT.operations().flat_map(|operation| {
+        let valid = valid_request(operation, deployment);
+        let mut cases = unauthenticated(operation, &valid, deployment);
+        cases.push(expired(operation, &valid));
+        cases.push(contradictory(operation, &valid));
+        if operation.body.is_some() {
+            cases.extend(bodies::wholes(operation, &valid));
+            cases.extend(bodies::fields(operation, &valid));
+        }
+        if operation.template.contains('{') {
+            cases.extend(ids(operation, &valid));
+        }
+        cases.extend(parameters::limits(operation, &valid));
+        if operation.takes_key {
+            cases.extend(keys(operation, &valid));
+        }
+        cases
+    });
+    of_operations.chain(methods(deployment)).collect()
+}
+
+/// Requests without the right token get 401.
+fn unauthenticated(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
+    let service = operation.service;
+    let token = &deployment.service(service).token;
+    let refused = |name: &str, authorization: &[&str]| {
+        let mut request = valid.clone();
+        request.headers.retain(|(name, _)| name != "Authorization");
+        let is_bearer = |value: &&str| value.strip_prefix("Bearer ").is_some_and(|token| !token.is_empty());
+        let error = if authorization.iter().any(is_bearer) { ", error=\"invalid_token\"" } else { "" };
+        let challenge = Expectation::Header("WWW-Authenticate", format!("Bearer realm=\"{service}\"{error}"));
+        request.headers.extend(authorization.iter().map(|value| ("Authorization".into(), (*value).into())));
+        Case::new(operation, name, request, 401, "Unauthorized").with(challenge).common(operation)
+    };
+    let right = format!("Bearer {token}");
+    let mut cases = vec![
+        refused("without_a_token", &[]),
+        refused("with_a_wrong_token", &["Bearer wrong"]),
+        refused("with_a_wrong_token_of_the_same_length", &[&format!("Bearer {}", "x".repeat(token.len()))]),
+        refused("with_the_beginning_of_the_token", &[&right[..right.len() - 1]]),
+        refused("with_more_than_the_token", &[&format!("{right}x")]),
+        refused("with_the_token_in_another_case", &[&format!("Bearer {}", token.to_lowercase())]),
+        refused("with_the_token_in_another_scheme", &[&format!("Basic {token}")]),
+        refused("with_the_token_alone", &[token]),
+        refused("with_no_token_after_the_scheme", &["Bearer "]),
+        refused("with_the_scheme_twice", &[&format!("Bearer {right}")]),
+    ];
+    // What part 1 leaves open, another implementation may do otherwise.
+    let both = [
+        refused("with_the_token_and_then_a_wrong_one", &[&right, "Bearer wrong"]),
+        refused("with_a_wrong_token_and_then_the_right_one", &["Bearer wrong", &right]),
+    ];
+    cases.extend(both.map(|case| Case { is_common: false, ..case }));
+    cases.extend(SERVICES.iter().filter(|other| **other != service).map(|other| {
+        let token = &deployment.service(other).token;
+        refused(&format!("with_the_token_of_{other}"), &[&format!("Bearer {token}")])
+    }));
+    cases
+}
+
+/// A request whose timeout is over gets 503.
+fn expired(operation: &Operation, valid: &Request) -> Case {
+    let request = valid.clone().header(TIMEOUT, "0");
+    Case::new(operation, "with_no_time_left", request, 503, "Service unavailable")
+}
+
+/// A singleton header with two values is malformed.
+fn contradictory(operation: &Operation, valid: &Request) -> Case {
+    let mut request = valid.clone();
+    request.headers.extend(["5000", "6000"].map(|time| (TIMEOUT.into(), time.into())));
+    Case::new(operation, "with_two_times_to_wait", request, 400, "Malformed request")
+}
+
+/// A path that names something by what is no id names nothing.
+fn ids(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let text = &operation.answers[&404].texts[0];
+    let wrong = [
+        ("a_word", "abc"),
+        ("zero", "0"),
+        ("negative", "-1"),
+        ("signed", "+1"),
+        ("padded", "01"),
+        ("a_fraction", "1.0"),
+        ("far_too_long", "1234567890123456789012345678901234567890"),
+        ("no_text_at_all", "%ff%00"),
+    ];
+    let case = |(what, id): (&str, &str)| {
+        let request = Request { path: operation.path(id), ..valid.clone() };
+        Case::new(operation, &format!("with_an_id_that_is_{what}"), request, 404, text)
+    };
+    wrong.into_iter().map(case).collect()
+}
+
+/// A key that is none, and two.
+fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let too_long = "k".repeat(KEY_LIMIT + 1);
+    let quoted = format!("\"{too_long}\"");
+    let wrong = [
+        ("empty", ""),
+        ("quoted_and_empty", "\"\""),
+        ("two_words", "two words"),
+        ("no_ascii", "clé"),
+        ("too_long", &too_long),
+        ("quoted_and_too_long", &quoted),
+    ];
+    let case = |(what, key): (&str, &str)| {
+        let request = valid.clone().header(KEY, key);
+        let says = Expectation::Detail("Idempotency-Key must be 1 to 255 characters".into());
+        Case::new(operation, &format!("with_a_key_that_is_{what}"), request, 400, "Invalid fields").with(says)
+    };
+    let fits = |what: &str, key: String| {
+        Case::within_limits(operation, &format!("with_a_key_that_is_{what}"), valid.clone().header(KEY, key))
+    };
+    let longest = format!("\"{}{}\"", operation.id, "k".repeat(KEY_LIMIT - operation.id.len()));
+    let within = [fits("as_short_as_it_may_be", "k".into()), fits("as_long_as_it_may_be", longest)];
+    let mut twice = valid.clone();
+    twice.headers.extend(["one", "other"].map(|key| (KEY.into(), key.into())));
+    let twice = Case::new(operation, "with_two_keys", twice, 400, "Malformed request");
+    wrong.into_iter().map(case).chain([twice]).chain(within).collect()
+}
+
+/// What a path does not know is not allowed there, and what is no path is not found.
+fn methods(deployment: &Deployment) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for document in &CONTRACT.documents {
+        let service = document.service;
+        let token = &deployment.service(service).token;
+        for (template, path) in document.json["paths"].as_object().expect("paths") {
+            let mut known: Vec<String> =
+                path.as_object().expect("methods").keys().map(|it| it.to_uppercase()).collect();
+            if known.contains(&"GET".into()) {
+                known.push("HEAD".into());
+            }
+            known.push("OPTIONS".into());
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+                let (verb, status) = match method {
+                    "OPTIONS" => ("names_the_methods", 204),
+                    method if known.iter().any(|known| known == method) => continue,
+                    _ => ("is_not_allowed", 405),
+                };
+                let has_body = status == 405 && method != "HEAD";
+                cases.push(Case {
+                    name: format!("{service}::{}_{verb}_at_{template}", method.to_lowercase()),
+                    request: Request::new(service, method, template.replace("{id}", "1")).token(token),
+                    status: Some(status),
+                    text: has_body.then(|| "Method not allowed".into()),
+                    further: Expectation::Header("Allow", known.join(", ")),
+                    is_common: false,
+                });
+            }
+        }
+        for path in ["/nothing", "/products/1/reviews", "//", "/openapi.yaml"] {
+            cases.push(Case {
+                name: format!("{service}::nothing_is_found_at_{path}"),
+                request: Request::new(service, "GET", path).token(token),
+                status: Some(404),
+                text: Some("Not found".into()),
+                further: Expectation::Header("Content-Type", "application/json".into()),
+                is_common: false,
+            });
+        }
+    }
+    cases
+}

@@ -1,0 +1,13 @@
+//! The replay: every documented request, and its exact answer.
+//!
+//! [`workflows`] plays `openapi/store.arazzo.yaml`. [`cases`] makes the cases that every operation has from the documents, so
+//! that a new operation is judged without anyone remembering it. [`promises`] are those that take more than one request, and
+//! [`situations`] those that need a service in a certain state.
+
+pub mod promises;
+pub mod situations;
+pub mod cases;
+mod bodies;
+mod parameters;
+pub mod case;
+pub mod workflows;

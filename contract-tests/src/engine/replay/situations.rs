@@ -1,0 +1,137 @@
+//! What has to be so in a service for an answer to be seen: things that are there, a service that is full, a request that
+//! is in flight.
+
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::case::valid_request;
+use crate::engine::{
+    contract::{CONTRACT, Document, Operation},
+    exchange::{Answer, Request},
+    session::{Failure, Session},
+};
+
+/// Names a request, so that it can be repeated.
+const KEY: &str = "Idempotency-Key";
+
+/// Makes the things that valid requests name.
+///
+/// # Errors
+/// They cannot be made.
+pub fn prepare(session: &Session) -> Result<(), Failure> {
+    let with_body = CONTRACT.operations().filter(|operation| operation.method == "POST");
+    with_body
+        .map(|operation| session.expect(&valid_request(operation, &session.deployment), 201, None))
+        .try_for_each(|it| it.map(drop))
+}
+
+/// A full service refuses every operation, with or without a token. The store accepts one request at a time, and no other
+/// caller uses it. Returns the requests and responses.
+///
+/// # Errors
+/// It does not.
+pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<(Request, Answer)>, Failure> {
+    let with_body = document.operations.iter().find(|operation| operation.body.is_some());
+    let endless = valid_request(with_body.expect("an operation with a body"), &session.deployment);
+    let first = valid_request(&document.operations[0], &session.deployment);
+    // An occupier may come too late for the only place, and is refused then; one of them gets it.
+    let mut occupiers = Vec::new();
+    while session.send(&first)?.status != 503 {
+        occupiers.push(session.occupy(&endless));
+        assert!(occupiers.len() < 1000, "no request gets the only place");
+    }
+    let mut refused = Vec::new();
+    for operation in &document.operations {
+        let valid = valid_request(operation, &session.deployment);
+        let unauthenticated = Request { headers: Vec::new(), ..valid.clone() };
+        for request in [valid, unauthenticated] {
+            let answer = session.expect(&request, 503, Some("Service unavailable"))?;
+            if answer.header("Retry-After").is_none_or(|seconds| seconds.parse::<u64>().is_err()) {
+                return Err(session.failure(&request, &answer, "the header Retry-After: <seconds>"));
+            }
+            refused.push((request, answer));
+        }
+    }
+    Ok(refused)
+}
+
+/// While a request with a key is in flight, the same request is told so; afterwards it gets the answer of the first. The
+/// first takes as long as `locked`, which keeps the service's database locked, is held. Returns what was asked and answered.
+///
+/// # Errors
+/// It is not so.
+pub fn refused_while_in_flight<L>(
+    operation: &Operation,
+    session: &Session,
+    locked: L,
+) -> Result<(Request, Answer), Failure> {
+    let request = valid_request(operation, &session.deployment).header(KEY, "in-flight");
+    let (answered, answers) = mpsc::channel();
+    let (early, late) = thread::scope(|scope| {
+        for _ in 0..2 {
+            let answered = answered.clone();
+            let request = &request;
+            scope.spawn(move || answered.send(session.send(request)));
+        }
+        let early = answers.recv().expect("an answer");
+        drop(locked);
+        (early, answers.recv().expect("another answer"))
+    });
+    let (early, late) = (early?, late?);
+    if early.status != 409 || early.error().as_deref() != Some("Request in progress") {
+        return Err(session.failure(&request, &early, "409 Request in progress"));
+    }
+    if late.status != 201 {
+        return Err(session.failure(&request, &late, "201, since it was the first"));
+    }
+    let again = session.expect(&request, 201, None)?;
+    if again.body != late.body {
+        return Err(session.failure(&request, &again, &String::from_utf8_lossy(&late.body)));
+    }
+    Ok((request, early))
+}
+
+/// While a service lacks its table, each of its operations gets 500 without a cause; when the table is back, each works.
+/// `take` takes the table away; it comes back when what `take` returns is dropped.
+///
+/// # Errors
+/// It is not so.
+pub fn failing_without_a_table<T>(
+    service: &str,
+    session: &Session,
+    take: impl FnOnce() -> T,
+) -> Result<(), Failure> {
+    let requests: Vec<Request> = CONTRACT
+        .document(service)
+        .operations
+        .iter()
+        .map(|operation| valid_request(operation, &session.deployment))
+        .collect();
+    let taken = take();
+    for request in &requests {
+        wait_for_status(session, request, 500)?;
+        session.expect(request, 500, Some("Internal error"))?;
+    }
+    drop(taken);
+    requests.iter().try_for_each(|request| {
+        wait_for_status(session, request, if request.method == "POST" { 201 } else { 200 })
+    })
+}
+
+/// What another program writes may not be seen at once.
+fn wait_for_status(session: &Session, request: &Request, status: u16) -> Result<(), Failure> {
+    let began = Instant::now();
+    loop {
+        let answer = session.send(request)?;
+        if answer.status == status {
+            return Ok(());
+        }
+        if began.elapsed() > Duration::from_secs(5) {
+            return Err(session.failure(request, &answer, &format!("{status}, within five seconds")));
+        }
+        thread::yield_now();
+    }
+}

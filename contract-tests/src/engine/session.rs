@@ -1,0 +1,319 @@
+//! A session with a store: requests are sent, every answer is judged by its document and written in the ledger.
+
+use std::{
+    fmt,
+    io::{Read, Write},
+    net::TcpStream,
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
+};
+
+use regex::Regex;
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::engine::{
+    contract::{CONTRACT, Document, Documented, Operation},
+    deployment::{Deployment, SERVICES},
+    exchange::{self, Answer, Delivery, Request},
+    ledger::Ledger,
+};
+
+/// How much is asked of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// What any faithful implementation does.
+    Common,
+    /// Also what this store adds.
+    Whole,
+}
+
+/// Sends requests to a store.
+pub struct Session {
+    /// Where the store is.
+    pub deployment: Deployment,
+    /// How much is asked of it.
+    pub scope: Scope,
+    /// What was seen.
+    pub ledger: Arc<Mutex<Ledger>>,
+    http: reqwest::blocking::Client,
+}
+
+/// Why a store did not pass.
+#[derive(Clone, Debug)]
+pub struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Session {
+    /// A session with `deployment`. A store that shows its documents is asked for the whole contract.
+    pub fn new(deployment: Deployment) -> Self {
+        let mut session = Self::with_scope(deployment, Scope::Common);
+        let shows_document = |service: &&str| {
+            let answer = session.exchange(&Request::new(service, "GET", "/openapi.json"));
+            answer.is_ok_and(|answer| answer.status == 200 && answer.json()["openapi"].is_string())
+        };
+        if SERVICES.iter().all(shows_document) {
+            session.scope = Scope::Whole;
+        }
+        session
+    }
+
+    /// What is judged, by what: the address, the version and the document of each service, and the suite. Each is a line.
+    pub fn subject(&self) -> Vec<String> {
+        let of_service = |service: &str| {
+            let Document { json, .. } = CONTRACT.document(service);
+            let url = &self.deployment.service(service).url;
+            let shown = self.exchange(&Request::new(service, "GET", "/openapi.json")).ok();
+            let shown = shown.filter(|answer| answer.status == 200).map(|answer| answer.json());
+            let shows = match &shown {
+                Some(shown) if shown == json => "shows the same document".to_owned(),
+                Some(shown) => format!("shows another document, version {}", text(&shown["info"]["version"])),
+                None => "shows no document, so that it is asked for the original contract only".to_owned(),
+            };
+            format!(
+                "{service} at {url}, judged by openapi/{service}.json {}; it {shows}",
+                text(&json["info"]["version"])
+            )
+        };
+        let suite = format!("by contract-tests {}", env!("CARGO_PKG_VERSION"));
+        SERVICES.iter().map(|service| of_service(service)).chain([suite]).collect()
+    }
+
+    /// A session with `deployment` that asks for this much. Nothing is sent yet.
+    pub fn with_scope(deployment: Deployment, scope: Scope) -> Self {
+        Self { deployment, scope, ledger: Arc::default(), http: exchange::http_client() }
+    }
+
+    /// The same session, with what it sees written in `ledger`.
+    pub fn writing_in(self, ledger: Arc<Mutex<Ledger>>) -> Self {
+        Self { ledger, ..self }
+    }
+
+    /// A request to an operation, with the right token.
+    pub fn request(&self, service: &str, method: &str, path: impl Into<String>) -> Request {
+        Request::new(service, method, path).token(&self.deployment.service(service).token)
+    }
+
+    /// Sends `request` and judges the answer by the document.
+    ///
+    /// # Errors
+    /// There is no answer, or it is not as documented.
+    pub fn send(&self, request: &Request) -> Result<Answer, Failure> {
+        let answer = self.exchange(request)?;
+        let Some(operation) = CONTRACT.document(&request.service).find(&request.method, request.path_only())
+        else {
+            return Ok(answer);
+        };
+        self.judge(operation, request, &answer)
+            .map_err(|expected| self.failure(request, &answer, &expected))?;
+        let mut ledger = self.ledger.lock().expect("the ledger");
+        ledger.record(operation, request, &answer);
+        Ok(answer)
+    }
+
+    /// Sends `request` and expects this status and, if it is a refusal, this exact text.
+    ///
+    /// # Errors
+    /// The answer is another, or not as documented.
+    pub fn expect(&self, request: &Request, status: u16, text: Option<&str>) -> Result<Answer, Failure> {
+        let answer = self.send(request)?;
+        let as_expected = answer.status == status && (text.is_none() || answer.error().as_deref() == text);
+        if !as_expected {
+            let expected = format!("{status} {}", text.unwrap_or_default());
+            return Err(self.failure(request, &answer, &expected));
+        }
+        Ok(answer)
+    }
+
+    /// What is to be said of an answer that is not `expected`.
+    pub fn failure(&self, request: &Request, answer: &Answer, expected: &str) -> Failure {
+        let curl = request.curl(&self.deployment.service(&request.service).url);
+        Failure(format!(
+            "expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {curl}"
+        ))
+    }
+
+    /// Keeps a service busy with a request that never ends, until what is returned is dropped.
+    pub fn occupy(&self, request: &Request) -> TcpStream {
+        self.begin(&Request { delivery: Delivery::Half, ..request.clone() })
+    }
+
+    /// Sends `request`, whose answer is not read.
+    pub fn begin(&self, request: &Request) -> TcpStream {
+        begin(&self.deployment.service(&request.service).url, request).expect("a connection")
+    }
+
+    fn judge(&self, operation: &Operation, request: &Request, answer: &Answer) -> Result<(), String> {
+        let status = answer.status;
+        let documented = operation.answers.get(&status).ok_or_else(|| {
+            let known: Vec<String> = operation.answers.keys().map(ToString::to_string).collect();
+            format!("a status that {} documents: {}", operation.id, known.join(", "))
+        })?;
+        judge_body(documented, answer)?;
+        let media_type = answer.header("Content-Type").unwrap_or_default();
+        let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
+        let is_documented = documented.media_types.iter().any(|known| known == essence.trim());
+        let may_have_parameters = self.scope == Scope::Common;
+        if !is_documented || !(parameters.is_empty() || may_have_parameters) {
+            return Err(format!("the content type {}", documented.media_types.join(" or ")));
+        }
+        judge_echo(operation, request, documented, answer)?;
+        if self.scope == Scope::Whole { judge_details(operation, documented, answer) } else { Ok(()) }
+    }
+
+    /// Sends `request` as it is.
+    fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
+        let url = &self.deployment.service(&request.service).url;
+        let answer = match request.delivery {
+            Delivery::Whole => self.send_whole(url, request).map_err(|error| error.to_string()),
+            Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
+        };
+        answer.map_err(|error| {
+            Failure(format!(
+                "expected:   an answer\nrequest:    {request}\nanswer:     none ({error})\nrepeat:     {}",
+                request.curl(url)
+            ))
+        })
+    }
+
+    fn send_whole(&self, url: &str, request: &Request) -> reqwest::Result<Answer> {
+        let method = Method::from_bytes(request.method.as_bytes()).expect("a method");
+        let mut builder = self.http.request(method, format!("{url}{}", request.path));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value.as_bytes());
+        }
+        if !request.body.is_empty() {
+            builder = builder.body(request.body.clone());
+        }
+        Answer::from_response(builder.send()?)
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("(none)")
+}
+
+/// What only this store promises: required headers, the place of what was created, and `200` for what is not `200.0`.
+fn judge_details(operation: &Operation, documented: &Documented, answer: &Answer) -> Result<(), String> {
+    static WHOLE_WITH_FRACTION: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"^(?:[^"]|"(?:\\.|[^"\\])*")*?[0-9]\.0+[^0-9]"#).expect("a pattern"));
+    if let Some(name) = documented.headers.iter().find(|name| answer.header(name).is_none_or(str::is_empty)) {
+        return Err(format!("the header {name}"));
+    }
+    let place = format!("{}/{}", operation.template, answer.id());
+    if answer.status == 201 && answer.header("Location") != Some(&place) {
+        return Err(format!("the header Location: {place}"));
+    }
+    // Read as doubles and written again, numbers have no more digits than they need: a longer one was rounded on its way.
+    if serde_json::to_vec(&answer.json()).is_ok_and(|shortest| shortest != answer.body) {
+        return Err("JSON as short as can be, each number too".into());
+    }
+    if WHOLE_WITH_FRACTION.is_match(&String::from_utf8_lossy(&answer.body)) {
+        return Err("whole numbers without a fraction of zero".into());
+    }
+    Ok(())
+}
+
+/// What was sent and stored comes back: each field that request and response share is equal in both.
+fn judge_echo(
+    operation: &Operation,
+    request: &Request,
+    documented: &Documented,
+    answer: &Answer,
+) -> Result<(), String> {
+    let is_stored =
+        matches!(answer.status, 200 | 201) && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
+    let Ok(Value::Object(sent)) = serde_json::from_slice::<Value>(&request.body) else { return Ok(()) };
+    let answered = answer.json();
+    let is_shared = |name: &String| {
+        let is_read = operation.body.as_ref().is_some_and(|body| body["properties"].get(name).is_some());
+        is_read && documented.fields.contains(name)
+    };
+    let differs = |(name, value): &(&String, &Value)| {
+        let is_same =
+            |other: &Value| *value == other || value.as_f64().is_some_and(|it| other.as_f64() == Some(it));
+        is_shared(name) && !value.is_null() && !is_same(&answered[name.as_str()])
+    };
+    match sent.iter().find(differs).filter(|_| is_stored) {
+        Some((name, value)) => Err(format!("`{name}` as it was sent: {value}")),
+        None => Ok(()),
+    }
+}
+
+/// The body fits its schema, has its fields in their order, and its text is one of this very status.
+fn judge_body(documented: &Documented, answer: &Answer) -> Result<(), String> {
+    let Ok(body) = serde_json::from_slice(&answer.body) else { return Err("a JSON body".into()) };
+    if let Some(error) = documented.schema.iter_errors(&body).next() {
+        return Err(format!("a body that fits its schema ({error}, at `{}`)", error.instance_path()));
+    }
+    if let Some(object) = body.as_object() {
+        let in_order: Vec<&String> =
+            documented.fields.iter().filter(|field| object.contains_key(*field)).collect();
+        if !object.keys().eq(in_order) {
+            return Err(format!("the fields {}, in this order", documented.fields.join(", ")));
+        }
+    }
+    if body.get("detail").is_some() && body["error"] != "Invalid fields" {
+        return Err("a detail with `Invalid fields` only".into());
+    }
+    if !documented.texts.is_empty() && !answer.error().is_some_and(|text| documented.texts.contains(&text)) {
+        return Err(format!("{} with `{}`", answer.status, documented.texts.join("` or `")));
+    }
+    Ok(())
+}
+
+/// Sends what no HTTP client would send, and waits for what the service says to that.
+fn send_raw(url: &str, request: &Request) -> std::io::Result<Answer> {
+    let mut stream = begin(url, request)?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    parse(&bytes).ok_or_else(|| std::io::Error::other("no HTTP answer"))
+}
+
+/// Sends a request in the way that its delivery says.
+fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut bytes = format!("{} {} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
+    for (name, value) in &request.headers {
+        bytes += &format!("{name}: {value}\r\n");
+    }
+    bytes += "Connection: close\r\n";
+    let mut bytes = match request.delivery {
+        Delivery::Chunked => bytes + "Transfer-Encoding: chunked\r\n\r\n",
+        Delivery::Whole | Delivery::Half => {
+            format!("{bytes}Content-Length: {}\r\n\r\n", request.body.len())
+        }
+    }
+    .into_bytes();
+    match request.delivery {
+        Delivery::Whole => bytes.extend(&request.body),
+        Delivery::Half => bytes.extend(&request.body[..request.body.len() / 2]),
+        Delivery::Chunked => {
+            for chunk in request.body.chunks(8192) {
+                bytes.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+                bytes.extend(chunk);
+                bytes.extend(b"\r\n");
+            }
+            bytes.extend(b"0\r\n\r\n");
+        }
+    }
+    stream.write_all(&bytes)?;
+    Ok(stream)
+}
+
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let headers =
+        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.into(), value.into()));
+    Some(Answer { status, headers: headers.collect(), body: bytes[end + 4..].to_vec() })
+}

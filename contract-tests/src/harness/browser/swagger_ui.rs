@@ -1,0 +1,258 @@
+//! Swagger UI: what people click in it, and what it has to show of a document.
+
+use serde_json::{Map, Value};
+use thirtyfour::{By, WebElement, components::SelectElement, extensions::query::ElementQueryable};
+
+use super::chromium::{Outcome, Sent, Tab};
+use crate::engine::contract::{CONTRACT, Document, Operation};
+
+/// The page of a service, which shows its document.
+pub struct Page<'a> {
+    /// Where it is open.
+    pub tab: &'a Tab,
+}
+
+/// The answer that the page shows.
+#[derive(Debug, PartialEq)]
+pub struct Shown {
+    /// The status, and more if it is not documented.
+    pub status: String,
+    /// The body.
+    pub body: Value,
+}
+
+impl<'a> Page<'a> {
+    /// The page, once it shows its operations.
+    ///
+    /// # Errors
+    /// It does not come to that.
+    pub async fn load(tab: &'a Tab) -> Outcome<Self> {
+        let page = Self { tab };
+        tab.driver.goto(format!("{}/docs", tab.origin)).await?;
+        page.see(".opblock").await?;
+        Ok(page)
+    }
+
+    /// The element that fits `selector`, once there is one to be seen.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn see(&self, selector: &str) -> Outcome<WebElement> {
+        Ok(self.tab.driver.query(By::Css(selector)).and_displayed().first().await?)
+    }
+
+    async fn click(&self, selector: &str) -> Outcome {
+        Ok(self.tab.driver.query(By::Css(selector)).and_clickable().first().await?.click().await?)
+    }
+
+    /// Gives the page `token` to send.
+    ///
+    /// # Errors
+    /// It does not take it.
+    pub async fn authorize(&self, token: &str) -> Outcome {
+        self.click(".auth-wrapper .authorize").await?;
+        self.see(".auth-container input").await?.send_keys(token).await?;
+        self.click(".auth-btn-wrapper .authorize").await?;
+        self.click(".auth-btn-wrapper .btn-done").await?;
+        self.is_gone(".dialog-ux").await
+    }
+
+    /// Opens `operation` and presses *Try it out*.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub async fn open(&self, operation: &Operation) -> Outcome {
+        let block = block(operation);
+        self.click(&format!("{block} .opblock-summary-control")).await?;
+        self.click(&format!("{block} .try-out__btn")).await
+    }
+
+    /// Opens every operation of `document`.
+    ///
+    /// # Errors
+    /// One is not there.
+    pub async fn open_all(&self, document: &Document) -> Outcome {
+        for operation in &document.operations {
+            self.open(operation).await?;
+        }
+        Ok(())
+    }
+
+    /// What `choice` offers.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub async fn listed(&self, choice: &Choice<'_>) -> Outcome<Vec<String>> {
+        let mut listed = Vec::new();
+        for option in self.choice(&choice.place).await?.options().await? {
+            listed.push(option.text().await?);
+        }
+        Ok(listed)
+    }
+
+    /// Chooses the example called `name` wherever a request to `operation` has one of that name.
+    ///
+    /// # Errors
+    /// It is not offered.
+    pub async fn choose(&self, operation: &Operation, name: &str) -> Outcome {
+        for choice in Choice::of_request(operation) {
+            if choice.examples.contains_key(name) {
+                self.choice(&choice.place).await?.select_by_value(name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn choice(&self, place: &str) -> Outcome<SelectElement> {
+        Ok(SelectElement::new(&self.see(place).await?).await?)
+    }
+
+    /// Presses *Execute*, reads what is shown, and clears it. The operation is open.
+    ///
+    /// # Errors
+    /// Nothing is shown, or not one request was sent.
+    pub async fn execute(&self, operation: &Operation) -> Outcome<(Sent, Shown)> {
+        let block = block(operation);
+        self.tab.requests().await?;
+        self.click(&format!("{block} .execute")).await?;
+        let answer = format!("{block} .live-responses-table");
+        let status = self.see(&format!("{answer} tbody .response-col_status")).await?.text().await?;
+        let body = self.see(&format!("{answer} .highlight-code code")).await?.text().await?;
+        let shown = Shown { status, body: serde_json::from_str(&body)? };
+        self.click(&format!("{block} .btn-clear")).await?;
+        self.is_gone(&answer).await?;
+        match <[Sent; 1]>::try_from(self.tab.requests().await?) {
+            Ok([sent]) => Ok((sent, shown)),
+            Err(requests) => Err(format!("one request was expected: {requests:?}").into()),
+        }
+    }
+
+    /// Opens `operation` and executes it as it is offered.
+    ///
+    /// # Errors
+    /// As those of [`Self::open`] and [`Self::execute`].
+    pub async fn try_out(&self, operation: &Operation) -> Outcome<(Sent, Shown)> {
+        self.open(operation).await?;
+        self.execute(operation).await
+    }
+
+    async fn is_gone(&self, selector: &str) -> Outcome {
+        match self.tab.driver.query(By::Css(selector)).not_exists().await? {
+            true => Ok(()),
+            false => Err(format!("{selector} does not go away").into()),
+        }
+    }
+}
+
+fn block(operation: &Operation) -> String {
+    format!(".opblock[id$=\"-{}\"]", operation.id)
+}
+
+/// A place where the page lets people choose among named examples.
+pub struct Choice<'a> {
+    /// As a CSS selector.
+    pub place: String,
+    /// The examples, by name.
+    pub examples: &'a Map<String, Value>,
+}
+
+impl<'a> Choice<'a> {
+    /// Those of a request to `operation`, and of its answers.
+    pub fn all(operation: &'a Operation) -> Vec<Self> {
+        let answers = documented(operation)["responses"].as_object().into_iter().flatten();
+        let answers = answers.filter_map(|(status, answer)| {
+            Self::new(
+                operation,
+                &format!(".response[data-code=\"{status}\"]"),
+                &answer["content"]["application/json"],
+            )
+        });
+        Self::of_request(operation).into_iter().chain(answers).collect()
+    }
+
+    /// Those of a request to `operation`.
+    pub fn of_request(operation: &'a Operation) -> Vec<Self> {
+        let documented = documented(operation);
+        let body = &documented["requestBody"]["content"]["application/json"];
+        let parameters = documented["parameters"].as_array().into_iter().flatten();
+        let parameters = parameters.filter_map(|parameter| {
+            let name = parameter["name"].as_str()?;
+            Self::new(operation, &format!("tr[data-param-name=\"{name}\"]"), parameter)
+        });
+        Self::new(operation, ".opblock-section-request-body", body).into_iter().chain(parameters).collect()
+    }
+
+    fn new(operation: &Operation, part: &str, at: &'a Value) -> Option<Self> {
+        let place = format!("{} {part} .examples-select select", block(operation));
+        Some(Self { place, examples: named(at)? })
+    }
+}
+
+fn documented(operation: &Operation) -> &'static Value {
+    let document = &CONTRACT.document(operation.service).json;
+    &document["paths"][&operation.template][operation.method.to_lowercase()]
+}
+
+/// A request as it was recorded, with its answer.
+pub struct Example {
+    /// The same on the request and on the answer.
+    pub name: &'static str,
+    /// The path with the id.
+    pub path: String,
+    /// `null` if there is none.
+    pub body: Value,
+    /// The status of the answer.
+    pub status: u16,
+    /// The body of the answer.
+    pub answer: &'static Value,
+}
+
+impl Example {
+    /// The examples of a request to `operation`, which are those of its body, or else of the id in its path. An operation that
+    /// asks for neither has one: what it answers when all is well.
+    ///
+    /// # Panics
+    /// One has no answer, or there is none with which all is well.
+    pub fn all(operation: &Operation) -> Vec<Self> {
+        let documented = documented(operation);
+        let body = named(&documented["requestBody"]["content"]["application/json"]);
+        let parameters = documented["parameters"].as_array().into_iter().flatten();
+        let id = parameters.filter(|parameter| parameter["in"] == "path").find_map(named);
+        let asks_for_nothing = operation.body.is_none() && operation.path("") == operation.template;
+
+        let answers = documented["responses"].as_object().into_iter().flatten();
+        let answers = answers.flat_map(|(status, answer)| {
+            let examples = named(&answer["content"]["application/json"]).into_iter().flatten();
+            examples
+                .map(|(name, answer)| (name.as_str(), status.parse().expect("a status"), &answer["value"]))
+        });
+        let answers: Vec<(&str, u16, &Value)> = answers.collect();
+        let names: Vec<&str> = match body.or(id) {
+            Some(examples) => examples.keys().map(String::as_str).collect(),
+            None => answers
+                .iter()
+                .filter(|(_, status, _)| asks_for_nothing && *status < 300)
+                .map(|it| it.0)
+                .collect(),
+        };
+        let value = |examples: Option<&'static Map<String, Value>>, name: &str| match examples {
+            Some(examples) => examples[name]["value"].clone(),
+            None => Value::Null,
+        };
+        let example = |name: &'static str| {
+            let answer = answers.iter().find(|(answer, ..)| *answer == name);
+            let (_, status, answer) =
+                answer.unwrap_or_else(|| panic!("{name} of {} has no answer", operation.id));
+            let path = operation.path(&value(id, name).to_string());
+            Self { name, path, body: value(body, name), status: *status, answer }
+        };
+        let all: Vec<Self> = names.into_iter().map(example).collect();
+        let is_well = all.iter().any(|example| example.status < 300);
+        assert!(is_well, "{} has no example of a request with which all is well", operation.id);
+        all
+    }
+}
+
+fn named(at: &Value) -> Option<&Map<String, Value>> {
+    at.get("examples")?.as_object()
+}

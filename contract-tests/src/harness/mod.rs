@@ -1,0 +1,12 @@
+//! The harness: it starts and stops a store, and everything that meets it from outside.
+
+pub mod browser;
+pub mod caller;
+pub mod metrics;
+pub mod proxy;
+pub mod upstream;
+pub mod store;
+pub mod process;
+pub mod address;
+pub mod folders;
+pub mod environment;

@@ -1,0 +1,211 @@
+//! A process of a service.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::address::Reserved;
+use crate::engine::deployment::{SERVICES, token, variable};
+
+/// A service that was started for a test.
+pub struct Process {
+    service: &'static str,
+    child: Child,
+    /// The service stops when this ends, however the test ends.
+    stdin: Option<ChildStdin>,
+    address: Reserved,
+    url: String,
+    log: PathBuf,
+    program: String,
+    /// Variables, with their values.
+    settings: Vec<(String, String)>,
+}
+
+impl Process {
+    /// Starts a service on a free port and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not start. The message has its log.
+    pub fn start(program: &str, service: &'static str, folder: &Path, settings: &[(String, String)]) -> Self {
+        let address = Reserved::new();
+        let mut all = vec![
+            ("DATA_DIR".to_owned(), folder.to_string_lossy().into_owned()),
+            (variable(service, "LISTEN"), address.text()),
+            ("BODY_TIMEOUT_MS".into(), "300".into()),
+        ];
+        all.extend_from_slice(settings);
+        let log = folder.join(format!("{service}.log"));
+        let (mut child, url) = spawn(program, service, &log, &all);
+        Self {
+            service,
+            stdin: child.stdin.take(),
+            child,
+            address,
+            url,
+            log,
+            program: program.into(),
+            settings: all,
+        }
+    }
+
+    /// Starts it again, at the same address and with the same folder, after it was killed or stopped.
+    pub fn start_again(&mut self) {
+        (self.child, self.url) = spawn(&self.program, self.service, &self.log, &self.settings);
+        self.stdin = self.child.stdin.take();
+        assert_eq!(self.url, format!("http://{}", self.address.text()), "the same address");
+    }
+
+    /// Which service it is.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it has logged so far, but for the last few milliseconds.
+    ///
+    /// # Panics
+    /// A token is in it.
+    pub fn log(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let told = SERVICES.iter().map(|service| token(service)).find(|token| log.contains(token.as_str()));
+        assert!(told.is_none(), "{} has written a token into its log:\n{log}", self.service);
+        log
+    }
+
+    /// Waits until it has logged `text`, which is bound to come.
+    ///
+    /// # Panics
+    /// It did not within five seconds. The message has its log.
+    pub fn wait_for_log(&self, text: &str) {
+        let began = Instant::now();
+        while !self.log().contains(text) {
+            assert!(began.elapsed() < Duration::from_secs(5), "{text} is not in the log:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// All that it has logged, after it was let finish.
+    pub fn whole_log(&mut self) -> String {
+        self.stop();
+        self.log()
+    }
+
+    /// Ends it at once, as a power failure would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Lets it finish what it is at.
+    pub fn stop(&mut self) -> ExitStatus {
+        drop(self.stdin.take());
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("a status")
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    ///
+    /// # Panics
+    /// It has ended already.
+    pub fn signal(&self, name: &str) {
+        signal(name, self.id());
+    }
+
+    /// Lets its files grow to so many bytes and no further, as a full disk would, or as they will if it is `unlimited`.
+    ///
+    /// # Panics
+    /// `prlimit` of util-linux is not there.
+    pub fn limit_file_size(&self, bytes: &str) {
+        let limit = format!("--fsize={bytes}:unlimited");
+        let status = Command::new("prlimit").args([&limit, "--pid", &self.id().to_string()]).status();
+        assert!(status.is_ok_and(|status| status.success()), "prlimit of util-linux is needed");
+    }
+
+    /// How many files and connections it has open.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.id())).expect("a process").count()
+    }
+
+    /// How many bytes of memory it holds (proc_pid_statm(5)).
+    pub fn resident(&self) -> u64 {
+        let statm = fs::read_to_string(format!("/proc/{}/statm", self.id())).expect("a process");
+        let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("pages");
+        pages * 4096
+    }
+
+    /// What it has used of the processors (proc_pid_stat(5)).
+    pub fn cpu_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("a process");
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+        Duration::from_millis(ticks * 10)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs a service whose input has ended, so that it stops as soon as it has started, if it starts at all.
+///
+/// # Panics
+/// There is no such program.
+pub fn run_once(program: &str, service: &str, settings: &[(&str, &str)]) -> Output {
+    Command::new(program)
+        .args([service, "--stop-with-stdin"])
+        .env(variable(service, "LISTEN"), "127.0.0.1:0")
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the store's program")
+}
+
+/// Sends a process a signal, such as `TERM`.
+///
+/// # Panics
+/// It has ended already.
+pub fn signal(name: &str, process: u32) {
+    let status = Command::new("kill").args(["-s", name, &process.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "SIG{name} cannot be sent to {process}");
+}
+
+/// Starts a service and waits until it is ready. Returns its address as well.
+fn spawn(program: &str, service: &str, log: &Path, settings: &[(String, String)]) -> (Child, String) {
+    let log_file = File::options().create(true).append(true).open(log).expect("a log file");
+    let mut child = Command::new(program)
+        .args([service, "--stop-with-stdin"])
+        .envs(settings.iter().map(|(variable, value)| (variable, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log_file)
+        .spawn()
+        .expect("the store's program");
+    let output = BufReader::new(child.stdout.take().expect("a piped output"));
+    let prefix = format!("{service} is ready at ");
+    let url =
+        output.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix(&prefix)?.to_owned()));
+    let Some(url) = url else {
+        panic!("{service} did not start: {}", fs::read_to_string(log).unwrap_or_default());
+    };
+    (child, url)
+}

@@ -1,0 +1,142 @@
+//! A proxy between a caller and a service that can read, alter, drop and invent requests and responses.
+
+use std::{
+    convert::Infallible,
+    net::TcpListener,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+
+use crate::engine::{
+    exchange::{self, Answer, Request},
+    faults::fault::Tamper,
+};
+
+/// A proxy before one service. Until it is told otherwise it changes nothing.
+pub struct Proxy {
+    url: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    service: &'static str,
+    http: reqwest::blocking::Client,
+    target: Mutex<String>,
+    /// Whether a tampering has panicked: what the suite notices then proves nothing.
+    has_failed: AtomicBool,
+    tamper: Mutex<Option<Tamper>>,
+}
+
+impl Proxy {
+    /// A proxy on a free port. It lives as long as the test's process.
+    pub fn start(service: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let http = exchange::http_client();
+        let shared = Arc::new(Shared {
+            service,
+            http,
+            target: Mutex::default(),
+            has_failed: AtomicBool::default(),
+            tamper: Mutex::default(),
+        });
+        let served = shared.clone();
+        thread::spawn(move || serve(listener, served));
+        Self { url, shared }
+    }
+
+    /// Where the proxy is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends everything on to the service at `url`.
+    pub fn forward_to(&self, url: &str) {
+        url.clone_into(&mut self.shared.target.lock().expect("the target"));
+    }
+
+    /// Does this to every request from now on.
+    ///
+    /// # Panics
+    /// What was done before has panicked.
+    pub fn tamper(&self, tamper: Option<Tamper>) {
+        assert!(!self.shared.has_failed.swap(false, Ordering::Relaxed), "the tampering itself has failed");
+        *self.shared.tamper.lock().unwrap_or_else(PoisonError::into_inner) = tamper;
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    listener.set_nonblocking(true).expect("a listener");
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = shared.clone();
+        let answer = service_fn(move |request| answer(request, shared.clone()));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    }
+}
+
+async fn answer(
+    request: hyper::Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = head.headers.iter().filter(|(name, _)| !is_hop_by_hop(name.as_str()));
+    let request = Request {
+        headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
+        body: body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default(),
+        ..Request::new(shared.service, head.method.as_str(), head.uri.to_string())
+    };
+    let served = shared.clone();
+    let answer = tokio::task::spawn_blocking(move || {
+        let tamper = shared.tamper.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let forward = |request: &Request| shared.forward(request);
+        match tamper {
+            Some(tamper) => tamper(request, &forward),
+            None => forward(&request),
+        }
+    });
+    let answer = answer.await.unwrap_or_else(|_| {
+        served.has_failed.store(true, Ordering::Relaxed);
+        Answer { status: 502, ..Answer::default() }
+    });
+    let mut response = hyper::Response::builder().status(answer.status);
+    for (name, value) in answer.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
+        response = response.header(name, value);
+    }
+    Ok(response.body(Full::new(answer.body.into())).expect("an answer"))
+}
+
+impl Shared {
+    fn forward(&self, request: &Request) -> Answer {
+        let target = self.target.lock().expect("the target").clone();
+        let method = reqwest::Method::from_bytes(request.method.as_bytes()).expect("a method");
+        let mut builder = self.http.request(method, format!("{target}{}", request.path));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value.as_bytes());
+        }
+        if !request.body.is_empty() {
+            builder = builder.body(request.body.clone());
+        }
+        match builder.send() {
+            Ok(response) => Answer::from_response(response).unwrap_or_default(),
+            Err(_) => Answer { status: 502, ..Answer::default() },
+        }
+    }
+}
+
+/// What belongs to one connection, or follows from the body (RFC 9110, section 7.6.1).
+fn is_hop_by_hop(name: &str) -> bool {
+    ["connection", "content-length", "host", "transfer-encoding"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}

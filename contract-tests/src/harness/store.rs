@@ -1,0 +1,120 @@
+//! The store under test: three processes on free ports, with a folder of their own.
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{folders::new_folder, process::Process};
+use crate::engine::{
+    deployment::{Address, Deployment, SERVICES, token, variable},
+    session::Session,
+};
+
+/// Three services that were started for a test. They stop when this is dropped.
+pub struct Store {
+    /// The processes, in the order of [`SERVICES`].
+    pub services: [Process; 3],
+    /// Holds the databases and the logs.
+    folder: TempDir,
+}
+
+impl Store {
+    /// Starts `program`, which is the store's, once for each service, with an empty folder and these settings.
+    pub fn start(program: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = new_folder();
+        let mut settings: Vec<(String, String)> =
+            settings.iter().map(|(variable, value)| ((*variable).into(), (*value).into())).collect();
+        let services = SERVICES.map(|service| {
+            let process = Process::start(program, service, folder.path(), &settings);
+            let url = variable(service, "URL");
+            // A test may have put a proxy between two services.
+            if !settings.iter().any(|(variable, _)| *variable == url) {
+                settings.push((url, process.url().to_owned()));
+            }
+            process
+        });
+        Self { services, folder }
+    }
+
+    /// The same, and a session with it.
+    pub fn start_with_session(program: &str, settings: &[(&str, &str)]) -> (Self, Session) {
+        let store = Self::start(program, settings);
+        let session = Session::new(store.deployment());
+        (store, session)
+    }
+
+    /// Where the services are.
+    pub fn deployment(&self) -> Deployment {
+        let address =
+            |process: &Process| Address { url: process.url().into(), token: token(process.service()) };
+        Deployment::new(self.services.each_ref().map(address))
+    }
+
+    /// The database file of the service called `name`.
+    pub fn database(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.db"))
+    }
+
+    /// How many things the service called `name` holds, beside what it keeps for itself.
+    pub fn rows(&self, name: &str) -> i64 {
+        let connection = Connection::open(self.database(name)).expect("the database");
+        let table = table(&connection);
+        let count = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&count, [], |row| row.get(0)).expect("a number of rows")
+    }
+
+    /// Keeps the database of the service called `name` locked, as another program might, until what is returned is dropped.
+    pub fn lock(&self, name: &str) -> Connection {
+        let connection = Connection::open(self.database(name)).expect("the database");
+        connection.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+        connection
+    }
+
+    /// Looks whether a token is in a log.
+    ///
+    /// # Panics
+    /// One is.
+    pub fn check_logs(&self) {
+        self.services.iter().for_each(|process| drop(process.log()));
+    }
+
+    /// Takes the table of the service called `name` away, as another program might.
+    pub fn take_table(&self, name: &str) -> TakenTable {
+        let connection = Connection::open(self.database(name)).expect("the database");
+        let table = table(&connection);
+        let away = format!("ALTER TABLE {table} RENAME TO {}", TakenTable::NAME);
+        connection.execute_batch(&away).expect("another name");
+        TakenTable { connection, table }
+    }
+
+    /// The service called `name`.
+    pub fn service(&mut self, name: &str) -> &mut Process {
+        self.services.iter_mut().find(|process| process.service() == name).expect("one of the three services")
+    }
+}
+
+/// The table of a service, which another program has given another name. It has its own again when this is dropped.
+pub struct TakenTable {
+    connection: Connection,
+    table: String,
+}
+
+impl TakenTable {
+    const NAME: &str = "elsewhere";
+}
+
+impl Drop for TakenTable {
+    fn drop(&mut self) {
+        // A test that waits for the table fails if it does not come back.
+        let back = format!("ALTER TABLE {} RENAME TO {}", Self::NAME, self.table);
+        let _ = self.connection.execute_batch(&back);
+    }
+}
+
+/// The table of the things that a service is about.
+fn table(connection: &Connection) -> String {
+    let table = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+                 AND name NOT IN ('generation', 'stored_response')";
+    connection.query_row(table, [], |row| row.get(0)).expect("a table")
+}

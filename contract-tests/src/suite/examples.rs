@@ -1,0 +1,185 @@
+//! The named examples of the documents: recorded, not invented.
+//!
+//! For each documented answer there is one example: what a fresh store answered to the first step of a
+//! workflow, or else to the first case, that got this answer. Its name is the step's or the case's. Each workflow has a store
+//! of its own, so that the examples can be tried in the order in which people try things. The request has an
+//! example of the same name if the answer follows from it and it fits its schema; one that does not fit is told of in the
+//! example's summary.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    engine::{
+        contract::{CONTRACT, Operation},
+        exchange::{Answer, Request},
+        replay::{cases, situations, workflows},
+        session::Session,
+    },
+    harness::store::Store,
+};
+
+/// The statuses that follow from what an example of a request can show: its parameters and its body. The others follow from
+/// its token, its size, or what else the service has to do.
+const DOCUMENTED_BY_REQUEST: [u16; 4] = [200, 201, 400, 404];
+
+/// The documents with the examples that `program`'s services give rise to, in place of any that they had.
+///
+/// # Panics
+/// The replay does not pass.
+pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
+    let mut recorder = Recorder { documents, known: BTreeSet::new() };
+    recorder.documents.iter_mut().for_each(|(_, document)| forget(document));
+
+    for (workflow, steps) in workflows::all() {
+        let store = Store::start(program, &[]);
+        for (step, outcome) in
+            steps.into_iter().zip(workflows::play(workflow, &Session::new(store.deployment())))
+        {
+            let (request, answer) = outcome.unwrap_or_else(|failure| panic!("{workflow}::{step}\n{failure}"));
+            recorder.record(step, &request, &answer);
+        }
+    }
+    let (_store, session) = Store::start_with_session(program, &[]);
+    for case in cases::cases(&session.deployment) {
+        let answer = session.send(&case.request).unwrap_or_else(|failure| panic!("{}\n{failure}", case.name));
+        let name = case.name.rsplit("::").next().unwrap_or_default();
+        recorder.record(name, &case.request, &answer);
+    }
+    let (_store, session) =
+        Store::start_with_session(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
+    for document in &CONTRACT.documents {
+        let refused =
+            situations::refused_while_full(document, &session).unwrap_or_else(|failure| panic!("{failure}"));
+        for (request, answer) in refused {
+            recorder.record("while_the_service_is_full", &request, &answer);
+        }
+    }
+    let (store, session) = Store::start_with_session(program, &[]);
+    situations::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
+    for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
+        let refused = situations::refused_while_in_flight(operation, &session, store.lock(operation.service));
+        let (request, answer) = refused.unwrap_or_else(|failure| panic!("{failure}"));
+        recorder.record("while_the_first_is_in_flight", &request, &answer);
+    }
+    recorder.add_what_cannot_be_recorded();
+    recorder.documents
+}
+
+/// Takes every named example out of a document.
+pub fn forget(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if object.contains_key("schema") {
+                object.shift_remove("examples");
+            }
+            object.values_mut().for_each(forget);
+        }
+        Value::Array(array) => array.iter_mut().for_each(forget),
+        _ => {}
+    }
+}
+
+struct Recorder {
+    documents: Vec<(&'static str, Value)>,
+    /// Operation, status and text of what has an example.
+    known: BTreeSet<(String, u16, Option<String>)>,
+}
+
+impl Recorder {
+    fn record(&mut self, name: &str, request: &Request, answer: &Answer) {
+        let Some(operation) = CONTRACT.document(&request.service).find(&request.method, request.path_only())
+        else {
+            return;
+        };
+        if !self.known.insert((operation.id.clone(), answer.status, answer.error())) {
+            return;
+        }
+        let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+        let fits = body.as_ref().is_some_and(|body| operation.fits(body));
+        let shown =
+            body.as_ref().filter(|_| !fits && request.body.len() < 200).map(|body| format!(": {body}"));
+        let summary = format!("{}{}", name.replace('_', " "), shown.unwrap_or_default());
+
+        let at = self.operation(operation);
+        let documented = &mut at["responses"][answer.status.to_string()];
+        // An answer without a body has no example of one.
+        if !answer.body.is_empty() {
+            add(documented, name, &summary, answer.json());
+        }
+        for (header, documented) in
+            documented.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten()
+        {
+            if let Some(value) = answer.header(header) {
+                let is_integer = documented["schema"]["type"] == "integer";
+                let value = if is_integer { value.parse::<u64>().ok().into() } else { Value::from(value) };
+                examples(documented).insert(name.into(), json!({ "summary": summary, "value": value }));
+            }
+        }
+        // Nor does a malformed head follow from what an example can show.
+        let is_malformed = answer.error().as_deref() == Some("Malformed request");
+        if !DOCUMENTED_BY_REQUEST.contains(&answer.status) || is_malformed {
+            return;
+        }
+        if let (true, Some(body)) = (fits, body) {
+            add(&mut at["requestBody"], name, &summary, body);
+        }
+        for parameter in at.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(value) = sent(operation, request, parameter) {
+                let example = json!({ "summary": summary, "value": value });
+                examples(parameter).insert(name.into(), example);
+            }
+        }
+    }
+
+    /// A response that no request can provoke is its text and nothing else.
+    fn add_what_cannot_be_recorded(&mut self) {
+        for operation in CONTRACT.operations() {
+            for (status, documented) in &operation.answers {
+                for text in &documented.texts {
+                    if self.known.insert((operation.id.clone(), *status, Some(text.clone()))) {
+                        let name = text.to_lowercase().replace(' ', "_");
+                        let at = self.operation(operation);
+                        add(&mut at["responses"][status.to_string()], &name, text, json!({ "error": text }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn operation(&mut self, operation: &Operation) -> &mut Value {
+        let document = self.documents.iter_mut().find(|(service, _)| *service == operation.service);
+        let (_, document) = document.expect("one of the three services");
+        &mut document["paths"][&operation.template][operation.method.to_lowercase()]
+    }
+}
+
+/// Adds an example to the JSON of a request or an answer.
+fn add(at: &mut Value, name: &str, summary: &str, value: Value) {
+    let example = json!({ "summary": summary, "value": value });
+    examples(&mut at["content"]["application/json"]).insert(name.into(), example);
+}
+
+fn examples(at: &mut Value) -> &mut Map<String, Value> {
+    if at["examples"].is_null() {
+        at["examples"] = json!({});
+    }
+    at["examples"].as_object_mut().expect("examples")
+}
+
+/// What was sent for a parameter, if it fits.
+fn sent(operation: &Operation, request: &Request, parameter: &Value) -> Option<Value> {
+    let name = parameter["name"].as_str()?;
+    let text = match parameter["in"].as_str()? {
+        "path" => {
+            let mut segments = operation.template.split('/').zip(request.path_only().split('/'));
+            segments.find(|(template, _)| *template == format!("{{{name}}}"))?.1
+        }
+        _ => request.path.split(['?', '&']).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?,
+    };
+    let value: u64 = text.parse().ok()?;
+    let schema = &parameter["schema"];
+    let fits = schema["minimum"].as_u64()? <= value && value <= schema["maximum"].as_u64()?;
+    fits.then(|| value.into())
+}

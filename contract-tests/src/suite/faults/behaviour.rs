@@ -1,0 +1,297 @@
+//! Services that do something else than they answer, or do it in another order.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Map, Value, json};
+
+use super::fields::change;
+use crate::engine::{
+    exchange::{Answer, Request},
+    faults::{
+        fault::{Forward, Tamper},
+        requests::token,
+    },
+};
+
+/// What happens instead of requests that would have been answered with this status.
+pub(super) fn when(
+    method: &'static str,
+    status: u16,
+    instead: impl Fn(&Request, Forward<'_>) -> Option<Answer> + Send + Sync + 'static,
+) -> Tamper {
+    Arc::new(move |request, forward| {
+        if request.method == method
+            && let Some(answer) = instead(&request, forward)
+        {
+            assert_eq!(answer.status, status, "an invented answer");
+            return answer;
+        }
+        forward(&request)
+    })
+}
+
+/// An answer to a complete write that nothing stands behind.
+pub(super) fn invented(request: &Request, _forward: Forward<'_>) -> Option<Answer> {
+    let body: Value = serde_json::from_slice(&request.body).ok()?;
+    let object = body.as_object()?;
+    let complete = object.len() >= 2 && object.values().all(|value| !value.is_null()) && body["name"] != "";
+    let is_known = token(request).is_some_and(|token| token.starts_with("SECRET_"));
+    let plausible = object
+        .get("quantity")
+        .is_none_or(|quantity| quantity.as_u64().is_some_and(|it| (1..=20).contains(&it)));
+    if !complete || !is_known || !plausible || object.get("stock").is_some_and(|stock| !stock.is_u64()) {
+        return None;
+    }
+    let id = 8_000_000_000_000_u64;
+    let mut fields = Map::from_iter([("id".to_owned(), id.into())]);
+    fields.extend(object.clone());
+    if body["quantity"].is_u64() {
+        fields.insert("status".into(), "PENDING".into());
+    }
+    Some(Answer {
+        status: 201,
+        headers: vec![
+            ("Content-Type".into(), "application/json".into()),
+            ("Location".into(), format!("{}/{id}", request.path)),
+        ],
+        body: Value::Object(fields).to_string().into_bytes(),
+    })
+}
+
+/// What is there now, as the service would answer it.
+pub(super) fn current(request: &Request, forward: Forward<'_>) -> Value {
+    let read = Request { method: "GET".into(), body: Vec::new(), ..request.clone() };
+    forward(&read).json()
+}
+
+/// A replacement that is stored is undone again.
+pub(super) fn replace_without_storing() -> Tamper {
+    Arc::new(|request, forward| {
+        if request.method != "PUT" {
+            return forward(&request);
+        }
+        let before = current(&request, forward);
+        let answer = forward(&request);
+        if answer.status == 200 {
+            forward(&request.clone().json(&without_id(before)));
+        }
+        answer
+    })
+}
+
+/// A replacement is stored but for one field, and answered as if it were whole.
+pub(super) fn replace_but(field: &'static str) -> Tamper {
+    Arc::new(move |request, forward| {
+        if request.method != "PUT" {
+            return forward(&request);
+        }
+        let before = current(&request, forward);
+        let answer = forward(&request);
+        if answer.status == 200 {
+            let mut stored = without_id(answer.json());
+            stored[field] = before[field].clone();
+            forward(&request.clone().json(&stored));
+        }
+        answer
+    })
+}
+
+pub(super) fn without_id(mut product: Value) -> Value {
+    product.as_object_mut().and_then(|object| object.shift_remove("id"));
+    product
+}
+
+pub(super) fn twice(method: &'static str) -> Tamper {
+    Arc::new(move |request, forward| {
+        if request.method == method {
+            forward(&request);
+        }
+        forward(&request)
+    })
+}
+
+/// A product that lacks something is refused, and `method` takes it all the same, with something made up for it.
+pub(super) fn despite_refusal(method: &'static str) -> Tamper {
+    Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        if request.method == method && answer.error().as_deref() == Some("Missing fields") {
+            forward(&completed(&request));
+        }
+        answer
+    })
+}
+
+fn completed(request: &Request) -> Request {
+    let mut product = json!({ "name": "made up", "price": 1, "stock": 1 });
+    if let Ok(Value::Object(sent)) = serde_json::from_slice(&request.body) {
+        for (field, value) in sent.into_iter().filter(|(_, value)| !value.is_null() && *value != "") {
+            product[field] = value;
+        }
+    }
+    request.clone().json(&product)
+}
+
+pub(super) fn despite_wrong_token(method: &'static str, right: &'static str) -> Tamper {
+    Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        if request.method == method && answer.status == 401 {
+            forward(&request.token(right));
+        }
+        answer
+    })
+}
+
+pub(super) fn upsert() -> Tamper {
+    Arc::new(|request, forward| {
+        let answer = forward(&request);
+        if request.method == "PUT" && answer.status == 404 {
+            let created = forward(&Request { method: "POST".into(), path: "/products".into(), ..request });
+            return Answer { status: 200, ..created };
+        }
+        answer
+    })
+}
+
+pub(super) fn merge() -> Tamper {
+    Arc::new(|request, forward| {
+        let answer = forward(&request);
+        if request.method == "PUT" && answer.error().as_deref() == Some("Missing fields") {
+            let mut merged = current(&request, forward);
+            if let Ok(Value::Object(sent)) = serde_json::from_slice(&request.body) {
+                sent.into_iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .for_each(|(field, value)| merged[field] = value);
+            }
+            return forward(&request.json(&without_id(merged)));
+        }
+        answer
+    })
+}
+
+pub(super) fn replace_once() -> Tamper {
+    Arc::new(|request, forward| {
+        if request.method == "PUT" && request.path.starts_with("/products/") {
+            let mut before = current(&request, forward);
+            let answer = forward(&request);
+            before["price"] = before["price"].as_f64().into();
+            let mut after = answer.json();
+            after["price"] = after["price"].as_f64().into();
+            if answer.status == 200 && before == after {
+                let body = br#"{"error":"Missing fields"}"#.to_vec();
+                return Answer { status: 400, body, ..answer };
+            }
+            return answer;
+        }
+        forward(&request)
+    })
+}
+
+/// Reading a product takes one from its stock.
+pub(super) fn reading_takes() -> Tamper {
+    Arc::new(|request, forward| {
+        let answer = forward(&request);
+        if request.method == "GET" && request.path.starts_with("/products/") && answer.status == 200 {
+            let mut product = without_id(answer.json());
+            change(&mut product, "stock", |stock| (stock - 1.0).max(0.0));
+            forward(&Request { method: "PUT".into(), ..request }.json(&product));
+        }
+        answer
+    })
+}
+
+/// The body is checked before the token.
+pub(super) fn body_first(text: &'static str) -> Tamper {
+    Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        if answer.status == 401 && request.method == "POST" && matches!(request.body.as_slice(), b"{}") {
+            let body = json!({ "error": text }).to_string().into_bytes();
+            return Answer { status: 400, body, ..answer };
+        }
+        answer
+    })
+}
+
+pub(super) fn existence_first() -> Tamper {
+    Arc::new(|request, forward| {
+        let answer = forward(&request);
+        let is_refused = request.method == "PUT" && answer.error().as_deref() == Some("Missing fields");
+        if is_refused && !current(&request, forward)["id"].is_u64() {
+            return forward(&completed(&request));
+        }
+        answer
+    })
+}
+
+/// The first answer about a product is given for ever.
+pub(super) fn remember() -> Tamper {
+    let seen = Mutex::new(HashMap::<String, Answer>::new());
+    Arc::new(move |request, forward| {
+        let mut seen = seen.lock().expect("what was seen");
+        seen.entry(request.path.clone()).or_insert_with(|| forward(&request)).clone()
+    })
+}
+
+pub(super) fn found_anyway() -> Tamper {
+    Arc::new(|request, forward| {
+        let answer = forward(&request);
+        if answer.status == 404 {
+            let id: u64 = request.path.rsplit('/').next().and_then(|id| id.parse().ok()).unwrap_or_default();
+            let body = json!({ "id": id, "product_id": 1, "quantity": 1, "status": "PENDING" });
+            return Answer { status: 200, body: body.to_string().into_bytes(), ..answer };
+        }
+        answer
+    })
+}
+
+/// A request that timed out is answered 503 and done all the same.
+pub(super) fn despite_timeout() -> Tamper {
+    Arc::new(|request, forward| {
+        let answer = forward(&request);
+        if answer.status == 503 {
+            let mut late = request;
+            late.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("x-request-timeout-ms"));
+            forward(&late);
+        }
+        answer
+    })
+}
+
+fn key(request: &Request) -> Option<&str> {
+    let is_key = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("idempotency-key");
+    request.headers.iter().find(is_key).map(|(_, value)| value.as_str())
+}
+
+/// A key stands for one body only, so that another body is another request.
+pub(super) fn key_of_its_own_for_each_body() -> Tamper {
+    let bodies: Mutex<HashMap<String, Vec<u8>>> = Mutex::default();
+    Arc::new(move |mut request, forward| {
+        if let Some(key) = key(&request).map(ToOwned::to_owned) {
+            let first = bodies.lock().expect("the bodies").entry(key).or_insert(request.body.clone()).clone();
+            if first != request.body {
+                request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("idempotency-key"));
+            }
+        }
+        forward(&request)
+    })
+}
+
+/// Any request with a key gets the first response to that key.
+pub(super) fn first_answer_of_a_key() -> Tamper {
+    let answers: Mutex<HashMap<String, Answer>> = Mutex::default();
+    Arc::new(move |request, forward| {
+        let Some(key) = key(&request) else { return forward(&request) };
+        if let Some(stored) = answers.lock().expect("the answers").get(key) {
+            return stored.clone();
+        }
+        let answer = forward(&request);
+        if answer.status == 201 {
+            let mut stored = answer.clone();
+            stored.headers.push(("Idempotency-Replayed".into(), "true".into()));
+            answers.lock().expect("the answers").insert(key.into(), stored);
+        }
+        answer
+    })
+}

@@ -1,0 +1,243 @@
+//! Part 1 of the contract as projects for Specmatic, a contract tool that is not ours: its verdict does not rest on our code.
+//!
+//! It compares an answer with its schema and never with the answer of an example. So the documents that it gets are derived:
+//! each answer has one text, or the values that were recorded. An answer with several texts takes several projects.
+//! It also makes up a token where a document asks for one, so that the token is an ordinary header here.
+//!
+//! The examples are the requests of the common workflows, and what a store answered to them that held what
+//! [`situations::prepare`] makes: product 1 and order 1. A refusal that needs more than these is left out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    engine::{
+        contract::{CONTRACT, Document, Operation},
+        exchange::{Answer, Request},
+        replay::{situations, workflows},
+        session::{Failure, Scope},
+    },
+    harness::{folders::results, store::Store},
+    suite::examples,
+};
+
+/// The texts that any faithful implementation refuses with.
+const TEXTS: [&str; 7] = [
+    "Unauthorized",
+    "Missing fields",
+    "Product not found",
+    "Product not found or unavailable",
+    "Not enough stock",
+    "Order not found",
+    "Order not found or unavailable",
+];
+
+/// What Specmatic judges in one run.
+pub struct Project {
+    /// The derived documents, by service.
+    documents: BTreeMap<&'static str, Value>,
+    /// The examples of each service, in Specmatic's own format, by the names of their files.
+    examples: BTreeMap<(&'static str, String), Value>,
+}
+
+/// A documented answer of an operation: its status, and its text if it is a refusal.
+type Row = (&'static Operation, u16, Option<String>);
+
+struct Exchange {
+    name: String,
+    row: Row,
+    request: Request,
+    answer: Answer,
+}
+
+/// Records the examples with stores of `program`, and makes as many projects of them as an answer has texts.
+///
+/// # Errors
+/// A store does not answer as it must.
+pub fn record(program: &str) -> Result<Vec<Project>, Failure> {
+    let exchanges = recorded(program)?;
+    let mut projects = Vec::new();
+    for (place, row) in rows() {
+        projects.resize_with(projects.len().max(place + 1), Project::new);
+        let of_row = exchanges.iter().filter(|exchange| key(&exchange.row) == key(&row));
+        projects[place].add(&row, &of_row.collect::<Vec<_>>());
+    }
+    Ok(projects)
+}
+
+/// What is wrong with the projects: rows of part 1 without an example, and examples that do not fit their document.
+pub fn complaints(projects: &[Project]) -> Vec<String> {
+    let mut missing: BTreeSet<String> = rows().iter().map(|(_, row)| key(row)).collect();
+    let mut complaints = Vec::new();
+    for project in projects {
+        for (service, json) in &project.documents {
+            let document = Document::new(service, json.clone());
+            for ((_, name), example) in project.examples.iter().filter(|((of, _), _)| of == service) {
+                match row_of(&document, example) {
+                    Some(row) => drop(missing.remove(&row)),
+                    None => complaints.push(format!("{service}: {name} does not fit: {example}")),
+                }
+            }
+        }
+    }
+    complaints.extend(missing.iter().map(|row| format!("there is no example of {row}")));
+    complaints
+}
+
+/// Leaves the projects in `target/contract/specmatic`, a folder for each, in place of any that were there.
+pub fn write(projects: &[Project]) {
+    let folder = results().join("specmatic");
+    let _ = fs::remove_dir_all(&folder);
+    for (project, number) in projects.iter().zip(1..) {
+        let folder = folder.join(number.to_string());
+        for (service, document) in &project.documents {
+            fs::create_dir_all(folder.join(format!("{service}_examples"))).expect("a folder for examples");
+            fs::write(folder.join(format!("{service}.json")), format!("{document:#}\n")).expect("a document");
+        }
+        for ((service, name), example) in &project.examples {
+            let file = folder.join(format!("{service}_examples/{name}.json"));
+            fs::write(file, format!("{example:#}\n")).expect("an example");
+        }
+        fs::write(folder.join("specmatic.yaml"), include_str!("specmatic.yaml")).expect("the settings");
+    }
+}
+
+/// Every row of part 1, and the place of its text among those of the answer.
+fn rows() -> Vec<(usize, Row)> {
+    let mut rows = Vec::new();
+    for operation in CONTRACT.operations().filter(|operation| workflows::is_common(operation)) {
+        for (status, documented) in &operation.answers {
+            let texts = documented.texts.iter().filter(|text| TEXTS.contains(&text.as_str())).cloned();
+            rows.extend(texts.enumerate().map(|(place, text)| (place, (operation, *status, Some(text)))));
+            if documented.texts.is_empty() {
+                rows.push((0, (operation, *status, None)));
+            }
+        }
+    }
+    rows
+}
+
+/// What a row is called.
+fn key((operation, status, text): &Row) -> String {
+    format!("{} {status} {}", operation.id, text.as_deref().unwrap_or_default())
+}
+
+/// Each request of the common workflows that a prepared store answers as the workflow's own did, and what it answers. Of
+/// what an operation does, rather than refuses, the first is enough.
+fn recorded(program: &str) -> Result<Vec<Exchange>, Failure> {
+    let (_prepared_store, prepared) = Store::start_with_session(program, &[]);
+    situations::prepare(&prepared)?;
+    let mut exchanges = Vec::new();
+    let mut done = BTreeSet::new();
+    for (workflow, steps) in workflows::all().filter(|(id, _)| workflows::is_asked(id, Scope::Common)) {
+        let (_store, session) = Store::start_with_session(program, &[]);
+        let outcomes = workflows::play(workflow, &session);
+        for (step, outcome) in steps.into_iter().zip(outcomes) {
+            let (request, expected) = outcome?;
+            let document = CONTRACT.document(&request.service);
+            let operation = document.find(&request.method, request.path_only()).expect("an operation");
+            if expected.status < 400 && !done.insert(&operation.id) {
+                continue;
+            }
+            let answer = prepared.send(&request)?;
+            if (answer.status, answer.error()) == (expected.status, expected.error()) {
+                let row = (operation, answer.status, answer.error());
+                exchanges.push(Exchange { name: format!("{workflow}.{step}"), row, request, answer });
+            }
+        }
+    }
+    Ok(exchanges)
+}
+
+impl Project {
+    /// A project whose documents know no operation.
+    fn new() -> Self {
+        let documents = CONTRACT.documents.iter().map(|document| {
+            let mut json = document.json.clone();
+            json["paths"] = json!({});
+            (document.service, json)
+        });
+        Self { documents: documents.collect(), examples: BTreeMap::new() }
+    }
+
+    /// Adds a documented answer, and its examples.
+    fn add(&mut self, (operation, status, _): &Row, exchanges: &[&Exchange]) {
+        let (method, status) = (operation.method.to_lowercase(), status.to_string());
+        let original = &CONTRACT.document(operation.service).json["paths"][&operation.template][&method];
+        let document = self.documents.get_mut(operation.service).expect("one of the three services");
+        let derived = &mut document["paths"][&operation.template][&method];
+        if derived.is_null() {
+            derived.clone_from(original);
+            derived["responses"] = json!({});
+            let fields = derived.as_object_mut().expect("an operation");
+            fields.shift_remove("security");
+            let parameters = fields.entry("parameters").or_insert_with(|| json!([]));
+            let token = json!({ "name": "Authorization", "in": "header", "schema": { "type": "string" } });
+            parameters.as_array_mut().expect("parameters").push(token);
+        }
+        derived["responses"][&status] = original["responses"][&status].clone();
+        examples::forget(derived);
+        if let Some(exact) = exchanges.first().and_then(|exchange| exactly(&exchange.answer)) {
+            derived["responses"][&status]["content"]["application/json"]["schema"] = exact;
+        }
+        let examples =
+            exchanges.iter().map(|exchange| ((operation.service, exchange.name.clone()), exchange.example()));
+        self.examples.extend(examples);
+    }
+}
+
+/// The schema of this very object. What is created has another id each time.
+fn exactly(answer: &Answer) -> Option<Value> {
+    let body = answer.json();
+    let body = body.as_object()?;
+    let property = |(field, value): (&String, &Value)| {
+        let is_new = field == "id" && answer.status == 201;
+        let kind = if value.is_string() { "string" } else { "number" };
+        let schema = if is_new { json!({ "type": kind }) } else { json!({ "type": kind, "enum": [value] }) };
+        (field.clone(), schema)
+    };
+    Some(json!({
+        "type": "object",
+        "required": body.keys().collect::<Vec<_>>(),
+        "properties": body.iter().map(property).collect::<Map<_, _>>(),
+        "additionalProperties": false,
+    }))
+}
+
+impl Exchange {
+    /// The exchange in Specmatic's own format. It refuses an answer with a header that is not documented.
+    fn example(&self) -> Value {
+        let Self { name, row: (operation, status, text), request, answer } = self;
+        let sentence = name.rsplit('.').next().unwrap_or_default().replace('_', " ");
+        let mut sent = json!({
+            "method": request.method,
+            "path": request.path,
+            "headers": request.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
+        });
+        if !request.body.is_empty() {
+            sent["body"] = serde_json::from_slice(&request.body).expect("a JSON body");
+        }
+        let known = operation.answers[status].headers.iter().map(String::as_str).chain(["Content-Type"]);
+        let headers: BTreeMap<_, _> = known.map(|name| (name, answer.header(name))).collect();
+        json!({
+            "name": text.as_ref().map_or(sentence.clone(), |text| format!("{text}: {sentence}")),
+            "http-request": sent,
+            "http-response": { "status": status, "headers": headers, "body": answer.json() },
+        })
+    }
+}
+
+/// What the row is called that an example is of, if it fits the document. The body of what is refused need not.
+fn row_of(document: &Document, example: &Value) -> Option<String> {
+    let (request, answer) = (&example["http-request"], &example["http-response"]);
+    let operation = document.find(request["method"].as_str()?, request["path"].as_str()?)?;
+    let status = answer["status"].as_u64()?.try_into().ok()?;
+    let is_sound = status >= 400 || request.get("body").is_none_or(|body| operation.fits(body));
+    let fits = is_sound && operation.answers.get(&status)?.schema.is_valid(&answer["body"]);
+    let text = answer["body"]["error"].as_str().unwrap_or_default();
+    fits.then(|| format!("{} {status} {text}", operation.id))
+}

@@ -1,0 +1,101 @@
+//! The properties that no list of requests can show: in any interleaving every response is what a small model says, and the
+//! stock rule holds.
+//!
+//! They are part of what any faithful implementation does. What they create has a name of its own, so they can run against a
+//! store that holds other things.
+
+mod concurrency;
+mod creation;
+mod interleavings;
+mod requests;
+
+use proptest::prelude::*;
+
+use self::{
+    concurrency::while_the_stock_changes,
+    creation::{all_at_once, in_pages, once_it_is_there, without_a_trace},
+    interleavings::in_any_interleaving,
+    requests::*,
+};
+
+use crate::engine::{
+    property::{Effort, run},
+    session::{Failure, Scope, Session},
+};
+
+/// Something that is true of every store.
+pub struct Property {
+    /// As a sentence.
+    pub name: &'static str,
+    /// Which stores keep it.
+    pub scope: Scope,
+    /// Tries to show that it is not.
+    pub check: fn(&Session, Effort) -> Result<(), String>,
+}
+
+/// Every property.
+pub const PROPERTIES: [Property; 8] = [
+    Property {
+        name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it_at_every_edge",
+        scope: Scope::Common,
+        check: |session, _| at_every_edge(session).map_err(|failure| failure.to_string()),
+    },
+    Property {
+        name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it",
+        scope: Scope::Common,
+        check: for_any_stock_and_quantity,
+    },
+    Property {
+        name: "every_answer_is_what_a_model_says_in_any_interleaving",
+        scope: Scope::Common,
+        check: in_any_interleaving,
+    },
+    Property {
+        name: "a_refused_order_leaves_no_trace",
+        scope: Scope::Common,
+        check: |session, _| without_a_trace(session).map_err(|failure| failure.to_string()),
+    },
+    Property {
+        name: "what_was_not_there_can_be_had_once_it_is",
+        scope: Scope::Common,
+        check: |session, _| once_it_is_there(session).map_err(|failure| failure.to_string()),
+    },
+    Property {
+        name: "what_is_created_at_once_has_ids_of_its_own",
+        scope: Scope::Common,
+        check: |session, effort| all_at_once(session, effort).map_err(|failure| failure.to_string()),
+    },
+    Property {
+        name: "the_pages_of_the_list_are_the_list",
+        scope: Scope::Whole,
+        check: |session, _| in_pages(session).map_err(|failure| failure.to_string()),
+    },
+    Property {
+        name: "concurrent_orders_keep_to_a_stock_that_the_product_had",
+        scope: Scope::Common,
+        check: while_the_stock_changes,
+    },
+];
+
+fn at_every_edge(session: &Session) -> Result<(), Failure> {
+    for stock in [0, 1, 2, 20, 99, 100, 101, 999, 1000, 1001, MAX - 1, MAX] {
+        let product = create_product(session, &unique("edge"), 1.0, stock)?;
+        for quantity in [1, stock.saturating_sub(1), stock, stock + 1, 10 * stock, MAX] {
+            if (1..=MAX).contains(&quantity) {
+                order(session, product, quantity, stock)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn for_any_stock_and_quantity(session: &Session, effort: Effort) -> Result<(), String> {
+    let amount = prop_oneof![4 => 0..200_u64, 1 => 0..100_000_u64, 1 => 0..=MAX];
+    let near = (amount.clone(), -2..3_i64)
+        .prop_map(|(stock, distance)| (stock, stock.saturating_add_signed(distance).clamp(1, MAX)));
+    let any = prop_oneof![near, (amount.clone(), amount.prop_map(|quantity| quantity.max(1)))];
+    run(effort, any, |(stock, quantity)| {
+        let product = create_product(session, &unique("any"), 1.0, stock)?;
+        order(session, product, quantity, stock)
+    })
+}

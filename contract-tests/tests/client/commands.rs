@@ -1,0 +1,116 @@
+//! Commands that succeed.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use contract_tests::{engine::exchange::Answer, harness::proxy::Proxy};
+
+use crate::Console;
+
+pub(crate) fn the_console_drives_all_three_services(console: &Console) {
+    let created = console.succeeds("products create --name Computer --price 200 --stock 20");
+    assert_eq!(created, "id  name      price  stock\n 1  Computer    200     20\n");
+    assert_eq!(console.succeeds("products show 1"), created);
+    console.succeeds("products create --name Mouse --price 19.99 --stock 0");
+    let list = "id  name      price  stock\n 1  Computer    200     20\n 2  Mouse     19.99      0\n";
+    assert_eq!(console.succeeds("products list"), list);
+    let replaced = console.succeeds("products replace 2 --name Mouse --price 18.5 --stock 3");
+    assert_eq!(replaced, "id  name   price  stock\n 2  Mouse   18.5      3\n");
+
+    let order = "id  product_id  quantity  status\n 1           1         3  PENDING\n";
+    assert_eq!(console.succeeds("orders create --product 1 --quantity 3"), order);
+    assert_eq!(console.succeeds("orders show 1"), order);
+    let payment = "id  order_id  amount  method     status\n 1         1     600  fake-card  SUCCESS\n";
+    assert_eq!(console.succeeds("payments create --order 1 --amount 600 --method fake-card"), payment);
+    assert_eq!(console.succeeds("payments show 1"), payment);
+}
+
+pub(crate) fn json_output_is_the_response_of_the_service(console: &Console) {
+    assert_eq!(console.succeeds("products list --json"), "[]\n");
+    assert_eq!(console.succeeds("products list"), "The list is empty.\n");
+    let created = console.succeeds("--json products create --name Computer --price 200 --stock 20");
+    assert_eq!(
+        created,
+        "{\n  \"id\": 1,\n  \"name\": \"Computer\",\n  \"price\": 200,\n  \"stock\": 20\n}\n"
+    );
+    console.succeeds("products create --name Mouse --price 19.99 --stock 0");
+    assert_eq!(
+        console.succeeds("products list --json"),
+        "[\n{\"id\":1,\"name\":\"Computer\",\"price\":200,\"stock\":20},\n{\"id\":2,\"name\":\"Mouse\",\"price\":19.99,\"stock\":0}\n]\n"
+    );
+    console.succeeds("orders create --product 1 --quantity 3");
+    let payment = console.succeeds("payments create --order 1 --amount 0.5 --method cash --json");
+    let fields =
+        ["id", "order_id", "amount", "method", "status"].map(|name| payment.find(&format!("\"{name}\"")));
+    assert!(fields.is_sorted() && fields[0].is_some(), "{payment}");
+}
+
+pub(crate) fn a_list_has_the_requested_length(console: &Console) {
+    console.succeeds("seed --products 2345");
+    for (command, length) in [
+        ("products list --json", 2345),
+        ("products list --json --limit 1000", 1000),
+        ("products list --json --limit 1001", 1001),
+        ("products list --json --after 2000", 345),
+        ("products list --json --after 2345", 0),
+    ] {
+        let list: Vec<serde_json::Value> = serde_json::from_str(&console.succeeds(command)).unwrap();
+        assert_eq!(list.len(), length, "{command}");
+        assert!(list.is_sorted_by_key(|product| product["id"].as_u64()), "{command}");
+    }
+    let table = console.succeeds("products list");
+    assert_eq!(table.lines().count(), 2346, "one header and a line for each");
+}
+
+pub(crate) fn a_command_with_a_key_can_be_repeated(console: &Console) {
+    let create = "products create --name Computer --price 200 --stock 20 --key monday";
+    assert_eq!(console.succeeds(create), console.succeeds(create));
+    let other = "products create --name Other --price 1 --stock 1 --key monday";
+    console.fails(
+        other,
+        1,
+        "products says: Idempotency key reused.\nAnother request was sent with this key.",
+    );
+}
+
+/// The first response is lost, after the product was created.
+pub(crate) fn a_create_without_a_response_is_retried_and_creates_once(console: &Console) {
+    let proxy = Proxy::start("products");
+    proxy.forward_to(console.store.services[0].url());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    proxy.tamper(Some(Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer { status: 502, ..Answer::default() },
+            _ => answer,
+        }
+    })));
+    let mut create = console.command("products create --name Computer --price 200 --stock 20");
+    let created = create.env("PRODUCTS_URL", proxy.url()).output().unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    assert_eq!((sent.load(Ordering::Relaxed), console.store.rows("products")), (2, 1));
+}
+
+pub(crate) fn every_help_has_examples(console: &Console) {
+    let mut commands = vec![String::new()];
+    while let Some(command) = commands.pop() {
+        let help = console.succeeds(format!("{command} --help").trim_start());
+        assert!(help.contains(&format!("client {}", command).trim_end().to_owned()), "{help}");
+        assert!(help.contains("Example"), "{command}: {help}");
+        let listed = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+        let names = listed.lines().take_while(|line| line.starts_with("  "));
+        let names = names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+        commands.extend(names.map(|name| format!("{command} {name}").trim_start().to_owned()));
+    }
+}
+
+pub(crate) fn shells_complete_commands(console: &Console) {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = console.succeeds(&format!("completions {shell}"));
+        assert!(script.contains("payments") && script.contains("quantity"), "{shell}: {script}");
+    }
+    console.fails("completions dos", 2, "possible values: bash");
+}

@@ -1,0 +1,140 @@
+//! The client against a running store: the console, in a pseudo-terminal too, and the examples:
+//! `cargo test -p contract-tests --test client`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+mod commands;
+mod errors;
+mod examples;
+mod menu;
+mod output;
+mod terminal;
+mod tools;
+
+use std::{
+    env,
+    process::{Command, ExitCode, Output},
+};
+
+use contract_tests::{engine::deployment::variable, harness::store::Store};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+const CONSOLE: &str = env!("CARGO_BIN_EXE_console-under-test");
+
+/// A test and its name.
+type Case = (&'static str, fn(&Console));
+
+/// Names each case after its module.
+macro_rules! cases {
+    ($($module:ident: $($case:ident)*;)*) => {
+        &[$($((concat!(stringify!($module), "::", stringify!($case)), $module::$case),)*)*]
+    };
+}
+
+const CASES: &[Case] = cases! {
+    commands:
+        the_console_drives_all_three_services
+        json_output_is_the_response_of_the_service
+        a_list_has_the_requested_length
+        a_command_with_a_key_can_be_repeated
+        a_create_without_a_response_is_retried_and_creates_once
+        every_help_has_examples
+        shells_complete_commands;
+    errors:
+        an_error_message_comes_with_advice
+        invalid_arguments_are_not_sent
+        the_advice_on_a_wrong_token_names_its_variable
+        an_unreachable_service_is_named_with_its_address
+        an_error_inside_a_service_names_its_trace
+        an_undocumented_response_is_an_error
+        errors_are_printed_as_json
+        control_characters_are_escaped
+        an_empty_variable_counts_as_unset_except_for_a_token
+        a_create_is_not_retried_before_retry_after;
+    examples:
+        the_purchase_succeeds
+        every_error_is_handled
+        a_retried_create_creates_once;
+    output:
+        only_terminals_get_colours
+        a_table_fits_the_terminal
+        a_closed_output_is_no_failure
+        a_failed_write_is_a_failure
+        every_command_survives_a_closed_or_full_output;
+    tools:
+        the_demo_explains_a_purchase_and_its_errors
+        a_seed_continues_after_an_interruption_and_creates_nothing_twice
+        a_failed_seed_says_how_to_continue
+        a_check_shows_services_that_are_ready
+        a_check_explains_services_that_are_not_ready
+        a_check_reports_a_wrong_token;
+    menu:
+        the_menu_leads_through_a_purchase
+        the_menu_checks_input_with_every_key
+        escape_returns_to_the_menu_and_leaves_it
+        control_c_returns_to_the_menu_and_leaves_it
+        an_unreachable_service_does_not_end_the_menu
+        a_long_list_is_shown_a_screen_at_a_time
+        the_menu_fits_a_narrow_terminal
+        the_menu_works_without_colours
+        without_a_terminal_there_is_no_menu;
+};
+
+fn main() -> ExitCode {
+    if let Some(code) = env::args().nth(1).and_then(|argument| examples::example(&argument)) {
+        return code;
+    }
+    let trial = |(name, case): Case| {
+        Trial::test(format!("client::{name}"), move || {
+            case(&Console::start());
+            Ok::<(), Failed>(())
+        })
+    };
+    libtest_mimic::run(&Arguments::from_args(), CASES.iter().copied().map(trial).collect()).exit_code()
+}
+
+/// A running store, and the console that drives it.
+struct Console {
+    store: Store,
+}
+
+impl Console {
+    fn start() -> Self {
+        Self { store: Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]) }
+    }
+
+    /// The variables with the addresses of the services.
+    fn addresses(&self) -> impl Iterator<Item = (String, &str)> {
+        self.store.services.iter().map(|process| (variable(process.service(), "URL"), process.url()))
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(CONSOLE);
+        command.args(line.split(' ')).envs(self.addresses());
+        command
+    }
+
+    /// The output of a command that succeeds.
+    #[track_caller]
+    fn succeeds(&self, line: &str) -> String {
+        let Output { status, stdout, stderr } = self.command(line).output().unwrap();
+        assert!(status.success(), "{line}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    }
+
+    /// A command that fails prints only `reason`.
+    #[track_caller]
+    fn fails(&self, line: &str, code: i32, reason: &str) {
+        fails(self.command(line), code, reason);
+    }
+}
+
+/// The error output of `command`, which fails with `code` and contains `reason`.
+#[track_caller]
+fn fails(mut command: Command, code: i32, reason: &str) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let message = String::from_utf8(stderr).unwrap();
+    assert_eq!((status.code(), stdout.as_slice()), (Some(code), b"".as_slice()), "{message}");
+    assert!(message.contains(reason), "{message}");
+    message
+}

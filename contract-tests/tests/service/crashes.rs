@@ -1,0 +1,170 @@
+//! Nothing that was acknowledged is lost, whatever happens: kills under load, full disks, locked and vanished files.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use contract_tests::{
+    engine::{deployment::SERVICES, exchange::Request, replay::case::create, session::Session},
+    harness::store::Store,
+};
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::{QUIET, start};
+
+/// What was acknowledged: service and id, with what was answered.
+type Acknowledged = BTreeMap<(&'static str, u64), Value>;
+
+/// Creates things of all three kinds at once until the services are gone, which is after `enough` acknowledgements.
+fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Acknowledged {
+    let count = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let callers: Vec<_> = SERVICES
+            .into_iter()
+            .flat_map(|service| [service; 3])
+            .map(|service| {
+                let count = &count;
+                let request = create(session, service);
+                scope.spawn(move || {
+                    let mut acknowledged = Vec::new();
+                    while let Ok(answer) = session.send(&request) {
+                        // The end of another service is no reason to stop, that of its own is.
+                        if answer.status == 201 {
+                            acknowledged.push(((service, answer.id()), answer.json()));
+                            count.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                    acknowledged
+                })
+            })
+            .collect();
+        while count.load(Ordering::Relaxed) < enough {
+            thread::yield_now();
+        }
+        // From the last to the first, so that each dies with requests of its own in flight.
+        SERVICES.into_iter().rev().for_each(|service| store.service(service).kill());
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn no_acknowledged_write_is_lost_when_services_are_killed_under_load() {
+    let rounds = contract_tests::harness::environment::number("CRASH_ROUNDS", 5);
+    let (mut store, session) = start(&QUIET);
+    let mut all = Acknowledged::new();
+    for round in 0..rounds {
+        let acknowledged = load_until_killed(&mut store, &session, 300);
+        for service in SERVICES {
+            store.service(service).start_again();
+            let connection = Connection::open(store.database(service)).unwrap();
+            let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+            assert_eq!(check, "ok", "{service} after round {round}");
+        }
+        for ((service, id), answer) in &acknowledged {
+            let read = session.request(service, "GET", format!("/{service}/{id}"));
+            assert_eq!(&session.expect(&read, 200, None).unwrap().json(), answer, "{service} {id}");
+        }
+        let before = all.len() + acknowledged.len();
+        all.extend(acknowledged);
+        assert_eq!(all.len(), before, "an id was given twice, by round {round}");
+    }
+    // All of them once more, since a later crash could have taken what an earlier one left.
+    for ((service, id), answer) in &all {
+        let read = session.request(service, "GET", format!("/{service}/{id}"));
+        assert_eq!(&session.expect(&read, 200, None).unwrap().json(), answer, "{service} {id}");
+    }
+    println!("{rounds} kills of three services, {} acknowledged writes: none lost", all.len());
+}
+
+#[test]
+fn a_disk_that_is_full_loses_nothing_and_recovers() {
+    let (mut store, session) = start(&QUIET);
+    for service in SERVICES {
+        store.service(service).limit_file_size("200000");
+        let request = create(&session, service);
+        let mut acknowledged = Vec::new();
+        let refused = loop {
+            let answer = session.send(&request).unwrap();
+            match answer.status {
+                201 => acknowledged.push(answer),
+                _ => break answer,
+            }
+            assert!(acknowledged.len() < 10_000, "the disk of {service} is never full");
+        };
+        assert_eq!((refused.status, refused.error().as_deref()), (500, Some("Internal error")));
+        session.expect(&request, 500, None).unwrap();
+        // What is there can still be read.
+        for answer in acknowledged.iter().rev().take(50) {
+            let read = session.request(service, "GET", format!("/{service}/{}", answer.id()));
+            assert_eq!(session.expect(&read, 200, None).unwrap().body, answer.body);
+        }
+        store.service(service).limit_file_size("unlimited");
+        let created = session.expect(&request, 201, None).unwrap();
+        assert!(acknowledged.iter().all(|answer| answer.id() != created.id()), "an id was given twice");
+    }
+    for service in SERVICES {
+        assert!(
+            store.service(service).whole_log().contains("request failed error=\"Internal error\" cause="),
+            "the log says why"
+        );
+    }
+}
+
+#[test]
+fn a_locked_file_is_503() {
+    let (store, session) = start(&QUIET);
+    for service in SERVICES {
+        let locked = store.lock(service);
+        let answer = session.expect(&create(&session, service), 503, Some("Service unavailable")).unwrap();
+        assert!(answer.header("Retry-After").is_some());
+        let read = session.request(service, "GET", format!("/{service}/1"));
+        session.expect(&read, 200, None).unwrap();
+        drop(locked);
+        session.expect(&create(&session, service), 201, None).unwrap();
+    }
+}
+
+#[test]
+fn a_vanished_folder_is_500_until_it_is_back() {
+    let (store, session) = start(&QUIET);
+    let folder = store.database("products").parent().unwrap().to_owned();
+    let elsewhere = folder.with_extension("elsewhere");
+    fs::rename(&folder, &elsewhere).unwrap();
+    for service in SERVICES {
+        session.expect(&create(&session, service), 500, Some("Internal error")).unwrap();
+        session.expect(&Request::new(service, "GET", "/readyz"), 500, None).unwrap();
+        session.expect(&Request::new(service, "GET", "/livez"), 200, None).unwrap();
+    }
+    fs::rename(&elsewhere, &folder).unwrap();
+    for service in SERVICES {
+        session.expect(&create(&session, service), 201, None).unwrap();
+        session.expect(&Request::new(service, "GET", "/readyz"), 200, None).unwrap();
+    }
+}
+
+#[test]
+fn a_replaced_file_is_500() {
+    let (mut store, session) = start(&QUIET);
+    let file = store.database("products");
+    let copy = file.with_extension("copy");
+    fs::copy(&file, &copy).unwrap();
+    fs::rename(&copy, &file).unwrap();
+    session.expect(&create(&session, "products"), 500, Some("Internal error")).unwrap();
+    assert!(store.service("products").whole_log().contains("another file is in its place"));
+}
+
+#[test]
+fn ids_go_on_after_a_restart() {
+    let (mut store, session) = start(&QUIET);
+    for service in SERVICES {
+        let before = session.expect(&create(&session, service), 201, None).unwrap().id();
+        assert!(store.service(service).stop().success());
+        store.service(service).start_again();
+        let after = session.expect(&create(&session, service), 201, None).unwrap().id();
+        assert!(after > before, "{service}: {after} after {before}");
+    }
+}

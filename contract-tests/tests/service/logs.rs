@@ -1,0 +1,125 @@
+//! What the services write of themselves: a line a request, the cause of what went wrong, and no secret.
+
+use contract_tests::{
+    engine::{deployment::SERVICES, exchange::Request, session::Session},
+    harness::{
+        store::Store,
+        upstream::{Echo, FakeUpstream, FaultMode},
+    },
+};
+use serde_json::{Value, json};
+
+use crate::PROGRAM;
+
+/// Sells one computer, with an id of ours on the order.
+fn sell(session: &Session) {
+    let product = json!({ "name": "Quantum computer", "price": 200, "stock": 20 });
+    session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
+    let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
+    let answer = session.expect(&order.header("X-Request-Id", "order-4711"), 201, None).unwrap();
+    assert_eq!(answer.header("X-Request-Id"), Some("order-4711"));
+    let payment = json!({ "order_id": 1, "amount": 200, "method": "secret-card" });
+    session.expect(&session.request("payments", "POST", "/payments").json(&payment), 201, None).unwrap();
+}
+
+#[test]
+fn a_request_has_one_line_with_method_route_status_time_and_id() {
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
+    sell(&session);
+    let log = store.service("orders").whole_log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("order-4711")).collect();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    for part in
+        ["orders ", " INFO answered method=POST", "route=\"/orders\"", "status=201", "ms=", "request_id="]
+    {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+}
+
+#[test]
+fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
+    sell(&session);
+    let log = store.service("products").whole_log();
+    let line = log.lines().find(|line| line.contains("order-4711")).expect("the request of orders");
+    assert!(line.contains("method=GET route=\"/products/{id}\" status=200"), "{line}");
+}
+
+#[test]
+fn a_malformed_request_id_is_replaced() {
+    let (_store, session) = Store::start_with_session(PROGRAM, &[]);
+    for id in ["with blanks", "quoted\"", &"x".repeat(129), ""] {
+        let request = session.request("products", "GET", "/products").header("X-Request-Id", id);
+        let answer = session.expect(&request, 200, None).unwrap();
+        let given = answer.header("X-Request-Id").unwrap();
+        assert!(given != id && given.len() == 32, "{given}");
+    }
+}
+
+#[test]
+fn json_logs_have_one_object_per_line() {
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("LOG_FORMAT", "json")]);
+    sell(&session);
+    for service in SERVICES {
+        let log = store.service(service).whole_log();
+        assert!(!log.is_empty());
+        for line in log.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["service"], service);
+            assert!(
+                line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_failed_authentication_is_logged_without_the_token() {
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
+    let stranger = Request::new("products", "GET", "/products").token("stolen-token");
+    session.expect(&stranger, 401, None).unwrap();
+    let log = store.service("products").whole_log();
+    assert!(log.contains("WARN request failed error=\"Unauthorized\" cause=\"wrong token\""), "{log}");
+    assert!(!log.contains("stolen-token"), "{log}");
+}
+
+#[test]
+fn no_log_level_shows_a_token_or_a_body() {
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("RUST_LOG", "trace")]);
+    sell(&session);
+    for service in SERVICES {
+        let log = store.service(service).whole_log();
+        assert!(log.contains("answered"), "{service} has logged");
+        for secret in [
+            "SECRET_PRODUCTS_TOKEN",
+            "SECRET_ORDERS_TOKEN",
+            "SECRET_PAYMENTS_TOKEN",
+            "Quantum",
+            "secret-card",
+        ] {
+            assert!(!log.contains(secret), "{secret} is in the log of {service}");
+        }
+    }
+}
+
+#[test]
+fn no_log_level_shows_a_token_that_an_upstream_echoes() {
+    for (status, echo) in [(200, Echo::Text), (200, Echo::Json), (200, Echo::BrokenJson), (401, Echo::Json)] {
+        let upstream = FakeUpstream::start("", FaultMode::Echoes(status, echo));
+        let url = upstream.url();
+        let settings = [("RUST_LOG", "trace"), ("PRODUCTS_URL", &url), ("ORDERS_URL", &url)];
+        let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
+        let order = json!({ "product_id": 1, "quantity": 3 });
+        session.expect(&session.request("orders", "POST", "/orders").json(&order), 400, None).unwrap();
+        let payment = json!({ "order_id": 1, "amount": 200, "method": "secret-card" });
+        session.expect(&session.request("payments", "POST", "/payments").json(&payment), 400, None).unwrap();
+        for service in ["orders", "payments"] {
+            let log = store.service(service).whole_log();
+            assert!(log.contains("request failed"), "{log}");
+            for secret in ["SECRET_", "x-request-timeout-ms:", "Bearer"] {
+                assert!(!log.contains(secret), "{secret} is in the log of {service}");
+            }
+        }
+    }
+}

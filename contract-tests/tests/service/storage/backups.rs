@@ -1,0 +1,201 @@
+//! Files that were copied, moved and put back, and a second process beside the first.
+
+use std::{fs, path::Path};
+
+use contract_tests::{
+    engine::{deployment::SERVICES, replay::case::create},
+    harness::{folders::new_folder, process::run_once},
+};
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::{is_released, read, sibling};
+use crate::{PROGRAM, QUIET, start};
+
+#[test]
+fn a_second_process_on_one_folder_is_refused() {
+    let (store, _session) = start(&QUIET);
+    for service in SERVICES {
+        let folder = store.database(service).parent().unwrap().to_owned();
+        let refused = start_alone(service, &folder);
+        assert!(refused.contains("is in use by another process: stop that process first"), "{refused}");
+    }
+}
+
+/// What a service says that cannot start on `folder`.
+fn start_alone(service: &str, folder: &Path) -> String {
+    let output = run_once(PROGRAM, service, &[("DATA_DIR", folder.to_str().unwrap())]);
+    assert_eq!(output.status.code(), Some(1), "{service} starts on {}", folder.display());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// How a backup is made while the service runs.
+type BackUp = fn(&Connection, &Path);
+
+const BACKUPS: [(&str, BackUp); 2] = [
+    ("VACUUM INTO", |database, backup| {
+        database.execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    }),
+    ("a copy of the file", |database, backup| {
+        fs::copy(database.path().unwrap(), backup).unwrap();
+    }),
+];
+
+#[test]
+fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
+    for service in SERVICES {
+        for (name, back_up) in BACKUPS {
+            let (mut store, session) = start(&QUIET);
+            let database = store.database(service);
+            let folder = new_folder();
+            let backup = folder.path().join("backup.db");
+            for _ in 0..100 {
+                session.expect(&create(&session, service), 201, None).unwrap();
+            }
+            back_up(&Connection::open(&database).unwrap(), &backup);
+            // So many that the log has begun anew since.
+            for _ in 0..1500 {
+                session.expect(&create(&session, service), 201, None).unwrap();
+            }
+            let last = session.expect(&create(&session, service), 201, None).unwrap();
+            store.service(service).kill();
+            let lost = fs::read(&database).unwrap();
+            let log = fs::read(sibling(&database, "-wal")).unwrap();
+
+            fs::copy(&backup, &database).unwrap();
+            let refused = start_alone(service, database.parent().unwrap());
+            assert!(
+                refused.contains("is not the file that") && refused.contains("-wal"),
+                "{name}: {refused}"
+            );
+            assert_eq!(fs::read(&database).unwrap(), fs::read(&backup).unwrap(), "the backup is as it was");
+            assert_eq!(fs::read(sibling(&database, "-wal")).unwrap(), log, "the log is as it was");
+
+            // Each of the two that the sentence offers.
+            fs::write(&database, lost).unwrap();
+            store.service(service).start_again();
+            assert_eq!(
+                session.expect(&read(&session, service, last.id()), 200, None).unwrap().body,
+                last.body
+            );
+            store.service(service).kill();
+            fs::copy(&backup, &database).unwrap();
+            fs::remove_file(sibling(&database, "-wal")).unwrap();
+            fs::remove_file(sibling(&database, "-shm")).unwrap();
+            store.service(service).start_again();
+            session.expect(&read(&session, service, last.id()), 404, None).unwrap();
+            session.expect(&create(&session, service), 201, None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_recent_backup_beside_the_log_is_refused() {
+    let (mut store, session) = start(&QUIET);
+    let database = store.database("products");
+    let backup = database.with_extension("backup");
+    session.expect(&create(&session, "products"), 201, None).unwrap();
+    Connection::open(&database).unwrap().execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    session.expect(&create(&session, "products"), 201, None).unwrap();
+    store.service("products").kill();
+    fs::rename(&backup, &database).unwrap();
+    let refused = start_alone("products", database.parent().unwrap());
+    assert!(refused.contains("is not the file that"), "{refused}");
+}
+
+#[test]
+fn a_log_without_its_database_is_kept() {
+    let (mut store, session) = start(&QUIET);
+    for service in SERVICES {
+        let database = store.database(service);
+        session.expect(&create(&session, service), 201, None).unwrap();
+        store.service(service).kill();
+        let elsewhere = database.with_extension("elsewhere");
+        fs::rename(&database, &elsewhere).unwrap();
+        let refused = start_alone(service, database.parent().unwrap());
+        assert!(refused.contains("does not exist, but"), "{refused}");
+        fs::rename(&elsewhere, &database).unwrap();
+        store.service(service).start_again();
+        session.expect(&read(&session, service, 2), 200, None).unwrap();
+    }
+}
+
+#[test]
+fn a_log_that_was_copied_before_its_file_is_refused() {
+    let (mut store, session) = start(&QUIET);
+    let database = store.database("products");
+    let folder = new_folder();
+    let copy = folder.path().join("products.db");
+    session.expect(&create(&session, "products"), 201, None).unwrap();
+    fs::copy(sibling(&database, "-wal"), sibling(&copy, "-wal")).unwrap();
+    // So many that the log was taken into the file since.
+    for _ in 0..1500 {
+        session.expect(&create(&session, "products"), 201, None).unwrap();
+    }
+    fs::copy(&database, &copy).unwrap();
+    let refused = start_alone("products", folder.path());
+    assert!(refused.contains("is not the file that"), "{refused}");
+    store.service("products").kill();
+    store.service("products").start_again();
+}
+
+/// The file cannot grow, so the log is taken into it in part only.
+#[test]
+fn a_service_starts_after_an_interrupted_checkpoint() {
+    for room in ["limited", "unlimited"] {
+        let (mut store, session) = start(&QUIET);
+        let database = store.database("products");
+        let products = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                        INSERT INTO product (name, price, stock) SELECT hex(zeroblob(100)), 1, 1 FROM n";
+        Connection::open(&database).unwrap().execute_batch(products).unwrap();
+        assert!(is_released(&database));
+        let size = fs::metadata(&database).unwrap().len();
+        assert!(size > 4_130_000, "the log fits where the file has no more room: {size}");
+        store.service("products").limit_file_size(&size.to_string());
+        let name = "x".repeat(200);
+        let request = session
+            .request("products", "POST", "/products")
+            .json(&json!({ "name": name, "price": 1, "stock": 1 }));
+        let mut acknowledged = Vec::new();
+        loop {
+            match session.send(&request).unwrap() {
+                answer if answer.status == 201 => acknowledged.push(answer),
+                _ => break,
+            }
+            assert!(acknowledged.len() < 20_000, "the disk is never full");
+        }
+        if room == "unlimited" {
+            store.service("products").limit_file_size(room);
+            acknowledged.push(session.expect(&request, 201, None).unwrap());
+        }
+        store.service("products").kill();
+        store.service("products").start_again();
+        for answer in acknowledged.iter().rev().take(100) {
+            let read = session.expect(&read(&session, "products", answer.id()), 200, None).unwrap();
+            assert_eq!(read.body, answer.body);
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_a_killed_service_can_be_copied_and_moved() {
+    let (mut store, session) = start(&QUIET);
+    for _ in 0..1500 {
+        session.expect(&create(&session, "products"), 201, None).unwrap();
+    }
+    let last = session.expect(&create(&session, "products"), 201, None).unwrap();
+    store.service("products").kill();
+    let folder = new_folder();
+    for suffix in ["", "-wal"] {
+        let file = sibling(&store.database("products"), suffix);
+        fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+        fs::remove_file(&file).unwrap();
+    }
+    let _ = fs::remove_file(sibling(&store.database("products"), "-shm"));
+    for suffix in ["", "-wal"] {
+        let file = sibling(&store.database("products"), suffix);
+        fs::copy(folder.path().join(file.file_name().unwrap()), &file).unwrap();
+    }
+    store.service("products").start_again();
+    assert_eq!(session.expect(&read(&session, "products", last.id()), 200, None).unwrap().body, last.body);
+}

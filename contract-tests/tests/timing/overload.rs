@@ -1,0 +1,132 @@
+//! More work than a service accepts: the surplus is refused at once, and accepted requests are as fast as before.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    engine::{deployment::SERVICES, exchange::Request, replay::situations, session::Session},
+    harness::store::Store,
+};
+use serde_json::json;
+
+use crate::{PROGRAM, alone};
+
+/// How many requests the service takes on at once.
+const PLACES: usize = 8;
+
+/// For how long each load lasts.
+const LOAD: Duration = Duration::from_secs(1);
+
+/// What came of a load.
+#[derive(Debug, Default)]
+struct Outcome {
+    accepted: usize,
+    refused: usize,
+    /// Of those that were accepted.
+    slowest: Duration,
+}
+
+fn start() -> (Store, Session) {
+    let places = PLACES.to_string();
+    let settings = [("MAX_REQUESTS", places.as_str()), ("RUST_LOG", "warn")];
+    Store::start_with_session(PROGRAM, &settings)
+}
+
+/// So many callers create products one after the other; a refused one tries again a little later.
+fn load(session: &Session, callers: usize) -> Outcome {
+    let body = json!({ "name": "Computer", "price": 200, "stock": 20 });
+    let create = session.request("products", "POST", "/products").json(&body);
+    let began = Instant::now();
+    let call = || {
+        let mut outcome = Outcome::default();
+        while began.elapsed() < LOAD {
+            let asked = Instant::now();
+            let answer = session.send(&create).unwrap();
+            match answer.status {
+                201 => {
+                    outcome.accepted += 1;
+                    outcome.slowest = outcome.slowest.max(asked.elapsed());
+                }
+                _ => {
+                    assert_eq!(
+                        (answer.status, answer.error().as_deref()),
+                        (503, Some("Service unavailable"))
+                    );
+                    assert!(answer.header("Retry-After").is_some());
+                    outcome.refused += 1;
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+        outcome
+    };
+    thread::scope(|scope| {
+        let callers: Vec<_> = (0..callers).map(|_| scope.spawn(call)).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).fold(Outcome::default(), |all, one| {
+            Outcome {
+                accepted: all.accepted + one.accepted,
+                refused: all.refused + one.refused,
+                slowest: all.slowest.max(one.slowest),
+            }
+        })
+    })
+}
+
+/// How often a load is compared with another. What else the machine does may spoil some of them, but not all.
+const PAIRS: usize = 5;
+
+#[test]
+fn the_surplus_is_refused_and_the_rest_is_as_fast_as_before() {
+    let _machine = alone();
+    let (_store, session) = start();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // The probes are answered throughout.
+        let probes = scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for path in ["/livez", "/readyz"] {
+                    session.expect(&Request::new("products", "GET", path), 200, None).unwrap();
+                }
+            }
+        });
+        let mut pairs = Vec::new();
+        let is_as_fast = (0..PAIRS).any(|_| {
+            let (peak, over) = (load(&session, PLACES), load(&session, 2 * PLACES));
+            assert!(over.refused > 0, "nothing was too much: {over:?}");
+            let is_as_fast =
+                over.accepted as f64 >= 0.8 * peak.accepted as f64 && over.slowest < Duration::from_secs(1);
+            pairs.push((peak, over));
+            is_as_fast
+        });
+        let afterwards = load(&session, PLACES / 2);
+        is_over.store(true, Ordering::Relaxed);
+        probes.join().unwrap();
+
+        println!("peaks, and twice of that: {pairs:?}, afterwards {afterwards:?}");
+        assert!(is_as_fast, "{pairs:?}");
+        assert_eq!(afterwards.refused, 0, "it does not recover: {afterwards:?}");
+    });
+}
+
+#[test]
+fn a_refused_create_stores_nothing() {
+    let _machine = alone();
+    let (store, session) = start();
+    let before = store.rows("products");
+    let outcome = load(&session, 4 * PLACES);
+    assert_eq!(store.rows("products") - before, outcome.accepted as i64);
+}
+
+#[test]
+fn overload_is_refused_before_token_and_body() {
+    let _machine = alone();
+    let (_store, session) =
+        Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "9000")]);
+    for service in SERVICES {
+        let document = contract_tests::engine::contract::CONTRACT.document(service);
+        situations::refused_while_full(document, &session).unwrap();
+    }
+}

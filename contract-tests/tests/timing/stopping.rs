@@ -1,0 +1,182 @@
+//! A service that is told to stop finishes its in-flight requests, accepts no new ones, and exits within five seconds even with
+//! stuck clients.
+
+use std::{
+    fs,
+    net::TcpStream,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    engine::{
+        deployment::SERVICES,
+        exchange::{Delivery, Request},
+    },
+    harness::{
+        folders::new_folder,
+        store::Store,
+        upstream::{FakeUpstream, FaultMode},
+    },
+};
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::{PROGRAM, shared};
+
+const IN_TIME: Duration = Duration::from_secs(5);
+
+#[test]
+fn in_flight_requests_finish_before_the_service_stops() {
+    let _machine = shared();
+    for name in ["TERM", "INT", "QUIT"] {
+        let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
+        let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
+        let (mut store, session) = Store::start_with_session(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
+        let order =
+            session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
+        let began = Instant::now();
+        thread::scope(|scope| {
+            let orders: Vec<_> = (0..8).map(|_| scope.spawn(|| session.expect(&order, 201, None))).collect();
+            while upstream.conversations() < 8 {
+                thread::yield_now();
+            }
+            store.service("orders").signal(name);
+            for order in orders {
+                order.join().unwrap().unwrap();
+            }
+        });
+        assert!(store.service("orders").wait().success());
+        assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+        store.service("orders").wait_for_log(&format!("stopping signal=SIG{name}"));
+    }
+}
+
+/// The signals that a service ignores: all but those that stop it, and KILL and STOP, which cannot be handled.
+const IGNORED: [&str; 12] =
+    ["HUP", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "RTMIN", "RTMIN+3"];
+
+#[test]
+fn no_other_signal_ends_a_service_with_a_request_in_flight() {
+    let _machine = shared();
+    let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
+    let upstream = FakeUpstream::start(product, FaultMode::TakesASecond);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
+    let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
+    thread::scope(|scope| {
+        let order = scope.spawn(|| session.expect(&order, 201, None));
+        while upstream.conversations() < 1 {
+            thread::yield_now();
+        }
+        for name in IGNORED {
+            store.service("orders").signal(name);
+        }
+        order.join().unwrap().unwrap();
+    });
+    for name in IGNORED {
+        store.service("orders").wait_for_log(&format!("ignored a signal signal=SIG{name}"));
+    }
+    store.service("orders").signal("TERM");
+    assert!(store.service("orders").wait().success());
+}
+
+#[test]
+fn a_service_stops_in_time_with_stuck_callers() {
+    let _machine = shared();
+    let (mut store, session) =
+        Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
+    let mut stuck = Vec::new();
+    for service in SERVICES {
+        stuck.push(
+            TcpStream::connect(session.deployment.service(service).url.trim_start_matches("http://"))
+                .unwrap(),
+        );
+    }
+    let endless = session.request("products", "POST", "/products").json(&json!({ "name": "Computer" }));
+    stuck.push(session.occupy(&Request { delivery: Delivery::Half, ..endless }));
+    for service in SERVICES {
+        let began = Instant::now();
+        store.service(service).signal("TERM");
+        assert!(store.service(service).wait().success(), "{service}");
+        assert!(began.elapsed() < IN_TIME, "{service} took {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn readyz_fails_before_the_service_stops_accepting() {
+    let _machine = shared();
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
+    let ready = Request::new("products", "GET", "/readyz");
+    session.expect(&ready, 200, None).unwrap();
+    store.service("products").signal("TERM");
+    let began = Instant::now();
+    while session.send(&ready).unwrap().status == 200 {
+        assert!(began.elapsed() < IN_TIME);
+    }
+    session.expect(&ready, 503, Some("Service unavailable")).unwrap();
+    session.expect(&Request::new("products", "GET", "/livez"), 200, None).unwrap();
+    session.expect(&session.request("products", "GET", "/products"), 200, None).unwrap();
+    assert!(store.service("products").wait().success());
+}
+
+#[test]
+fn a_stop_under_load_loses_no_acknowledged_write() {
+    let _machine = shared();
+    for name in ["TERM", "INT"] {
+        let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
+        let create = session
+            .request("products", "POST", "/products")
+            .json(&json!({ "name": "Computer", "price": 200, "stock": 20 }));
+        let stopped = AtomicBool::new(false);
+        let mut acknowledged: Vec<u64> = thread::scope(|scope| {
+            let callers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut ids = Vec::new();
+                        while let Ok(answer) = session.send(&create) {
+                            match answer.status {
+                                201 => ids.push(answer.id()),
+                                status => panic!("{status} while stopping"),
+                            }
+                            if ids.len() == 50 {
+                                stopped.store(true, Ordering::Relaxed);
+                            }
+                        }
+                        ids
+                    })
+                })
+                .collect();
+            while !stopped.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            store.service("products").signal(name);
+            callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+        });
+        assert!(store.service("products").wait().success());
+        store.service("products").start_again();
+        let list = session.send(&session.request("products", "GET", "/products")).unwrap().json();
+        let listed: Vec<u64> =
+            list.as_array().unwrap().iter().filter_map(|product| product["id"].as_u64()).collect();
+        acknowledged.sort_unstable();
+        assert!(acknowledged.iter().all(|id| listed.binary_search(id).is_ok()), "after SIG{name}");
+    }
+}
+
+#[test]
+fn a_copy_of_the_file_of_a_stopped_service_has_everything() {
+    let _machine = shared();
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
+    let product = json!({ "name": "Computer", "price": 200, "stock": 20 });
+    session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
+    session.expect(&session.request("products", "GET", "/products/1"), 200, None).unwrap();
+    store.service("products").signal("TERM");
+    assert!(store.service("products").wait().success());
+
+    let folder = new_folder();
+    let copy = folder.path().join("copy.db");
+    fs::copy(store.database("products"), &copy).unwrap();
+    let name: String =
+        Connection::open(&copy).unwrap().query_row("SELECT name FROM product", [], |row| row.get(0)).unwrap();
+    assert_eq!(name, "Computer");
+}
