@@ -121,8 +121,8 @@ fn read(file: &Path, folder: &Path, path: Vec<String>, modules: &mut Modules) {
         let Item::Mod(ItemMod { attrs, ident, content: None, .. }) = item else { continue };
         let name = ident.to_string();
         let candidates = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
-        // A module with a `#[path]` is a file of another crate.
-        if attrs.iter().any(|attribute| attribute.path().is_ident("path")) {
+        // A module with a `#[path]` is a file of another crate, and one of tests is no floor.
+        if attrs.iter().any(|attribute| attribute.path().is_ident("path") || is_test(attribute)) {
             continue;
         }
         let file = candidates.iter().find(|file| file.exists()).unwrap();
@@ -131,6 +131,11 @@ fn read(file: &Path, folder: &Path, path: Vec<String>, modules: &mut Modules) {
         floors.push(name);
     }
     modules.insert(path, Module { source, floors });
+}
+
+/// Whether an attribute is `#[cfg(test)]`.
+fn is_test(attribute: &syn::Attribute) -> bool {
+    attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "test")
 }
 
 /// The module that `path` leads to, or to an item of.
@@ -194,7 +199,7 @@ impl Paths {
 impl<'ast> Visit<'ast> for Paths {
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
         // What tests use is no floor of the program.
-        if !module.attrs.iter().any(|attribute| attribute.path().is_ident("cfg")) {
+        if !module.attrs.iter().any(is_test) {
             self.module.push(module.ident.to_string());
             visit::visit_item_mod(self, module);
             self.module.pop();

@@ -4,22 +4,14 @@
 //! caller. Two decisions stand beside it. An error message may be added, since callers handle one that they do not know by its
 //! status. A field that a service no longer reads or answers breaks, even if it was optional: somebody's data goes missing.
 
-mod consumers;
 mod operations;
 mod schema;
+mod change;
+mod consumers;
 
 use serde_json::Value;
 
-/// A change of a document.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Change {
-    /// The id of the operation, as the old document has it.
-    pub operation: String,
-    /// Where and what, in words.
-    pub message: String,
-    /// Whether a caller can break over it.
-    pub is_breaking: bool,
-}
+pub use self::change::Change;
 
 /// Every change from `old` to `new` that breaks a caller of `service`, in words: the operation, what changed, and which of the
 /// sources here call it. None if the document has a new major version.

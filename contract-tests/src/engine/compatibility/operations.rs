@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Change,
+    change::Change,
     schema::{Direction, Documents, Found, resolve},
 };
 use crate::engine::truer;
