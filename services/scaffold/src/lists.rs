@@ -65,8 +65,61 @@ pub(crate) fn add_to_workflows(root: &Path, names: &Names) -> Result<(), String>
         let text =
             after_last(&text, |line| line.contains("_token: { name: Authorization, in: header"), &token)?;
         let (workflows, components) = text.split_once("\ncomponents:")?;
-        Some(format!("{}\n{}\ncomponents:{components}", workflows.trim_end(), template::workflow(names)))
+        let mut services = Vec::new();
+        let mut prerequisites = String::new();
+        if let Some(upstream) = &names.upstream {
+            steps_that_create(root, &upstream.things, &mut services, &mut prerequisites)?;
+        }
+        services.push(names.things.clone());
+        let workflow = template::workflow(names, &prerequisites, &services);
+        Some(format!("{}\n{}\ncomponents:{components}", workflows.trim_end(), workflow.trim_end()))
     })
+}
+
+/// Adds a step that creates a thing of `service`, after steps that create what it refers to, by the example in its document.
+fn steps_that_create(
+    root: &Path,
+    service: &str,
+    services: &mut Vec<String>,
+    steps: &mut String,
+) -> Option<()> {
+    if services.iter().any(|known| known == service) {
+        return Some(());
+    }
+    let document: Value =
+        serde_json::from_str(&read(&root.join(format!("openapi/{service}.json"))).ok()?).ok()?;
+    let operation = &document["paths"][format!("/{service}")]["post"];
+    let id = operation["operationId"].as_str()?;
+    let body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str()?;
+    let example = document.pointer(body.trim_start_matches('#'))?["example"].as_object()?.clone();
+    let mut fields = Vec::new();
+    for (name, value) in &example {
+        let referred = name.strip_suffix("_id").map(|thing| (thing, format!("{thing}s")));
+        let known = referred.filter(|(_, things)| root.join(format!("openapi/{things}.json")).exists());
+        fields.push(match known {
+            Some((thing, things)) => {
+                steps_that_create(root, &things, services, steps)?;
+                format!("{name}: $steps.there_is_{thing}.outputs.id")
+            }
+            None => format!("{name}: {value}"),
+        });
+    }
+    services.push(service.to_owned());
+    let thing = id.strip_prefix("create_")?;
+    *steps += &format!(
+        "      - stepId: there_is_{thing}
+        description: To be referred to.
+        operationId: $sourceDescriptions.{service}.{id}
+        parameters:
+          - {{ reference: $components.parameters.{service}_token }}
+        requestBody: {{ contentType: application/json, payload: {{ {} }} }}
+        successCriteria:
+          - condition: $statusCode == 201
+        outputs: {{ id: $response.body#/id }}
+",
+        fields.join(", ")
+    );
+    Some(())
 }
 
 fn edit(path: &Path, change: impl FnOnce(&str) -> Option<String>) -> Result<(), String> {

@@ -34,9 +34,15 @@ pub(crate) fn files(names: &Names) -> Vec<(&'static str, String)> {
     templates.map(|(path, template)| (path, filled(template, names))).into()
 }
 
-/// The workflow that asks for every documented answer that depends on what the service keeps.
-pub(crate) fn workflow(names: &Names) -> String {
+/// The workflow that asks for every documented answer that depends on what the service keeps. `prerequisites` are its first
+/// steps, which create what it refers to, and `services` are those that are asked in all.
+pub(crate) fn workflow(names: &Names, prerequisites: &str, services: &[String]) -> String {
+    let tokens: Vec<String> = services.iter().map(|service| format!("{service}_token")).collect();
+    let properties: Vec<String> = tokens.iter().map(|token| format!("{token}: {{ type: string }}")).collect();
     filled(include_str!("../template/workflow.yaml.txt"), names)
+        .replace("@tokens@", &tokens.join(", "))
+        .replace("@token_properties@", &properties.join(", "))
+        .replace("@prerequisites@", prerequisites)
 }
 
 /// `template` with the names in their places, and without the parts that are for others.
@@ -52,6 +58,8 @@ fn filled(template: &str, names: &Names) -> String {
         ("@Things@", camel(&names.things)),
         ("@Thing@", camel(&names.thing)),
         ("@THING@", names.thing.to_uppercase()),
+        ("@A thing@", sentence(&names.thing)),
+        ("@An other@", sentence(&upstream.thing)),
         ("@port@", names.port.to_string()),
         ("@OTHERS@", upstream.things.to_uppercase()),
         ("@OTHER@", upstream.thing.to_uppercase()),
@@ -79,6 +87,11 @@ fn part(text: &str, mark: &str, is_kept: bool) -> String {
     kept + rest
 }
 
+/// `Shipping note` for `shipping_note`.
+fn sentence(name: &str) -> String {
+    camel(&name.replace('_', " "))
+}
+
 /// `ShippingNote` for `shipping_note`.
 fn camel(name: &str) -> String {
     let word = |word: &str| match word.split_at_checked(1) {
@@ -98,7 +111,7 @@ mod tests {
         for upstream in [None, Some(upstream)] {
             let names =
                 Names { things: "shipping_notes".into(), thing: "shipping_note".into(), port: 1, upstream };
-            for (path, text) in files(&names).into_iter().chain([("workflow", workflow(&names))]) {
+            for (path, text) in files(&names).into_iter().chain([("workflow", workflow(&names, "", &[]))]) {
                 assert!(!text.contains('@'), "{path}:\n{text}");
             }
         }
@@ -107,5 +120,6 @@ mod tests {
     #[test]
     fn a_name_of_several_words_is_a_type() {
         assert_eq!(camel("shipping_notes"), "ShippingNotes");
+        assert_eq!(sentence("shipping_note"), "Shipping note");
     }
 }
