@@ -118,3 +118,61 @@ fn normalized(path: &str) -> Cow<'_, str> {
 pub(super) fn without_slash(path: &str) -> &str {
     path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::payload::PlainText;
+
+    use super::*;
+    use crate::{api::parameters::Path, values::Integer};
+
+    type Id = Integer<1, 9>;
+
+    struct Ordered;
+
+    #[OpenApi]
+    impl Ordered {
+        #[oai(path = "/rooms/:room/things/:thing", method = "get")]
+        async fn get(&self, room: Path<Id>, thing: Path<Id>) -> PlainText<String> {
+            PlainText(format!("{room:?} {thing:?}"))
+        }
+
+        #[oai(path = "/rooms/first", method = "put")]
+        async fn put(&self) -> PlainText<&'static str> {
+            PlainText("first")
+        }
+    }
+
+    struct Swapped;
+
+    #[OpenApi]
+    impl Swapped {
+        #[oai(path = "/rooms/:room/things/:thing", method = "get")]
+        async fn get(&self, thing: Path<Id>, room: Path<Id>) -> PlainText<String> {
+            PlainText(format!("{room:?} {thing:?}"))
+        }
+    }
+
+    #[test]
+    fn a_path_is_matched_by_its_decoded_segments() {
+        let routes = Routes::new(Ordered);
+        let find = |path| routes.find(path).map(|(route, values)| (route.template, values.join(" ")));
+        let things = |values: &str| Some(("/rooms/{room}/things/{thing}", values.to_owned()));
+        assert_eq!(find("/rooms/1/things/2"), things("1 2"));
+        assert_eq!(find("/%72ooms/a%2Fb/things/c%2525/"), things("a/b c%25"));
+        assert_eq!(find("/rooms/first"), Some(("/rooms/first", String::new())));
+        for unknown in
+            ["/rooms", "/rooms//things/2", "/rooms%2Ffirst", "/rooms/1/things/2//", "rooms/first", "*"]
+        {
+            assert_eq!(find(unknown), None, "{unknown}");
+        }
+        assert_eq!(routes.find("/rooms/first").unwrap().0.allow, "PUT, OPTIONS");
+        assert_eq!(routes.find("/rooms/1/things/2").unwrap().0.allow, "GET, HEAD, OPTIONS");
+    }
+
+    #[test]
+    #[should_panic(expected = "takes the parameters of its path in another order")]
+    fn an_operation_takes_the_parameters_of_its_path_in_order() {
+        Routes::new(Swapped);
+    }
+}

@@ -1,6 +1,6 @@
 //! Log lines. `tracing-subscriber` formats events; this module adds the service and the ids of the current request.
 //!
-//! The access line is formatted here, in the same shape: as an event of `tracing` it would take a tenth of a read's time.
+//! The access line is formatted here, in the same shape: as an event of `tracing`, it would make a read a tenth slower.
 
 use std::{
     fmt::{self, Display, Write},
@@ -48,6 +48,11 @@ impl Lines {
         write!(line, "{:<9}{Now} {start}{level:>5}{end} ", self.service)
     }
 
+    /// Begins a line for machines.
+    fn begin_json(&self, line: &mut impl Write) -> fmt::Result {
+        write!(line, r#"{{"service":"{}","#, self.service)
+    }
+
     /// Ends a line, after the ids of the current request if there is one.
     fn end(&self, line: &mut impl Write) -> fmt::Result {
         let ids = |request: &RequestContext| {
@@ -81,7 +86,7 @@ where
             LogFormat::Text => {
                 self.text.format_event(context, Writer::new(&mut line), event)?;
                 self.begin_text(&mut writer, *event.metadata().level())?;
-                // The library leaves them in some fields, where they would begin a line or move a terminal.
+                // The library leaves control characters in some fields, where they could forge a line or control a terminal.
                 line.trim_end().chars().try_for_each(|char| match char.is_control() {
                     true => write!(writer, "{}", char.escape_default()),
                     false => writer.write_char(char),
@@ -90,7 +95,8 @@ where
             LogFormat::Json => {
                 self.json.format_event(context, Writer::new(&mut line), event)?;
                 let fields = line.trim_end().strip_prefix('{').and_then(|line| line.strip_suffix('}'));
-                write!(writer, r#"{{"service":"{}",{}"#, self.service, fields.ok_or(fmt::Error)?)?;
+                self.begin_json(&mut writer)?;
+                writer.write_str(fields.ok_or(fmt::Error)?)?;
             }
         }
         self.end(&mut writer)
@@ -114,11 +120,10 @@ pub(super) fn access(
         LogFormat::Text => lines.begin_text(&mut line, Level::INFO).and_then(|()| {
             write!(line, r#"{message} method={method} route="{route}" status={status} ms={ms}"#)
         }),
-        LogFormat::Json => write!(
-            line,
-            r#"{{"service":"{}","timestamp":"{Now}","level":"INFO","target":"{}","message":"{message}","method":"{method}","route":"{route}","status":{status},"ms":{ms}"#,
-            lines.service, TARGET
-        ),
+        LogFormat::Json => lines.begin_json(&mut line).and_then(|()| {
+            write!(line, r#""timestamp":"{Now}","level":"INFO","target":"{TARGET}","message":"{message}","#)?;
+            write!(line, r#""method":"{method}","route":"{route}","status":{status},"ms":{ms}"#)
+        }),
     };
     start.and_then(|()| lines.end(&mut line)).ok()?;
     Some(line)
@@ -187,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_control_character_begins_no_line_and_moves_no_terminal() {
+    fn a_control_character_forges_no_line_and_controls_no_terminal() {
         let line = lines(LogFormat::Text);
         let expected = r#"  WARN e\r\n\u{9b} shown=a\nb\u{1b}[2J quoted="c\nd""#;
         assert!(line.starts_with("things   2") && line.trim_end().ends_with(expected), "{line}");

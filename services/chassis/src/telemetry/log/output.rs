@@ -1,4 +1,7 @@
-//! Standard error, written to by one thread: a line waits for its turn, and no request waits for a line.
+//! Standard error, written by one thread in batches, so that no request waits for the log.
+//!
+//! `tracing-appender` writes each line at once, which makes a read a seventh slower, and does not end within a deadline: while
+//! the log is not read, the stop took seconds longer.
 
 use std::{
     io::{self, Write},
@@ -8,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long lines are gathered while there are many. So long they may be lost if the process is killed.
+/// The time between two batches. Lines of the last one are lost if the process is killed.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// How many bytes of lines wait at most; what is too much for whoever reads the log is left out, and counted.
+/// The most bytes of lines that wait. Lines beyond it are dropped and counted.
 const LIMIT: usize = 4 * 1024 * 1024;
 
-/// How long the end of the process waits for the last lines.
+/// How long the end of the process waits until the last lines are written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 static WAITING: Mutex<Waiting> =
@@ -63,7 +66,7 @@ pub(super) fn start() {
     waiting().is_started = started.is_ok();
 }
 
-/// Waits until all lines are written, or nobody takes them, `until` then at most.
+/// Waits until all lines are written, but no longer than [`LAST_WORDS`] and `until`.
 pub(crate) fn flush(until: Instant) {
     let timeout = LAST_WORDS.min(until.saturating_duration_since(Instant::now()));
     let is_waiting =
@@ -86,7 +89,7 @@ fn write_lines() {
         drop(waiting);
 
         let mut error = io::stderr().lock();
-        // A log that cannot be written is nobody's failure.
+        // A log that cannot be written fails no request.
         let _ = error.write_all(&lines);
         if left_out > 0 {
             let _ = writeln!(error, "{left_out} lines were left out, since nobody took them in time");
