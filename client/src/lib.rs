@@ -40,6 +40,10 @@
 //! A service that calls another while it answers a request does so with [`on_behalf_of()`]: the calls carry the request's id,
 //! and take no longer than whoever waits for it.
 
+// The console uses the clients as any program does.
+#[cfg(feature = "console")]
+extern crate self as client;
+
 #[cfg(feature = "console")]
 pub mod console;
 
@@ -47,10 +51,6 @@ mod answer;
 mod connection;
 mod pool;
 mod spare;
-
-// The console uses the clients as any program does.
-#[cfg(feature = "console")]
-extern crate self as client;
 
 pub use answer::{ANSWER_LIMIT, cause};
 pub use connection::{CALL_TIMEOUT, CONNECT_TIMEOUT, InvalidConnection, on_behalf_of, retry_after, traced};

@@ -51,10 +51,6 @@ const CASES: &[Case] = cases! {
         control_characters_are_shown_and_not_obeyed
         a_variable_that_is_set_but_empty_is_as_unset_except_a_token
         a_create_is_not_sent_again_before_the_service_says_so;
-    examples:
-        something_is_bought
-        every_refusal_is_handled
-        what_is_sent_twice_is_created_once;
     output:
         only_a_terminal_gets_colours
         a_table_fits_the_terminal
@@ -78,6 +74,10 @@ const CASES: &[Case] = cases! {
         the_menu_fits_a_narrow_terminal
         the_menu_needs_no_colours
         without_a_terminal_there_is_no_menu;
+    examples:
+        something_is_bought
+        every_refusal_is_handled
+        what_is_sent_twice_is_created_once;
 };
 
 fn main() -> ExitCode {
