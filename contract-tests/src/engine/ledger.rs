@@ -1,4 +1,4 @@
-//! The ledger: every answer that is documented, and how often it was seen on the wire.
+//! The ledger: every documented response, and how often it was seen on the wire.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! What takes more than one request to see, of every operation that takes an `Idempotency-Key`: made from the documents.
+//! Promises of every operation with an `Idempotency-Key` that take more than one request to check, generated from the documents.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
