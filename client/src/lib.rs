@@ -42,6 +42,10 @@
 //! A service calls another with [`on_behalf_of()`]: the calls carry the id of the request that it handles, and end by that
 //! request's deadline.
 
+// The console uses the clients as any program does.
+#[cfg(feature = "console")]
+extern crate self as client;
+
 #[cfg(feature = "console")]
 pub mod console;
 
@@ -50,10 +54,6 @@ mod transport;
 mod response;
 mod context;
 mod deadline;
-
-// The console uses the clients as any program does.
-#[cfg(feature = "console")]
-extern crate self as client;
 
 pub use connection::InvalidConnection;
 pub use context::{on_behalf_of, traced};

@@ -1,4 +1,4 @@
-//! The documents are what the code emits, what the services serve, and what was promised before:
+//! The documents are what the code emits and the services serve, and break no caller of the version before:
 //! `cargo test -p contract-tests --test documents`, with `UPDATE=1` to write them anew first.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints for people")]

@@ -1,7 +1,7 @@
 //! Tests the suite itself: one fault after the other is put before real services, and the replay and the properties must notice
 //! each: `cargo test -p contract-tests --test faults`.
 //!
-//! `detectors.txt` names what has to notice each; `UPDATE=1` writes it anew.
+//! `detectors.txt` names the detector of each fault. `UPDATE=1` writes it anew.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
@@ -19,7 +19,7 @@ use contract_tests::{
         exchange::Delivery,
         faults::fault::{Place, Tamper},
         property::Effort,
-        replay::{case::create, cases, promises, workflows},
+        replay::{cases, promises, situations, workflows},
         session::{Scope, Session},
     },
     harness::{proxy::Proxy, store::Store},
@@ -29,6 +29,7 @@ use contract_tests::{
     },
 };
 use libtest_mimic::{Arguments, Trial};
+use serde_json::json;
 
 /// The detector of each fault, a line each. A failure elsewhere, such as a flake, is no detection.
 const DETECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/detectors.txt");
@@ -72,8 +73,8 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// How many products there are before any fault.
-const PRODUCTS: usize = 10;
+/// How many products, orders and payments there are before any fault.
+const PURCHASES: usize = 10;
 
 /// Where the second column of the list begins.
 const COLUMN: usize = 72;
@@ -149,9 +150,12 @@ impl Bench {
         }
         // What notices a fault must not depend on how many others were tried before.
         let session = Session::new(store.deployment());
-        for _ in 0..PRODUCTS {
-            session.expect(&create(&session, "products"), 201, None).expect("a product");
+        for _ in 0..PURCHASES {
+            situations::prepare(&session).expect("a product, an order and a payment");
         }
+        let product = json!({ "name": "Fraction", "price": 19.99, "stock": 20 });
+        let create = session.request("products", "POST", "/products").json(&product);
+        session.expect(&create, 201, None).expect("a product whose price has a fraction");
         Self { store, before, between }
     }
 

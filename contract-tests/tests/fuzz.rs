@@ -1,5 +1,4 @@
-//! Whatever is thrown at an operation, the answer is a documented one, never a 5xx and never a hang, and what is refused
-//! stores nothing: `cargo test -p contract-tests --test fuzz`, with `FUZZ_CASES` for more of it.
+//! Any request to an operation gets a documented response, never a 5xx and never a hang, and a refused one stores nothing: `cargo test -p contract-tests --test fuzz`, with `FUZZ_CASES` for more of it.
 //!
 //! The operations are those of the documents, so a new one is included by itself.
 

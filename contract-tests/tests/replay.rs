@@ -192,7 +192,7 @@ fn overload(session: &Arc<Session>) -> Trial {
     })
 }
 
-/// What Specmatic judges the store by is whole, and is left for it.
+/// Records the projects for Specmatic. Each documented response has an example that fits.
 fn for_another_judge() -> Trial {
     Trial::test("replay::specmatic::every_answer_of_part_1_has_an_example_that_fits", || {
         let projects = specmatic::record(PROGRAM)?;

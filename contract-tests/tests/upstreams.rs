@@ -1,5 +1,5 @@
-//! An upstream that fails, in every way that an upstream can: the caller gets the documented 400 in time, nothing is stored,
-//! the log tells the cause, and all is well when the upstream is: `cargo test -p contract-tests --test upstreams`.
+//! An upstream that fails in every way: the caller gets the documented 400 in time, nothing is stored, the log has the cause, and
+//! the service recovers with its upstream: `cargo test -p contract-tests --test upstreams`.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 /// Three seconds, and what it takes to say so.
 const IN_TIME: Duration = Duration::from_millis(3500);
 
-/// What happens, how, and what the log says of it.
+/// The failures: name, mode, and the cause in the log.
 const FAILURES: [(&str, FaultMode, &str); 26] = [
     ("refuses", FaultMode::Refuses, "Connection refused"),
     ("says_nothing", FaultMode::SaysNothing, "timed out"),
@@ -258,7 +258,7 @@ fn is_slow(edge: Edge) -> Result<(), Failed> {
     Ok(())
 }
 
-/// What is not there is the caller's mistake: nothing is wrong with the upstream, nor worth a warning.
+/// A 404 is the mistake of the caller: the upstream works, and no warning is logged.
 fn finds_nothing(edge: Edge) -> Result<(), Failed> {
     let body = match edge.service {
         "orders" => r#"{"error":"Product not found"}"#,

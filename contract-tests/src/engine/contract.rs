@@ -1,4 +1,4 @@
-//! What was promised: the three OpenAPI documents and the workflows, read from `openapi/`.
+//! The contract: the three OpenAPI documents and the workflows, read from `openapi/`.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
 

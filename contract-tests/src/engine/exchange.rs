@@ -1,4 +1,4 @@
-//! A request and its answer, as they are sent, judged, and shown to people.
+//! Requests and responses, as they are sent, judged and printed.
 
 use std::{fmt, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The ledger: every answer that is documented and every facet of an operation, and how often each was seen on the wire.
+//! The ledger: every documented response and every facet of an operation, and how often each was seen on the wire.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! Properties: something is tried on many values, and if it fails, on simpler ones, to tell the simplest for which it fails.
+//! Properties: tries a statement on many values, and shrinks a value for which it fails.
 
 use proptest::{
     prelude::*,

@@ -1,4 +1,4 @@
-//! A session with a store: requests are sent, every answer is judged by its document and written in the ledger.
+//! A session with a store: sends requests, judges each response by its document, and records it in the ledger.
 
 use std::{
     fmt,

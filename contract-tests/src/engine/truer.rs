@@ -1,7 +1,7 @@
-//! Schemas of parameters that became truer. One that says more than it did looks as if the service took less; it does not if
-//! the service refused before as well what the schema refuses now.
+//! Schemas of parameters that became truer. A stricter schema looks like a breaking change. It is none if the service already
+//! refused everything that the schema refuses now.
 //!
-//! No document can tell, so `truer.json` names each such schema as it was and as it is, and nothing else passes for one. To
+//! No document can tell that, so `truer.json` names each such schema before and now, and no other passes for one. To
 //! add one, prove it: `STORE_BEFORE=<the store-under-test of the version before> cargo test -p contract-tests --test service
 //! truer -- --include-ignored` asks both programs for each of the [`samples`].
 

@@ -1,4 +1,4 @@
-//! What the environment says of the tests themselves.
+//! Settings of the tests themselves, from the environment.
 
 use std::env;
 

@@ -1,7 +1,7 @@
-//! Load: many connections that ask as fast as they are answered, or at a fixed rate whatever they are answered.
+//! Load: many connections in a closed loop, which send the next request after a response, or in an open loop, at a fixed rate.
 //!
-//! The first way shows what can be done at most. It says little of latency, since a server that stalls is asked less
-//! meanwhile ("coordinated omission"); the second asks on, and counts from the moment when it was to ask.
+//! The closed loop shows the highest rate. It says little of latency, since a server that stalls gets fewer requests meanwhile
+//! ("coordinated omission"). The open loop goes on, and measures from the moment when a request was due.
 
 use std::{
     net::SocketAddr,

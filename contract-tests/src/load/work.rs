@@ -1,4 +1,4 @@
-//! The work that is measured: what is asked of which service, and what share of the limit it has to reach.
+//! The work that is measured: requests to a service, and the share of the limit that it has to reach.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 

@@ -3,8 +3,8 @@
 //! For each documented answer there is one example: what a fresh store answered to the first step of a
 //! workflow, or else to the first case, that got this answer. Its name is the step's or the case's. Each workflow has a store
 //! of its own, so that the examples can be tried in the order in which people try things. The request has an
-//! example of the same name if the answer follows from it and it fits its schema; one that does not fit is told of in the
-//! example's summary.
+//! example of the same name if the answer follows from it and it fits its schema; the summary shows one that does
+//! not fit.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is said of this store in particular: its properties, its faults, and what is recorded of it.
+//! The suite of this store: its properties, the faults that must be noticed, and what is recorded of it.
 
 pub mod faults;
 pub mod stock;

@@ -51,10 +51,6 @@ const CASES: &[Case] = cases! {
         control_characters_are_escaped
         an_empty_variable_counts_as_unset_except_for_a_token
         a_create_is_not_retried_before_retry_after;
-    examples:
-        the_purchase_succeeds
-        every_error_is_handled
-        a_retried_create_creates_once;
     output:
         only_terminals_get_colours
         a_table_fits_the_terminal
@@ -78,6 +74,10 @@ const CASES: &[Case] = cases! {
         the_menu_fits_a_narrow_terminal
         the_menu_works_without_colours
         without_a_terminal_there_is_no_menu;
+    examples:
+        the_purchase_succeeds
+        every_error_is_handled
+        a_retried_create_creates_once;
 };
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Nothing that was acknowledged is lost, whatever happens: kills under load, full disks, locked and vanished files.
+//! No acknowledged write is lost: kills under load, full disks, locked and vanished files.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! HTTP/1.1 at the edge, to the letter of RFC 9110 and RFC 9112, over raw sockets on all three services. Each rule is a table:
-//! what is sent, what is answered, whether the connection ends, and that nothing but a 201 stores something.
+//! HTTP/1.1 at the edge, to the letter of RFC 9110 and RFC 9112, over raw sockets on all three services. Each rule is a
+//! table of requests, responses, and whether the connection ends. Only a 201 stores anything.
 
 use contract_tests::{
     engine::{contract::CONTRACT, deployment::SERVICES},
@@ -18,7 +18,7 @@ const CREATED: Expected = (201, "", true);
 const FINE: Expected = (200, "", true);
 const MALFORMED: Expected = (400, "Malformed request", false);
 
-/// What starts with `start` and goes on as each case says is answered as it says, by every service.
+/// Every service responds to `start_with` and the rest of each case as the case says.
 fn check(start_with: &str, cases: &[(&str, Expected)]) {
     let (store, session) = start(&[]);
     for service in SERVICES {

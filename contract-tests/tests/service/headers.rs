@@ -1,4 +1,4 @@
-//! What a header may say once is not said twice, and how long a caller waits is honoured, at every service.
+//! Singleton headers with several values, and timeouts of callers, at every service.
 
 use std::{
     env,

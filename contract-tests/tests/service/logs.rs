@@ -1,4 +1,4 @@
-//! What the services write of themselves: a line a request, the cause of what went wrong, and no secret.
+//! The logs of the services: one line a request, the cause of each failure, and no secret.
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Request, session::Session},

@@ -1,4 +1,4 @@
-//! What the services count, for Prometheus and the dashboard.
+//! The metrics of the services, for Prometheus and the dashboard.
 
 use std::collections::BTreeSet;
 

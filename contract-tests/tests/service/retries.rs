@@ -1,4 +1,4 @@
-//! Creating once, however often it is asked: races, crashes, and keys that grow old.
+//! Creates with an idempotency key are done once: races, crashes, and keys that expire.
 
 use std::thread;
 

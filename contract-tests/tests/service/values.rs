@@ -1,4 +1,4 @@
-//! Numbers and texts are judged as they are written, at every service.
+//! Numbers and texts are judged as written, at every service.
 
 use contract_tests::{
     engine::{

@@ -43,7 +43,7 @@ fn start(settings: &[(&str, &str)]) -> (Store, Session) {
     Store::start_with_session(PROGRAM, &all)
 }
 
-/// What a service says to a caller until it hangs up, and how long that takes.
+/// All that a service sends until it closes the connection, and how long that takes.
 fn hear(stream: &mut TcpStream) -> (String, Duration) {
     let began = Instant::now();
     let mut heard = Vec::new();

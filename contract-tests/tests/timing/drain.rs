@@ -214,7 +214,7 @@ fn a_request_during_the_stop_delay_is_the_last_of_its_connection() {
     assert!(store.service("products").wait().success());
 }
 
-/// What callers saw of requests that were sent and not answered.
+/// The requests that were sent and got no response.
 #[derive(Debug, Default)]
 struct Broken {
     /// By the id of the request.

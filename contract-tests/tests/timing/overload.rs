@@ -20,7 +20,7 @@ const PLACES: usize = 8;
 /// For how long each load lasts.
 const LOAD: Duration = Duration::from_secs(1);
 
-/// What came of a load.
+/// The outcome of a load.
 #[derive(Debug, Default)]
 struct Outcome {
     accepted: usize,

@@ -1,4 +1,4 @@
-//! Services that do as they should and answer otherwise.
+//! Faults in responses: the service works as it should and responds otherwise.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How JSON is altered on its way.
+//! Alters JSON on its way.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What faults are made of: ways in which a service can alter requests and answers.
+//! The parts that faults are made of: ways in which requests and responses can be altered.
 
 pub(crate) mod answers;
 pub(crate) mod requests;

@@ -1,4 +1,4 @@
-//! Services that take a request for another than it is.
+//! Faults in requests: the service reads another request than was sent.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The cases that every operation with a body has: what is wrong with it as a whole, and with each of its fields.
+//! The cases of every operation with a body: faults of the whole body, and of each field.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::engine::{
 /// More than a body may have.
 const TOO_LARGE: usize = 64 * 1024 + 1;
 
-/// What is wrong with a body as a whole.
+/// Cases with a fault of the whole body.
 pub(super) fn wholes(operation: &Operation, valid: &Request) -> Vec<Case> {
     let with_body = |body: &str| Request { body: body.into(), ..valid.clone() };
     let with_type = |media_type: &str| valid.clone().header("Content-Type", media_type);
@@ -84,7 +84,7 @@ fn first_member(object: &str) -> String {
     format!("{}:{value}", Value::from(name.as_str()))
 }
 
-/// What is wrong with each field: missing, of another type, out of its range.
+/// Cases with a fault of one field: missing, of another type, out of its range.
 pub(super) fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
     let schema = operation.body.as_ref().expect("a body");
     let example = operation.example().expect("an example");

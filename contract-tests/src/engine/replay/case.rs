@@ -1,4 +1,4 @@
-//! A case: a request that is made from a document, and what it must be answered.
+//! A case: a request that is made from a document, and the response that it must get.
 
 use super::workflows;
 use crate::engine::{
@@ -17,13 +17,13 @@ pub struct Case {
     /// None if every answer will do that does not blame the request's fields.
     pub(super) status: Option<u16>,
     pub(super) text: Option<String>,
-    /// What is expected beside status and text.
+    /// Expected beside status and text.
     pub(super) further: Expectation,
     /// Whether any faithful implementation passes it.
     pub is_common: bool,
 }
 
-/// What an answer must have beside its status and text.
+/// An expectation beside status and text.
 pub(super) enum Expectation {
     Nothing,
     /// A `detail` with this in it.

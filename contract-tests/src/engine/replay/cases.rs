@@ -1,4 +1,4 @@
-//! The cases that every operation has because of what it is: made from the documents.
+//! The cases of every operation, generated from the documents.
 
 use super::{
     bodies,
@@ -143,7 +143,7 @@ fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
     wrong.into_iter().map(case).chain([twice]).chain(within).collect()
 }
 
-/// What a path does not know is not allowed there, and what is no path is not found.
+/// Unknown methods of a path get 405, and unknown paths 404.
 fn methods(deployment: &Deployment) -> Vec<Case> {
     let mut cases = Vec::new();
     for document in &CONTRACT.documents {

@@ -1,4 +1,4 @@
-//! What takes more than one request to see: made from the documents.
+//! Promises that take more than one request to check, generated from the documents.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

@@ -1,5 +1,4 @@
-//! What has to be so in a service for an answer to be seen: things that are there, a service that is full, a request that
-//! is in flight.
+//! States of a service that some responses need: rows to read, a full service, a request in flight, a missing table.
 
 use std::{
     sync::mpsc,

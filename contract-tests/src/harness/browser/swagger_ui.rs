@@ -1,4 +1,4 @@
-//! Swagger UI: what people click in it, and what it has to show of a document.
+//! Swagger UI: clicks through the page of a document, and reads what it shows.
 
 use serde_json::{Map, Value};
 use thirtyfour::{By, WebElement, components::SelectElement, extensions::query::ElementQueryable};

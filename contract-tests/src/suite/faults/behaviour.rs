@@ -1,4 +1,4 @@
-//! Services that do something else than they answer, or do it in another order.
+//! Faults in behaviour: the service does something else than it says, or in another order.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use crate::engine::{
     },
 };
 
-/// What happens instead of requests that would have been answered with this status.
+/// Replaces requests that would have got this status.
 pub(super) fn when(
     method: &'static str,
     status: u16,
@@ -61,7 +61,7 @@ pub(super) fn invented(request: &Request, _forward: Forward<'_>) -> Option<Answe
     })
 }
 
-/// What is there now, as the service would answer it.
+/// The current state, as the service would return it.
 pub(super) fn current(request: &Request, forward: Forward<'_>) -> Value {
     let read = Request { method: "GET".into(), body: Vec::new(), ..request.clone() };
     forward(&read).json()

@@ -1,4 +1,4 @@
-//! What is done to the fields of the store in particular.
+//! Faults in the fields of this store.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What is asked of a store, and what it must answer.
+//! The requests that the properties send, and the responses that they expect.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

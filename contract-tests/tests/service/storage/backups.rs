@@ -1,4 +1,4 @@
-//! Files that were copied, moved and put back, and a second process beside the first.
+//! Database files that are copied, moved and restored, and a second process on one folder.
 
 use std::{fs, path::Path};
 

@@ -1,5 +1,4 @@
-//! What is promised of the files holds when things mix: reads between writes, locks under deadlines, logs that vanish,
-//! backups that are put back.
+//! Database files under mixed work: reads between writes, locks under deadlines, logs that vanish, backups that are restored.
 
 mod backups;
 
@@ -19,7 +18,7 @@ use rusqlite::Connection;
 
 use crate::{QUIET, start};
 
-/// What the write-ahead log may have at most: the size at which it begins anew, and a generous group of writes.
+/// The limit of the write-ahead log: the size at which it restarts, and a generous group of writes.
 const LOG_LIMIT: u64 = 6 * 1024 * 1024;
 
 fn read(session: &Session, service: &str, id: u64) -> Request {

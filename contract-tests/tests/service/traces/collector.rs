@@ -1,4 +1,4 @@
-//! A collector of spans, for tests: it takes whatever is sent over HTTP, and reads it as OTLP.
+//! A collector of spans, for tests: it accepts any request over HTTP, and reads its body as OTLP.
 
 use std::{
     collections::HashMap,

@@ -42,7 +42,7 @@ fn read(stream: &mut TcpStream) {
     assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
 }
 
-/// What unauthenticated send: nothing, half a head, a request for a page that they do not read, a wrong token.
+/// Bytes of unauthenticated callers: nothing, half a head, a request whose response is not read, a wrong token.
 const STRANGE: [&str; 4] = [
     "",
     "GET /products HTTP/1.1\r\nHost:",

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufReader, PipeWriter, Write, pipe},
+    mem,
     net::SocketAddr,
     process::{Child, Stdio},
     thread,
@@ -14,22 +15,16 @@ use tempfile::TempDir;
 
 use crate::{Store, command, folder, get, signal, wait_until};
 
-/// Starts a store whose addresses are known without reading its output. They are reserved by sockets that are bound and do not
-/// listen.
+/// Starts a store whose addresses are known without reading its output.
 fn start_without_output(
     folder: &TempDir,
     stdout: impl Into<Stdio>,
     stderr: impl Into<Stdio>,
-) -> (Child, Vec<String>, Vec<Socket>) {
+) -> (Child, Vec<String>) {
     let mut command = command(folder.path(), &[]);
     let mut urls = Vec::new();
-    let mut reserved = Vec::new();
     for service in ["PRODUCTS", "ORDERS", "PAYMENTS"] {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
-        reserved.push(socket);
+        let address = reserve();
         command.env(format!("{service}_LISTEN"), address.to_string());
         urls.push(format!("http://{address}"));
     }
@@ -37,7 +32,17 @@ fn start_without_output(
     for url in &urls {
         wait_until(|| get(url, "/readyz") == "HTTP/1.1 200 OK", &format!("{url} is ready"));
     }
-    (process, urls, reserved)
+    (process, urls)
+}
+
+/// An address that no other program is given until this one ends: a socket is bound to it and does not listen.
+fn reserve() -> SocketAddr {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    mem::forget(socket);
+    address
 }
 
 fn full() -> fs::File {
@@ -63,7 +68,7 @@ fn the_store_runs_when_its_output_cannot_be_written() {
     ];
     for (name, (stdout, stderr)) in streams {
         let folder = folder();
-        let (process, urls, _reserved) = start_without_output(&folder, stdout, stderr);
+        let (process, urls) = start_without_output(&folder, stdout, stderr);
         let mut store = Store { process, output: BufReader::new(Box::new(std::io::empty())), urls, folder };
         signal("KILL", store.service("orders"));
         wait_until(|| get(&store.urls[1], "/livez").is_empty(), "orders is gone");
