@@ -92,6 +92,40 @@ fn an_upward_dependency_is_named() {
     }
 }
 
+#[test]
+fn the_readme_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let (_, promises) = readme.split_once("## What is promised when things go wrong").unwrap();
+    let rows =
+        promises.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| "));
+    let mut sources = String::new();
+    for folder in ["contract-tests/tests", "services/store/tests"] {
+        append_sources(&root.join(folder), &mut sources);
+    }
+    let mut count = 0;
+    for row in rows.skip(1) {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for name in tests.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')) {
+            let is_there = name.split('…').all(|part| sources.contains(part));
+            assert!(is_there, "the README names `{name}`, which is no test: {row}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
+/// Appends the paths and the texts of the Rust files in `folder`.
+fn append_sources(folder: &Path, sources: &mut String) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            append_sources(&path, sources);
+        } else {
+            *sources += &format!("{}\n{}", path.display(), fs::read_to_string(&path).unwrap_or_default());
+        }
+    }
+}
+
 /// Every arrow of the crate with this root that runs up, in words.
 fn upward_arrows(root: &Path) -> Vec<String> {
     let mut modules = Modules::new();
