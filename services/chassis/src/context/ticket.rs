@@ -1,4 +1,4 @@
-//! Whether a write that was queued is still to be begun: decided once, by the writer or by whoever waits no longer.
+//! Whether a queued write is executed or cancelled: decided once, by the writer or by its caller.
 
 use std::sync::{
     Arc,
@@ -33,7 +33,7 @@ impl Ticket {
     }
 }
 
-/// Cancels the write when nobody waits for it any more.
+/// Cancels the write when its caller stops waiting.
 pub(crate) struct CancelOnDrop(pub(crate) Ticket);
 
 impl Drop for CancelOnDrop {

@@ -13,28 +13,28 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// How many bytes of `tracestate` are passed on (section 3.3.1.5).
 const STATE_LIMIT: usize = 512;
 
-/// The flag that says that somebody may have recorded the span.
+/// The flag of a span that may have been recorded.
 const SAMPLED: u8 = 1;
 
 /// A place in a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TraceContext {
     pub(crate) trace_id: u128,
-    /// The span that comes next above what is done here.
+    /// The parent of spans that start here.
     pub(crate) span_id: u64,
     pub(crate) is_sampled: bool,
-    /// What others keep about the trace, which is theirs.
+    /// The `tracestate` of others, passed on as it is.
     pub(crate) state: Option<HeaderValue>,
 }
 
 impl TraceContext {
-    /// The beginning of a trace that nobody records, and that claims nothing else therefore.
+    /// A new trace that is not recorded.
     pub(crate) fn new_root() -> Self {
         let (trace_id, span_id) = rand::random();
         Self { trace_id, span_id, is_sampled: false, state: None }
     }
 
-    /// Where the caller says that it stands, if it says so as it should.
+    /// The place of the caller, if its headers are valid.
     pub(crate) fn extract(headers: &HeaderMap) -> Option<Self> {
         let mut given = headers.get_all(TRACEPARENT).iter();
         let (Some(parent), None) = (given.next(), given.next()) else { return None };
@@ -42,12 +42,12 @@ impl TraceContext {
         Some(Self { trace_id, span_id, is_sampled, state: state(headers) })
     }
 
-    /// The same trace, at a span that is new.
+    /// The same trace, with a new parent.
     pub(crate) fn child(&self) -> Self {
         Self { span_id: rand::random(), ..self.clone() }
     }
 
-    /// Says in `headers` that the caller stands here.
+    /// Adds the headers that carry it.
     #[expect(clippy::expect_used, reason = "a header may have hexadecimal digits and dashes")]
     pub(crate) fn inject(self, headers: &mut HeaderMap) {
         let Self { trace_id, span_id, is_sampled, state } = self;
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_nobody_knows_are_not_passed_on() {
+    fn unknown_flags_are_not_passed_on() {
         let mut written = HeaderMap::new();
         TraceContext::extract(&headers(&PARENT.replace("-01", "-fe"))).unwrap().inject(&mut written);
         assert_eq!(written, headers(&PARENT.replace("-01", "-00")));

@@ -92,7 +92,7 @@ fn write_lines() {
         // A log that cannot be written fails no request.
         let _ = error.write_all(&lines);
         if left_out > 0 {
-            let _ = writeln!(error, "{left_out} lines were left out, since nobody took them in time");
+            let _ = writeln!(error, "{left_out} lines were dropped because they were not read in time");
         }
         drop(error);
         lines.clear();

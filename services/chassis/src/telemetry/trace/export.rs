@@ -68,15 +68,15 @@ pub(crate) fn start(service: &'static str) -> Result<(), StartupError> {
     Ok(())
 }
 
-/// Hands the last spans over, if somebody takes them. Of the time `until` then, half is left to the log.
+/// Exports the last spans. Half of the time `until` then is left to the log.
 pub(crate) fn stop(until: Instant) {
     let Some((provider, _)) = EXPORT.get() else { return };
-    // If nobody takes them, it says so in the log.
+    // A failure is logged by the SDK.
     let _ =
         provider.shutdown_with_timeout(LAST_SPANS.min(until.saturating_duration_since(Instant::now()) / 2));
 }
 
-/// Something that takes time, for whoever collects spans. It ends when this is dropped. Nothing, and small, if nobody collects.
+/// A span for the collector, which ends when this is dropped. Empty, and small, if no collector is set.
 pub(crate) struct Span(Option<Box<SdkSpan>>);
 
 impl Span {
@@ -114,7 +114,7 @@ impl Span {
         }
     }
 
-    /// Notes that it went wrong. Words could quote what somebody sent, so there are none.
+    /// Marks the span as failed, without a message: one could quote what a caller sent.
     pub(super) fn fail(&mut self, error_type: impl Into<Value>) {
         if let Some(span) = &mut self.0 {
             span.set_attribute(KeyValue::new(ERROR_TYPE, error_type));

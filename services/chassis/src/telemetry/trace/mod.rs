@@ -1,8 +1,8 @@
-//! Traces: one id for all that a request leads to, in the log lines of every service, and spans for whoever collects them.
+//! Traces: one id for everything that a request leads to, in the log lines of every service, and spans for a collector.
 //!
 //! The id is always there: it is the caller's, or a new one. Spans are there only if `OTEL_EXPORTER_OTLP_ENDPOINT` says where
 //! they go; `export` sends them. They are made with OpenTelemetry's own API: spans of `tracing` would pass through the log's
-//! filter and registry even when nobody collects them, and libraries would add theirs.
+//! filter and registry even when no collector is set, and libraries would add theirs.
 
 mod export;
 
