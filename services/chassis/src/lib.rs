@@ -3,8 +3,8 @@
 //! A service declares its operations in terms of [`api`] and [`values`] and keeps its rows in [`storage`]. [`process::Program`] is
 //! its `main`: it reads the [`settings`], opens the database and runs the [`server`].
 //!
-//! The modules are floors, listed from the top down: each uses only those below it, and so do the files within each.
-//! A test of the suite (`floors`) keeps it so.
+//! The modules are layers, listed from the top down: each uses only those below it, and so do the files within each.
+//! A test of the suite (`layers`) keeps it so.
 
 pub mod process;
 pub mod server;

@@ -54,7 +54,8 @@ impl Api {
         &self,
         _auth: BearerAuth,
         order: Json<NewOrder>,
-        /// A name for this request: sent again with the same key, it creates no second order. Visible ASCII.
+        /// A key that the caller chooses: up to 255 visible ASCII characters, with or without quotes. The same request with the
+        /// same key gets the first response again and creates no second order.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Order>, OperationError<CreateOrder>> {

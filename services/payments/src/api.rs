@@ -50,7 +50,8 @@ impl Api {
         &self,
         _auth: BearerAuth,
         payment: Json<NewPayment>,
-        /// A name for this request: sent again with the same key, it creates no second payment. Visible ASCII.
+        /// A key that the caller chooses: up to 255 visible ASCII characters, with or without quotes. The same request with the
+        /// same key gets the first response again and creates no second payment.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Payment>, OperationError<CreatePayment>> {

@@ -55,9 +55,9 @@ impl Api {
     async fn list_products(
         &self,
         _auth: BearerAuth,
-        /// The most products to return. The default is all of them.
+        /// The maximum number of products. Without it, all are returned.
         limit: Query<Limit>,
-        /// Return only products with a greater id.
+        /// Only products with a greater id.
         after: Query<Id>,
     ) -> Result<List<Product>, OperationError<ListProducts>> {
         let after = after.0;
@@ -92,13 +92,14 @@ impl Api {
 
     /// Create a product
     ///
-    /// The service assigns the id. Two products may have the same name.
+    /// The service assigns the id. Names need not be unique.
     #[oai(path = "/products", method = "post", operation_id = "create_product")]
     async fn create_product(
         &self,
         _auth: BearerAuth,
         product: Json<NewProduct>,
-        /// A name for this request: sent again with the same key, it creates no second product. Visible ASCII.
+        /// A key that the caller chooses: up to 255 visible ASCII characters, with or without quotes. The same request with the
+        /// same key gets the first response again and creates no second product.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Product>, OperationError<CreateProduct>> {
@@ -179,7 +180,7 @@ enum Tag {
     Products,
 }
 
-/// A product to create, or to replace another with.
+/// The fields of a product, to create or replace one.
 #[derive(Debug, Object, Serialize)]
 pub struct NewProduct {
     /// The name of the product.

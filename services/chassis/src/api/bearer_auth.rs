@@ -38,7 +38,7 @@ impl<'a> ApiExtractor<'a> for BearerAuth {
             MetaSecurityScheme {
                 ty: "http",
                 description: Some(
-                    "The token of this service. At startup, the store prints the token or where it was set.",
+                    "The bearer token of this service, without the word Bearer. At startup, the store prints it, or where it was set.",
                 ),
                 name: None,
                 key_in: None,

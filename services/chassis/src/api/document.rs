@@ -38,9 +38,9 @@ const VALIDATION: &str = "Numbers are validated as written, before any conversio
 const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
 /// The description of [`TIMEOUT`].
-const TIMEOUT_DESCRIPTION: &str = "How long the caller waits for the response, in milliseconds. After that, the service \
-    responds with 503 and has changed nothing. The service's own timeout applies if it is shorter. A value that is not a \
-    number is ignored.";
+const TIMEOUT_DESCRIPTION: &str = "How long the caller waits for the response, in milliseconds. If that time is over first, \
+    the response is 503 and nothing was stored; a write that has started is finished and answered normally. The service's own \
+    timeout applies if it is shorter. A value that is not a number is ignored.";
 
 /// A service's document.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Document {
                     ExtraHeader::new(TIMEOUT).description(TIMEOUT_DESCRIPTION),
                 )
                 .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
-                .server(ServerObject::new("/").description("The service that serves this document"))
+                .server(ServerObject::new("/").description("This server"))
                 .server(
                     ServerObject::new(format!("http://localhost:{}", info.service.port))
                         .description("The default address"),

@@ -90,7 +90,7 @@ impl<O: Operation> ApiResponse for OperationError<O> {
         });
         registry.create_schema::<Self, _>(body_name::<O>(), |_| {
             let detail = MetaSchema {
-                description: Some("What is wrong. Only `Invalid fields` has it."),
+                description: Some("Which field is invalid, and why. Only `Invalid fields` has it."),
                 ..MetaSchema::new("string")
             };
             let mut properties = vec![("error", MetaSchemaRef::Reference(message_name::<O>()))];

@@ -1,6 +1,6 @@
-//! The architecture: modules are floors, and no dependency runs back up.
+//! The architecture: modules are layers, and no dependency runs back up.
 //!
-//! A file declares its modules from the top floor down. A module uses its own submodules, and of all others only those that are
+//! A file declares its modules from the top layer down. A module uses its own submodules, and of all others only those that are
 //! declared below it or below one of its ancestors. So neither the files nor the packages of the workspace form a circle.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
@@ -20,7 +20,7 @@ type Modules = BTreeMap<Vec<String>, Module>;
 struct Module {
     source: syn::File,
     /// Its submodules that are files, from the top down.
-    floors: Vec<String>,
+    layers: Vec<String>,
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn an_upward_dependency_is_named() {
 fn the_readme_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let (_, promises) = readme.split_once("## What is promised when things go wrong").unwrap();
+    let (_, promises) = readme.split_once("## When things go wrong").unwrap();
     let rows =
         promises.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| "));
     let mut sources = String::new();
@@ -150,21 +150,21 @@ fn upward_arrows(root: &Path) -> Vec<String> {
 fn read(file: &Path, folder: &Path, path: Vec<String>, modules: &mut Modules) {
     let source = syn::parse_file(&fs::read_to_string(file).unwrap())
         .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let mut floors = Vec::new();
+    let mut layers = Vec::new();
     for item in &source.items {
         let Item::Mod(ItemMod { attrs, ident, content: None, .. }) = item else { continue };
         let name = ident.to_string();
         let candidates = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
-        // A module with a `#[path]` is a file of another crate, and one of tests is no floor.
+        // A module with a `#[path]` is a file of another crate, and one of tests is no layer.
         if attrs.iter().any(|attribute| attribute.path().is_ident("path") || is_test(attribute)) {
             continue;
         }
         let file = candidates.iter().find(|file| file.exists()).unwrap();
         let below = [path.clone(), vec![name.clone()]].concat();
         read(file, &folder.join(&name), below, modules);
-        floors.push(name);
+        layers.push(name);
     }
-    modules.insert(path, Module { source, floors });
+    modules.insert(path, Module { source, layers });
 }
 
 /// Whether an attribute is `#[cfg(test)]`.
@@ -187,9 +187,9 @@ fn is_below(modules: &Modules, user: &[String], used: &[String]) -> bool {
         (_, None) => user == used,
         (None, Some(_)) => true,
         (Some(above), Some(below)) => {
-            let floors = &modules[parent].floors;
-            let floor = |name| floors.iter().position(|floor| floor == name);
-            floor(below) > floor(above)
+            let layers = &modules[parent].layers;
+            let layer = |name| layers.iter().position(|layer| layer == name);
+            layer(below) > layer(above)
         }
     }
 }
@@ -232,7 +232,7 @@ impl Paths {
 
 impl<'ast> Visit<'ast> for Paths {
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
-        // What tests use is no floor of the program.
+        // What tests use is no layer of the program.
         if !module.attrs.iter().any(is_test) {
             self.module.push(module.ident.to_string());
             visit::visit_item_mod(self, module);
