@@ -295,3 +295,21 @@ pub(super) fn first_answer_of_a_key() -> Tamper {
         answer
     })
 }
+
+/// A page that is as long as it was asked to be names a next one, even if nothing follows.
+pub(super) fn full_page_names_a_next() -> Tamper {
+    Arc::new(|request, forward| {
+        let mut answer = forward(&request);
+        let limit = request.path.split(['?', '&']).find_map(|pair| pair.strip_prefix("limit=")?.parse().ok());
+        let page = answer.json();
+        let last = page.as_array().filter(|page| Some(page.len()) == limit).and_then(|page| page.last());
+        if let Some(last) = last
+            && answer.header("Link").is_none()
+        {
+            let next =
+                format!("</products?limit={}&after={}>; rel=\"next\"", limit.unwrap_or_default(), last["id"]);
+            answer.headers.push(("Link".into(), next));
+        }
+        answer
+    })
+}

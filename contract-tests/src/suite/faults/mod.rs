@@ -105,6 +105,7 @@ pub fn all() -> Vec<Fault> {
         fault(PRODUCTS, "the list has a hundred at most", list(|products| products.truncate(5))),
         fault(PRODUCTS, "the list is in an object", edit("GET", |body| if body.is_array() { *body = json!({ "products": body }) })),
         fault(PRODUCTS, "a page is longer than it was asked to be", forward_path(|path| path.replace("limit=1", "limit=2"))),
+        fault(PRODUCTS, "the last page names a next one", full_page_names_a_next()),
         fault(PRODUCTS, "the length of a page is ignored", forward_path(|path| path.replace("?limit=", "?ignored="))),
         fault(PRODUCTS, "a page begins at the beginning again", forward_path(|path| path.split("&after").next().unwrap_or_default().into())),
         // Writes that are not done, or done otherwise.

@@ -139,6 +139,10 @@ pub(super) fn in_pages(session: &Session) -> Result<(), Failure> {
                 &format!("3 products at most, that follow {last}"),
             ));
         }
+        // The last page is exactly full, and names no next one.
+        if ids.is_empty() {
+            return Err(session.failure(&request, &answer, "no link to a page without products"));
+        }
         walked.extend(ids);
         let link =
             answer.header("Link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));

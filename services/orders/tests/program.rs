@@ -1,0 +1,10 @@
+//! The program `orders`.
+
+use std::process::Command;
+
+#[test]
+fn the_program_is_the_service() {
+    let output = Command::new(env!("CARGO_BIN_EXE_orders")).arg("--openapi").output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(output.stdout, orders::document().json());
+}
