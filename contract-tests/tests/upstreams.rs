@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 const IN_TIME: Duration = Duration::from_millis(3500);
 
 /// The failures: name, mode, and the cause in the log.
-const FAILURES: [(&str, FaultMode, &str); 26] = [
+const FAILURES: [(&str, FaultMode, &str); 27] = [
     ("refuses", FaultMode::Refuses, "Connection refused"),
     ("says_nothing", FaultMode::SaysNothing, "timed out"),
     ("drips_the_head", FaultMode::DripsTheHead, "timed out"),
@@ -40,7 +40,8 @@ const FAILURES: [(&str, FaultMode, &str); 26] = [
     ),
     ("answers_wrong_types", FaultMode::AnswersWrongTypes, "of another shape at line 1 column 9"),
     ("answers_no_text", FaultMode::AnswersNoText, "not UTF-8"),
-    ("answers_out_of_range", FaultMode::AnswersOutOfRange, "out of range"),
+    ("answers_a_first_number_out_of_range", FaultMode::AnswersOutOfRange(1), "out of range"),
+    ("answers_a_second_number_out_of_range", FaultMode::AnswersOutOfRange(2), "out of range"),
     ("answers_another_id", FaultMode::AnswersAnotherId, "the response has another id"),
     ("redirects", FaultMode::Redirects, "307"),
     ("answers_401", FaultMode::AnswersStatus(401, Some(r#"{"error":"Unauthorized"}"#)), "401"),

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Map, Value};
 use socket2::SockRef;
 
 use super::address::Reserved;
@@ -47,8 +48,8 @@ pub enum FaultMode {
     AnswersWrongTypes,
     /// What was asked for, and beside it a text that is none.
     AnswersNoText,
-    /// The right shape, but with a number that its document rules out.
-    AnswersOutOfRange,
+    /// The right shape, but this number of it, counted from 0, is out of the range that its document has.
+    AnswersOutOfRange(usize),
     /// Something else than what was asked for.
     AnswersAnotherId,
     /// Somewhere else.
@@ -246,11 +247,12 @@ fn converse(
                 bytes.into_iter().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
             return stream.write_all(&bytes);
         }
-        FaultMode::AnswersOutOfRange => json(
-            &answer
-                .replace("\"stock\":20", "\"stock\":-1")
-                .replace("\"quantity\":3", "\"quantity\":9007199254740992"),
-        ),
+        FaultMode::AnswersOutOfRange(index) => {
+            let mut fields: Map<String, Value> = serde_json::from_str(answer).unwrap_or_default();
+            let numbers = fields.values_mut().filter(|value| value.is_number());
+            numbers.skip(index).take(1).for_each(|number| *number = 9_007_199_254_740_992_u64.into());
+            json(&Value::from(fields).to_string())
+        }
         FaultMode::AnswersAnotherId => json(&answer.replacen("1", "2", 1)),
         FaultMode::Redirects => {
             "HTTP/1.1 307 So\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()
