@@ -15,7 +15,7 @@ use std::{
 
 use contract_tests::{
     engine::{
-        deployment::{Deployment, SERVICES},
+        deployment::{Deployment, SERVICES, asked_by, variable},
         exchange::Delivery,
         faults::fault::{Place, Tamper},
         property::Effort,
@@ -116,8 +116,10 @@ struct Workshop {
 /// A store with proxies before its services, and between them.
 struct Bench {
     store: Store,
-    before: [Proxy; 3],
-    between: [Proxy; 2],
+    /// A proxy before each service.
+    before: BTreeMap<&'static str, Proxy>,
+    /// A proxy between each service that is asked and those that ask it.
+    between: BTreeMap<&'static str, Proxy>,
 }
 
 impl Workshop {
@@ -138,15 +140,20 @@ impl Workshop {
 
 impl Bench {
     fn new() -> Self {
-        let before = SERVICES.map(Proxy::start);
-        let between = ["products", "orders"].map(Proxy::start);
-        let settings = [("PRODUCTS_URL", between[0].url()), ("ORDERS_URL", between[1].url())];
+        let proxy = |service: &'static str| (service, Proxy::start(service));
+        let before: BTreeMap<_, _> = SERVICES.iter().copied().map(proxy).collect();
+        let asked = SERVICES.iter().flat_map(|service| asked_by(service));
+        let between: BTreeMap<_, _> = asked.map(proxy).collect();
+        let settings: Vec<(String, &str)> =
+            between.iter().map(|(service, proxy)| (variable(service, "URL"), proxy.url())).collect();
+        let settings: Vec<(&str, &str)> =
+            settings.iter().map(|(variable, url)| (variable.as_str(), *url)).collect();
         let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &settings);
-        for (process, proxy) in store.services.iter().zip(&before) {
-            proxy.forward_to(process.url());
-        }
-        for (process, proxy) in store.services.iter().zip(&between) {
-            proxy.forward_to(process.url());
+        for process in &store.services {
+            before[process.service()].forward_to(process.url());
+            if let Some(proxy) = between.get(process.service()) {
+                proxy.forward_to(process.url());
+            }
         }
         // What notices a fault must not depend on how many others were tried before.
         let session = Session::new(store.deployment());
@@ -160,17 +167,16 @@ impl Bench {
     }
 
     fn proxy(&self, place: Place) -> &Proxy {
-        let index = |name: &str| SERVICES.iter().position(|service| *service == name).expect("a service");
         match place {
-            Place::Before(service) => &self.before[index(service)],
-            Place::Between(service) => &self.between[index(service)],
+            Place::Before(service) => &self.before[service],
+            Place::Between(service) => &self.between[service],
         }
     }
 
     fn deployment(&self) -> Deployment {
         let deployment = self.store.deployment();
-        let proxies = SERVICES.into_iter().zip(&self.before);
-        proxies
+        self.before
+            .iter()
             .fold(deployment, |deployment, (service, proxy)| deployment.with_url(service, proxy.url().into()))
     }
 }
