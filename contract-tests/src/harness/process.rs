@@ -182,6 +182,15 @@ pub fn run_once(program: &str, service: &str, settings: &[(&str, &str)]) -> Outp
         .expect("the store's program")
 }
 
+/// What a service says to `--help`.
+///
+/// # Panics
+/// There is no such program.
+pub fn help(program: &str, service: &str) -> String {
+    let output = Command::new(program).args([service, "--help"]).output().expect("the store's program");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// The document of a service, as its types emit it.
 ///
 /// # Panics
