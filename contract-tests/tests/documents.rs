@@ -12,13 +12,13 @@ use std::{
 use contract_tests::{
     engine::{
         compatibility,
-        contract::{self, CONTRACT},
-        deployment::SERVICES,
+        contract::CONTRACT,
+        deployment::{SERVICES, folder},
         emission,
         exchange::Request,
         replay::cases,
     },
-    harness::store::Store,
+    harness::{process, store::Store},
     suite::examples,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -59,19 +59,16 @@ fn main() -> ExitCode {
 
 /// The document of each service, as its types emit it.
 fn emitted() -> Vec<(&'static str, Value)> {
-    let documents = [products::document(), orders::document(), payments::document()];
-    let parsed =
-        documents.map(|document| serde_json::from_slice(&document.json()).expect("an OpenAPI document"));
-    SERVICES.into_iter().zip(parsed).collect()
+    SERVICES.iter().map(|service| (*service, process::document(PROGRAM, service))).collect()
 }
 
 fn checked_in(service: &str) -> String {
-    fs::read_to_string(contract::folder().join(format!("{service}.json"))).expect("a document")
+    fs::read_to_string(folder().join(format!("{service}.json"))).expect("a document")
 }
 
 /// Writes what the types emit, then the examples that the new services give rise to, judged by the new documents.
 fn update() -> Result<(), String> {
-    let before = SERVICES.map(checked_in);
+    let before: Vec<String> = SERVICES.iter().map(|service| checked_in(service)).collect();
     let emitted = emitted();
     for (service, document) in &emitted {
         if let Some(reason) = emission::unreadable(document) {
@@ -82,13 +79,13 @@ fn update() -> Result<(), String> {
     }
     let write = |documents: &[(&str, Value)]| {
         for (service, document) in documents {
-            fs::write(contract::folder().join(format!("{service}.json")), format!("{document:#}\n"))
+            fs::write(folder().join(format!("{service}.json")), format!("{document:#}\n"))
                 .expect("the document is written");
         }
     };
     write(&emitted);
     write(&examples::record(PROGRAM, emitted));
-    for (service, before) in SERVICES.into_iter().zip(before) {
+    for (service, before) in SERVICES.iter().zip(before) {
         match emission::difference(&before, &checked_in(service)) {
             None => println!("openapi/{service}.json is as it was."),
             Some(difference) => println!("openapi/{service}.json is written anew:\n{difference}"),
@@ -113,7 +110,7 @@ fn is_emitted() -> Result<(), Failed> {
 /// A service has the examples that were checked in when it was built, so they are not compared after an update.
 fn is_served(is_update: bool) -> Result<(), Failed> {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let answer = session.send(&Request::new(service, "GET", "/openapi.json")).expect("an answer");
         assert_eq!(answer.header("Content-Type"), Some("application/json"));
         let read = |text: &str| {
@@ -185,7 +182,7 @@ fn every_operation_is_in_the_token_matrix() {
 
 fn breaks_no_caller(base: &str) -> Result<(), Failed> {
     let mut breaks = Vec::new();
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let Some(old) = git(&["show", &format!("{base}:openapi/{service}.json")]) else { continue };
         let old = serde_json::from_str(&old).expect("an OpenAPI document");
         breaks.extend(compatibility::breaks(service, &old, &CONTRACT.document(service).json));
@@ -211,6 +208,6 @@ fn base() -> Option<String> {
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).current_dir(contract::folder()).output().ok()?;
+    let output = Command::new("git").args(arguments).current_dir(folder()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }

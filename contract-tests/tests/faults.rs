@@ -1,7 +1,8 @@
 //! Tests the suite itself: one fault after the other is put before real services, and the replay and the properties must notice
 //! each: `cargo test -p contract-tests --test faults`.
 //!
-//! `detectors.txt` names the detector of each fault. `UPDATE=1` writes it anew.
+//! `detectors.txt` names the detector of each fault that is made by hand. `UPDATE=1` writes it anew. A fault that is made from a
+//! document must be noticed by a step or a case that asks the very service.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
@@ -15,9 +16,13 @@ use std::{
 
 use contract_tests::{
     engine::{
-        deployment::{Deployment, SERVICES},
+        contract::CONTRACT,
+        deployment::{Deployment, SERVICES, asked_by, variable},
         exchange::Delivery,
-        faults::fault::{Place, Tamper},
+        faults::{
+            fault::{Fault, Place, Tamper},
+            generated,
+        },
         property::Effort,
         replay::{cases, promises, situations, workflows},
         session::{Scope, Session},
@@ -42,18 +47,29 @@ fn main() -> ExitCode {
     let is_update = env::var("UPDATE").is_ok_and(|update| update == "1");
     let detectors = Arc::new(detectors());
     let workshop = Arc::new(Workshop::default());
-    let faults = faults::all();
+    let (faults, generated) = (faults::all(), generated::all());
 
-    let known: BTreeSet<&str> = faults.iter().map(|fault| fault.name).collect();
-    let mut trials = vec![unnoticed(workshop.clone()), no_others(&detectors, &known)];
+    let known: BTreeSet<String> = faults.iter().map(|fault| fault.name.clone()).collect();
+    let mut trials = vec![unnoticed(workshop.clone()), no_others(&detectors, &known), has_faults(&generated)];
+    for fault in generated {
+        let workshop = workshop.clone();
+        trials.push(Trial::test(trial_name(&fault), move || {
+            match workshop.notice(Some((fault.place, fault.tamper))) {
+                None => Err("nothing noticed it".into()),
+                Some(noticed) if noticed.by.starts_with("replay::") && noticed.asked_there => Ok(()),
+                Some(noticed) => {
+                    Err(format!("a request to the service itself should notice it; {noticed}").into())
+                }
+            }
+        }));
+    }
     for fault in faults {
         let (workshop, detectors) = (workshop.clone(), detectors.clone());
-        let name = format!("faults::{}", fault.name.replace([' ', '\''], "_"));
-        trials.push(Trial::test(name, move || {
+        trials.push(Trial::test(trial_name(&fault), move || {
             let Some(noticed) = workshop.notice(Some((fault.place, fault.tamper))) else {
                 return Err("nothing noticed it".into());
             };
-            let expected = detectors.get(fault.name).map_or("none that is in the list", String::as_str);
+            let expected = detectors.get(&fault.name).map_or("none that is in the list", String::as_str);
             workshop.noticed.lock().expect("the list").insert(fault.name, noticed.by.clone());
             match noticed.by == expected || is_update {
                 true => Ok(()),
@@ -73,7 +89,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// How many products, orders and payments there are before any fault.
+/// How many things of each kind there are before any fault.
 const PURCHASES: usize = 10;
 
 /// Where the second column of the list begins.
@@ -96,9 +112,22 @@ fn unnoticed(workshop: Arc<Workshop>) -> Trial {
     })
 }
 
-fn no_others(detectors: &BTreeMap<String, String>, known: &BTreeSet<&str>) -> Trial {
-    let gone: Vec<String> =
-        detectors.keys().filter(|fault| !known.contains(fault.as_str())).cloned().collect();
+fn trial_name(fault: &Fault) -> String {
+    format!("faults::{}", fault.name.replace([' ', '\''], "_"))
+}
+
+/// An operation that no fault is tried on would be judged by a suite that was not tried.
+fn has_faults(generated: &[Fault]) -> Trial {
+    let without = CONTRACT.operations().filter(|operation| {
+        !generated.iter().any(|fault| fault.name.starts_with(&generated::prefix(operation)))
+    });
+    let without: Vec<&str> = without.map(|operation| operation.id.as_str()).collect();
+    let outcome = if without.is_empty() { Ok(()) } else { Err(without.join(", ")) };
+    Trial::test("faults::every_operation_has_faults", move || Ok(outcome?))
+}
+
+fn no_others(detectors: &BTreeMap<String, String>, known: &BTreeSet<String>) -> Trial {
+    let gone: Vec<String> = detectors.keys().filter(|fault| !known.contains(*fault)).cloned().collect();
     Trial::test("faults::every_fault_in_the_list_of_detectors_is_known", move || match gone.is_empty() {
         true => Ok(()),
         false => Err(format!("in detectors.txt, but no fault: {}", gone.join(", ")).into()),
@@ -110,14 +139,16 @@ fn no_others(detectors: &BTreeMap<String, String>, known: &BTreeSet<&str>) -> Tr
 struct Workshop {
     benches: Mutex<Vec<Bench>>,
     /// What noticed each fault, by its name.
-    noticed: Mutex<BTreeMap<&'static str, String>>,
+    noticed: Mutex<BTreeMap<String, String>>,
 }
 
 /// A store with proxies before its services, and between them.
 struct Bench {
     store: Store,
-    before: [Proxy; 3],
-    between: [Proxy; 2],
+    /// A proxy before each service.
+    before: BTreeMap<&'static str, Proxy>,
+    /// A proxy between each service that is asked and those that ask it.
+    between: BTreeMap<&'static str, Proxy>,
 }
 
 impl Workshop {
@@ -129,7 +160,10 @@ impl Workshop {
             proxy.tamper(Some(tamper));
             proxy
         });
-        let noticed = first_failure(&Session::new(bench.deployment()));
+        let mut noticed = first_failure(&Session::new(bench.deployment()));
+        if let (Some(noticed), Some(proxy)) = (&mut noticed, proxy) {
+            noticed.asked_there = noticed.why.contains(proxy.url());
+        }
         proxy.inspect(|proxy| proxy.tamper(None));
         self.benches.lock().expect("the benches").push(bench);
         noticed
@@ -138,15 +172,20 @@ impl Workshop {
 
 impl Bench {
     fn new() -> Self {
-        let before = SERVICES.map(Proxy::start);
-        let between = ["products", "orders"].map(Proxy::start);
-        let settings = [("PRODUCTS_URL", between[0].url()), ("ORDERS_URL", between[1].url())];
+        let proxy = |service: &'static str| (service, Proxy::start(service));
+        let before: BTreeMap<_, _> = SERVICES.iter().copied().map(proxy).collect();
+        let asked = SERVICES.iter().flat_map(|service| asked_by(service));
+        let between: BTreeMap<_, _> = asked.map(proxy).collect();
+        let settings: Vec<(String, &str)> =
+            between.iter().map(|(service, proxy)| (variable(service, "URL"), proxy.url())).collect();
+        let settings: Vec<(&str, &str)> =
+            settings.iter().map(|(variable, url)| (variable.as_str(), *url)).collect();
         let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &settings);
-        for (process, proxy) in store.services.iter().zip(&before) {
-            proxy.forward_to(process.url());
-        }
-        for (process, proxy) in store.services.iter().zip(&between) {
-            proxy.forward_to(process.url());
+        for process in &store.services {
+            before[process.service()].forward_to(process.url());
+            if let Some(proxy) = between.get(process.service()) {
+                proxy.forward_to(process.url());
+            }
         }
         // What notices a fault must not depend on how many others were tried before.
         let session = Session::new(store.deployment());
@@ -160,17 +199,16 @@ impl Bench {
     }
 
     fn proxy(&self, place: Place) -> &Proxy {
-        let index = |name: &str| SERVICES.iter().position(|service| *service == name).expect("a service");
         match place {
-            Place::Before(service) => &self.before[index(service)],
-            Place::Between(service) => &self.between[index(service)],
+            Place::Before(service) => &self.before[service],
+            Place::Between(service) => &self.between[service],
         }
     }
 
     fn deployment(&self) -> Deployment {
         let deployment = self.store.deployment();
-        let proxies = SERVICES.into_iter().zip(&self.before);
-        proxies
+        self.before
+            .iter()
             .fold(deployment, |deployment, (service, proxy)| deployment.with_url(service, proxy.url().into()))
     }
 }
@@ -179,6 +217,8 @@ impl Bench {
 struct Noticed {
     by: String,
     why: String,
+    /// Whether what fails is a request to the service that has the fault.
+    asked_there: bool,
 }
 
 impl fmt::Display for Noticed {
@@ -189,7 +229,8 @@ impl fmt::Display for Noticed {
 
 /// The step, case or property that fails first.
 fn first_failure(session: &Session) -> Option<Noticed> {
-    let noticed = |by: String, why: &dyn fmt::Display| Some(Noticed { by, why: why.to_string() });
+    let noticed =
+        |by: String, why: &dyn fmt::Display| Some(Noticed { by, why: why.to_string(), asked_there: false });
     if session.scope != Scope::Whole {
         return noticed("the documents".into(), &"they are not shown");
     }

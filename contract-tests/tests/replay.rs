@@ -1,4 +1,4 @@
-//! Every documented request is replayed against three running services: `cargo test -p contract-tests --test replay`.
+//! Every documented request is replayed against running services: `cargo test -p contract-tests --test replay`.
 //!
 //! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged. A store that
 //! shows no documents is asked only for what any faithful implementation does; the rest is shown as ignored.
@@ -176,7 +176,7 @@ fn without_a_table(session: &Arc<Session>) -> Vec<Trial> {
             Ok(situations::failing_without_a_table(service, &session, || store.take_table(service))?)
         })
     };
-    SERVICES.into_iter().map(trial).collect()
+    SERVICES.iter().copied().map(trial).collect()
 }
 
 /// Every operation of a store that takes on one request at a time, and has one.

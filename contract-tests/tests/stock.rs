@@ -1,4 +1,4 @@
-//! The stock rule and everything else that is true of any store, as properties over three running services:
+//! The stock rule and everything else that is true of any store, as properties over running services:
 //! `cargo test -p contract-tests --test stock`.
 //!
 //! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged.

@@ -12,15 +12,20 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{exchange::Request, session::Session},
+    engine::{
+        deployment::{Deployment, SERVICES, asked_by, variable},
+        edges::{self, Edge},
+        exchange::Request,
+        session::Session,
+    },
     harness::{
         metrics::Metrics,
+        process,
         store::Store,
         upstream::{Echo, FakeUpstream, FaultMode},
     },
 };
 use libtest_mimic::{Arguments, Failed, Trial};
-use serde_json::{Value, json};
 
 /// Three seconds, and what it takes to say so.
 const IN_TIME: Duration = Duration::from_millis(3500);
@@ -72,40 +77,22 @@ const FAILURES: [(&str, FaultMode, &str); 27] = [
     ("never_ends", FaultMode::NeverEnds, "a body that is too long"),
 ];
 
-/// A service that calls an upstream, and how.
-#[derive(Clone, Copy)]
-struct Edge {
-    service: &'static str,
-    path: &'static str,
-    upstream_variable: &'static str,
-    /// What the upstream answers if all is well. The id comes first.
-    answer: &'static str,
-    refusal: &'static str,
-}
-
-const EDGES: [Edge; 2] = [
-    Edge {
-        service: "orders",
-        path: "/orders",
-        upstream_variable: "PRODUCTS_URL",
-        answer: r#"{"id":1,"name":"Computer","price":200,"stock":20}"#,
-        refusal: "Product not found or unavailable",
-    },
-    Edge {
-        service: "payments",
-        path: "/payments",
-        upstream_variable: "ORDERS_URL",
-        answer: r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#,
-        refusal: "Order not found or unavailable",
-    },
-];
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They wait more than they work.
     arguments.test_threads.get_or_insert(12);
     let mut trials = Vec::new();
-    for edge in EDGES {
+    let edges: &'static [Result<Edge, String>] = Vec::leak(edges::all());
+    for sentence in edges.iter().filter_map(|edge| edge.as_ref().err()) {
+        trials.push(Trial::test("upstreams::every_edge_is_in_the_documents", move || Err(sentence.into())));
+    }
+    for service in SERVICES.iter() {
+        let name = format!("upstreams::{service}::asks_whom_the_description_says");
+        trials.push(Trial::test(name, move || asks_whom_it_says(service)));
+    }
+    for edge in edges.iter().flatten() {
         for (name, mode, cause) in FAILURES {
             let name = format!("upstreams::{}::asks_one_that_{name}", edge.service);
             trials.push(Trial::test(name, move || fails(edge, mode, cause)));
@@ -120,7 +107,7 @@ fn main() -> ExitCode {
             trials.push(Trial::test(name, move || works(edge, mode)));
         }
     }
-    for edge in EDGES {
+    for edge in edges.iter().flatten() {
         for (name, at_once) in [("one_connection", 1), ("twenty_connections", 20)] {
             let name =
                 format!("upstreams::{}::asks_one_that_fell_silent_on_{name}_on_new_ones", edge.service);
@@ -135,35 +122,43 @@ fn main() -> ExitCode {
         let name = format!("upstreams::{}::asks_no_longer_than_its_caller_waits", edge.service);
         trials.push(Trial::test(name, move || asks_no_longer(edge)));
     }
-    trials.push(Trial::test("upstreams::orders::goes_on_while_products_says_nothing", goes_on));
+    trials.push(Trial::test("upstreams::orders::goes_on_while_products_says_nothing", || {
+        goes_on(edges.iter().flatten().find(|edge| edge.service == "orders").ok_or("orders asks no service")?)
+    }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-impl Edge {
-    fn body(self) -> Value {
-        match self.service {
-            "orders" => json!({ "product_id": 1, "quantity": 3 }),
-            _ => json!({ "order_id": 1, "amount": 200, "method": "fake-card" }),
-        }
-    }
-
-    fn create(self, session: &Session) -> Request {
-        session.request(self.service, "POST", self.path).json(&self.body())
-    }
-
-    fn read_first(self, session: &Session) -> Request {
-        session.request(self.service, "GET", format!("{}/1", self.path))
-    }
-
-    fn start(self, upstream: &FakeUpstream) -> (Store, Session) {
-        let url = upstream.url();
-        Store::start_with_session(env!("CARGO_BIN_EXE_store-under-test"), &[(self.upstream_variable, &url)])
-    }
+fn start(edge: &Edge, upstream: &FakeUpstream) -> (Store, Session) {
+    let url = upstream.url();
+    Store::start_with_session(PROGRAM, &[(&variable(edge.upstream, "URL"), &url)])
 }
 
-fn fails(edge: Edge, mode: FaultMode, cause: &str) -> Result<(), Failed> {
-    let mut upstream = FakeUpstream::start(edge.answer, mode);
-    let (mut store, session) = edge.start(&upstream);
+/// The upstreams of a service are those that the workflows' description names, at the addresses that their documents name.
+fn asks_whom_it_says(service: &str) -> Result<(), Failed> {
+    let help = process::help(PROGRAM, service);
+    let development = Deployment::default();
+    for other in SERVICES.iter().filter(|other| **other != service) {
+        let setting = format!("[env: {}=]", variable(other, "URL"));
+        let asks = help.split_once(&setting).map(|(_, rest)| rest.lines().nth(1).unwrap_or_default().trim());
+        let says = asked_by(service).any(|asked| asked == *other);
+        if asks.is_some() != says {
+            return Err(format!(
+                "{service} {} {other}, and x-asks in openapi/store.arazzo.yaml says otherwise",
+                if says { "does not ask" } else { "asks" }
+            )
+            .into());
+        }
+        let address = development.service(other).url.replace("localhost", "127.0.0.1");
+        if let Some(asks) = asks.filter(|asks| *asks != format!("[default: {address}]")) {
+            return Err(format!("{service} asks {other} at {asks}, and it is at {address}").into());
+        }
+    }
+    Ok(())
+}
+
+fn fails(edge: &'static Edge, mode: FaultMode, cause: &str) -> Result<(), Failed> {
+    let mut upstream = FakeUpstream::start(&edge.answer, mode);
+    let (mut store, session) = start(edge, &upstream);
 
     refuses_in_time(edge, &session)?;
     session.expect(&edge.read_first(&session), 404, None)?;
@@ -175,9 +170,9 @@ fn fails(edge: Edge, mode: FaultMode, cause: &str) -> Result<(), Failed> {
     says_why(&mut store, edge, cause)
 }
 
-fn refuses_in_time(edge: Edge, session: &Session) -> Result<(), Failed> {
+fn refuses_in_time(edge: &'static Edge, session: &Session) -> Result<(), Failed> {
     let began = Instant::now();
-    session.expect(&edge.create(session), 400, Some(edge.refusal))?;
+    session.expect(&edge.create(session), 400, Some(&edge.refusal))?;
     let took = began.elapsed();
     if took > IN_TIME {
         return Err(format!("it took {took:?}").into());
@@ -185,24 +180,25 @@ fn refuses_in_time(edge: Edge, session: &Session) -> Result<(), Failed> {
     Ok(())
 }
 
-fn says_why(store: &mut Store, edge: Edge, cause: &str) -> Result<(), Failed> {
+fn says_why(store: &mut Store, edge: &'static Edge, cause: &str) -> Result<(), Failed> {
     let log = store.service(edge.service).whole_log();
     let told = log.lines().find(|line| line.contains("request failed")).unwrap_or_default();
     if !told.contains(cause) {
         return Err(format!("the log does not say `{cause}`: {told}").into());
     }
     // That no token is in the log was checked when it was read. A body is not there either.
-    for content in ["Computer", "PENDING", "Oh no", "Not here", "no.url", "authorization"] {
-        if log.contains(content) {
+    let contents = ["Oh no", "Not here", "no.url", "authorization"].map(ToOwned::to_owned);
+    for content in contents.into_iter().chain(edge.contents()) {
+        if log.contains(&content) {
             return Err(format!("`{content}` is in the log: {told}").into());
         }
     }
     Ok(())
 }
 
-fn works(edge: Edge, mode: FaultMode) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(edge.answer, mode);
-    let (_store, session) = edge.start(&upstream);
+fn works(edge: &'static Edge, mode: FaultMode) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(&edge.answer, mode);
+    let (_store, session) = start(edge, &upstream);
     for _ in 0..3 {
         session.expect(&edge.create(&session), 201, None)?;
     }
@@ -210,9 +206,9 @@ fn works(edge: Edge, mode: FaultMode) -> Result<(), Failed> {
 }
 
 /// The connections that answers came on are kept, and nothing comes on them any more; new ones work.
-fn falls_silent(edge: Edge, at_once: usize) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(edge.answer, FaultMode::FallsSilent);
-    let (_store, session) = edge.start(&upstream);
+fn falls_silent(edge: &'static Edge, at_once: usize) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(&edge.answer, FaultMode::FallsSilent);
+    let (_store, session) = start(edge, &upstream);
     let create = edge.create(&session);
     let all = || -> Result<(), Failed> {
         thread::scope(|scope| {
@@ -233,9 +229,9 @@ fn falls_silent(edge: Edge, at_once: usize) -> Result<(), Failed> {
 }
 
 /// A 503 is sent again, but not before the time is over for which the upstream asks to be left alone.
-fn is_full(edge: Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(edge.answer, FaultMode::IsFullFor(1));
-    let (_store, session) = edge.start(&upstream);
+fn is_full(edge: &'static Edge) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(&edge.answer, FaultMode::IsFullFor(1));
+    let (_store, session) = start(edge, &upstream);
     let began = Instant::now();
     session.expect(&edge.create(&session), 201, None)?;
     let took = began.elapsed();
@@ -246,9 +242,9 @@ fn is_full(edge: Edge) -> Result<(), Failed> {
 }
 
 /// An upstream that is slow on a kept connection is asked on a second connection once, not for each request.
-fn is_slow(edge: Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(edge.answer, FaultMode::IsSlow);
-    let (_store, session) = edge.start(&upstream);
+fn is_slow(edge: &'static Edge) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(&edge.answer, FaultMode::IsSlow);
+    let (_store, session) = start(edge, &upstream);
     for _ in 0..4 {
         session.expect(&edge.create(&session), 201, None)?;
     }
@@ -260,14 +256,11 @@ fn is_slow(edge: Edge) -> Result<(), Failed> {
 }
 
 /// A 404 is the mistake of the caller: the upstream works, and no warning is logged.
-fn finds_nothing(edge: Edge) -> Result<(), Failed> {
-    let body = match edge.service {
-        "orders" => r#"{"error":"Product not found"}"#,
-        _ => r#"{"error":"Order not found"}"#,
-    };
-    let upstream = FakeUpstream::start(edge.answer, FaultMode::AnswersStatus(404, Some(body)));
-    let (mut store, session) = edge.start(&upstream);
-    session.expect(&edge.create(&session), 400, Some(edge.refusal))?;
+fn finds_nothing(edge: &'static Edge) -> Result<(), Failed> {
+    let mode = FaultMode::AnswersStatus(404, Some(&edge.not_found));
+    let upstream = FakeUpstream::start(&edge.answer, mode);
+    let (mut store, session) = start(edge, &upstream);
+    session.expect(&edge.create(&session), 400, Some(&edge.refusal))?;
     let metrics = metrics(&session, edge.service)?;
     let calls = |outcome| metrics.sum("http_client_request_duration_seconds_count", &[outcome]);
     let counted = (calls("outcome=\"answered\""), calls("outcome=\"failed\""));
@@ -283,9 +276,9 @@ fn metrics(session: &Session, service: &str) -> Result<Metrics, Failed> {
     Ok(Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?)
 }
 
-fn asks_no_longer(edge: Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(edge.answer, FaultMode::SaysNothing);
-    let (_store, session) = edge.start(&upstream);
+fn asks_no_longer(edge: &'static Edge) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(&edge.answer, FaultMode::SaysNothing);
+    let (_store, session) = start(edge, &upstream);
     let began = Instant::now();
     let request = edge.create(&session).header("X-Request-Timeout-Ms", "300");
     session.expect(&request, 503, Some("Service unavailable"))?;
@@ -299,14 +292,13 @@ fn asks_no_longer(edge: Edge) -> Result<(), Failed> {
 
 /// While products takes connections and says nothing, orders under load answers everything else as before, refuses each
 /// order in time, and has only so many of them in flight.
-fn goes_on() -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(EDGES[0].answer, FaultMode::SaysNothing);
+fn goes_on(edge: &'static Edge) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(&edge.answer, FaultMode::SaysNothing);
     let url = upstream.url();
-    let program = env!("CARGO_BIN_EXE_store-under-test");
-    let (mut store, session) =
-        Store::start_with_session(program, &[("PRODUCTS_URL", &url), ("MAX_REQUESTS", "64")]);
-    let order = EDGES[0].create(&session);
-    let read = EDGES[0].read_first(&session);
+    let settings = [(&*variable(edge.upstream, "URL"), &*url), ("MAX_REQUESTS", "64")];
+    let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
+    let order = edge.create(&session);
+    let read = edge.read_first(&session);
     let process = store.service("orders").id();
 
     let is_over = AtomicBool::new(false);
@@ -316,7 +308,7 @@ fn goes_on() -> Result<(), Failed> {
                 scope.spawn(|| {
                     while !is_over.load(Ordering::Relaxed) {
                         let began = Instant::now();
-                        session.expect(&order, 400, Some(EDGES[0].refusal))?;
+                        session.expect(&order, 400, Some(&edge.refusal))?;
                         let took = began.elapsed();
                         if took > IN_TIME {
                             return Err(Failed::from(format!("an order took {took:?}")));
@@ -326,8 +318,16 @@ fn goes_on() -> Result<(), Failed> {
                 })
             })
             .collect();
+        let began = Instant::now();
         while upstream.conversations() < 32 {
-            thread::yield_now();
+            if began.elapsed() > Duration::from_secs(20) {
+                is_over.store(true, Ordering::Relaxed);
+                customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
+                return Err(
+                    format!("products was asked {} times, and not 32", upstream.conversations()).into()
+                );
+            }
+            thread::sleep(Duration::from_millis(1));
         }
         let mut slowest = Duration::ZERO;
         for _ in 0..500 {

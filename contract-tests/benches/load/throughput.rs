@@ -190,13 +190,12 @@ impl Commits {
     }
 }
 
-/// Another store, whose products is at `url` and whose orders and payments are at the next two ports.
+/// Another store, whose first service is at `url` and whose others are at the next ports, in the order of [`SERVICES`].
 fn peer(url: &str) -> Deployment {
     let (host, port) = url.trim_end_matches('/').rsplit_once(':').expect("STORE_BENCH_PEER with a port");
     let port: u16 = port.parse().expect("STORE_BENCH_PEER with a port");
-    Deployment::new(SERVICES.map(|service| {
-        let index = SERVICES.iter().position(|other| *other == service).unwrap_or_default() as u16;
+    Deployment::new(SERVICES.iter().zip(port..).map(|(service, port)| {
         let token = format!("SECRET_{}_TOKEN", service.to_uppercase());
-        Address { url: format!("{host}:{}", port + index), token }
+        Address { url: format!("{host}:{port}"), token }
     }))
 }

@@ -1,12 +1,12 @@
-//! The contract: the three OpenAPI documents and the workflows, read from `openapi/`.
+//! The contract: the OpenAPI documents and the workflows, read from `openapi/`.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use jsonschema::Validator;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::engine::deployment::SERVICES;
+use crate::engine::deployment::{SERVICES, read};
 
 /// The contract as it is checked in.
 pub static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
@@ -63,19 +63,13 @@ pub struct Documented {
     pub schema: Validator,
 }
 
-/// The folder with the contract's files.
-pub fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../openapi")
-}
-
 impl Contract {
     fn read() -> Self {
-        let read = |name: &str| fs::read_to_string(folder().join(name)).expect("a file of the contract");
-        let documents = SERVICES.map(|service| {
+        let documents = SERVICES.iter().map(|service| {
             let json = serde_json::from_str(&read(&format!("{service}.json"))).expect("an OpenAPI document");
             Document::new(service, json)
         });
-        Self { documents: documents.into(), workflows: read("store.arazzo.yaml") }
+        Self { documents: documents.collect(), workflows: read("store.arazzo.yaml") }
     }
 
     /// All operations of all services.
@@ -85,7 +79,7 @@ impl Contract {
 
     /// The document of a service.
     pub fn document(&self, service: &str) -> &Document {
-        self.documents.iter().find(|document| document.service == service).expect("one of the three services")
+        self.documents.iter().find(|document| document.service == service).expect("a service of the store")
     }
 }
 

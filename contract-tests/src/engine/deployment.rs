@@ -1,14 +1,58 @@
-//! Where a store is: the addresses of its services, and their tokens.
+//! What a store consists of and where it is: its services, their addresses and their tokens.
 
-use std::{env, fmt};
+use std::{env, fmt, fs, path::PathBuf, sync::LazyLock};
 
-/// The services, each of which asks only those before it.
-pub const SERVICES: [&str; 3] = ["products", "orders", "payments"];
+use serde::Deserialize;
+use serde_json::Value;
 
-/// Where three services are, and the tokens that they ask for.
+/// The services, each of which asks only those before it: the sources of `openapi/store.arazzo.yaml`.
+pub static SERVICES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| SOURCES.iter().map(|source| source.name.as_str()).collect());
+
+static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+    let description: Description =
+        serde_yaml_ng::from_str(&read("store.arazzo.yaml")).expect("a description with sources");
+    description.sources
+});
+
+/// What is read of the workflows' description, which is data for the workflows otherwise.
+#[derive(Deserialize)]
+struct Description {
+    #[serde(rename = "sourceDescriptions")]
+    sources: Vec<Source>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    name: String,
+    #[serde(default, rename = "x-asks")]
+    asks: Vec<String>,
+}
+
+/// The services that `service` asks.
+///
+/// # Panics
+/// There is no such service.
+pub fn asked_by(service: &str) -> impl Iterator<Item = &'static str> {
+    let source = SOURCES.iter().find(|source| source.name == service).expect("a service of the store");
+    source.asks.iter().map(String::as_str)
+}
+
+/// The folder with the contract's files.
+pub fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../openapi")
+}
+
+/// A file of the contract.
+pub(crate) fn read(name: &str) -> String {
+    fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("openapi/{name}: {error}"))
+}
+
+/// Where services are, and the tokens that they ask for.
 #[derive(Clone, Debug)]
 pub struct Deployment {
-    services: [Address; 3],
+    /// An address for each of [`SERVICES`].
+    services: Vec<Address>,
 }
 
 /// Where a service is, and the token that it asks for.
@@ -28,23 +72,33 @@ impl fmt::Debug for Address {
 }
 
 impl Default for Deployment {
-    /// The addresses and tokens of development.
+    /// The addresses of development, which the documents name, and its tokens.
     fn default() -> Self {
-        let address =
-            |(service, port)| Address { url: format!("http://127.0.0.1:{port}"), token: token(service) };
-        let [products, orders, payments] = SERVICES;
-        Self { services: [(products, 5001), (orders, 5002), (payments, 5003)].map(address) }
+        let address = |service: &&str| {
+            let document: Value =
+                serde_json::from_str(&read(&format!("{service}.json"))).expect("an OpenAPI document");
+            let servers = document["servers"].as_array().into_iter().flatten();
+            let mut urls = servers.filter_map(|server| server["url"].as_str());
+            let url = urls.find(|url| url.starts_with("http://")).expect("a server with an address");
+            Address { url: url.into(), token: token(service) }
+        };
+        Self::new(SERVICES.iter().map(address))
     }
 }
 
 impl Deployment {
     /// The deployment whose services are at these addresses, in the order of [`SERVICES`].
-    pub fn new(services: [Address; 3]) -> Self {
+    ///
+    /// # Panics
+    /// There are more of them, or fewer.
+    pub fn new(services: impl IntoIterator<Item = Address>) -> Self {
+        let services = Vec::from_iter(services);
+        assert_eq!(services.len(), SERVICES.len(), "an address for each service");
         Self { services }
     }
 
-    /// The deployment that `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` name, if they are set. Tokens are taken from
-    /// `PRODUCTS_TOKEN` and so on, or are those of development.
+    /// The deployment that `PRODUCTS_URL` and so on name, if they are set. Tokens are taken from `PRODUCTS_TOKEN` and so on, or
+    /// are those of development.
     ///
     /// # Errors
     /// Some of them are set and others are not, so that it is unclear what is to be judged.
@@ -53,17 +107,20 @@ impl Deployment {
     }
 
     fn from_variables(value: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
-        let urls = SERVICES.map(|service| {
-            let url = value(&variable(service, "URL")).filter(|url| !url.is_empty())?;
-            Some(Address { url: url.trim_end_matches('/').into(), token: token(service) })
-        });
-        let names = |is_set: bool| {
-            let chosen = SERVICES.into_iter().zip(&urls).filter(move |(_, url)| url.is_some() == is_set);
-            chosen.map(|(service, _)| variable(service, "URL")).collect::<Vec<_>>()
-        };
-        match (names(true).as_slice(), names(false).as_slice()) {
+        let (mut services, mut set, mut unset) = (Vec::new(), Vec::new(), Vec::new());
+        for service in SERVICES.iter() {
+            let variable = variable(service, "URL");
+            match value(&variable).filter(|url| !url.is_empty()) {
+                Some(url) => {
+                    services.push(Address { url: url.trim_end_matches('/').into(), token: token(service) });
+                    set.push(variable);
+                }
+                None => unset.push(variable),
+            }
+        }
+        match (set.as_slice(), unset.as_slice()) {
             ([], _) => Ok(None),
-            (_, []) => Ok(Some(Self { services: urls.map(|url| url.expect("all are set")) })),
+            (_, []) => Ok(Some(Self { services })),
             (set, unset) => Err(format!(
                 "{} set and {} not: set all of them to judge a deployment, or none to judge a store that is started for it.",
                 set.join(", "),
@@ -74,23 +131,25 @@ impl Deployment {
 
     /// The service called `name`.
     pub fn service(&self, name: &str) -> &Address {
-        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
-        &self.services[index]
+        &self.services[index(name)]
     }
 
     /// The same deployment, but the service called `name` asks for `token`.
     pub fn with_token(mut self, name: &str, token: &str) -> Self {
-        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
-        self.services[index].token = token.into();
+        self.services[index(name)].token = token.into();
         self
     }
 
     /// The same deployment, but the service called `name` is found at `url`.
     pub fn with_url(mut self, name: &str, url: String) -> Self {
-        let index = SERVICES.iter().position(|service| *service == name).expect("one of the three services");
-        self.services[index].url = url;
+        self.services[index(name)].url = url;
         self
     }
+}
+
+/// The place of the service called `name` in [`SERVICES`].
+fn index(name: &str) -> usize {
+    SERVICES.iter().position(|service| *service == name).expect("a service of the store")
 }
 
 /// `PRODUCTS_URL` for `products` and `URL`.
@@ -122,9 +181,27 @@ mod tests {
             })
         };
         assert!(with(&[]).unwrap().is_none());
-        let all = with(&["PRODUCTS_URL", "ORDERS_URL", "PAYMENTS_URL"]).unwrap().unwrap();
+        let all = Deployment::from_variables(|_| Some("http://127.0.0.1:1/".to_owned())).unwrap().unwrap();
         assert_eq!(all.service("orders").url, "http://127.0.0.1:1");
         let sentence = with(&["ORDERS_URL"]).err().unwrap();
-        assert!(sentence.starts_with("ORDERS_URL set and PRODUCTS_URL, PAYMENTS_URL not:"), "{sentence}");
+        assert!(sentence.starts_with("ORDERS_URL set and PRODUCTS_URL, PAYMENTS_URL"), "{sentence}");
+    }
+
+    #[test]
+    fn a_service_asks_only_those_before_it() {
+        for (place, service) in SERVICES.iter().enumerate() {
+            for asked in asked_by(service) {
+                assert!(SERVICES[..place].contains(&asked), "{service} asks {asked}");
+            }
+        }
+        assert_eq!(asked_by("orders").collect::<Vec<_>>(), ["products"]);
+    }
+
+    #[test]
+    fn every_service_has_an_address_of_its_own() {
+        let urls: Vec<String> = Deployment::default().services.into_iter().map(|it| it.url).collect();
+        assert_eq!(urls[..3], ["http://localhost:5001", "http://localhost:5002", "http://localhost:5003"]);
+        let distinct: std::collections::BTreeSet<&String> = urls.iter().collect();
+        assert_eq!(distinct.len(), urls.len(), "{urls:?}");
     }
 }

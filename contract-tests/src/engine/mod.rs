@@ -6,6 +6,7 @@ pub mod truer;
 pub mod replay;
 pub mod property;
 pub mod faults;
+pub mod edges;
 pub mod session;
 pub mod ledger;
 pub mod facets;

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use super::address::Reserved;
 use crate::engine::deployment::{SERVICES, token, variable};
 
@@ -178,6 +180,25 @@ pub fn run_once(program: &str, service: &str, settings: &[(&str, &str)]) -> Outp
         .stdin(Stdio::null())
         .output()
         .expect("the store's program")
+}
+
+/// What a service says to `--help`.
+///
+/// # Panics
+/// There is no such program.
+pub fn help(program: &str, service: &str) -> String {
+    let output = Command::new(program).args([service, "--help"]).output().expect("the store's program");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The document of a service, as its types emit it.
+///
+/// # Panics
+/// There is no such program, or no such service.
+pub fn document(program: &str, service: &str) -> Value {
+    let output = Command::new(program).args([service, "--openapi"]).output().expect("the store's program");
+    assert!(output.status.success(), "{service}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("an OpenAPI document")
 }
 
 /// Sends a process a signal, such as `TERM`.

@@ -1,4 +1,4 @@
-//! The store under test: three processes on free ports, with a folder of their own.
+//! The store under test: a process for each service on free ports, with a folder of their own.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use crate::engine::{
     session::Session,
 };
 
-/// Three services that were started for a test. They stop when this is dropped.
+/// Services that were started for a test. They stop when this is dropped.
 pub struct Store {
     /// The processes, in the order of [`SERVICES`].
-    pub services: [Process; 3],
+    pub services: Vec<Process>,
     /// Holds the databases and the logs.
     folder: TempDir,
 }
@@ -25,7 +25,7 @@ impl Store {
         let folder = new_folder();
         let mut settings: Vec<(String, String)> =
             settings.iter().map(|(variable, value)| ((*variable).into(), (*value).into())).collect();
-        let services = SERVICES.map(|service| {
+        let start = |service: &&'static str| {
             let process = Process::start(program, service, folder.path(), &settings);
             let url = variable(service, "URL");
             // A test may have put a proxy between two services.
@@ -33,7 +33,8 @@ impl Store {
                 settings.push((url, process.url().to_owned()));
             }
             process
-        });
+        };
+        let services = SERVICES.iter().map(start).collect();
         Self { services, folder }
     }
 
@@ -48,7 +49,7 @@ impl Store {
     pub fn deployment(&self) -> Deployment {
         let address =
             |process: &Process| Address { url: process.url().into(), token: token(process.service()) };
-        Deployment::new(self.services.each_ref().map(address))
+        Deployment::new(self.services.iter().map(address))
     }
 
     /// The database file of the service called `name`.
@@ -90,7 +91,7 @@ impl Store {
 
     /// The service called `name`.
     pub fn service(&mut self, name: &str) -> &mut Process {
-        self.services.iter_mut().find(|process| process.service() == name).expect("one of the three services")
+        self.services.iter_mut().find(|process| process.service() == name).expect("a service of the store")
     }
 }
 

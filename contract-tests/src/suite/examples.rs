@@ -150,7 +150,7 @@ impl Recorder {
 
     fn operation(&mut self, operation: &Operation) -> &mut Value {
         let document = self.documents.iter_mut().find(|(service, _)| *service == operation.service);
-        let (_, document) = document.expect("one of the three services");
+        let (_, document) = document.expect("a service of the store");
         &mut document["paths"][&operation.template][operation.method.to_lowercase()]
     }
 }

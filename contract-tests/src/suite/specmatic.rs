@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     engine::{
         contract::{CONTRACT, Document, Operation},
+        deployment::{Deployment, SERVICES, variable},
         exchange::{Answer, Request},
         replay::{situations, workflows},
         session::{Failure, Scope},
@@ -102,8 +103,28 @@ pub fn write(projects: &[Project]) {
             let file = folder.join(format!("{service}_examples/{name}.json"));
             fs::write(file, format!("{example:#}\n")).expect("an example");
         }
-        fs::write(folder.join("specmatic.yaml"), include_str!("specmatic.yaml")).expect("the settings");
+        fs::write(folder.join("specmatic.yaml"), settings()).expect("the settings");
     }
+}
+
+/// The settings of Specmatic: where the documents are, and the services that they describe.
+fn settings() -> String {
+    let line = |what: &dyn Fn(&str) -> String| {
+        SERVICES
+            .iter()
+            .map(|service| format!("- {{ spec: {{ id: {service}, {} }} }}\n", what(service)))
+            .collect()
+    };
+    let deployment = Deployment::default();
+    let documents: String = line(&|service| format!("path: {service}.json"));
+    let addresses: String = line(&|service| {
+        format!("baseUrl: \"${{{}:{}}}\"", variable(service, "URL"), deployment.service(service).url)
+    });
+    let indented =
+        |lines: &str, width: usize| lines.trim_end().replace('\n', &format!("\n{}", " ".repeat(width)));
+    include_str!("specmatic.yaml")
+        .replace("@documents@", &indented(&documents, 12))
+        .replace("@addresses@", &indented(&addresses, 10))
 }
 
 /// Every row of part 1, and the place of its text among those of the answer.
@@ -168,7 +189,7 @@ impl Project {
     fn add(&mut self, (operation, status, _): &Row, exchanges: &[&Exchange]) {
         let (method, status) = (operation.method.to_lowercase(), status.to_string());
         let original = &CONTRACT.document(operation.service).json["paths"][&operation.template][&method];
-        let document = self.documents.get_mut(operation.service).expect("one of the three services");
+        let document = self.documents.get_mut(operation.service).expect("a service of the store");
         let derived = &mut document["paths"][&operation.template][&method];
         if derived.is_null() {
             derived.clone_from(original);

@@ -20,7 +20,7 @@ use crate::PROGRAM;
 
 fn session(deployment: Deployment, token: &str) -> Session {
     Session::new(
-        SERVICES.into_iter().fold(deployment, |deployment, service| deployment.with_token(service, token)),
+        SERVICES.iter().fold(deployment, |deployment, service| deployment.with_token(service, token)),
     )
 }
 
@@ -33,7 +33,7 @@ fn lets_in(store: &Store, token: &str) {
 #[track_caller]
 fn keeps_out(store: &Store, token: &str) {
     let session = session(store.deployment(), token);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         session
             .expect(&session.request(service, "GET", format!("/{service}/1")), 401, Some("Unauthorized"))
             .unwrap();
@@ -99,7 +99,7 @@ fn scripts(mut html: &str) -> Vec<&str> {
 #[test]
 fn the_page_may_run_its_own_scripts_and_talk_to_its_own_service() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let page = session.expect(&Request::new(service, "GET", "/docs"), 200, None).unwrap();
         let policy = page.header("Content-Security-Policy").expect("a policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");

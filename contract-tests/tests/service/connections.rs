@@ -39,7 +39,7 @@ fn a_last_response_arrives_whatever_the_connection_options() {
         let answer = caller.answer().unwrap_or_else(|| panic!("no answer to {head}"));
         assert_eq!(answer.status, status, "{head}");
     };
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         for _ in 0..50 {
             send(service, "POST /{service}", fields[0], "wrong", 401);
             send(service, "POST /{service}", fields[0], "{token}", 413);
@@ -56,7 +56,7 @@ fn a_last_response_arrives_whatever_the_connection_options() {
 #[test]
 fn a_kept_connection_has_its_own_idle_timeout() {
     let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "400"), ("IDLE_TIMEOUT_MS", "60000")]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         // A silent connection without a token is not kept for so long.
         let mut silent = Caller::connect(&session, service);
         assert!(silent.answer().is_none());
@@ -82,7 +82,7 @@ fn a_kept_connection_has_its_own_idle_timeout() {
 #[test]
 fn an_idle_connection_times_out() {
     let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "60000"), ("IDLE_TIMEOUT_MS", "300")]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let mut caller = Caller::connect(&session, service);
         assert!(caller.goes_on());
         let began = Instant::now();
@@ -102,7 +102,7 @@ fn keep_alive_announces_the_idle_timeout() {
         (head.replace("1.1", "1.0") + "Connection: keep-alive\r\n\r\n", Some(("keep-alive", "timeout=80"))),
         (head.replace("1.1", "1.0") + "\r\n", None),
     ];
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         for (request, announced) in &cases {
             let mut caller = Caller::connect(&session, service);
             caller.send(request);
@@ -118,7 +118,7 @@ fn keep_alive_announces_the_idle_timeout() {
 #[test]
 fn a_caller_that_closes_its_sending_side_is_served() {
     let (store, session) = start(&[]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let before = store.rows(service);
         for request in [
             format!("{CREATE}Host: x\r\n{{json}}"),
@@ -141,7 +141,7 @@ fn a_caller_that_closes_its_sending_side_is_served() {
 #[test]
 fn an_aborted_request_releases_its_place() {
     let (_store, session) = start(&[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         for half in ["POST /{service} HTTP/1.1\r\nHost: x\r\n", "{whole}"] {
             let head =
                 format!("{CREATE}Host: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{");

@@ -21,7 +21,7 @@ const MALFORMED: Expected = (400, "Malformed request", false);
 /// Every service responds to `start_with` and the rest of each case as the case says.
 fn check(start_with: &str, cases: &[(&str, Expected)]) {
     let (store, session) = start(&[]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         for (rest, expected) in cases {
             let request = fill(&format!("{start_with}{rest}"), &session, service);
             let before = store.rows(service);
@@ -140,7 +140,7 @@ fn the_only_content_coding_is_identity() {
     ];
     check(CREATE, &cases);
     let (_store, session) = start(&[]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let mut caller = Caller::connect(&session, service);
         let head = format!("{CREATE}Host: x\r\nContent-Encoding: gzip\r\n{{json}}");
         caller.send(fill(&head, &session, service));
@@ -200,7 +200,7 @@ fn a_parse_error_has_the_error_shape_and_is_logged_and_counted() {
         ),
         (format!("GET /{large} HTTP/1.1\r\nHost: x\r\n\r\n"), 414, "URI too long"),
     ];
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         for (request, status, text) in &cases {
             for is_kept in [false, true] {
                 let mut caller = Caller::connect(&session, service);
@@ -243,7 +243,7 @@ fn a_parse_error_has_the_error_shape_and_is_logged_and_counted() {
 #[test]
 fn http_2_is_logged_and_counted() {
     let (mut store, session) = start(&[]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let mut caller = Caller::connect(&session, service);
         caller.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         assert!(caller.answer().is_none());
@@ -290,7 +290,7 @@ fn every_path_follows_one_rule() {
     // Another method than the operation's: known, and nothing is done.
     const KNOWN: Expected = (405, "Method not allowed", true);
     let mut operations = vec![];
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         operations.extend(forms(&format!("/{service}")).map(|(path, is_known)| (service, path, is_known)));
         let id = format!("/{service}/1");
         for (path, is_known) in [
@@ -327,7 +327,7 @@ fn every_path_follows_one_rule() {
 #[test]
 fn options_names_the_methods_of_a_known_path() {
     let (_store, session) = start(&[]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let allow = |path: &str| {
             let mut caller = Caller::connect(&session, service);
             caller.send(format!("OPTIONS {path} HTTP/1.1\r\nHost: x\r\n\r\n"));

@@ -56,7 +56,7 @@ fn credentials_that_differ_are_all_refused() {
             assert_eq!(answer.header("WWW-Authenticate"), challenge.as_deref(), "{request}");
         }
     }
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         store.service(service).wait_for_log("several Authorization headers that differ");
     }
 }
@@ -65,7 +65,7 @@ fn credentials_that_differ_are_all_refused() {
 fn the_log_says_why_a_token_is_refused() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let invalid = ", error=\"invalid_token\"";
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let token = session.deployment.service(service).token.clone();
         let cases = [
             (None, "no token", ""),

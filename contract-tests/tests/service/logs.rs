@@ -60,7 +60,7 @@ fn a_malformed_request_id_is_replaced() {
 fn json_logs_have_one_object_per_line() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("LOG_FORMAT", "json")]);
     sell(&session);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let log = store.service(service).whole_log();
         assert!(!log.is_empty());
         for line in log.lines() {
@@ -88,7 +88,7 @@ fn a_failed_authentication_is_logged_without_the_token() {
 fn no_log_level_shows_a_token_or_a_body() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[("RUST_LOG", "trace")]);
     sell(&session);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let log = store.service(service).whole_log();
         assert!(log.contains("answered"), "{service} has logged");
         for secret in [

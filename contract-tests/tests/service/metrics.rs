@@ -103,7 +103,7 @@ fn callers_cannot_invent_labels() {
 #[test]
 fn build_info_names_the_service() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let label = format!("service=\"{service}\"");
         counts(&metrics(&session, service), "build_info", &[&label, "version=\"1."], 1.0);
     }
@@ -113,7 +113,7 @@ fn build_info_names_the_service() {
 fn the_dashboard_shows_every_metric_and_no_other() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     buy(&session);
-    let all = SERVICES.map(|service| metrics(&session, service));
+    let all: Vec<Metrics> = SERVICES.iter().map(|service| metrics(&session, service)).collect();
     let known: BTreeSet<&str> = all.iter().flat_map(Metrics::names).collect();
     let dashboard = include_str!("../../../services/chassis/dashboard.json");
     let dashboard: Value = serde_json::from_str(dashboard).unwrap();

@@ -149,7 +149,7 @@ fn a_number_in_a_path_or_a_query_is_written_in_one_way() {
     let wrong =
         ["1.0", "1e0", "0.99999999999999999999", "1.0000000000000000000001", "9007199254740991.4", "-1e-400"];
     for number in wrong.into_iter().chain(["9007199254740992", "1e999999999", "+1", "01"]) {
-        for service in SERVICES {
+        for &service in SERVICES.iter() {
             let answer =
                 session.send(&session.request(service, "GET", format!("/{service}/{number}"))).unwrap();
             assert_eq!(answer.status, 404, "{service} {number}");

@@ -304,7 +304,7 @@ fn all_phases_of_a_stop_share_one_deadline() {
     // It takes connections, and that is all.
     let collector = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", collector.local_addr().unwrap());
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let folder = new_folder();
         let settings =
             [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), LONG_TIMEOUTS[0], LONG_TIMEOUTS[1]];

@@ -125,7 +125,7 @@ fn overload_is_refused_before_token_and_body() {
     let _machine = alone();
     let (_store, session) =
         Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "9000")]);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let document = contract_tests::engine::contract::CONTRACT.document(service);
         situations::refused_while_full(document, &session).unwrap();
     }

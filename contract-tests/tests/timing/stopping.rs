@@ -87,7 +87,7 @@ fn a_service_stops_in_time_with_stuck_callers() {
     let (mut store, session) =
         Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
     let mut stuck = Vec::new();
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         stuck.push(
             TcpStream::connect(session.deployment.service(service).url.trim_start_matches("http://"))
                 .unwrap(),
@@ -95,7 +95,7 @@ fn a_service_stops_in_time_with_stuck_callers() {
     }
     let endless = session.request("products", "POST", "/products").json(&json!({ "name": "Computer" }));
     stuck.push(session.occupy(&Request { delivery: Delivery::Half, ..endless }));
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let began = Instant::now();
         store.service(service).signal("TERM");
         assert!(store.service(service).wait().success(), "{service}");

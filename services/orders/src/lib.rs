@@ -23,7 +23,7 @@ use chassis::{
 /// The name and the port of orders.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// The service that orders calls, by its name and port.
-pub const PRODUCTS: ServiceInfo = ServiceInfo::new("products", 5001);
+const PRODUCTS: ServiceInfo = ServiceInfo::new("products", 5001);
 
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -22,7 +22,7 @@ use chassis::{
 /// The name and the port of payments.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("payments", 5003);
 /// The service that payments calls, by its name and port.
-pub const ORDERS: ServiceInfo = ServiceInfo::new("orders", 5002);
+const ORDERS: ServiceInfo = ServiceInfo::new("orders", 5002);
 
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -51,7 +51,12 @@ pub(crate) fn add_to_store(root: &Path, names: &Names) -> Result<(), String> {
 }
 
 pub(crate) fn add_to_workflows(root: &Path, names: &Names) -> Result<(), String> {
-    let source = format!("  - {{ name: {0}, type: openapi, url: {0}.json }}", names.things);
+    let asks = names.upstream.as_ref().map(|upstream| format!(", x-asks: [{}]", upstream.things));
+    let source = format!(
+        "  - {{ name: {0}, type: openapi, url: {0}.json{1} }}",
+        names.things,
+        asks.unwrap_or_default()
+    );
     let token = format!(
         "    {0}_token: {{ name: Authorization, in: header, value: \"Bearer {{$inputs.{0}_token}}\" }}",
         names.things

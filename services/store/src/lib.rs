@@ -1,9 +1,9 @@
-//! The store: one program that runs the three services as three processes.
+//! The store: one program that runs each service in a process of its own.
 //!
 #![doc = include_str!("../system.svg")]
 //!
-//! The services are [`products`], [`orders`] and [`payments`]. None of them depends on the crate of another: orders knows
-//! products by the client that is generated from the products document. All of them are built on [`chassis`].
+//! No service depends on the crate of another: [`orders`] knows [`products`] by the client that is generated from the products
+//! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
 //! only one binary to build. [`main`] runs the whole store or one service; `child` is a service, as the store runs it.
@@ -29,17 +29,18 @@ struct Member {
 }
 
 /// The services, each of which calls only those before it.
-const MEMBERS: [Member; 3] = [
+const MEMBERS: &[Member] = &[
     Member { info: products::SERVICE, main: |arguments| products::main(arguments) },
     Member { info: orders::SERVICE, main: |arguments| orders::main(arguments) },
     Member { info: payments::SERVICE, main: |arguments| payments::main(arguments) },
 ];
 
-const ABOUT: &str = "The store: products, orders and payments, each in its own process";
+const SIGNALS: &str = "TERM, INT and QUIT stop it gracefully: in-flight requests finish. HUP, USR1 and other signals are ignored and logged.";
 
-const DETAILS: &str = "`store products`, `store orders` and `store payments` run a single service, like the program of that name.
-
-TERM, INT and QUIT stop it gracefully: in-flight requests finish. HUP, USR1 and other signals are ignored and logged.";
+/// The names of the services, in the order in which they start.
+pub fn services() -> impl DoubleEndedIterator<Item = &'static str> {
+    MEMBERS.iter().map(|member| member.info.name)
+}
 
 /// Runs the store with `arguments`, the first of which is the program's name. If the second is the name of a service, runs that
 /// service alone.
@@ -63,14 +64,28 @@ fn command() -> Command {
     let command = Command::new("store")
         .version(env!("CARGO_PKG_VERSION"))
         .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
-    Common::add_to(command).about(ABOUT).long_about(format!("{ABOUT}.\n\n{DETAILS}"))
+    let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
+    let programs = listed(services().map(|name| format!("`store {name}`")));
+    let long =
+        format!("{about}.\n\n{programs} run a single service, like the program of that name.\n\n{SIGNALS}");
+    Common::add_to(command).about(about).long_about(long)
+}
+
+/// `one, other and last`
+fn listed(names: impl DoubleEndedIterator<Item = String>) -> String {
+    let mut names = names;
+    let last = names.next_back().unwrap_or_default();
+    match names.collect::<Vec<_>>().join(", ") {
+        others if others.is_empty() => last,
+        others => format!("{others} and {last}"),
+    }
 }
 
 /// The settings of the store.
 struct Settings {
     common: Common,
     /// The token of each service, or where it was set.
-    tokens: [String; 3],
+    tokens: Vec<String>,
     /// The variables for the services.
     environment: Vec<(OsString, OsString)>,
 }
@@ -79,7 +94,7 @@ impl Settings {
     fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
         Ok(Self {
             common: Common::read(matches)?,
-            tokens: MEMBERS.map(|member| member.info.token(matches).describe()),
+            tokens: MEMBERS.iter().map(|member| member.info.token(matches).describe()).collect(),
             environment: environment(matches),
         })
     }
@@ -102,7 +117,7 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
     let mut stop = std::pin::pin!(shutdown_signal(|signal| note(format!("store: {signal} is ignored.\n")))?);
     let mut environment = settings.environment.clone();
     let mut children = Vec::new();
-    // One after the other, since orders needs the URL of products, and payments that of orders.
+    // One after the other, since a service needs the URLs of those that it calls.
     for Member { info, .. } in MEMBERS {
         let mut child = Child::start(info.name, &environment)?;
         let url = tokio::select! {
@@ -172,9 +187,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_call_each_other_by_the_right_name_and_port() {
-        assert_eq!(orders::PRODUCTS, products::SERVICE);
-        assert_eq!(payments::ORDERS, orders::SERVICE);
+    fn the_help_names_every_service() {
+        let names = |names: &[&str]| listed(names.iter().map(|name| (*name).to_owned()));
+        assert_eq!(names(&["products"]), "products");
+        assert_eq!(names(&["products", "orders", "payments"]), "products, orders and payments");
     }
 
     #[test]
@@ -182,6 +198,6 @@ mod tests {
         let tokens = ["--products-token=4711", "--orders-token-file=/run/token"];
         let matches = command().get_matches_from(["store"].into_iter().chain(tokens));
         let tokens = Settings::read(&matches).unwrap().tokens;
-        assert_eq!(tokens, ["as set in PRODUCTS_TOKEN", "as in /run/token", "SECRET_PAYMENTS_TOKEN"]);
+        assert_eq!(tokens[..3], ["as set in PRODUCTS_TOKEN", "as in /run/token", "SECRET_PAYMENTS_TOKEN"]);
     }
 }

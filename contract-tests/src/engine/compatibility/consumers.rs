@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::engine::contract::folder;
+use crate::engine::deployment::folder;
 
 /// The source files that call `operation` of `service` with the generated client, as `orders (services/orders/src/api.rs)`.
 pub(super) fn of(service: &str, operation: &str) -> Vec<String> {

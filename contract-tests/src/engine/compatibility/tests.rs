@@ -9,7 +9,7 @@ use drift::{ChangeClass, compare};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::engine::contract::{CONTRACT, folder};
+use crate::engine::{contract::CONTRACT, deployment::folder};
 
 /// A change of the products document.
 struct Row {

@@ -21,7 +21,7 @@ pub enum Place {
 /// Something that a store does wrong.
 pub struct Fault {
     /// What, as a sentence.
-    pub name: &'static str,
+    pub name: String,
     /// Where.
     pub place: Place,
     /// How it comes about.

@@ -1,5 +1,6 @@
-//! The parts that faults are made of: ways in which requests and responses can be altered.
+//! Faults: those that any operation could have, and the parts that others are made of.
 
+pub mod generated;
 pub(crate) mod answers;
 pub(crate) mod requests;
 pub(crate) mod json;

@@ -100,9 +100,9 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
 
 fn of_session(request: &HttpRequest, session: &Session) -> Request {
     let service = SERVICES
-        .into_iter()
+        .iter()
         .find(|service| request.url.starts_with(&format!("{}/", session.deployment.service(service).url)))
-        .expect("a request to one of the three services");
+        .expect("a request to a service of the store");
     let path = &request.url[session.deployment.service(service).url.len()..];
     Request {
         headers: request.headers.clone(),

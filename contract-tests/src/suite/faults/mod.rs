@@ -1,6 +1,7 @@
 //! Faults that a store could have, one a line, each made on the wire by a proxy before a real service.
 //!
-//! The suite is trusted because it notices every one of them. A new promise deserves a new line here.
+//! The suite is trusted because it notices every one of them, and those that are made from the documents for each operation. A
+//! promise that is not in a document deserves a line here.
 
 mod behaviour;
 mod fields;
@@ -19,10 +20,10 @@ const ORDERS: Place = Place::Before("orders");
 const PAYMENTS: Place = Place::Before("payments");
 const STOCK: Place = Place::Between("products");
 
-/// Every fault.
+/// Every fault that is made by hand.
 #[rustfmt::skip]
 pub fn all() -> Vec<Fault> {
-    let fault = |place, name, tamper| Fault { name, place, tamper };
+    let fault = |place, name: &str, tamper| Fault { name: name.into(), place, tamper };
     vec![
         // Statuses.
         fault(PRODUCTS, "a created product is answered 200", status("POST", 201, 200)),

@@ -15,7 +15,7 @@ use crate::{PROGRAM, QUIET, start};
 #[test]
 fn a_second_process_on_one_folder_is_refused() {
     let (store, _session) = start(&QUIET);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let folder = store.database(service).parent().unwrap().to_owned();
         let refused = start_alone(service, &folder);
         assert!(refused.contains("is in use by another process: stop that process first"), "{refused}");
@@ -43,7 +43,7 @@ const BACKUPS: [(&str, BackUp); 2] = [
 
 #[test]
 fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         for (name, back_up) in BACKUPS {
             let (mut store, session) = start(&QUIET);
             let database = store.database(service);
@@ -106,7 +106,7 @@ fn a_recent_backup_beside_the_log_is_refused() {
 #[test]
 fn a_log_without_its_database_is_kept() {
     let (mut store, session) = start(&QUIET);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let database = store.database(service);
         session.expect(&create(&session, service), 201, None).unwrap();
         store.service(service).kill();

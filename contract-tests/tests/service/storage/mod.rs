@@ -96,7 +96,7 @@ fn full_reads_and_many_writers_leave_the_log_bounded() {
 #[test]
 fn a_snapshot_of_an_idle_service_ends_by_itself() {
     let (store, session) = start(&QUIET);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         session.expect(&read(&session, service, 1), 200, None).unwrap();
         assert!(is_released(&store.database(service)), "{service} keeps a snapshot");
     }
@@ -108,7 +108,7 @@ fn a_snapshot_of_an_idle_service_ends_by_itself() {
 fn a_create_that_was_refused_with_503_is_never_stored() {
     for timeout in ["300", "10000"] {
         let (store, session) = start(&[QUIET[0], ("ANSWER_TIMEOUT_MS", timeout)]);
-        for service in SERVICES {
+        for &service in SERVICES.iter() {
             stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
                 thread::scope(|scope| {
                     for _ in 0..10 {
@@ -125,7 +125,7 @@ fn a_create_that_was_refused_with_503_is_never_stored() {
 #[test]
 fn a_queued_create_whose_caller_hung_up_is_never_stored() {
     let (store, session) = start(&QUIET);
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
             let callers: Vec<TcpStream> =
                 (0..10).map(|_| session.begin(&create(&session, service))).collect();
@@ -170,7 +170,7 @@ fn wait_for_requests_in_flight(session: &Session, service: &str, count: u64) {
 
 #[test]
 fn a_service_with_a_locked_file_stops_in_time() {
-    for service in SERVICES {
+    for &service in SERVICES.iter() {
         let (mut store, session) = start(&QUIET);
         let locked = store.lock(service);
         let request = create(&session, service);
@@ -197,7 +197,7 @@ fn a_service_with_a_locked_file_stops_in_time() {
 fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
     for suffix in ["-wal", "-shm"] {
         let (mut store, session) = start(&QUIET);
-        for service in SERVICES {
+        for &service in SERVICES.iter() {
             let mut acknowledged = vec![session.expect(&create(&session, service), 201, None).unwrap()];
             fs::remove_file(sibling(&store.database(service), suffix)).unwrap();
             for _ in 0..8 {

@@ -32,7 +32,7 @@ struct Store {
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_store"));
     command.args(arguments).env("DATA_DIR", folder.join("data")).stdin(Stdio::null());
-    for service in ["PRODUCTS", "ORDERS", "PAYMENTS"] {
+    for service in store::services().map(str::to_uppercase) {
         command.env(format!("{service}_LISTEN"), "127.0.0.1:0").env_remove(format!("{service}_TOKEN"));
     }
     command
@@ -60,7 +60,7 @@ impl Store {
             }
         }
         let log = fs::read_to_string(folder.path().join("log"));
-        assert_eq!(urls.len(), 3, "{log:?}");
+        assert_eq!(urls.len(), store::services().count(), "{log:?}");
         Self { process, output, urls, folder }
     }
 
@@ -170,8 +170,7 @@ fn the_store_stops_within_five_seconds_despite_stuck_clients_and_a_blocked_log()
     for _ in 0..1000 {
         get(&store.urls[0], "/livez");
     }
-    let names = ["products", "orders", "payments"];
-    let stuck = names.iter().zip(&store.urls).map(|(name, url)| {
+    let stuck = store::services().zip(&store.urls).map(|(name, url)| {
         let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
         let token = format!("SECRET_{}_TOKEN", name.to_uppercase());
         let half = format!(
@@ -203,9 +202,10 @@ fn the_other_services_keep_running_when_one_dies() {
     let store = Store::start();
     signal("KILL", store.service("orders"));
     store.wait_for("store: orders has exited");
-    assert_eq!(get(&store.urls[0], "/readyz"), "HTTP/1.1 200 OK");
-    assert_eq!(get(&store.urls[1], "/readyz"), "");
-    assert_eq!(get(&store.urls[2], "/readyz"), "HTTP/1.1 200 OK");
+    for (name, url) in store::services().zip(&store.urls) {
+        let expected = if name == "orders" { "" } else { "HTTP/1.1 200 OK" };
+        assert_eq!(get(url, "/readyz"), expected, "{name}");
+    }
 }
 
 #[test]
@@ -219,12 +219,13 @@ fn services_start_when_the_log_cannot_be_written() {
 
 #[test]
 fn an_address_in_use_is_named() {
-    for (service, variable) in [("products", "PRODUCTS_LISTEN"), ("payments", "PAYMENTS_LISTEN")] {
+    for service in store::services() {
+        let variable = format!("{}_LISTEN", service.to_uppercase());
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
         let output = run(
             |_, command| {
-                command.env(variable, &address);
+                command.env(&variable, &address);
             },
             &[],
         );
@@ -282,14 +283,14 @@ fn a_read_only_file_is_named() {
 
 #[test]
 fn help_lists_every_setting_with_its_variable() {
-    for (arguments, about) in [
-        (vec!["--help"], "The store: "),
-        (vec!["products", "--help"], "Products of the store: "),
-        (vec!["orders", "--help"], "Orders of the store: "),
-        (vec!["payments", "--help"], "Payments of the store: "),
-    ] {
+    let of_service = |name: &'static str| {
+        let (first, rest) = name.split_at(1);
+        (vec![name, "--help"], format!("{}{rest} of the store: ", first.to_uppercase()))
+    };
+    let of_store = (vec!["--help"], "The store: ".to_owned());
+    for (arguments, about) in [of_store].into_iter().chain(store::services().map(of_service)) {
         let help = String::from_utf8(run(|_, _| {}, &arguments).stdout).unwrap();
-        assert!(help.starts_with(about), "{help}");
+        assert!(help.starts_with(&about), "{help}");
         for flag in ["--data-dir", "[env: DATA_DIR", "--log-format", "--max-requests", "-listen", "-token"] {
             assert!(help.contains(flag), "{arguments:?} has no {flag}: {help}");
         }

@@ -17,7 +17,10 @@ fn variables(arguments: &[&str]) -> Vec<String> {
     listed.map(|rest| rest.split(['=', ']']).next().unwrap().to_owned()).collect()
 }
 
-const PROGRAMS: [&[&str]; 4] = [&[], &["products"], &["orders"], &["payments"]];
+/// The arguments that run the store, and each service.
+fn programs() -> impl Iterator<Item = Vec<&'static str>> {
+    [vec![]].into_iter().chain(store::services().map(|service| vec![service]))
+}
 
 /// The variables that libraries read.
 const OTHER_VARIABLES: [&str; 12] = [
@@ -37,7 +40,8 @@ const OTHER_VARIABLES: [&str; 12] = [
 
 #[test]
 fn an_empty_variable_counts_as_unset() {
-    for arguments in PROGRAMS {
+    for arguments in programs() {
+        let arguments = arguments.as_slice();
         let variables = variables(arguments);
         assert!(variables.len() > 12, "{variables:?}");
         let empty = |command: &mut Command| {
@@ -93,7 +97,8 @@ fn an_empty_listen_variable_counts_as_unset() {
 
 #[test]
 fn an_invalid_variable_is_named() {
-    for arguments in PROGRAMS {
+    for arguments in programs() {
+        let arguments = arguments.as_slice();
         for variable in variables(arguments) {
             let is_text = ["_TOKEN", "_FILE", "_DIR", "_URL"].iter().any(|end| variable.ends_with(end));
             if is_text {

@@ -29,9 +29,8 @@ fn an_invalid_token_is_named_but_not_shown() {
 
 #[test]
 fn a_development_token_is_refused_beyond_loopback() {
-    for (service, variable) in
-        [("products", "PRODUCTS_TOKEN"), ("orders", "ORDERS_TOKEN"), ("payments", "PAYMENTS_TOKEN")]
-    {
+    for service in store::services() {
+        let variable = format!("{}_TOKEN", service.to_uppercase());
         let listen = format!("--{service}-listen");
         let output = run(|_, _| {}, &[service, &listen, "192.0.2.1:0"]);
         refuses(output, &format!("set {variable} to a secret, or listen on 127.0.0.1"));

@@ -1,0 +1,95 @@
+//! Edges: which service asks which, and what its document says of an upstream that does not answer.
+
+use serde_json::Value;
+
+use crate::engine::{
+    contract::{CONTRACT, Operation},
+    deployment::{SERVICES, asked_by},
+    exchange::Request,
+    session::Session,
+};
+
+/// A service that asks an upstream before it creates something.
+pub struct Edge {
+    /// The service.
+    pub service: &'static str,
+    /// The upstream.
+    pub upstream: &'static str,
+    /// The operation that asks.
+    create: &'static Operation,
+    /// What it is sent: the example of the document, which names the thing in `answer`.
+    body: Value,
+    /// What the upstream answers if all is well: the example of its document. The id comes first.
+    pub answer: String,
+    /// What the upstream answers if it has no such thing.
+    pub not_found: String,
+    /// What the service answers if the thing is not found, or the upstream fails.
+    pub refusal: String,
+}
+
+/// Every edge, or why the documents do not tell what is asked along it.
+pub fn all() -> Vec<Result<Edge, String>> {
+    let edges = |service: &&'static str| asked_by(service).map(|upstream| Edge::new(service, upstream));
+    SERVICES.iter().flat_map(edges).collect()
+}
+
+impl Edge {
+    fn new(service: &'static str, upstream: &'static str) -> Result<Self, String> {
+        let lacks = |document: &str, what: &str| {
+            format!("{service} asks {upstream}, and openapi/{document}.json has no {what}")
+        };
+        let template = format!("/{upstream}/{{id}}");
+        let get = CONTRACT
+            .document(upstream)
+            .find("GET", &template)
+            .filter(|operation| operation.template == template)
+            .ok_or_else(|| lacks(upstream, &format!("GET {template}")))?;
+        let thing = get.id.strip_prefix("get_").ok_or_else(|| lacks(upstream, "operation called get_…"))?;
+        let example = &get.declaration()["responses"]["200"]["content"]["application/json"]["examples"];
+        let answer =
+            example.as_object().and_then(|examples| Some(examples.values().next()?["value"].clone()));
+        let answer = answer
+            .filter(|answer| {
+                answer.as_object().is_some_and(|fields| fields.keys().next().is_some_and(|it| it == "id"))
+            })
+            .ok_or_else(|| lacks(upstream, &format!("example of what {} answers", get.id)))?;
+        let unknown = get.answers.get(&404).and_then(|documented| documented.texts.first());
+        let unknown = unknown.ok_or_else(|| lacks(upstream, &format!("text of an unknown {thing}")))?;
+
+        let field = format!("{thing}_id");
+        let names_thing = |operation: &&Operation| {
+            let body = operation.body.as_ref();
+            operation.method == "POST" && body.is_some_and(|body| body["properties"].get(&field).is_some())
+        };
+        let create = CONTRACT.document(service).operations.iter().find(names_thing);
+        let create = create.ok_or_else(|| lacks(service, &format!("POST with a {field}")))?;
+        let refusal = format!("{unknown} or unavailable");
+        let texts =
+            create.answers.get(&400).map(|documented| documented.texts.as_slice()).unwrap_or_default();
+        if !texts.contains(&refusal) {
+            return Err(lacks(service, &format!("400 `{refusal}` of {}", create.id)));
+        }
+        let mut body =
+            create.example().ok_or_else(|| lacks(service, &format!("example for {}", create.id)))?;
+        body[&field] = answer["id"].clone();
+        let not_found = serde_json::json!({ "error": unknown }).to_string();
+        Ok(Self { service, upstream, create, body, answer: answer.to_string(), not_found, refusal })
+    }
+
+    /// A request that the upstream is asked for.
+    pub fn create(&self, session: &Session) -> Request {
+        session.request(self.service, "POST", &*self.create.template).json(&self.body)
+    }
+
+    /// Reads the first thing of the service, of which the upstream is not asked.
+    pub fn read_first(&self, session: &Session) -> Request {
+        session.request(self.service, "GET", format!("{}/1", self.create.template))
+    }
+
+    /// The texts of the thing at the upstream, which are for no log.
+    pub fn contents(&self) -> Vec<String> {
+        let answer: Value = serde_json::from_str(&self.answer).unwrap_or_default();
+        let fields = answer.as_object().into_iter().flat_map(|fields| fields.values());
+        fields.filter_map(|value| Some(value.as_str()?.to_owned())).collect()
+    }
+}

@@ -1,0 +1,155 @@
+//! The faults that any operation could have, made from its document.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+
+use super::{
+    fault::{Fault, Place, Tamper},
+    json::edit_body,
+};
+use crate::engine::{
+    contract::{CONTRACT, Operation, resolve},
+    deployment::token,
+    exchange::{Answer, Request},
+};
+
+/// An id that no service has given yet.
+const UNKNOWN: &str = "9007199254740991";
+
+/// Every fault of every operation.
+pub fn all() -> Vec<Fault> {
+    CONTRACT.operations().flat_map(of_operation).collect()
+}
+
+/// The beginning of the names of an operation's faults.
+pub fn prefix(operation: &Operation) -> String {
+    format!("{} ", operation.id)
+}
+
+fn of_operation(operation: &'static Operation) -> Vec<Fault> {
+    let fault = |name: String, tamper| Fault {
+        name: prefix(operation) + name.as_str(),
+        place: Place::Before(operation.service),
+        tamper,
+    };
+    let mut faults = vec![fault("is open".into(), is_open(operation))];
+    let text = [404, 401].iter().find_map(|status| operation.answers.get(status)?.texts.first());
+    if let Some(text) = text {
+        let other = format!("{text}.");
+        let alter = move |answer: &mut Answer| {
+            if answer.error().as_ref() == Some(text) {
+                edit_body(&mut answer.body, |body| body["error"] = other.as_str().into());
+            }
+        };
+        faults.push(fault(format!("says another text than {text}"), answers(operation, alter)));
+    }
+    for status in operation.answers.keys().copied().filter(|status| (200..300).contains(status)) {
+        let others = [200, 201, 202, 204].into_iter();
+        for other in others.filter(|other| !operation.answers.contains_key(other)).take(1) {
+            let alter = move |answer: &mut Answer| {
+                if answer.status == status {
+                    answer.status = other;
+                }
+            };
+            faults.push(fault(format!("answers {other} instead of {status}"), answers(operation, alter)));
+        }
+        if let Some(field) = required_field(operation, status) {
+            let alter = move |answer: &mut Answer| {
+                if answer.status == status {
+                    edit_body(&mut answer.body, |body| remove(body, field));
+                }
+            };
+            faults.push(fault(format!("answers {status} without {field}"), answers(operation, alter)));
+        }
+    }
+    if operation.method == "POST" && operation.answers.contains_key(&201) && reads(operation).is_some() {
+        faults.push(fault("stores nothing".into(), stores_nothing(operation)));
+    }
+    let parameters = operation.declaration()["parameters"].as_array().into_iter().flatten();
+    for name in parameters.filter(|it| it["in"] == "query").filter_map(|it| it["name"].as_str()) {
+        faults.push(fault(format!("ignores {name}"), ignores(operation, name)));
+    }
+    faults
+}
+
+/// The last field that a success must have, or each thing in a list of them.
+fn required_field(operation: &Operation, status: u16) -> Option<&'static str> {
+    let document = &CONTRACT.document(operation.service).json;
+    let content = &operation.declaration()["responses"][status.to_string()]["content"];
+    let schema = resolve(document, &content["application/json"]["schema"]);
+    let thing = if schema["type"] == "array" { resolve(document, &schema["items"]) } else { schema };
+    thing["required"].as_array()?.last()?.as_str()
+}
+
+fn remove(body: &mut Value, field: &str) {
+    match body {
+        Value::Array(things) => things.iter_mut().for_each(|thing| remove(thing, field)),
+        Value::Object(thing) => drop(thing.shift_remove(field)),
+        _ => {}
+    }
+}
+
+fn is_of(operation: &Operation, request: &Request) -> bool {
+    let found = CONTRACT.document(operation.service).find(&request.method, request.path_only());
+    found.is_some_and(|found| found.id == operation.id)
+}
+
+/// Alters the answers of an operation.
+fn answers(operation: &'static Operation, alter: impl Fn(&mut Answer) + Send + Sync + 'static) -> Tamper {
+    Arc::new(move |request, forward| {
+        let mut answer = forward(&request);
+        if is_of(operation, &request) {
+            alter(&mut answer);
+        }
+        answer
+    })
+}
+
+/// The operation does without a token.
+fn is_open(operation: &'static Operation) -> Tamper {
+    Arc::new(move |request, forward| match is_of(operation, &request) {
+        true => forward(&request.token(&token(operation.service))),
+        false => forward(&request),
+    })
+}
+
+fn ignores(operation: &'static Operation, parameter: &'static str) -> Tamper {
+    Arc::new(move |mut request, forward| {
+        if is_of(operation, &request)
+            && let Some((path, query)) = request.path.split_once('?')
+        {
+            let is_other = |pair: &&str| pair.split('=').next() != Some(parameter);
+            let others: Vec<&str> = query.split('&').filter(is_other).collect();
+            let mark = if others.is_empty() { "" } else { "?" };
+            request.path = format!("{path}{mark}{}", others.join("&"));
+        }
+        forward(&request)
+    })
+}
+
+/// The operation that reads what another creates.
+fn reads(create: &Operation) -> Option<&'static Operation> {
+    let template = format!("{}/{{id}}", create.template);
+    let mut operations = CONTRACT.document(create.service).operations.iter();
+    operations.find(|operation| operation.method == "GET" && operation.template == template)
+}
+
+/// What was created is read as if it were not there.
+fn stores_nothing(create: &'static Operation) -> Tamper {
+    let created: Mutex<HashSet<String>> = Mutex::default();
+    Arc::new(move |request, forward| {
+        if request.method == "GET" && created.lock().expect("what was created").contains(request.path_only())
+        {
+            return forward(&Request { path: format!("{}/{UNKNOWN}", create.template), ..request });
+        }
+        let answer = forward(&request);
+        if is_of(create, &request) && answer.status == 201 {
+            created.lock().expect("what was created").insert(format!("{}/{}", create.template, answer.id()));
+        }
+        answer
+    })
+}
