@@ -58,6 +58,11 @@ mod deadline;
 pub use connection::InvalidConnection;
 pub use context::{on_behalf_of, traced};
 pub use deadline::{CALL_TIMEOUT, CONNECT_TIMEOUT};
+// The generated code expects these names in the crate `progenitor`, which would have the generator built a second time.
+extern crate self as progenitor;
+#[doc(hidden)]
+pub use progenitor_client;
+
 pub use progenitor_client::{Error, ResponseValue};
 pub use response::{RESPONSE_LIMIT, cause, retry_after};
 
@@ -66,7 +71,7 @@ macro_rules! service {
         #[doc = concat!("The ", stringify!($service), " service, as `openapi/", stringify!($service), ".json` describes it.")]
         #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::unwrap_used, reason = "generated")]
         pub mod $service {
-            progenitor::generate_api!(
+            progenitor_macro::generate_api!(
                 spec = $document,
                 interface = Builder,
                 hooks = Expected,
