@@ -87,7 +87,7 @@ fn update() -> Result<(), String> {
         }
     };
     write(&emitted);
-    write(&examples::record(PROGRAM, emitted));
+    write(&examples::record(PROGRAM, emitted)?);
     for (service, before) in SERVICES.into_iter().zip(before) {
         match emission::difference(&before, &checked_in(service)) {
             None => println!("openapi/{service}.json is as it was."),
@@ -98,7 +98,7 @@ fn update() -> Result<(), String> {
 }
 
 fn is_emitted() -> Result<(), Failed> {
-    for (service, document) in examples::record(PROGRAM, emitted()) {
+    for (service, document) in examples::record(PROGRAM, emitted())? {
         if let Some(difference) = emission::difference(&checked_in(service), &format!("{document:#}\n")) {
             return Err(format!(
                 "openapi/{service}.json is not what the code emits and the store answers:\n{difference}\n\

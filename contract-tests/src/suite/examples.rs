@@ -27,9 +27,12 @@ const FOLLOW_FROM_REQUEST: [u16; 2] = [400, 404];
 
 /// The documents with the examples that `program`'s services give rise to, in place of any that they had.
 ///
-/// # Panics
+/// # Errors
 /// The replay does not pass.
-pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
+pub fn record(
+    program: &str,
+    documents: Vec<(&'static str, Value)>,
+) -> Result<Vec<(&'static str, Value)>, String> {
     let mut recorder = Recorder { documents, known: BTreeSet::new() };
     recorder.documents.iter_mut().for_each(|(_, document)| forget(document));
 
@@ -38,13 +41,13 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
         for (step, outcome) in
             steps.into_iter().zip(workflows::play(workflow, &Session::new(store.deployment())))
         {
-            let (request, answer) = outcome.unwrap_or_else(|failure| panic!("{workflow}::{step}\n{failure}"));
+            let (request, answer) = outcome.map_err(|failure| format!("{workflow}::{step}\n{failure}"))?;
             recorder.record(step, &request, &answer);
         }
     }
     let (_store, session) = Store::start_with_session(program, &[]);
     for case in cases::cases(&session.deployment) {
-        let answer = session.send(&case.request).unwrap_or_else(|failure| panic!("{}\n{failure}", case.name));
+        let answer = session.send(&case.request).map_err(|failure| format!("{}\n{failure}", case.name))?;
         let name = case.name.rsplit("::").next().unwrap_or_default();
         recorder.record(name, &case.request, &answer);
     }
@@ -52,20 +55,20 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
         Store::start_with_session(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
     for document in &CONTRACT.documents {
         let refused =
-            situations::refused_while_full(document, &session).unwrap_or_else(|failure| panic!("{failure}"));
+            situations::refused_while_full(document, &session).map_err(|failure| failure.to_string())?;
         for (request, answer) in refused {
             recorder.record("while_the_service_is_full", &request, &answer);
         }
     }
     let (store, session) = Store::start_with_session(program, &[]);
-    situations::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
+    situations::prepare(&session).map_err(|failure| failure.to_string())?;
     for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
         let refused = situations::refused_while_in_flight(operation, &session, store.lock(operation.service));
-        let (request, answer) = refused.unwrap_or_else(|failure| panic!("{failure}"));
+        let (request, answer) = refused.map_err(|failure| failure.to_string())?;
         recorder.record("while_the_first_is_in_flight", &request, &answer);
     }
     recorder.add_what_cannot_be_recorded();
-    recorder.documents
+    Ok(recorder.documents)
 }
 
 /// Takes every named example out of a document.
