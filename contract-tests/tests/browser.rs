@@ -62,9 +62,7 @@ struct Scene {
 
 impl Scene {
     fn new(browser: Browser) -> Self {
-        let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]);
-        let deployment = store.deployment();
-        situations::prepare(&Session::new(deployment.clone())).unwrap_or_else(|failure| panic!("{failure}"));
+        let (store, deployment) = prepared_store();
         Self { browser, deployment, _store: store }
     }
 
@@ -73,6 +71,14 @@ impl Scene {
         let address = self.deployment.service(service);
         self.browser.visit(&address.url, async |tab| look(Page::load(tab).await?, address).await)
     }
+}
+
+/// A store that has what the examples name.
+fn prepared_store() -> (Store, Deployment) {
+    let store = Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]);
+    let deployment = store.deployment();
+    situations::prepare(&Session::new(deployment.clone())).unwrap_or_else(|failure| panic!("{failure}"));
+    (store, deployment)
 }
 
 /// A sentence that is true of each `T`, and how one sees it.
@@ -165,7 +171,11 @@ fn lists_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
 }
 
 fn tries_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
-    scene.look(operation.service, async |page, address| {
+    // What one operation deletes is an example of another, so each has a store of its own.
+    let (_store, deployment) = prepared_store();
+    let address = deployment.service(operation.service);
+    scene.browser.visit(&address.url, async |tab| {
+        let page = Page::load(tab).await?;
         page.authorize(&address.token).await?;
         page.open(operation).await?;
         for example in Example::all(operation) {

@@ -245,9 +245,13 @@ impl<'a> Example<'a> {
             examples.and_then(|examples| examples.get(name)).map(|example| example["value"].clone())
         };
         let example = |name: &'a str| {
-            let answer = answers.iter().find(|(answer, ..)| *answer == name);
-            let (_, status, answer) =
-                answer.unwrap_or_else(|| panic!("{name} of {} has no answer", operation.id));
+            let answer = answers.iter().find(|(answer, ..)| *answer == name).copied();
+            // An answer without a body has no example.
+            let mut without_body =
+                operation.answers.iter().filter(|(_, documented)| documented.media_types.is_empty());
+            let (_, status, answer) = answer
+                .or_else(|| Some((name, *without_body.next()?.0, &Value::Null)))
+                .unwrap_or_else(|| panic!("{name} of {} has no answer", operation.id));
             let of_parameter = |parameter: &Value| {
                 let value = value(named(parameter), name)?;
                 Some(escaped(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
@@ -259,7 +263,7 @@ impl<'a> Example<'a> {
                 query.filter_map(|one| Some(format!("{}={}", one["name"].as_str()?, of_parameter(one)?)));
             let query = query.collect::<Vec<_>>().join("&");
             let path = if query.is_empty() { path } else { format!("{path}?{query}") };
-            Self { name, path, body: value(body, name).unwrap_or_default(), status: *status, answer }
+            Self { name, path, body: value(body, name).unwrap_or_default(), status, answer }
         };
         let all: Vec<Self> = names.into_iter().map(example).collect();
         let is_well = all.iter().any(|example| example.status < 300);
