@@ -1,12 +1,21 @@
 //! The contract: the OpenAPI documents and the workflows, read from `openapi/`.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use jsonschema::Validator;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::engine::deployment::{SERVICES, read};
+use crate::engine::{
+    deployment::{SERVICES, read},
+    schema::{self, path_parameters, resolve},
+};
+
+/// What else an item of a path can have is no operation (OpenAPI 3.0, "Path Item Object").
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// The contract as it is checked in.
 pub static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
@@ -47,13 +56,17 @@ pub struct Operation {
     pub takes_key: bool,
     /// What it can answer, by status.
     pub answers: BTreeMap<u16, Documented>,
+    /// How the document declares it.
+    declaration: Value,
+    /// The document's schemas, where references lead.
+    schemas: Arc<Value>,
 }
 
 /// An answer, as it is documented.
 pub struct Documented {
     /// The exact error texts, if it is a refusal: the document has them in backticks in the answer's description.
     pub texts: Vec<String>,
-    /// The media types of the body.
+    /// The media types of the body. An answer of none has no body.
     pub media_types: Vec<String>,
     /// The headers that must be there.
     pub headers: Vec<String>,
@@ -87,9 +100,10 @@ impl Document {
     /// Reads a document.
     pub(crate) fn new(service: &'static str, json: Value) -> Self {
         let mut operations = Vec::new();
+        let schemas = Arc::new(json!({ "components": json["components"] }));
         for (template, path) in json["paths"].as_object().expect("paths") {
-            for (method, operation) in path.as_object().expect("methods") {
-                operations.push(Operation::new(service, &json, template, method, operation));
+            for (method, operation) in methods(path) {
+                operations.push(Operation::new(service, &schemas, template, method, operation));
             }
         }
         Self { service, json, operations }
@@ -97,12 +111,26 @@ impl Document {
 
     /// The operation that answers `method` at `path`.
     pub fn find(&self, method: &str, path: &str) -> Option<&Operation> {
-        self.operations.iter().find(|operation| operation.method == method && operation.is_at(path))
+        let fitting =
+            self.operations.iter().filter(|operation| operation.method == method && operation.is_at(path));
+        // A path without a parameter goes before one with it (OpenAPI 3.0, "Paths Object").
+        fitting.min_by_key(|operation| path_parameters(&operation.template).count())
     }
 }
 
+/// The operations of a path, by their methods.
+pub(crate) fn methods(path: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    path.as_object().into_iter().flatten().filter(|(method, _)| METHODS.contains(&method.as_str()))
+}
+
 impl Operation {
-    fn new(service: &'static str, document: &Value, template: &str, method: &str, operation: &Value) -> Self {
+    fn new(
+        service: &'static str,
+        document: &Arc<Value>,
+        template: &str,
+        method: &str,
+        operation: &Value,
+    ) -> Self {
         let answers =
             operation["responses"].as_object().expect("answers").iter().map(|(status, answer)| {
                 (status.parse().expect("a status"), Documented::new(document, answer))
@@ -118,6 +146,8 @@ impl Operation {
             body_schema: validator(document, body),
             takes_key: parameters.any(|parameter| parameter["name"] == "Idempotency-Key"),
             answers: answers.collect(),
+            declaration: operation.clone(),
+            schemas: document.clone(),
         }
     }
 
@@ -130,14 +160,65 @@ impl Operation {
             })
     }
 
-    /// The path with this id, if it has one.
-    pub fn path(&self, id: &str) -> String {
-        self.template.replace("{id}", id)
+    /// The path with `value` for its last parameter, if it has one, and with examples for the others.
+    pub fn path(&self, value: &str) -> String {
+        let last = path_parameters(&self.template).last();
+        self.path_with(|name| (Some(name) == last).then(|| value.to_owned()))
+    }
+
+    /// The path with what `value` gives for each of its parameters, or else with examples.
+    pub fn path_with(&self, value: impl Fn(&str) -> Option<String>) -> String {
+        let mut path = self.template.clone();
+        for name in path_parameters(&self.template) {
+            let value = value(name).unwrap_or_else(|| self.path_example(name));
+            path = path.replace(&format!("{{{name}}}"), &value);
+        }
+        path
+    }
+
+    fn path_example(&self, name: &str) -> String {
+        let parameter = self.parameters().find(|one| one["in"] == "path" && one["name"] == name);
+        let example = parameter.map_or(Value::Null, |one| schema::example(&self.schemas, &one["schema"]));
+        example.as_str().map_or_else(|| example.to_string(), str::to_owned)
     }
 
     /// How the document declares it.
-    pub(crate) fn declaration(&self) -> &'static Value {
-        &CONTRACT.document(self.service).json["paths"][&self.template][self.method.to_lowercase()]
+    pub fn declaration(&self) -> &Value {
+        &self.declaration
+    }
+
+    /// The document's schemas, where references lead.
+    pub(crate) fn schemas(&self) -> &Value {
+        &self.schemas
+    }
+
+    /// Its parameters, as they are declared.
+    pub fn parameters(&self) -> impl Iterator<Item = &Value> {
+        self.declaration["parameters"].as_array().into_iter().flatten()
+    }
+
+    /// Whether it creates something in a place of its own, which it names.
+    pub fn creates(&self) -> bool {
+        self.method == "POST" && self.answers.contains_key(&201) && !self.template.contains('{')
+    }
+
+    /// Whether one of its parameters may have this value, as far as the document can tell.
+    pub fn takes(&self, parameter: &Value, value: &Value) -> bool {
+        validator(&self.schemas, &parameter["schema"]).is_valid(value)
+    }
+
+    /// The schema of its answers with this status, if they have a body.
+    pub(crate) fn answer_schema(&self, status: &str) -> &Value {
+        let content = self.declaration["responses"][status]["content"].as_object();
+        content.and_then(|content| content.values().next()).map_or(&Value::Null, |one| &one["schema"])
+    }
+
+    /// The operation that does `method` to one of what this one lists or creates, and the name of its parameter.
+    pub(crate) fn of_item<'a>(&self, document: &'a Document, method: &str) -> Option<(&'a Self, &'a str)> {
+        document.operations.iter().find_map(|other| {
+            let name = other.template.strip_prefix(&self.template)?.strip_prefix("/{")?.strip_suffix('}')?;
+            (other.method == method && !name.contains('/')).then_some((other, name))
+        })
     }
 
     /// Whether the operation takes this body, as far as the document can tell.
@@ -147,7 +228,7 @@ impl Operation {
 
     /// A body that the operation takes, from the document.
     pub fn example(&self) -> Option<Value> {
-        self.body.as_ref().map(|schema| schema["example"].clone())
+        self.body.as_ref().map(|body| schema::example(&self.schemas, body))
     }
 }
 
@@ -173,22 +254,11 @@ impl Documented {
     }
 }
 
-/// What a reference leads to.
-pub(crate) fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str() {
-        Some(reference) => {
-            let target = document.pointer(reference.trim_start_matches('#')).expect("what is referred to");
-            resolve(document, target)
-        }
-        None => schema,
-    }
-}
-
 fn validator(document: &Value, schema: &Value) -> Validator {
     let schema = if schema.is_null() { &json!({}) } else { schema };
     let mut whole = json!({ "allOf": [schema], "components": document["components"] });
-    let schemas = whole["components"]["schemas"].as_object_mut().expect("schemas");
-    for schema in schemas.values_mut().filter(|schema| schema["type"] == "object") {
+    let schemas = whole["components"]["schemas"].as_object_mut().into_iter().flatten();
+    for (_, schema) in schemas.filter(|(_, schema)| schema["type"] == "object") {
         schema["additionalProperties"] = false.into();
     }
     jsonschema::draft7::new(&whole).expect("a schema")

@@ -2,8 +2,17 @@
 
 use std::{fmt, time::Duration};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect;
 use serde_json::Value;
+
+/// What a path and a query need to escape (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How `text` is written in a path or a query.
+pub fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
 
 /// A client that shows what is answered, whatever it is, and waits 20 seconds for it.
 pub(crate) fn http_client() -> reqwest::blocking::Client {

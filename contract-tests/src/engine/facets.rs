@@ -5,35 +5,38 @@
 
 use std::collections::BTreeSet;
 
+use percent_encoding::percent_decode_str;
 use regex::Regex;
 use serde_json::Value;
 
 use crate::engine::{
-    contract::{CONTRACT, Operation, resolve},
+    contract::Operation,
     exchange::{Answer, Request},
+    schema::{self, requires, resolve},
 };
+
+/// The longest array that is worth being sent, in characters of JSON: a body has its limit, too.
+const LONGEST: usize = 32 * 1024;
 
 /// Every facet of `operation`, in words.
 pub fn documented(operation: &Operation) -> BTreeSet<String> {
-    let document = &CONTRACT.document(operation.service).json;
+    let document = operation.schemas();
     let declared = operation.declaration();
     let mut facets = BTreeSet::new();
-    for parameter in parameters(declared) {
+    for parameter in operation.parameters() {
         let at = parameter_name(parameter);
         if parameter["required"] != true {
             facets.insert(format!("{at}: left out"));
         }
         facets.insert(format!("{at}: sent"));
-        facets.extend(
-            limits(resolve(document, &parameter["schema"])).into_iter().map(|limit| limit.named(&at)),
-        );
+        facets.extend(limits(document, &parameter["schema"]).into_iter().map(|limit| limit.named(&at)));
     }
     let body = &declared["requestBody"]["content"]["application/json"]["schema"];
     fields(document, "body", body, &mut |at, schema, is_required| {
         if !is_required {
             facets.extend([format!("{at}: left out"), format!("{at}: sent")]);
         }
-        facets.extend(limits(schema).into_iter().map(|limit| limit.named(at)));
+        facets.extend(limits(document, schema).into_iter().map(|limit| limit.named(at)));
     });
     for (status, response) in declared["responses"].as_object().into_iter().flatten() {
         for (name, header) in response["headers"].as_object().into_iter().flatten() {
@@ -42,7 +45,7 @@ pub fn documented(operation: &Operation) -> BTreeSet<String> {
                 facets.insert(format!("{status} header `{name}`: absent"));
             }
         }
-        let schema = &response["content"]["application/json"]["schema"];
+        let schema = operation.answer_schema(status);
         fields(document, response_name(status), schema, &mut |at, _, is_required| {
             if !is_required {
                 facets.extend([format!("{at}: there"), format!("{at}: absent")]);
@@ -54,27 +57,24 @@ pub fn documented(operation: &Operation) -> BTreeSet<String> {
 
 /// The facets that this exchange shows.
 pub fn shown(operation: &Operation, request: &Request, answer: &Answer) -> BTreeSet<String> {
-    let document = &CONTRACT.document(operation.service).json;
+    let document = operation.schemas();
     let declared = operation.declaration();
     let mut facets = BTreeSet::new();
-    for parameter in parameters(declared) {
+    for parameter in operation.parameters() {
         let at = parameter_name(parameter);
-        let sent = sent(operation, request, parameter);
+        let sent = sent_value(operation, request, parameter);
         facets.insert(format!("{at}: {}", if sent.is_some() { "sent" } else { "left out" }));
-        let schema = resolve(document, &parameter["schema"]);
-        let value = sent.map(|text| match schema["type"].as_str() {
-            Some("integer" | "number") => serde_json::from_str(&text).unwrap_or(Value::from(text)),
-            _ => Value::from(text),
-        });
-        facets.extend(value.iter().flat_map(|value| met(schema, value)).map(|limit| limit.named(&at)));
+        let schema = &parameter["schema"];
+        facets
+            .extend(sent.iter().flat_map(|value| met(document, schema, value)).map(|limit| limit.named(&at)));
     }
     if let Ok(sent) = serde_json::from_slice::<Value>(&request.body) {
         let body = &declared["requestBody"]["content"]["application/json"]["schema"];
-        fields(document, "body", body, &mut |at, schema, _| match value_at(&sent, at) {
-            None => drop(facets.insert(format!("{at}: left out"))),
-            Some(value) => {
-                facets.insert(format!("{at}: sent"));
-                facets.extend(met(schema, value).into_iter().map(|limit| limit.named(at)));
+        fields(document, "body", body, &mut |at, schema, _| {
+            for value in values_at(&sent, at) {
+                facets.insert(format!("{at}: {}", if value.is_some() { "sent" } else { "left out" }));
+                let met = value.map(|value| met(document, schema, value));
+                facets.extend(met.into_iter().flatten().map(|limit| limit.named(at)));
             }
         });
     }
@@ -85,10 +85,12 @@ pub fn shown(operation: &Operation, request: &Request, answer: &Answer) -> BTree
         facets.insert(format!("{status} header `{name}`: {is_there}"));
     }
     if let Ok(answered) = serde_json::from_slice::<Value>(&answer.body) {
-        let schema = &response["content"]["application/json"]["schema"];
+        let schema = operation.answer_schema(&status);
         fields(document, response_name(&status), schema, &mut |at, _, _| {
-            let is_there = if value_at(&answered, at).is_some() { "there" } else { "absent" };
-            facets.insert(format!("{at}: {is_there}"));
+            let values = values_at(&answered, at).into_iter();
+            facets.extend(
+                values.map(|value| format!("{at}: {}", if value.is_some() { "there" } else { "absent" })),
+            );
         });
     }
     facets
@@ -119,7 +121,8 @@ impl Limit {
 }
 
 /// Every limit of `schema`.
-pub(crate) fn limits(schema: &Value) -> Vec<Limit> {
+pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
+    let schema = resolve(document, schema);
     let limit = |what, value, is_within| Limit { what, value, is_within };
     let mut limits = Vec::new();
     if let Some(values) = schema["enum"].as_array() {
@@ -154,14 +157,44 @@ pub(crate) fn limits(schema: &Value) -> Vec<Limit> {
                 limits.push(limit("against its pattern", None, false));
             }
         }
+        Some("boolean") => {
+            limits.extend([true, false].map(|value| limit("one of its values", Some(value.into()), true)));
+        }
+        Some("array") => {
+            let item = schema::example(document, &schema["items"]);
+            let of = |length: i64| Some(vec![item.clone(); length as usize].into());
+            if let Some(least) = whole(&schema["minItems"]).filter(|least| *least > 0) {
+                limits.push(limit("with as few items as it may have", of(least), true));
+                limits.push(limit("with too few items", of(least - 1), false));
+            }
+            let is_sent = |most: &i64| (*most as usize).saturating_mul(item.to_string().len() + 1) < LONGEST;
+            if let Some(most) = whole(&schema["maxItems"]).filter(is_sent) {
+                limits.push(limit("with as many items as it may have", of(most), true));
+                limits.push(limit("with too many items", of(most + 1), false));
+            }
+        }
         _ => {}
     }
     limits
 }
 
 /// The limits that `value` meets.
-fn met(schema: &Value, value: &Value) -> Vec<Limit> {
+fn met(document: &Value, schema: &Value, value: &Value) -> Vec<Limit> {
+    let schema = resolve(document, schema);
     let meets = |limit: &Limit| match limit.what {
+        "with as few items as it may have"
+        | "with too few items"
+        | "with as many items as it may have"
+        | "with too many items" => {
+            let Some(length) = value.as_array().map(|items| items.len() as i64) else { return false };
+            let (least, most) = (whole(&schema["minItems"]), whole(&schema["maxItems"]));
+            match limit.what {
+                "with as few items as it may have" => Some(length) == least,
+                "with too few items" => least.is_some_and(|least| length < least),
+                "with as many items as it may have" => Some(length) == most,
+                _ => most.is_some_and(|most| length > most),
+            }
+        }
         "as short as it may be" | "too short" | "as long as it may be" | "too long" => {
             let Some(text) = value.as_str() else { return false };
             let length = text.chars().count() as i64;
@@ -181,7 +214,7 @@ fn met(schema: &Value, value: &Value) -> Vec<Limit> {
         "one of its values" => limit.value.as_ref() == Some(value),
         _ => whole(value).is_some() && limit.value.as_ref().and_then(whole) == whole(value),
     };
-    limits(schema).into_iter().filter(meets).collect()
+    limits(document, schema).into_iter().filter(meets).collect()
 }
 
 fn whole(value: &Value) -> Option<i64> {
@@ -190,33 +223,45 @@ fn whole(value: &Value) -> Option<i64> {
         .or_else(|| value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64))
 }
 
-/// Calls `visit` with each field of an object and of the objects in it: where it is, its schema,
+/// Calls `visit` with each field of an object, of the objects in it and of the items of arrays: where it is, its schema,
 /// and whether it is required.
 fn fields(document: &Value, at: &str, schema: &Value, visit: &mut impl FnMut(&str, &Value, bool)) {
     let schema = resolve(document, schema);
-    let required = schema["required"].as_array();
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let at = format!("{at} `{name}`");
         let resolved = resolve(document, field);
-        visit(&at, resolved, required.is_some_and(|required| required.iter().any(|one| one == name)));
+        visit(&at, resolved, requires(schema, name));
         fields(document, &at, resolved, visit);
+    }
+    if let Some(item) = schema.get("items") {
+        let at = format!("{at} `{ITEM}`");
+        visit(&at, resolve(document, item), true);
+        fields(document, &at, item, visit);
     }
 }
 
-/// The value of the field that [`fields`] calls `at`.
-fn value_at<'a>(whole: &'a Value, at: &str) -> Option<&'a Value> {
-    at.split('`').skip(1).step_by(2).try_fold(whole, |value, name| value.get(name))
+/// What an item of an array is called.
+const ITEM: &str = "[]";
+
+/// The values of the field that [`fields`] calls `at`, one for each object that could have it.
+fn values_at<'a>(whole: &'a Value, at: &str) -> Vec<Option<&'a Value>> {
+    let mut values = vec![Some(whole)];
+    for name in at.split('`').skip(1).step_by(2) {
+        let within = values.into_iter().flatten();
+        values = match name {
+            ITEM => within.filter_map(Value::as_array).flatten().map(Some).collect(),
+            name => within.filter_map(Value::as_object).map(|object| object.get(name)).collect(),
+        };
+    }
+    values
 }
 
 /// A value that a parameter takes.
 pub(crate) fn example(document: &Value, parameter: &Value) -> String {
-    let within = limits(resolve(document, &parameter["schema"])).into_iter().filter(|limit| limit.is_within);
-    let value = within.filter_map(|limit| limit.value).next().unwrap_or_else(|| "x".into());
+    let schema = &parameter["schema"];
+    let mut within = limits(document, schema).into_iter().filter(|limit| limit.is_within);
+    let value = within.find_map(|limit| limit.value).unwrap_or_else(|| schema::example(document, schema));
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-pub(crate) fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
-    operation["parameters"].as_array().into_iter().flatten()
 }
 
 /// All errors of an operation have one schema, so what may be in it need not be seen with each status.
@@ -229,13 +274,22 @@ fn parameter_name(parameter: &Value) -> String {
     format!("{} `{}`", text("in"), text("name"))
 }
 
+/// What `request` sends for a parameter, as its schema reads it.
+pub(crate) fn sent_value(operation: &Operation, request: &Request, parameter: &Value) -> Option<Value> {
+    let text = sent(operation, request, parameter)?;
+    Some(match resolve(operation.schemas(), &parameter["schema"])["type"].as_str() {
+        Some("integer" | "number" | "boolean") => serde_json::from_str(&text).unwrap_or(Value::from(text)),
+        _ => Value::from(text),
+    })
+}
+
 /// What `request` sends for a parameter.
-pub(crate) fn sent(operation: &Operation, request: &Request, parameter: &Value) -> Option<String> {
+fn sent(operation: &Operation, request: &Request, parameter: &Value) -> Option<String> {
     let name = parameter["name"].as_str()?;
     match parameter["in"].as_str()? {
         "path" => {
             let mut segments = operation.template.split('/').zip(request.path_only().split('/'));
-            Some(segments.find(|(template, _)| *template == format!("{{{name}}}"))?.1.to_owned())
+            decoded(segments.find(|(template, _)| *template == format!("{{{name}}}"))?.1)
         }
         "header" => {
             let header = request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -244,6 +298,12 @@ pub(crate) fn sent(operation: &Operation, request: &Request, parameter: &Value) 
         _ => request
             .path
             .split(['?', '&'])
-            .find_map(|pair| Some(pair.strip_prefix(name)?.strip_prefix('=')?.to_owned())),
+            .skip(1)
+            .find_map(|pair| decoded(&pair.strip_prefix(name)?.strip_prefix('=')?.replace('+', " "))),
     }
+}
+
+/// The text that is percent-encoded in a URL.
+fn decoded(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned())
 }

@@ -11,5 +11,6 @@ pub mod session;
 pub mod ledger;
 pub mod facets;
 pub mod contract;
+mod schema;
 pub mod exchange;
 pub mod deployment;

@@ -17,6 +17,7 @@ use crate::engine::{
     deployment::{Deployment, SERVICES},
     exchange::{self, Answer, Delivery, Request},
     ledger::Ledger,
+    schema::resolve,
 };
 
 /// How much is asked of a store.
@@ -105,12 +106,18 @@ impl Session {
     /// There is no answer, or it is not as documented.
     pub fn send(&self, request: &Request) -> Result<Answer, Failure> {
         let answer = self.exchange(request)?;
-        let Some(operation) = CONTRACT.document(&request.service).find(&request.method, request.path_only())
-        else {
+        let document = CONTRACT.document(&request.service);
+        // HEAD is answered like GET (RFC 9110, section 9.3.2).
+        let is_head = request.method == "HEAD";
+        let method = if is_head { "GET" } else { &request.method };
+        let Some(operation) = document.find(method, request.path_only()) else {
             return Ok(answer);
         };
         self.judge(operation, request, &answer)
             .map_err(|expected| self.failure(request, &answer, &expected))?;
+        if is_head {
+            return Ok(answer);
+        }
         let mut ledger = self.ledger.lock().expect("the ledger");
         ledger.record(operation, request, &answer);
         Ok(answer)
@@ -154,7 +161,28 @@ impl Session {
             let known: Vec<String> = operation.answers.keys().map(ToString::to_string).collect();
             format!("a status that {} documents: {}", operation.id, known.join(", "))
         })?;
-        judge_body(documented, answer)?;
+        if documented.media_types.is_empty() {
+            judge_absence(answer)?;
+        } else {
+            self.judge_media_type(documented, answer)?;
+        }
+        match request.method.as_str() {
+            "HEAD" if answer.body.is_empty() => {}
+            "HEAD" => return Err("no body in the answer to a HEAD".into()),
+            _ if documented.media_types.is_empty() => {}
+            _ => {
+                judge_body(documented, answer)?;
+                judge_echo(operation, request, answer)?;
+            }
+        }
+        if self.scope == Scope::Whole {
+            judge_details(operation, request, documented, answer)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn judge_media_type(&self, documented: &Documented, answer: &Answer) -> Result<(), String> {
         let media_type = answer.header("Content-Type").unwrap_or_default();
         let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
         let is_documented = documented.media_types.iter().any(|known| known == essence.trim());
@@ -162,8 +190,7 @@ impl Session {
         if !is_documented || !(parameters.is_empty() || may_have_parameters) {
             return Err(format!("the content type {}", documented.media_types.join(" or ")));
         }
-        judge_echo(operation, request, documented, answer)?;
-        if self.scope == Scope::Whole { judge_details(operation, documented, answer) } else { Ok(()) }
+        Ok(())
     }
 
     /// Sends `request` as it is.
@@ -199,15 +226,25 @@ fn text(value: &Value) -> &str {
 }
 
 /// What only this store promises: required headers, the place of what was created, and `200` for what is not `200.0`.
-fn judge_details(operation: &Operation, documented: &Documented, answer: &Answer) -> Result<(), String> {
+fn judge_details(
+    operation: &Operation,
+    request: &Request,
+    documented: &Documented,
+    answer: &Answer,
+) -> Result<(), String> {
     static WHOLE_WITH_FRACTION: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"^(?:[^"]|"(?:\\.|[^"\\])*")*?[0-9]\.0+[^0-9]"#).expect("a pattern"));
     if let Some(name) = documented.headers.iter().find(|name| answer.header(name).is_none_or(str::is_empty)) {
         return Err(format!("the header {name}"));
     }
-    let place = format!("{}/{}", operation.template, answer.id());
-    if answer.status == 201 && answer.header("Location") != Some(&place) {
-        return Err(format!("the header Location: {place}"));
+    if answer.body.is_empty() {
+        return Ok(());
+    }
+    if answer.status == 201 {
+        let place = place(operation, request, answer);
+        if answer.header("Location") != Some(&place) {
+            return Err(format!("the header Location: {place}"));
+        }
     }
     // Read as doubles and written again, numbers have no more digits than they need: a longer one was rounded on its way.
     if serde_json::to_vec(&answer.json()).is_ok_and(|shortest| shortest != answer.body) {
@@ -219,28 +256,67 @@ fn judge_details(operation: &Operation, documented: &Documented, answer: &Answer
     Ok(())
 }
 
+/// Where a 201 says that something is: below the path that it was sent to, or there if the request names it.
+fn place(operation: &Operation, request: &Request, answer: &Answer) -> String {
+    let path = request.path_only();
+    if request.method == "PUT" {
+        return path.to_owned();
+    }
+    let of_item = |method| operation.of_item(CONTRACT.document(operation.service), method);
+    let name = ["GET", "PUT", "DELETE", "PATCH"].into_iter().find_map(of_item).map_or("id", |(_, name)| name);
+    let id = &answer.json()[name];
+    format!("{path}/{}", id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+}
+
 /// What was sent and stored comes back: each field that request and response share is equal in both.
-fn judge_echo(
-    operation: &Operation,
-    request: &Request,
-    documented: &Documented,
-    answer: &Answer,
-) -> Result<(), String> {
+fn judge_echo(operation: &Operation, request: &Request, answer: &Answer) -> Result<(), String> {
     let is_stored =
         matches!(answer.status, 200 | 201) && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
-    let Ok(Value::Object(sent)) = serde_json::from_slice::<Value>(&request.body) else { return Ok(()) };
-    let answered = answer.json();
-    let is_shared = |name: &String| {
-        let is_read = operation.body.as_ref().is_some_and(|body| body["properties"].get(name).is_some());
-        is_read && documented.fields.contains(name)
+    let Some(body) = operation.body.as_ref().filter(|_| is_stored) else { return Ok(()) };
+    let Ok(sent) = serde_json::from_slice::<Value>(&request.body) else { return Ok(()) };
+    let schemas = [body, operation.answer_schema(&answer.status.to_string())];
+    match changed(operation.schemas(), schemas, "", &sent, &answer.json()) {
+        Some((path, value)) => Err(format!("`{path}` as it was sent: {value}")),
+        None => Ok(()),
+    }
+}
+
+/// The first part of `sent` that both schemas know and that is another in `answered`.
+fn changed(
+    document: &Value,
+    schemas: [&Value; 2],
+    path: &str,
+    sent: &Value,
+    answered: &Value,
+) -> Option<(String, Value)> {
+    let schemas = schemas.map(|schema| resolve(document, schema));
+    let is_same = match (sent, answered) {
+        (Value::Object(sent), Value::Object(_)) => {
+            let mut fields = sent.iter().filter(|(_, value)| !value.is_null());
+            return fields.find_map(|(name, value)| {
+                let [read, shown] = schemas.map(|schema| schema["properties"].get(name));
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                changed(document, [read?, shown?], &path, value, &answered[name.as_str()])
+            });
+        }
+        (Value::Array(sent), Value::Array(answered)) if sent.len() == answered.len() => {
+            let items = schemas.map(|schema| &schema["items"]);
+            return sent.iter().zip(answered).enumerate().find_map(|(index, (sent, answered))| {
+                changed(document, items, &format!("{path}[{index}]"), sent, answered)
+            });
+        }
+        _ => sent == answered || sent.as_f64().is_some_and(|number| answered.as_f64() == Some(number)),
     };
-    let differs = |(name, value): &(&String, &Value)| {
-        let is_same =
-            |other: &Value| *value == other || value.as_f64().is_some_and(|it| other.as_f64() == Some(it));
-        is_shared(name) && !value.is_null() && !is_same(&answered[name.as_str()])
-    };
-    match sent.iter().find(differs).filter(|_| is_stored) {
-        Some((name, value)) => Err(format!("`{name}` as it was sent: {value}")),
+    (!is_same).then(|| (path.to_owned(), sent.clone()))
+}
+
+/// An answer without content has no body and says nothing about one.
+fn judge_absence(answer: &Answer) -> Result<(), String> {
+    if !answer.body.is_empty() {
+        return Err(format!("{} without a body", answer.status));
+    }
+    match answer.header("Content-Type") {
+        Some(_) => Err(format!("{} without the header Content-Type", answer.status)),
         None => Ok(()),
     }
 }

@@ -14,21 +14,25 @@ use crate::{
     engine::{
         contract::{CONTRACT, Operation},
         exchange::{Answer, Request},
+        facets,
         replay::{cases, situations, workflows},
         session::Session,
     },
     harness::store::Store,
 };
 
-/// The statuses that follow from what an example of a request can show: its parameters and its body. The others follow from
+/// The refusals that follow from what an example of a request can show: its parameters and its body. The others follow from
 /// its token, its size, or what else the service has to do.
-const DOCUMENTED_BY_REQUEST: [u16; 4] = [200, 201, 400, 404];
+const FOLLOW_FROM_REQUEST: [u16; 2] = [400, 404];
 
 /// The documents with the examples that `program`'s services give rise to, in place of any that they had.
 ///
-/// # Panics
+/// # Errors
 /// The replay does not pass.
-pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
+pub fn record(
+    program: &str,
+    documents: Vec<(&'static str, Value)>,
+) -> Result<Vec<(&'static str, Value)>, String> {
     let mut recorder = Recorder { documents, known: BTreeSet::new() };
     recorder.documents.iter_mut().for_each(|(_, document)| forget(document));
 
@@ -37,13 +41,13 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
         for (step, outcome) in
             steps.into_iter().zip(workflows::play(workflow, &Session::new(store.deployment())))
         {
-            let (request, answer) = outcome.unwrap_or_else(|failure| panic!("{workflow}::{step}\n{failure}"));
+            let (request, answer) = outcome.map_err(|failure| format!("{workflow}::{step}\n{failure}"))?;
             recorder.record(step, &request, &answer);
         }
     }
     let (_store, session) = Store::start_with_session(program, &[]);
     for case in cases::cases(&session.deployment) {
-        let answer = session.send(&case.request).unwrap_or_else(|failure| panic!("{}\n{failure}", case.name));
+        let answer = session.send(&case.request).map_err(|failure| format!("{}\n{failure}", case.name))?;
         let name = case.name.rsplit("::").next().unwrap_or_default();
         recorder.record(name, &case.request, &answer);
     }
@@ -51,20 +55,20 @@ pub fn record(program: &str, documents: Vec<(&'static str, Value)>) -> Vec<(&'st
         Store::start_with_session(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
     for document in &CONTRACT.documents {
         let refused =
-            situations::refused_while_full(document, &session).unwrap_or_else(|failure| panic!("{failure}"));
+            situations::refused_while_full(document, &session).map_err(|failure| failure.to_string())?;
         for (request, answer) in refused {
             recorder.record("while_the_service_is_full", &request, &answer);
         }
     }
     let (store, session) = Store::start_with_session(program, &[]);
-    situations::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
+    situations::prepare(&session).map_err(|failure| failure.to_string())?;
     for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
         let refused = situations::refused_while_in_flight(operation, &session, store.lock(operation.service));
-        let (request, answer) = refused.unwrap_or_else(|failure| panic!("{failure}"));
+        let (request, answer) = refused.map_err(|failure| failure.to_string())?;
         recorder.record("while_the_first_is_in_flight", &request, &answer);
     }
     recorder.add_what_cannot_be_recorded();
-    recorder.documents
+    Ok(recorder.documents)
 }
 
 /// Takes every named example out of a document.
@@ -104,8 +108,8 @@ impl Recorder {
 
         let at = self.operation(operation);
         let documented = &mut at["responses"][answer.status.to_string()];
-        // An answer without a body has no example of one.
-        if !answer.body.is_empty() {
+        // An answer without content has no example of one.
+        if !documented["content"].is_null() {
             add(documented, name, &summary, answer.json());
         }
         for (header, documented) in
@@ -119,7 +123,8 @@ impl Recorder {
         }
         // Nor does a malformed head follow from what an example can show.
         let is_malformed = answer.error().as_deref() == Some("Malformed request");
-        if !DOCUMENTED_BY_REQUEST.contains(&answer.status) || is_malformed {
+        let follows_from_request = answer.status < 300 || FOLLOW_FROM_REQUEST.contains(&answer.status);
+        if !follows_from_request || is_malformed {
             return;
         }
         if let (true, Some(body)) = (fits, body) {
@@ -168,18 +173,9 @@ fn examples(at: &mut Value) -> &mut Map<String, Value> {
     at["examples"].as_object_mut().expect("examples")
 }
 
-/// What was sent for a parameter, if it fits.
+/// What was sent for a parameter of the path or the query, if it fits.
 fn sent(operation: &Operation, request: &Request, parameter: &Value) -> Option<Value> {
-    let name = parameter["name"].as_str()?;
-    let text = match parameter["in"].as_str()? {
-        "path" => {
-            let mut segments = operation.template.split('/').zip(request.path_only().split('/'));
-            segments.find(|(template, _)| *template == format!("{{{name}}}"))?.1
-        }
-        _ => request.path.split(['?', '&']).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?,
-    };
-    let value: u64 = text.parse().ok()?;
-    let schema = &parameter["schema"];
-    let fits = schema["minimum"].as_u64()? <= value && value <= schema["maximum"].as_u64()?;
-    fits.then(|| value.into())
+    let is_shown = parameter["in"] == "path" || parameter["in"] == "query";
+    let value = is_shown.then(|| facets::sent_value(operation, request, parameter)).flatten()?;
+    operation.takes(parameter, &value).then_some(value)
 }

@@ -217,7 +217,13 @@ fn exactly(answer: &Answer) -> Option<Value> {
     let body = body.as_object()?;
     let property = |(field, value): (&String, &Value)| {
         let is_new = field == "id" && answer.status == 201;
-        let kind = if value.is_string() { "string" } else { "number" };
+        let kind = match value {
+            Value::String(_) => "string",
+            Value::Bool(_) => "boolean",
+            Value::Object(_) => "object",
+            Value::Array(_) => "array",
+            _ => "number",
+        };
         let schema = if is_new { json!({ "type": kind }) } else { json!({ "type": kind, "enum": [value] }) };
         (field.clone(), schema)
     };
@@ -242,12 +248,18 @@ impl Exchange {
         if !request.body.is_empty() {
             sent["body"] = serde_json::from_slice(&request.body).expect("a JSON body");
         }
-        let known = operation.answers[status].headers.iter().map(String::as_str).chain(["Content-Type"]);
+        let has_body = !answer.body.is_empty();
+        let known = operation.answers[status].headers.iter().map(String::as_str);
+        let known = known.chain(has_body.then_some("Content-Type"));
         let headers: BTreeMap<_, _> = known.map(|name| (name, answer.header(name))).collect();
+        let mut answered = json!({ "status": status, "headers": headers });
+        if !answer.body.is_empty() {
+            answered["body"] = answer.json();
+        }
         json!({
             "name": text.as_ref().map_or(sentence.clone(), |text| format!("{text}: {sentence}")),
             "http-request": sent,
-            "http-response": { "status": status, "headers": headers, "body": answer.json() },
+            "http-response": answered,
         })
     }
 }
@@ -258,7 +270,9 @@ fn row_of(document: &Document, example: &Value) -> Option<String> {
     let operation = document.find(request["method"].as_str()?, request["path"].as_str()?)?;
     let status = answer["status"].as_u64()?.try_into().ok()?;
     let is_sound = status >= 400 || request.get("body").is_none_or(|body| operation.fits(body));
-    let fits = is_sound && operation.answers.get(&status)?.schema.is_valid(&answer["body"]);
+    let documented = operation.answers.get(&status)?;
+    let fits = is_sound && documented.media_types.is_empty() == answer["body"].is_null();
+    let fits = fits && documented.schema.is_valid(&answer["body"]);
     let text = answer["body"]["error"].as_str().unwrap_or_default();
     fits.then(|| format!("{} {status} {text}", operation.id))
 }

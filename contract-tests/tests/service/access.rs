@@ -7,7 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use contract_tests::{
     engine::{
         contract::CONTRACT,
-        deployment::{Deployment, SERVICES},
+        deployment::{Deployment, SERVICES, variable},
         exchange::Request,
         replay::{case, situations},
         session::Session,
@@ -18,13 +18,20 @@ use sha2::{Digest, Sha256};
 
 use crate::PROGRAM;
 
+/// A store, each service of which has this setting.
+fn start(setting: &str, value: &str) -> Store {
+    let variables: Vec<String> = SERVICES.iter().map(|service| variable(service, setting)).collect();
+    let settings: Vec<(&str, &str)> = variables.iter().map(|variable| (variable.as_str(), value)).collect();
+    Store::start(PROGRAM, &settings)
+}
+
 fn session(deployment: Deployment, token: &str) -> Session {
     Session::new(
         SERVICES.iter().fold(deployment, |deployment, service| deployment.with_token(service, token)),
     )
 }
 
-/// Products, orders and payments, each of which is asked by the next, can be made.
+/// Things of every service can be made, and a service can ask another.
 #[track_caller]
 fn lets_in(store: &Store, token: &str) {
     situations::prepare(&session(store.deployment(), token)).unwrap();
@@ -46,9 +53,7 @@ fn a_token_may_be_in_a_file() {
     let file = folder.path().join("token");
     fs::write(&file, "from-a-file\n").unwrap();
     let file = file.to_str().unwrap();
-    let settings =
-        [("PRODUCTS_TOKEN_FILE", file), ("ORDERS_TOKEN_FILE", file), ("PAYMENTS_TOKEN_FILE", file)];
-    let store = Store::start(PROGRAM, &settings);
+    let store = start("TOKEN_FILE", file);
     lets_in(&store, "from-a-file");
     keeps_out(&store, "SECRET_PRODUCTS_TOKEN");
 }
@@ -56,8 +61,7 @@ fn a_token_may_be_in_a_file() {
 #[test]
 fn during_a_rotation_the_old_and_the_new_token_are_accepted() {
     let both = "the-new-one,the-old-one";
-    let store =
-        Store::start(PROGRAM, &[("PRODUCTS_TOKEN", both), ("ORDERS_TOKEN", both), ("PAYMENTS_TOKEN", both)]);
+    let store = start("TOKEN", both);
     lets_in(&store, "the-new-one");
     lets_in(&store, "the-old-one");
     for token in [both, "the-new-one,", "the-new", "the-new-one-and-more"] {

@@ -1,4 +1,4 @@
-//! How connections are kept and how they end, over raw sockets on all three services.
+//! How connections are kept and how they end, over raw sockets on all services.
 
 use std::{
     io::Write,

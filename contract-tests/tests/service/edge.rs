@@ -1,5 +1,7 @@
-//! HTTP/1.1 at the edge, to the letter of RFC 9110 and RFC 9112, over raw sockets on all three services. Each rule is a
+//! HTTP/1.1 at the edge, to the letter of RFC 9110 and RFC 9112, over raw sockets on all services. Each rule is a
 //! table of requests, responses, and whether the connection ends. Only a 201 stores anything.
+
+use std::collections::BTreeSet;
 
 use contract_tests::{
     engine::{contract::CONTRACT, deployment::SERVICES},
@@ -346,9 +348,10 @@ fn options_names_the_methods_of_a_known_path() {
                 let mut allowed: Vec<&str> = allow.split(", ").collect();
                 assert_eq!(allowed.pop(), Some("OPTIONS"));
                 allowed.retain(|method| *method != "HEAD");
-                let methods: Vec<String> =
+                allowed.sort_unstable();
+                let methods: BTreeSet<String> =
                     path.as_object().unwrap().keys().map(|it| it.to_uppercase()).collect();
-                assert_eq!(allowed, methods, "{template}");
+                assert!(allowed.iter().copied().eq(&methods), "{template}: {allowed:?} and {methods:?}");
             }
         }
         assert_eq!(allow("*"), (204, None, 0));

@@ -12,9 +12,10 @@ use super::{
     json::edit_body,
 };
 use crate::engine::{
-    contract::{CONTRACT, Operation, resolve},
+    contract::{CONTRACT, Operation},
     deployment::token,
     exchange::{Answer, Request},
+    schema::resolve,
 };
 
 /// An id that no service has given yet.
@@ -77,7 +78,7 @@ fn of_operation(operation: &'static Operation) -> Vec<Fault> {
 }
 
 /// The last field that a success must have, or each thing in a list of them.
-fn required_field(operation: &Operation, status: u16) -> Option<&'static str> {
+fn required_field(operation: &'static Operation, status: u16) -> Option<&'static str> {
     let document = &CONTRACT.document(operation.service).json;
     let content = &operation.declaration()["responses"][status.to_string()]["content"];
     let schema = resolve(document, &content["application/json"]["schema"]);

@@ -1,12 +1,14 @@
 //! The cases of every operation, generated from the documents.
 
+use std::collections::BTreeSet;
+
 use super::{
     bodies,
     case::{Case, Expectation, valid_request},
-    parameters,
+    limits,
 };
 use crate::engine::{
-    contract::{CONTRACT, Operation},
+    contract::{self, CONTRACT, Document, Operation},
     deployment::{Deployment, SERVICES},
     exchange::Request,
 };
@@ -31,10 +33,8 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
             cases.extend(bodies::wholes(operation, &valid));
             cases.extend(bodies::fields(operation, &valid));
         }
-        if operation.template.contains('{') {
-            cases.extend(ids(operation, &valid));
-        }
-        cases.extend(parameters::limits(operation, &valid));
+        cases.extend(limits::names(operation, &valid));
+        cases.extend(limits::limits(operation, &valid));
         if operation.takes_key {
             cases.extend(keys(operation, &valid));
         }
@@ -95,26 +95,6 @@ fn contradictory(operation: &Operation, valid: &Request) -> Case {
     Case::new(operation, "with_two_times_to_wait", request, 400, "Malformed request")
 }
 
-/// A path that names something by what is no id names nothing.
-fn ids(operation: &Operation, valid: &Request) -> Vec<Case> {
-    let text = &operation.answers[&404].texts[0];
-    let wrong = [
-        ("a_word", "abc"),
-        ("zero", "0"),
-        ("negative", "-1"),
-        ("signed", "+1"),
-        ("padded", "01"),
-        ("a_fraction", "1.0"),
-        ("far_too_long", "1234567890123456789012345678901234567890"),
-        ("no_text_at_all", "%ff%00"),
-    ];
-    let case = |(what, id): (&str, &str)| {
-        let request = Request { path: operation.path(id), ..valid.clone() };
-        Case::new(operation, &format!("with_an_id_that_is_{what}"), request, 404, text)
-    };
-    wrong.into_iter().map(case).collect()
-}
-
 /// A key that is none, and two.
 fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
     let too_long = "k".repeat(KEY_LIMIT + 1);
@@ -145,44 +125,56 @@ fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
 
 /// Unknown methods of a path get 405, and unknown paths 404.
 fn methods(deployment: &Deployment) -> Vec<Case> {
+    CONTRACT.documents.iter().flat_map(|document| methods_of(document, deployment)).collect()
+}
+
+fn methods_of(document: &Document, deployment: &Deployment) -> Vec<Case> {
+    let service = document.service;
+    let token = &deployment.service(service).token;
     let mut cases = Vec::new();
-    for document in &CONTRACT.documents {
-        let service = document.service;
-        let token = &deployment.service(service).token;
-        for (template, path) in document.json["paths"].as_object().expect("paths") {
-            let mut known: Vec<String> =
-                path.as_object().expect("methods").keys().map(|it| it.to_uppercase()).collect();
-            if known.contains(&"GET".into()) {
-                known.push("HEAD".into());
-            }
-            known.push("OPTIONS".into());
-            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
-                let (verb, status) = match method {
-                    "OPTIONS" => ("names_the_methods", 204),
-                    method if known.iter().any(|known| known == method) => continue,
-                    _ => ("is_not_allowed", 405),
-                };
-                let has_body = status == 405 && method != "HEAD";
-                cases.push(Case {
-                    name: format!("{service}::{}_{verb}_at_{template}", method.to_lowercase()),
-                    request: Request::new(service, method, template.replace("{id}", "1")).token(token),
-                    status: Some(status),
-                    text: has_body.then(|| "Method not allowed".into()),
-                    further: Expectation::Header("Allow", known.join(", ")),
-                    is_common: false,
-                });
-            }
+    let templates = document.json["paths"].as_object().expect("paths");
+    for (template, path) in templates {
+        let mut known: BTreeSet<String> =
+            contract::methods(path).map(|(method, _)| method.to_uppercase()).collect();
+        if known.contains("GET") {
+            known.insert("HEAD".into());
         }
-        for path in ["/nothing", "/products/1/reviews", "//", "/openapi.yaml"] {
+        known.insert("OPTIONS".into());
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let (verb, status) = match method {
+                "OPTIONS" => ("names_the_methods", 204),
+                method if known.contains(method) => continue,
+                _ => ("is_not_allowed", 405),
+            };
+            let has_body = status == 405 && method != "HEAD";
             cases.push(Case {
-                name: format!("{service}::nothing_is_found_at_{path}"),
-                request: Request::new(service, "GET", path).token(token),
-                status: Some(404),
-                text: Some("Not found".into()),
-                further: Expectation::Header("Content-Type", "application/json".into()),
+                name: format!("{service}::{}_{verb}_at_{template}", method.to_lowercase()),
+                request: Request::new(service, method, path_of(document, template)).token(token),
+                status: Some(status),
+                text: has_body.then(|| "Method not allowed".into()),
+                further: Expectation::Elements("Allow", known.clone()),
                 is_common: false,
             });
         }
     }
+    // Longer than every path that there is.
+    let longest = templates.keys().max_by_key(|template| template.split('/').count()).expect("a path");
+    let beyond = format!("{}/nothing", path_of(document, longest));
+    for path in ["/nothing", &beyond, "//", "/openapi.yaml"] {
+        cases.push(Case {
+            name: format!("{service}::nothing_is_found_at_{path}"),
+            request: Request::new(service, "GET", path).token(token),
+            status: Some(404),
+            text: Some("Not found".into()),
+            further: Expectation::Header("Content-Type", "application/json".into()),
+            is_common: false,
+        });
+    }
     cases
+}
+
+/// A path of `template`, with examples for its parameters.
+fn path_of(document: &Document, template: &str) -> String {
+    let operation = document.operations.iter().find(|operation| operation.template == template);
+    operation.map_or_else(|| template.to_owned(), |operation| operation.path_with(|_| None))
 }

@@ -5,9 +5,11 @@
 //! [`situations`] those that need a service in a certain state.
 
 pub mod promises;
+mod items;
 pub mod situations;
 pub mod cases;
 mod bodies;
-mod parameters;
+mod limits;
 pub mod case;
+mod parameters;
 pub mod workflows;

@@ -9,13 +9,14 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    case::{create, valid_request},
-    parameters,
+    case::{creating, valid_request},
+    items, parameters,
 };
 use crate::engine::{
-    contract::{CONTRACT, Operation, resolve},
+    contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
     facets,
+    schema::resolve,
     session::{Failure, Session},
 };
 
@@ -40,11 +41,13 @@ impl Promise {
     /// # Errors
     /// It is not.
     pub fn check(&self, session: &Session) -> Result<(), Failure> {
-        (self.check)(session, &valid_request(self.operation, &session.deployment).header(KEY, unused_key()))
+        let valid = valid_request(self.operation, &session.deployment);
+        let request = if self.operation.takes_key { valid.header(KEY, unused_key()) } else { valid };
+        (self.check)(session, &request)
     }
 }
 
-/// Sends a request, which has a key that nobody has used, in ways that would show that a promise is not kept.
+/// Sends a request, which has an unused key if it may have one, in ways that would show that a promise is not kept.
 type Check = Box<dyn Fn(&Session, &Request) -> Result<(), Failure> + Send>;
 
 /// The same for a promise about keys.
@@ -67,8 +70,7 @@ pub fn all() -> impl Iterator<Item = Promise> {
         })
     });
     let of_parameters = CONTRACT.operations().flat_map(|operation| {
-        let queries =
-            facets::parameters(operation.declaration()).filter(|parameter| parameter["in"] == "query");
+        let queries = operation.parameters().filter(|parameter| parameter["in"] == "query");
         queries.map(move |parameter| Promise {
             name: format!(
                 "{}::{}_makes_a_difference",
@@ -81,7 +83,33 @@ pub fn all() -> impl Iterator<Item = Promise> {
             }),
         })
     });
-    of_keys.chain(of_parameters)
+    of_keys.chain(of_parameters).chain(of_items()).chain(of_heads())
+}
+
+/// The same for a promise about what is created and deleted.
+type OfItem = fn(&Session, &Operation) -> Result<(), Failure>;
+
+fn of_items() -> impl Iterator<Item = Promise> {
+    let promises: [(&str, OfItem); 2] = [
+        ("what_is_deleted_is_gone", items::deleted_is_gone),
+        ("no_id_is_given_again", items::no_id_is_given_again),
+    ];
+    let deleting = CONTRACT.operations().filter(|operation| operation.method == "DELETE");
+    deleting.filter(|operation| items::creator(operation).is_some()).flat_map(move |operation| {
+        promises.map(|(name, check)| Promise {
+            name: format!("{}::{name}", operation.id),
+            operation,
+            check: Box::new(move |session, _| check(session, operation)),
+        })
+    })
+}
+
+fn of_heads() -> impl Iterator<Item = Promise> {
+    CONTRACT.operations().filter(|operation| operation.method == "GET").map(|operation| Promise {
+        name: format!("{}::a_head_is_answered_like_it", operation.id),
+        operation,
+        check: Box::new(items::head_is_like_get),
+    })
 }
 
 /// A parameter that changes no answer is not read.
@@ -91,16 +119,17 @@ fn makes_a_difference(
     request: &Request,
     parameter: &Value,
 ) -> Result<(), Failure> {
-    for _ in 0..2 {
-        session.expect(&create(session, operation.service), 201, None)?;
+    if let Some(creating) = creating(CONTRACT.document(operation.service)) {
+        for _ in 0..2 {
+            session.expect(&valid_request(creating, &session.deployment), 201, None)?;
+        }
     }
-    let document = &CONTRACT.document(operation.service).json;
-    let without = session.expect(request, 200, None)?;
-    let within =
-        facets::limits(resolve(document, &parameter["schema"])).into_iter().filter(|limit| limit.is_within);
+    let document = operation.schemas();
+    let without = session.send(request)?;
+    let within = facets::limits(document, &parameter["schema"]).into_iter().filter(|limit| limit.is_within);
     let values = within.filter_map(|limit| limit.value).chain([facets::example(document, parameter).into()]);
     for value in values {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = parameters::written(&value);
         let with = session.send(&parameters::with(operation, request, parameter, &text))?;
         if with.body != without.body {
             return Ok(());
@@ -128,7 +157,8 @@ fn sent_again(session: &Session, request: &Request) -> Result<(), Failure> {
 }
 
 fn many_bodies(session: &Session, request: &Request) -> Result<(), Failure> {
-    let requests: Vec<Request> = (1..=BODIES).map(|number| with_another_body(request, number)).collect();
+    let mut requests = with_other_bodies(session, request)?;
+    let last = requests.pop().expect("a request");
     let answers = thread::scope(|scope| {
         let callers: Vec<_> = requests.iter().map(|request| scope.spawn(|| session.send(request))).collect();
         callers.into_iter().map(|caller| caller.join().expect("a caller")).collect::<Result<Vec<_>, _>>()
@@ -144,7 +174,6 @@ fn many_bodies(session: &Session, request: &Request) -> Result<(), Failure> {
             return Err(session.failure(request, answer, "409 or 422, since another body has the key"));
         }
     }
-    let last = with_another_body(request, BODIES + 1);
     match done {
         1 => session.expect(&last, 422, Some("Idempotency key reused")).map(drop),
         _ => Err(session.failure(&requests[0], &answers[0], "201 for one of them")),
@@ -171,13 +200,58 @@ fn expect_replayed(
     Ok(())
 }
 
-/// The same request, but for a number that names nothing.
-fn with_another_body(request: &Request, number: u64) -> Request {
-    let mut body: Value = serde_json::from_slice(&request.body).expect("a JSON body");
-    let fields = body.as_object_mut().expect("an object").iter_mut();
-    let mut numbers = fields.filter(|(name, value)| value.is_number() && !name.ends_with("_id"));
-    *numbers.next().expect("a number").1 = number.into();
-    request.clone().json(&body)
+/// The same request with other bodies that the service takes, one more than [`BODIES`]: of the first field for which it
+/// takes as many values.
+fn with_other_bodies(session: &Session, request: &Request) -> Result<Vec<Request>, Failure> {
+    let document = CONTRACT.document(&request.service);
+    let operation = document.find(&request.method, request.path_only()).expect("an operation");
+    let schema = operation.body.as_ref().expect("a body");
+    let body: Value = serde_json::from_slice(&request.body).expect("a JSON body");
+    for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let values = other_values(resolve(operation.schemas(), schema), &body[field]);
+        let with = |value: Value| {
+            let mut body = body.clone();
+            body[field] = value;
+            request.clone().json(&body)
+        };
+        let requests: Vec<Request> =
+            values.into_iter().map(with).filter(|request| fits(operation, request)).collect();
+        if requests.len() as u64 > BODIES && are_taken(session, &requests)? {
+            return Ok(requests);
+        }
+    }
+    let answer = session.send(request)?;
+    Err(session.failure(request, &answer, "a field that takes several values, so that bodies can differ"))
+}
+
+fn fits(operation: &Operation, request: &Request) -> bool {
+    serde_json::from_slice(&request.body).is_ok_and(|body| operation.fits(&body))
+}
+
+/// Whether each of these creates something, if it has no key.
+fn are_taken(session: &Session, requests: &[Request]) -> Result<bool, Failure> {
+    for request in requests {
+        let mut request = request.clone();
+        request.headers.retain(|(name, _)| name != KEY);
+        if session.send(&request)?.status != 201 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// One more value than [`BODIES`], none of which is `present`, if the schema has as many.
+fn other_values(schema: &Value, present: &Value) -> Vec<Value> {
+    let least = schema["minimum"].as_i64().unwrap_or_default();
+    let values: Vec<Value> = match (schema["enum"].as_array(), schema["type"].as_str()) {
+        (Some(values), _) => values.clone(),
+        (None, Some("string")) => (1..=BODIES + 2).map(|number| format!("{number:03}").into()).collect(),
+        (None, Some("integer" | "number")) => {
+            (0..BODIES as i64 + 2).map(|number| (least + number).into()).collect()
+        }
+        _ => Vec::new(),
+    };
+    values.into_iter().filter(|value| value != present).take(BODIES as usize + 1).collect()
 }
 
 /// An unused key. Other callers may use the same store.

@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 use thirtyfour::{By, WebElement, components::SelectElement, extensions::query::ElementQueryable};
 
 use super::chromium::{Outcome, Sent, Tab};
-use crate::engine::contract::{CONTRACT, Document, Operation};
+use crate::engine::{
+    contract::{Document, Operation},
+    exchange::escaped,
+};
 
 /// The page of a service, which shows its document.
 pub struct Page<'a> {
@@ -117,8 +120,16 @@ impl<'a> Page<'a> {
         self.click(&format!("{block} .execute")).await?;
         let answer = format!("{block} .live-responses-table");
         let status = self.see(&format!("{answer} tbody .response-col_status")).await?.text().await?;
-        let body = self.see(&format!("{answer} .highlight-code code")).await?.text().await?;
-        let shown = Shown { status, body: serde_json::from_str(&body)? };
+        let code: u16 = status.parse().unwrap_or_default();
+        let documented = operation.answers.get(&code);
+        let body = match documented.is_some_and(|documented| documented.media_types.is_empty()) {
+            true => Value::Null,
+            false => {
+                let shown = self.see(&format!("{answer} .highlight-code code")).await?.text().await?;
+                serde_json::from_str(&shown)?
+            }
+        };
+        let shown = Shown { status, body };
         self.click(&format!("{block} .btn-clear")).await?;
         self.is_gone(&answer).await?;
         match <[Sent; 1]>::try_from(self.tab.requests().await?) {
@@ -159,7 +170,7 @@ pub struct Choice<'a> {
 impl<'a> Choice<'a> {
     /// Those of a request to `operation`, and of its answers.
     pub fn all(operation: &'a Operation) -> Vec<Self> {
-        let answers = documented(operation)["responses"].as_object().into_iter().flatten();
+        let answers = operation.declaration()["responses"].as_object().into_iter().flatten();
         let answers = answers.filter_map(|(status, answer)| {
             Self::new(
                 operation,
@@ -172,7 +183,7 @@ impl<'a> Choice<'a> {
 
     /// Those of a request to `operation`.
     pub fn of_request(operation: &'a Operation) -> Vec<Self> {
-        let documented = documented(operation);
+        let documented = operation.declaration();
         let body = &documented["requestBody"]["content"]["application/json"];
         let parameters = documented["parameters"].as_array().into_iter().flatten();
         let parameters = parameters.filter_map(|parameter| {
@@ -188,37 +199,32 @@ impl<'a> Choice<'a> {
     }
 }
 
-fn documented(operation: &Operation) -> &'static Value {
-    let document = &CONTRACT.document(operation.service).json;
-    &document["paths"][&operation.template][operation.method.to_lowercase()]
-}
-
 /// A request as it was recorded, with its answer.
-pub struct Example {
+pub struct Example<'a> {
     /// The same on the request and on the answer.
-    pub name: &'static str,
-    /// The path with the id.
+    pub name: &'a str,
+    /// The path with its parameters.
     pub path: String,
     /// `null` if there is none.
     pub body: Value,
     /// The status of the answer.
     pub status: u16,
     /// The body of the answer.
-    pub answer: &'static Value,
+    pub answer: &'a Value,
 }
 
-impl Example {
-    /// The examples of a request to `operation`, which are those of its body, or else of the id in its path. An operation that
-    /// asks for neither has one: what it answers when all is well.
+impl<'a> Example<'a> {
+    /// The examples of a request to `operation`, which are those of its body, or else of the parameters in its path. An
+    /// operation that has neither has one: what it answers when all is well.
     ///
     /// # Panics
     /// One has no answer, or there is none with which all is well.
-    pub fn all(operation: &Operation) -> Vec<Self> {
-        let documented = documented(operation);
+    pub fn all(operation: &'a Operation) -> Vec<Self> {
+        let documented = operation.declaration();
         let body = named(&documented["requestBody"]["content"]["application/json"]);
-        let parameters = documented["parameters"].as_array().into_iter().flatten();
-        let id = parameters.filter(|parameter| parameter["in"] == "path").find_map(named);
-        let asks_for_nothing = operation.body.is_none() && operation.path("") == operation.template;
+        let in_path = || operation.parameters().filter(|parameter| parameter["in"] == "path");
+        let of_path = in_path().find_map(named);
+        let asks_for_nothing = operation.body.is_none() && in_path().next().is_none();
 
         let answers = documented["responses"].as_object().into_iter().flatten();
         let answers = answers.flat_map(|(status, answer)| {
@@ -227,7 +233,7 @@ impl Example {
                 .map(|(name, answer)| (name.as_str(), status.parse().expect("a status"), &answer["value"]))
         });
         let answers: Vec<(&str, u16, &Value)> = answers.collect();
-        let names: Vec<&str> = match body.or(id) {
+        let names: Vec<&str> = match body.or(of_path) {
             Some(examples) => examples.keys().map(String::as_str).collect(),
             None => answers
                 .iter()
@@ -235,16 +241,29 @@ impl Example {
                 .map(|it| it.0)
                 .collect(),
         };
-        let value = |examples: Option<&'static Map<String, Value>>, name: &str| match examples {
-            Some(examples) => examples[name]["value"].clone(),
-            None => Value::Null,
+        let value = |examples: Option<&Map<String, Value>>, name: &str| {
+            examples.and_then(|examples| examples.get(name)).map(|example| example["value"].clone())
         };
-        let example = |name: &'static str| {
-            let answer = answers.iter().find(|(answer, ..)| *answer == name);
-            let (_, status, answer) =
-                answer.unwrap_or_else(|| panic!("{name} of {} has no answer", operation.id));
-            let path = operation.path(&value(id, name).to_string());
-            Self { name, path, body: value(body, name), status: *status, answer }
+        let example = |name: &'a str| {
+            let answer = answers.iter().find(|(answer, ..)| *answer == name).copied();
+            // An answer without a body has no example.
+            let mut without_body =
+                operation.answers.iter().filter(|(_, documented)| documented.media_types.is_empty());
+            let (_, status, answer) = answer
+                .or_else(|| Some((name, *without_body.next()?.0, &Value::Null)))
+                .unwrap_or_else(|| panic!("{name} of {} has no answer", operation.id));
+            let of_parameter = |parameter: &Value| {
+                let value = value(named(parameter), name)?;
+                Some(escaped(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            };
+            let path = operation
+                .path_with(|parameter| in_path().find(|one| one["name"] == parameter).and_then(of_parameter));
+            let query = operation.parameters().filter(|parameter| parameter["in"] == "query");
+            let query =
+                query.filter_map(|one| Some(format!("{}={}", one["name"].as_str()?, of_parameter(one)?)));
+            let query = query.collect::<Vec<_>>().join("&");
+            let path = if query.is_empty() { path } else { format!("{path}?{query}") };
+            Self { name, path, body: value(body, name).unwrap_or_default(), status, answer }
         };
         let all: Vec<Self> = names.into_iter().map(example).collect();
         let is_well = all.iter().any(|example| example.status < 300);

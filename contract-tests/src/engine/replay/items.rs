@@ -1,0 +1,138 @@
+//! Promises about what is created and deleted: it is gone, and its id is never given again.
+
+use std::collections::BTreeSet;
+
+use super::case::valid_request;
+use crate::engine::{
+    contract::{CONTRACT, Operation},
+    exchange::{Answer, Request},
+    session::{Failure, Session},
+};
+
+/// How many things are created and deleted to see an id a second time.
+const ROUNDS: usize = 5;
+
+/// How many pages a list may have before it counts as endless.
+const PAGES: usize = 10_000;
+
+/// The operation that creates what `deleting` deletes, if there is one.
+pub(super) fn creator(deleting: &Operation) -> Option<&'static Operation> {
+    let operations = &CONTRACT.document(deleting.service).operations;
+    operations.iter().find(|operation| {
+        let deletes = |(of_item, _): (&Operation, &str)| of_item.template == deleting.template;
+        operation.creates()
+            && operation.of_item(CONTRACT.document(deleting.service), "DELETE").is_some_and(deletes)
+    })
+}
+
+/// What was created can be deleted, is not found afterwards, and is in no list.
+pub(super) fn deleted_is_gone(session: &Session, deleting: &Operation) -> Result<(), Failure> {
+    let created = create(session, deleting)?;
+    let path = &created.path;
+    let delete = session.request(deleting.service, "DELETE", path);
+    deleted(session, &delete)?;
+    let has = |method: &str| {
+        CONTRACT
+            .document(deleting.service)
+            .find(method, path)
+            .is_some_and(|it| it.template == deleting.template)
+    };
+    if has("GET") {
+        session.expect(&session.request(deleting.service, "GET", path), 404, None)?;
+    }
+    session.expect(&delete, 404, None)?;
+    let list = path.rsplit_once('/').map_or("", |(list, _)| list);
+    if CONTRACT.document(deleting.service).find("GET", list).is_some() {
+        is_in_no_list(session, deleting, list, &created)?;
+    }
+    Ok(())
+}
+
+fn is_in_no_list(
+    session: &Session,
+    deleting: &Operation,
+    list: &str,
+    created: &Created,
+) -> Result<(), Failure> {
+    let mut next = Some(list.to_owned());
+    for _ in 0..PAGES {
+        let Some(path) = next else { return Ok(()) };
+        let request = session.request(deleting.service, "GET", path);
+        let page = session.expect(&request, 200, None)?;
+        let items = page.json();
+        let ids = items.as_array().into_iter().flatten().map(|item| &item[created.field.as_str()]);
+        if ids.into_iter().any(|id| *id == created.answer.json()[created.field.as_str()]) {
+            return Err(session.failure(&request, &page, &format!("a list without {}", created.path)));
+        }
+        next = page.header("Link").and_then(next_page);
+    }
+    Err(session.failure(
+        &session.request(deleting.service, "GET", list),
+        &created.answer,
+        &format!("a list that ends within {PAGES} pages"),
+    ))
+}
+
+/// The target of `<target>; rel="next"` (RFC 8288).
+fn next_page(link: &str) -> Option<String> {
+    let (target, relation) = link.split_once('>')?;
+    relation.contains("next").then(|| target.trim_start_matches('<').to_owned())
+}
+
+/// What is created after something was deleted has another id than all before it.
+pub(super) fn no_id_is_given_again(session: &Session, deleting: &Operation) -> Result<(), Failure> {
+    let mut known = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let created = create(session, deleting)?;
+        if !known.insert(created.path.clone()) {
+            let expected = format!("another place than {}, which was deleted", created.path);
+            return Err(session.failure(&created.request, &created.answer, &expected));
+        }
+        deleted(session, &session.request(deleting.service, "DELETE", &created.path))?;
+    }
+    Ok(())
+}
+
+struct Created {
+    request: Request,
+    answer: Answer,
+    path: String,
+    /// The field that the path has.
+    field: String,
+}
+
+fn create(session: &Session, deleting: &Operation) -> Result<Created, Failure> {
+    let creator = creator(deleting).expect("an operation that creates");
+    let request = valid_request(creator, &session.deployment);
+    let answer = session.expect(&request, 201, None)?;
+    let path = answer.header("Location").unwrap_or_default().to_owned();
+    let of_item = creator.of_item(CONTRACT.document(deleting.service), "DELETE");
+    let field = of_item.map(|(_, name)| name.to_owned()).unwrap_or_default();
+    Ok(Created { request, answer, path, field })
+}
+
+fn deleted(session: &Session, delete: &Request) -> Result<(), Failure> {
+    let answer = session.send(delete)?;
+    match answer.status {
+        200..300 => Ok(()),
+        _ => Err(session.failure(delete, &answer, "a deletion of what was created")),
+    }
+}
+
+/// A `HEAD` is answered like the `GET`, but for the body.
+pub(super) fn head_is_like_get(session: &Session, get: &Request) -> Result<(), Failure> {
+    let head = Request { method: "HEAD".into(), ..get.clone() };
+    let got = session.send(get)?;
+    let answer = session.send(&head)?;
+    let differs = |name: &&&str| answer.header(name) != got.header(name);
+    if answer.status != got.status {
+        return Err(session.failure(&head, &answer, &format!("{}, as with GET", got.status)));
+    }
+    match ["Content-Type", "Link", "ETag", "WWW-Authenticate"].iter().find(differs) {
+        Some(name) => {
+            let expected = format!("the header {name} as with GET: {:?}", got.header(name));
+            Err(session.failure(&head, &answer, &expected))
+        }
+        None => Ok(()),
+    }
+}

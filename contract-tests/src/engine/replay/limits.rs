@@ -1,0 +1,96 @@
+//! The cases that every parameter has: at the edges of its limits, beyond them, and twice.
+
+use serde_json::Value;
+
+use super::{
+    case::{Case, Expectation},
+    parameters::{with, written},
+};
+use crate::engine::{contract::Operation, exchange::Request, facets, schema::resolve};
+
+/// Names a request, so that it can be repeated; it has cases of its own.
+const KEY: &str = "Idempotency-Key";
+
+/// Says how long the caller waits: what is beyond its limits is over, or longer than the service's own limit.
+const TIMEOUT: &str = "X-Request-Timeout-Ms";
+
+/// Every limit of every parameter.
+pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for parameter in operation.parameters().filter(|one| one["name"] != KEY) {
+        let name = parameter["name"].as_str().expect("a name");
+        for limit in facets::limits(operation.schemas(), &parameter["schema"]) {
+            let what = limit.name().replace(' ', "_");
+            let Some(value) = &limit.value else { continue };
+            let text = written(value);
+            if text.is_empty() && parameter["in"] == "path" {
+                continue;
+            }
+            let request = with(operation, valid, parameter, &text);
+            let name = format!("with_{name}_{what}");
+            cases.push(match limit.is_within {
+                true => Case::within_limits(operation, &name, request),
+                false => beyond(operation, &name, parameter, value, request),
+            });
+        }
+        if parameter["in"] == "query" {
+            let text = facets::example(operation.schemas(), parameter);
+            let twice = with(operation, &with(operation, valid, parameter, &text), parameter, &text);
+            let says = Expectation::Detail(format!("{name} must be "));
+            let name = format!("with_{name}_twice");
+            cases.push(Case::new(operation, &name, twice, 400, "Invalid fields").with(says));
+        }
+    }
+    cases
+}
+
+/// A case with a value of a parameter that its schema does not admit.
+fn beyond(operation: &Operation, name: &str, parameter: &Value, value: &Value, request: Request) -> Case {
+    if parameter["in"] == "path" {
+        return Case::not_found(operation, name, request).common(operation);
+    }
+    let parameter = parameter["name"].as_str().expect("a name");
+    if parameter != TIMEOUT {
+        let says = Expectation::Detail(format!("{parameter} must be "));
+        return Case::new(operation, name, request, 400, "Invalid fields").with(says);
+    }
+    match value.as_i64().is_some_and(i64::is_negative) {
+        true => Case::new(operation, name, request, 503, "Service unavailable"),
+        false => Case::within_limits(operation, name, request),
+    }
+}
+
+/// A path that names something by what names nothing.
+pub(super) fn names(operation: &Operation, valid: &Request) -> Vec<Case> {
+    let of_parameter = |parameter: &Value| {
+        let name = parameter["name"].as_str().expect("a name");
+        let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        let schema = resolve(operation.schemas(), &parameter["schema"]).clone();
+        let cases = wrong(&schema).into_iter().map(|(what, text)| {
+            let name = format!("with_{article}_{name}_that_is_{what}");
+            let path = operation.path_with(|other| (other == parameter["name"]).then(|| text.to_owned()));
+            Case::not_found(operation, &name, Request { path, ..valid.clone() })
+        });
+        cases.collect::<Vec<_>>()
+    };
+    operation.parameters().filter(|parameter| parameter["in"] == "path").flat_map(of_parameter).collect()
+}
+
+/// What no value of a schema is, as it stands in a path.
+fn wrong(schema: &Value) -> Vec<(&'static str, &'static str)> {
+    let no_text = ("no_text_at_all", "%ff%00");
+    let is_integer = schema["type"] == "integer";
+    if !is_integer && schema["type"] != "number" {
+        return vec![no_text];
+    }
+    let mut wrong = vec![("a_word", "abc")];
+    if is_integer {
+        let is_below = |number: i64| schema["minimum"].as_i64().is_some_and(|least| number < least);
+        wrong.extend([("zero", "0")].into_iter().filter(|_| is_below(0)));
+        wrong.extend([("negative", "-1")].into_iter().filter(|_| is_below(-1)));
+        wrong.extend([("signed", "+1"), ("padded", "01"), ("a_fraction", "1.0")]);
+        wrong.push(("far_too_long", "1234567890123456789012345678901234567890"));
+    }
+    wrong.push(no_text);
+    wrong
+}
