@@ -17,6 +17,7 @@ use contract_tests::{
         metrics::Metrics,
         store::Store,
         upstream::{Echo, FakeUpstream, FaultMode},
+        waiting::{self, SetOnDrop},
     },
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -310,6 +311,7 @@ fn goes_on() -> Result<(), Failed> {
 
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let end = SetOnDrop(&is_over);
         let customers: Vec<_> = (0..32)
             .map(|_| {
                 scope.spawn(|| {
@@ -325,8 +327,14 @@ fn goes_on() -> Result<(), Failed> {
                 })
             })
             .collect();
-        while upstream.conversations() < 32 {
-            thread::yield_now();
+        let waited = waiting::until("32 orders that wait for products", || {
+            upstream.conversations() >= 32 || customers.iter().any(|customer| customer.is_finished())
+        });
+        if waited.is_err() || customers.iter().any(|customer| customer.is_finished()) {
+            drop(end);
+            customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
+            waited?;
+            return Err("the orders did not wait for products".into());
         }
         let mut slowest = Duration::ZERO;
         for _ in 0..500 {
@@ -335,7 +343,7 @@ fn goes_on() -> Result<(), Failed> {
             slowest = slowest.max(began.elapsed());
         }
         let files = fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
         // A read that waited for products would take three seconds.
         if slowest > Duration::from_secs(2) {

@@ -44,6 +44,13 @@ pub struct Session {
 #[derive(Clone, Debug)]
 pub struct Failure(String);
 
+impl Failure {
+    /// A failure that is no answer to a request.
+    pub(crate) fn new(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)

@@ -7,7 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use contract_tests::{
     engine::{
         contract::CONTRACT,
-        deployment::{Deployment, SERVICES},
+        deployment::{Deployment, SERVICES, variable},
         exchange::Request,
         replay::{case, situations},
         session::Session,
@@ -30,6 +30,12 @@ fn lets_in(store: &Store, token: &str) {
     situations::prepare(&session(store.deployment(), token)).unwrap();
 }
 
+/// A store each of whose services has this setting.
+fn start_with(setting: &str, value: &str) -> Store {
+    let variables = SERVICES.map(|service| variable(service, setting));
+    Store::start(PROGRAM, &variables.each_ref().map(|variable| (variable.as_str(), value)))
+}
+
 #[track_caller]
 fn keeps_out(store: &Store, token: &str) {
     let session = session(store.deployment(), token);
@@ -46,9 +52,7 @@ fn a_token_may_be_in_a_file() {
     let file = folder.path().join("token");
     fs::write(&file, "from-a-file\n").unwrap();
     let file = file.to_str().unwrap();
-    let settings =
-        [("PRODUCTS_TOKEN_FILE", file), ("ORDERS_TOKEN_FILE", file), ("PAYMENTS_TOKEN_FILE", file)];
-    let store = Store::start(PROGRAM, &settings);
+    let store = start_with("TOKEN_FILE", file);
     lets_in(&store, "from-a-file");
     keeps_out(&store, "SECRET_PRODUCTS_TOKEN");
 }
@@ -56,8 +60,7 @@ fn a_token_may_be_in_a_file() {
 #[test]
 fn during_a_rotation_the_old_and_the_new_token_are_accepted() {
     let both = "the-new-one,the-old-one";
-    let store =
-        Store::start(PROGRAM, &[("PRODUCTS_TOKEN", both), ("ORDERS_TOKEN", both), ("PAYMENTS_TOKEN", both)]);
+    let store = start_with("TOKEN", both);
     lets_in(&store, "the-new-one");
     lets_in(&store, "the-old-one");
     for token in [both, "the-new-one,", "the-new", "the-new-one-and-more"] {

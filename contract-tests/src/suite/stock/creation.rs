@@ -139,10 +139,15 @@ pub(super) fn in_pages(session: &Session) -> Result<(), Failure> {
                 &format!("3 products at most, that follow {last}"),
             ));
         }
+        let is_empty = ids.is_empty();
         walked.extend(ids);
         let link =
             answer.header("Link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
         next = link.map(ToOwned::to_owned);
+        // Each page has greater ids than the one before, so a list with something on every page ends.
+        if is_empty && next.is_some() {
+            return Err(session.failure(&request, &answer, "no next page after an empty one"));
+        }
     }
     let ours: Vec<u64> = walked.into_iter().filter(|id| created.contains(id)).collect();
     if ours != created[1..] {
