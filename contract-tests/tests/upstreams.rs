@@ -12,7 +12,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{exchange::Request, session::Session},
+    engine::{exchange::Request, replay::case, session::Session},
     harness::{
         metrics::Metrics,
         store::Store,
@@ -21,7 +21,6 @@ use contract_tests::{
     },
 };
 use libtest_mimic::{Arguments, Failed, Trial};
-use serde_json::{Value, json};
 
 /// Three seconds, and what it takes to say so.
 const IN_TIME: Duration = Duration::from_millis(3500);
@@ -81,6 +80,8 @@ struct Edge {
     /// What the upstream answers if all is well. The id comes first.
     answer: &'static str,
     refusal: &'static str,
+    /// What the upstream answers if there is nothing with the id.
+    not_found: &'static str,
 }
 
 const EDGES: [Edge; 2] = [
@@ -90,6 +91,7 @@ const EDGES: [Edge; 2] = [
         upstream_variable: "PRODUCTS_URL",
         answer: r#"{"id":1,"name":"Computer","price":200,"stock":20}"#,
         refusal: "Product not found or unavailable",
+        not_found: r#"{"error":"Product not found"}"#,
     },
     Edge {
         service: "payments",
@@ -97,6 +99,7 @@ const EDGES: [Edge; 2] = [
         upstream_variable: "ORDERS_URL",
         answer: r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#,
         refusal: "Order not found or unavailable",
+        not_found: r#"{"error":"Order not found"}"#,
     },
 ];
 
@@ -140,15 +143,8 @@ fn main() -> ExitCode {
 }
 
 impl Edge {
-    fn body(self) -> Value {
-        match self.service {
-            "orders" => json!({ "product_id": 1, "quantity": 3 }),
-            _ => json!({ "order_id": 1, "amount": 200, "method": "fake-card" }),
-        }
-    }
-
     fn create(self, session: &Session) -> Request {
-        session.request(self.service, "POST", self.path).json(&self.body())
+        case::create(session, self.service)
     }
 
     fn read_first(self, session: &Session) -> Request {
@@ -261,11 +257,7 @@ fn is_slow(edge: Edge) -> Result<(), Failed> {
 
 /// A 404 is the mistake of the caller: the upstream works, and no warning is logged.
 fn finds_nothing(edge: Edge) -> Result<(), Failed> {
-    let body = match edge.service {
-        "orders" => r#"{"error":"Product not found"}"#,
-        _ => r#"{"error":"Order not found"}"#,
-    };
-    let upstream = FakeUpstream::start(edge.answer, FaultMode::AnswersStatus(404, Some(body)));
+    let upstream = FakeUpstream::start(edge.answer, FaultMode::AnswersStatus(404, Some(edge.not_found)));
     let (mut store, session) = edge.start(&upstream);
     session.expect(&edge.create(&session), 400, Some(edge.refusal))?;
     let metrics = metrics(&session, edge.service)?;

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::{
     deployment::SERVICES,
+    exchange::escaped,
     schema::{self, path_parameters, resolve},
 };
 
@@ -168,7 +169,7 @@ impl Operation {
             })
     }
 
-    /// The path with `value` for its last parameter, if it has one, and with examples for the others.
+    /// The path with `value`, as it stands in a URL, for its last parameter, if it has one, and with examples for the others.
     pub fn path(&self, value: &str) -> String {
         let last = path_parameters(&self.template).last();
         self.path_with(|name| (Some(name) == last).then(|| value.to_owned()))
@@ -187,7 +188,7 @@ impl Operation {
     fn path_example(&self, name: &str) -> String {
         let parameter = self.parameters().find(|one| one["in"] == "path" && one["name"] == name);
         let example = parameter.map_or(Value::Null, |one| schema::example(&self.schemas, &one["schema"]));
-        example.as_str().map_or_else(|| example.to_string(), str::to_owned)
+        escaped(&example.as_str().map_or_else(|| example.to_string(), str::to_owned))
     }
 
     /// How the document declares it.
