@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         println!("judged:\n  {}", subject.join("\n  "));
     }
 
-    let mut trials = vec![before_anything_else(&session, is_ours)];
+    let mut trials = before_anything_else(&session, is_ours);
     trials.extend(steps(&session));
     trials.extend(cases(&session));
     trials.extend(promises(&session));
@@ -143,12 +143,17 @@ fn promises(session: &Arc<Session>) -> Vec<Trial> {
     promises::all().map(trial).collect()
 }
 
-/// The list as it is before anything else is asked: of a fresh store, empty.
-fn before_anything_else(session: &Arc<Session>, is_ours: bool) -> Trial {
+/// Each list as it is before anything else is asked: of a fresh store, empty.
+fn before_anything_else(session: &Arc<Session>, is_ours: bool) -> Vec<Trial> {
+    let listing = CONTRACT.operations().filter(|operation| operation.lists());
+    listing.map(|operation| list_before_anything_else(session, operation, is_ours)).collect()
+}
+
+fn list_before_anything_else(session: &Arc<Session>, operation: &'static Operation, is_ours: bool) -> Trial {
     let session = session.clone();
-    Trial::test("replay::list_products::before_anything_else", move || {
+    Trial::test(format!("replay::{}::before_anything_else", operation.id), move || {
         let list = |session: &Session, is_empty: bool| {
-            let request = session.request("products", "GET", "/products");
+            let request = session.request(operation.service, "GET", &operation.template);
             let answer = session.expect(&request, 200, None)?;
             match answer.body.as_slice() {
                 body if is_empty && body != b"[]" => Err(session.failure(&request, &answer, "[]")),

@@ -211,6 +211,12 @@ impl Operation {
         self.method == "POST" && self.answers.contains_key(&201) && !self.template.contains('{')
     }
 
+    /// Whether it lists what its service has.
+    pub fn lists(&self) -> bool {
+        let schema = resolve(&self.schemas, self.answer_schema("200"));
+        self.method == "GET" && schema["type"] == "array" && !self.template.contains('{')
+    }
+
     /// Whether one of its parameters may have this value, as far as the document can tell.
     pub fn takes(&self, parameter: &Value, value: &Value) -> bool {
         validator(&self.schemas, &parameter["schema"]).is_valid(value)
