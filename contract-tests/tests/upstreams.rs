@@ -23,6 +23,7 @@ use contract_tests::{
         process,
         store::Store,
         upstream::{Echo, FakeUpstream, FaultMode},
+        waiting::{self, SetOnDrop},
     },
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -303,6 +304,7 @@ fn goes_on(edge: &'static Edge) -> Result<(), Failed> {
 
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let end = SetOnDrop(&is_over);
         let customers: Vec<_> = (0..32)
             .map(|_| {
                 scope.spawn(|| {
@@ -318,16 +320,14 @@ fn goes_on(edge: &'static Edge) -> Result<(), Failed> {
                 })
             })
             .collect();
-        let began = Instant::now();
-        while upstream.conversations() < 32 {
-            if began.elapsed() > Duration::from_secs(20) {
-                is_over.store(true, Ordering::Relaxed);
-                customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
-                return Err(
-                    format!("products was asked {} times, and not 32", upstream.conversations()).into()
-                );
-            }
-            thread::sleep(Duration::from_millis(1));
+        let waited = waiting::until("32 orders that wait for products", || {
+            upstream.conversations() >= 32 || customers.iter().any(|customer| customer.is_finished())
+        });
+        if waited.is_err() || customers.iter().any(|customer| customer.is_finished()) {
+            drop(end);
+            customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
+            waited?;
+            return Err("the orders did not wait for products".into());
         }
         let mut slowest = Duration::ZERO;
         for _ in 0..500 {
@@ -336,7 +336,7 @@ fn goes_on(edge: &'static Edge) -> Result<(), Failed> {
             slowest = slowest.max(began.elapsed());
         }
         let files = fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         customers.into_iter().try_for_each(|customer| customer.join().expect("a customer"))?;
         // A read that waited for products would take three seconds.
         if slowest > Duration::from_secs(2) {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::{
     deployment::{SERVICES, read},
+    exchange::escaped,
     schema::{self, path_parameters, resolve},
 };
 
@@ -160,7 +161,7 @@ impl Operation {
             })
     }
 
-    /// The path with `value` for its last parameter, if it has one, and with examples for the others.
+    /// The path with `value`, as it stands in a URL, for its last parameter, if it has one, and with examples for the others.
     pub fn path(&self, value: &str) -> String {
         let last = path_parameters(&self.template).last();
         self.path_with(|name| (Some(name) == last).then(|| value.to_owned()))
@@ -179,7 +180,7 @@ impl Operation {
     fn path_example(&self, name: &str) -> String {
         let parameter = self.parameters().find(|one| one["in"] == "path" && one["name"] == name);
         let example = parameter.map_or(Value::Null, |one| schema::example(&self.schemas, &one["schema"]));
-        example.as_str().map_or_else(|| example.to_string(), str::to_owned)
+        escaped(&example.as_str().map_or_else(|| example.to_string(), str::to_owned))
     }
 
     /// How the document declares it.
@@ -200,6 +201,12 @@ impl Operation {
     /// Whether it creates something in a place of its own, which it names.
     pub fn creates(&self) -> bool {
         self.method == "POST" && self.answers.contains_key(&201) && !self.template.contains('{')
+    }
+
+    /// Whether it lists what its service has.
+    pub fn lists(&self) -> bool {
+        let schema = resolve(&self.schemas, self.answer_schema("200"));
+        self.method == "GET" && schema["type"] == "array" && !self.template.contains('{')
     }
 
     /// Whether one of its parameters may have this value, as far as the document can tell.

@@ -8,9 +8,12 @@ pub mod property;
 pub mod faults;
 pub mod edges;
 pub mod session;
+mod judge;
 pub mod ledger;
 pub mod facets;
 pub mod contract;
 mod schema;
+#[cfg(test)]
+mod made_up;
 pub mod exchange;
 pub mod deployment;

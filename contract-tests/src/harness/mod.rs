@@ -10,3 +10,4 @@ pub mod process;
 pub mod address;
 pub mod folders;
 pub mod environment;
+pub mod waiting;

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::address::Reserved;
+use super::{address::Reserved, waiting};
 use crate::engine::deployment::{SERVICES, token, variable};
 
 /// A service that was started for a test.
@@ -120,7 +120,15 @@ impl Process {
 
     /// Waits until it has ended by itself.
     pub fn wait(&mut self) -> ExitStatus {
-        self.child.wait().expect("a status")
+        let mut status = None;
+        let has_ended = || {
+            status = self.child.try_wait().expect("a status");
+            status.is_some()
+        };
+        if let Err(sentence) = waiting::until(&format!("the end of {}", self.service), has_ended) {
+            panic!("{sentence}:\n{}", self.log());
+        }
+        status.expect("a status")
     }
 
     /// Sends it a signal, such as `TERM`.
@@ -223,10 +231,14 @@ fn spawn(program: &str, service: &str, log: &Path, settings: &[(String, String)]
         .expect("the store's program");
     let output = BufReader::new(child.stdout.take().expect("a piped output"));
     let prefix = format!("{service} is ready at ");
-    let url =
-        output.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix(&prefix)?.to_owned()));
-    let Some(url) = url else {
-        panic!("{service} did not start: {}", fs::read_to_string(log).unwrap_or_default());
-    };
-    (child, url)
+    let url = waiting::within(&format!("{service} to be ready"), move || {
+        output.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix(&prefix)?.to_owned()))
+    });
+    match url.and_then(|url| url.ok_or_else(|| "it has ended".to_owned())) {
+        Ok(url) => (child, url),
+        Err(reason) => {
+            let _ = child.kill();
+            panic!("{service} did not start: {reason}\n{}", fs::read_to_string(log).unwrap_or_default());
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Request, replay::case::create, session::Session},
-    harness::store::Store,
+    harness::{store::Store, waiting},
 };
 use rusqlite::Connection;
 use serde_json::Value;
@@ -42,12 +42,13 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
                 })
             })
             .collect();
-        while count.load(Ordering::Relaxed) < enough {
-            thread::yield_now();
-        }
+        let what = format!("{enough} acknowledged writes");
+        let waited = waiting::until(&what, || count.load(Ordering::Relaxed) >= enough);
         // From the last to the first, so that each dies with requests of its own in flight.
         SERVICES.iter().rev().for_each(|service| store.service(service).kill());
-        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+        let acknowledged = callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect();
+        waited.unwrap();
+        acknowledged
     })
 }
 

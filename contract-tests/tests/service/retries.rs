@@ -5,11 +5,10 @@ use std::thread;
 use contract_tests::engine::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
-    replay::case,
+    replay::{case, promises},
     session::Session,
 };
 use rusqlite::Connection;
-use serde_json::Value;
 
 use crate::start;
 
@@ -56,26 +55,18 @@ fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
 fn different_bodies_under_one_key_create_one_row_and_no_error() {
     let (store, session) = start(&[]);
     for operation in creating_operations() {
+        // Each asks for something else, and all of it is valid.
+        let bodies =
+            promises::with_other_bodies(&session, &create(operation, &session, "bodies"), 6).unwrap();
         let before = store.rows(operation.service);
         const ROUNDS: i64 = 150;
         for round in 0..ROUNDS {
             let key = format!("bodies-{round}");
             let statuses: Vec<u16> = thread::scope(|scope| {
-                let callers: Vec<_> = (0..6)
-                    .map(|body| {
-                        let mut request = create(operation, &session, &key);
-                        // Each asks for something else, and all of it is valid.
-                        let mut fields: Value = serde_json::from_slice(&request.body).unwrap();
-                        for (name, value) in fields.as_object_mut().unwrap() {
-                            match value {
-                                Value::Number(number) if !name.ends_with("_id") => {
-                                    *number = (body + 1).into()
-                                }
-                                Value::String(text) => *text = format!("{text} {body}"),
-                                _ => {}
-                            }
-                        }
-                        request.body = fields.to_string().into();
+                let callers: Vec<_> = bodies
+                    .iter()
+                    .map(|request| {
+                        let request = request.clone().header("Idempotency-Key", &key);
                         let session = &session;
                         scope.spawn(move || session.send(&request).unwrap().status)
                     })

@@ -15,7 +15,7 @@ use contract_tests::{
         deployment::SERVICES,
         exchange::{Answer, Request},
     },
-    harness::{caller::Caller, folders::new_folder, process::signal, store::Store},
+    harness::{caller::Caller, folders::new_folder, process::signal, store::Store, waiting},
 };
 
 use crate::{MANY, PROGRAM, fill, shared};
@@ -203,9 +203,7 @@ fn a_request_during_the_stop_delay_is_the_last_of_its_connection() {
     expect(&mut kept, 200, false);
     store.service("products").signal("TERM");
     let ready = Request::new("products", "GET", "/readyz");
-    while session.send(&ready).unwrap().status == 200 {
-        thread::yield_now();
-    }
+    waiting::until("readyz to fail", || session.send(&ready).unwrap().status != 200).unwrap();
     for mut caller in [kept, Caller::connect(&session, "products")] {
         caller.send(&(create() + PRODUCT));
         expect(&mut caller, 201, true);

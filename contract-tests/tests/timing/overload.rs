@@ -8,7 +8,7 @@ use std::{
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Request, replay::situations, session::Session},
-    harness::store::Store,
+    harness::{store::Store, waiting::SetOnDrop},
 };
 use serde_json::json;
 
@@ -84,6 +84,7 @@ fn the_surplus_is_refused_and_the_rest_is_as_fast_as_before() {
     let (_store, session) = start();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
+        let end = SetOnDrop(&is_over);
         // The probes are answered throughout.
         let probes = scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
@@ -102,7 +103,7 @@ fn the_surplus_is_refused_and_the_rest_is_as_fast_as_before() {
             is_as_fast
         });
         let afterwards = load(&session, PLACES / 2);
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         probes.join().unwrap();
 
         println!("peaks, and twice of that: {pairs:?}, afterwards {afterwards:?}");

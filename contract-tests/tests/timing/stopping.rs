@@ -18,6 +18,7 @@ use contract_tests::{
         folders::new_folder,
         store::Store,
         upstream::{FakeUpstream, FaultMode},
+        waiting,
     },
 };
 use rusqlite::Connection;
@@ -39,13 +40,12 @@ fn in_flight_requests_finish_before_the_service_stops() {
         let began = Instant::now();
         thread::scope(|scope| {
             let orders: Vec<_> = (0..8).map(|_| scope.spawn(|| session.expect(&order, 201, None))).collect();
-            while upstream.conversations() < 8 {
-                thread::yield_now();
-            }
+            let waited = waiting::until("8 orders in flight", || upstream.conversations() >= 8);
             store.service("orders").signal(name);
             for order in orders {
                 order.join().unwrap().unwrap();
             }
+            waited.unwrap();
         });
         assert!(store.service("orders").wait().success());
         assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
@@ -66,9 +66,7 @@ fn no_other_signal_ends_a_service_with_a_request_in_flight() {
     let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
     thread::scope(|scope| {
         let order = scope.spawn(|| session.expect(&order, 201, None));
-        while upstream.conversations() < 1 {
-            thread::yield_now();
-        }
+        waiting::until("an order in flight", || upstream.conversations() >= 1).unwrap();
         for name in IGNORED {
             store.service("orders").signal(name);
         }
@@ -147,11 +145,11 @@ fn a_stop_under_load_loses_no_acknowledged_write() {
                     })
                 })
                 .collect();
-            while !stopped.load(Ordering::Relaxed) {
-                thread::yield_now();
-            }
+            let waited = waiting::until("50 products of one caller", || stopped.load(Ordering::Relaxed));
             store.service("products").signal(name);
-            callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+            let acknowledged = callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect();
+            waited.unwrap();
+            acknowledged
         });
         assert!(store.service("products").wait().success());
         store.service("products").start_again();

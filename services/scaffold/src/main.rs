@@ -11,7 +11,7 @@ mod template;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{Command, ExitCode},
 };
 
 use clap::{Parser, Subcommand};
@@ -26,11 +26,11 @@ struct Arguments {
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../.."), hide_default_value = true)]
     root: PathBuf,
     #[command(subcommand)]
-    command: Command,
+    action: Action,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Action {
     /// Write a new service: its crate, its document, and its place in every list
     New {
         /// Its name, in the plural, such as `shipments`
@@ -55,10 +55,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Arguments { root, command } = Arguments::parse();
-    let outcome = match command {
-        Command::New { name, port, thing, asks } => new(&root, name, port, thing, asks),
-        Command::Emit { name } => document::emit(&root, &name),
+    let Arguments { root, action } = Arguments::parse();
+    let outcome = match action {
+        Action::New { name, port, thing, asks } => new(&root, name, port, thing, asks),
+        Action::Emit { name } => document::emit(&root, &name),
     };
     match outcome {
         Ok(message) => {
@@ -121,6 +121,7 @@ fn new(
     // The document includes the file that it is written to.
     write(&root.join("openapi").join(format!("{}.json", names.things)), "")?;
     document::emit(root, &names.things)?;
+    format(root, &names.things)?;
     lists::add_to_client(root, &names)?;
     lists::add_to_store(root, &names)?;
     lists::add_to_workflows(root, &names)?;
@@ -130,6 +131,17 @@ fn new(
          UPDATE=1 cargo test -p contract-tests --test documents\n  \
          cargo test -p contract-tests --test replay"
     ))
+}
+
+/// How lines break depends on how long the names are.
+fn format(root: &Path, package: &str) -> Result<(), String> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(program).args(["fmt", "--package", package]).current_dir(root).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo fmt fails for {package} ({status})")),
+        Err(error) => Err(format!("cargo fmt cannot be run ({error})")),
+    }
 }
 
 fn singular(things: &str) -> String {

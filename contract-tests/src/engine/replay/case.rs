@@ -6,7 +6,7 @@ use super::{parameters, workflows};
 use crate::engine::{
     contract::{CONTRACT, Document, Operation},
     deployment::Deployment,
-    exchange::Request,
+    exchange::{Request, escaped},
     facets,
     session::{Failure, Scope, Session},
 };
@@ -129,7 +129,9 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
         let parameter = parameters.find(|one| one["in"] == "path" && one["name"] == name)?;
         let limits = facets::limits(operation.schemas(), &parameter["schema"]);
         let last = limits.into_iter().rfind(|limit| limit.is_within && limit.value.is_some());
-        last.filter(|_| operation.method == "DELETE")?.value.map(|value| parameters::written(&value))
+        last.filter(|_| operation.method == "DELETE")?
+            .value
+            .map(|value| escaped(&parameters::written(&value)))
     };
     let request = Request::new(operation.service, &operation.method, operation.path_with(named)).token(token);
     let required = operation.parameters().filter(|one| one["required"] == true && one["in"] != "path");

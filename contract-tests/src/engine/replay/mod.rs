@@ -13,3 +13,6 @@ mod limits;
 pub mod case;
 mod parameters;
 pub mod workflows;
+
+#[cfg(test)]
+mod tests;

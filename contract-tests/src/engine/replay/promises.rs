@@ -25,7 +25,7 @@ const REPLAYED: &str = "Idempotency-Replayed";
 const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
 /// How many bodies are sent under one key at once.
-const BODIES: u64 = 4;
+const BODIES: usize = 4;
 
 /// A promise, and an operation that makes it.
 pub struct Promise {
@@ -157,7 +157,7 @@ fn sent_again(session: &Session, request: &Request) -> Result<(), Failure> {
 }
 
 fn many_bodies(session: &Session, request: &Request) -> Result<(), Failure> {
-    let mut requests = with_other_bodies(session, request)?;
+    let mut requests = with_other_bodies(session, request, BODIES + 1)?;
     let last = requests.pop().expect("a request");
     let answers = thread::scope(|scope| {
         let callers: Vec<_> = requests.iter().map(|request| scope.spawn(|| session.send(request))).collect();
@@ -200,15 +200,22 @@ fn expect_replayed(
     Ok(())
 }
 
-/// The same request with other bodies that the service takes, one more than [`BODIES`]: of the first field for which it
-/// takes as many values.
-fn with_other_bodies(session: &Session, request: &Request) -> Result<Vec<Request>, Failure> {
+/// The same request with `count` other bodies that the service takes: each has another value of the first field for which
+/// it takes as many. What is sent to find out creates something.
+///
+/// # Errors
+/// There is no such field.
+pub fn with_other_bodies(
+    session: &Session,
+    request: &Request,
+    count: usize,
+) -> Result<Vec<Request>, Failure> {
     let document = CONTRACT.document(&request.service);
     let operation = document.find(&request.method, request.path_only()).expect("an operation");
     let schema = operation.body.as_ref().expect("a body");
     let body: Value = serde_json::from_slice(&request.body).expect("a JSON body");
     for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
-        let values = other_values(resolve(operation.schemas(), schema), &body[field]);
+        let values = other_values(resolve(operation.schemas(), schema), &body[field], count);
         let with = |value: Value| {
             let mut body = body.clone();
             body[field] = value;
@@ -216,7 +223,7 @@ fn with_other_bodies(session: &Session, request: &Request) -> Result<Vec<Request
         };
         let requests: Vec<Request> =
             values.into_iter().map(with).filter(|request| fits(operation, request)).collect();
-        if requests.len() as u64 > BODIES && are_taken(session, &requests)? {
+        if requests.len() == count && are_taken(session, &requests)? {
             return Ok(requests);
         }
     }
@@ -240,18 +247,18 @@ fn are_taken(session: &Session, requests: &[Request]) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// One more value than [`BODIES`], none of which is `present`, if the schema has as many.
-fn other_values(schema: &Value, present: &Value) -> Vec<Value> {
+/// `count` values, none of which is `present`, if the schema has as many.
+fn other_values(schema: &Value, present: &Value, count: usize) -> Vec<Value> {
     let least = schema["minimum"].as_i64().unwrap_or_default();
     let values: Vec<Value> = match (schema["enum"].as_array(), schema["type"].as_str()) {
         (Some(values), _) => values.clone(),
-        (None, Some("string")) => (1..=BODIES + 2).map(|number| format!("{number:03}").into()).collect(),
+        (None, Some("string")) => (0..=count).map(|number| format!("{number:03}").into()).collect(),
         (None, Some("integer" | "number")) => {
-            (0..BODIES as i64 + 2).map(|number| (least + number).into()).collect()
+            (0..=count as i64).map(|number| (least + number).into()).collect()
         }
         _ => Vec::new(),
     };
-    values.into_iter().filter(|value| value != present).take(BODIES as usize + 1).collect()
+    values.into_iter().filter(|value| value != present).take(count).collect()
 }
 
 /// An unused key. Other callers may use the same store.

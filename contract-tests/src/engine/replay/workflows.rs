@@ -58,7 +58,10 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
             .input(format!("{service}_token"), address.token.clone());
     }
     let mut outcomes = Vec::new();
-    let mut run = Run::start(&DESCRIPTION, &options).expect("a workflow that can be played");
+    let mut run = match Run::start(&DESCRIPTION, &options) {
+        Ok(run) => run,
+        Err(error) => return vec![Err(stuck(workflow, 0, &error.to_string()))],
+    };
     let report = loop {
         match run.advance() {
             Ok(Progress::Send(request)) => {
@@ -81,8 +84,13 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
                 }
             }
             Ok(Progress::Done(report)) => break report,
-            Ok(Progress::Wait(_)) | Err(_) => {
-                panic!("{workflow} cannot be played further than {}", outcomes.len())
+            Ok(Progress::Wait(_)) => {
+                outcomes.push(Err(stuck(workflow, outcomes.len(), "it asks to wait, which no step may")));
+                return outcomes;
+            }
+            Err(error) => {
+                outcomes.push(Err(stuck(workflow, outcomes.len(), &error.to_string())));
+                return outcomes;
             }
         }
     };
@@ -96,6 +104,13 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
         }
     }
     outcomes
+}
+
+/// Why a workflow cannot be played further than its first `played` steps.
+fn stuck(workflow: &str, played: usize, reason: &str) -> Failure {
+    let steps = all().find(|(id, _)| *id == workflow).map_or(Vec::new(), |(_, steps)| steps);
+    let step = steps.get(played).copied().unwrap_or("the end");
+    Failure::new(format!("{workflow} cannot be played further than {played} steps, to {step}: {reason}"))
 }
 
 fn of_session(request: &HttpRequest, session: &Session) -> Request {

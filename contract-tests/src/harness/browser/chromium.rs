@@ -17,7 +17,7 @@ use thirtyfour::{
 };
 use tokio::runtime;
 
-use crate::harness::folders::new_folder;
+use crate::harness::{folders::new_folder, waiting};
 
 /// Whether a test has passed, and if not, why.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -79,10 +79,14 @@ impl Browser {
             .spawn()
             .expect("chromedriver");
         let mut output = BufReader::new(chromedriver.stdout.take().expect("a piped output"));
-        let port = output.by_ref().lines().map_while(Result::ok).find_map(|line| {
-            let (_, port) = line.split_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
+        let started = waiting::within("chromedriver to start", move || {
+            let port = output.by_ref().lines().map_while(Result::ok).find_map(|line| {
+                let (_, port) = line.split_once("started successfully on port ")?;
+                port.trim_end_matches('.').parse::<u16>().ok()
+            });
+            (port, output)
         });
+        let (port, output) = started.unwrap_or_else(|sentence| panic!("{sentence}"));
         let url = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
         Ok(Self { chromedriver, _output: output, url, chromium })
     }

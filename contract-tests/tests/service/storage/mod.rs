@@ -12,7 +12,7 @@ use std::{
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Request, replay::case::create, session::Session},
-    harness::{metrics::Metrics, process::signal, store::Store},
+    harness::{metrics::Metrics, process::signal, store::Store, waiting::SetOnDrop},
 };
 use rusqlite::Connection;
 
@@ -68,6 +68,7 @@ fn full_reads_and_many_writers_leave_the_log_bounded() {
     let (store, session) = start(&QUIET);
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let most = thread::scope(|scope| {
+        let _end = SetOnDrop(&is_over);
         for path in ["/products", "/products?limit=1000", "/products/1"] {
             let (session, is_over) = (&session, &is_over);
             scope.spawn(move || {
@@ -86,9 +87,7 @@ fn full_reads_and_many_writers_leave_the_log_bounded() {
                 })
             })
             .collect();
-        let most = writers.into_iter().map(|writer| writer.join().unwrap()).max();
-        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
-        most.unwrap()
+        writers.into_iter().map(|writer| writer.join().unwrap()).max().unwrap()
     });
     assert!(most < LOG_LIMIT, "the log has grown to {most} bytes");
 }

@@ -1,0 +1,215 @@
+//! Judges an answer by the document: its status, its body, its headers, and what it must have in common with the request.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::engine::{
+    contract::{CONTRACT, Documented, Operation},
+    exchange::{Answer, Request},
+    schema::resolve,
+};
+
+/// Judges an answer to `operation`, and if it is the `whole` contract that is judged, also what only this store promises.
+pub(crate) fn judge(
+    operation: &Operation,
+    request: &Request,
+    answer: &Answer,
+    whole: bool,
+) -> Result<(), String> {
+    let status = answer.status;
+    let documented = operation.answers.get(&status).ok_or_else(|| {
+        let known: Vec<String> = operation.answers.keys().map(ToString::to_string).collect();
+        format!("a status that {} documents: {}", operation.id, known.join(", "))
+    })?;
+    if documented.media_types.is_empty() {
+        judge_absence(answer)?;
+    } else {
+        judge_media_type(documented, answer, !whole)?;
+    }
+    match request.method.as_str() {
+        "HEAD" if answer.body.is_empty() => {}
+        "HEAD" => return Err("no body in the answer to a HEAD".into()),
+        _ if documented.media_types.is_empty() => {}
+        _ => {
+            judge_body(documented, answer)?;
+            judge_echo(operation, request, answer)?;
+        }
+    }
+    if whole { judge_details(operation, request, documented, answer) } else { Ok(()) }
+}
+
+fn judge_media_type(
+    documented: &Documented,
+    answer: &Answer,
+    may_have_parameters: bool,
+) -> Result<(), String> {
+    let media_type = answer.header("Content-Type").unwrap_or_default();
+    let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
+    let is_documented = documented.media_types.iter().any(|known| known == essence.trim());
+    if !is_documented || !(parameters.is_empty() || may_have_parameters) {
+        return Err(format!("the content type {}", documented.media_types.join(" or ")));
+    }
+    Ok(())
+}
+
+/// What only this store promises: required headers, the place of what was created, and `200` for what is not `200.0`.
+fn judge_details(
+    operation: &Operation,
+    request: &Request,
+    documented: &Documented,
+    answer: &Answer,
+) -> Result<(), String> {
+    static WHOLE_WITH_FRACTION: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"^(?:[^"]|"(?:\\.|[^"\\])*")*?[0-9]\.0+[^0-9]"#).expect("a pattern"));
+    if let Some(name) = documented.headers.iter().find(|name| answer.header(name).is_none_or(str::is_empty)) {
+        return Err(format!("the header {name}"));
+    }
+    if answer.body.is_empty() {
+        return Ok(());
+    }
+    if answer.status == 201 {
+        let place = place(operation, request, answer);
+        if answer.header("Location") != Some(&place) {
+            return Err(format!("the header Location: {place}"));
+        }
+    }
+    // Read as doubles and written again, numbers have no more digits than they need: a longer one was rounded on its way.
+    if serde_json::to_vec(&answer.json()).is_ok_and(|shortest| shortest != answer.body) {
+        return Err("JSON as short as can be, each number too".into());
+    }
+    if WHOLE_WITH_FRACTION.is_match(&String::from_utf8_lossy(&answer.body)) {
+        return Err("whole numbers without a fraction of zero".into());
+    }
+    Ok(())
+}
+
+/// Where a 201 says that something is: below the path that it was sent to, or there if the request names it.
+fn place(operation: &Operation, request: &Request, answer: &Answer) -> String {
+    let path = request.path_only();
+    if request.method == "PUT" {
+        return path.to_owned();
+    }
+    let of_item = |method| operation.of_item(CONTRACT.document(operation.service), method);
+    let name = ["GET", "PUT", "DELETE", "PATCH"].into_iter().find_map(of_item).map_or("id", |(_, name)| name);
+    let id = &answer.json()[name];
+    format!("{path}/{}", id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+}
+
+/// What was sent and stored comes back: each field that request and response share is equal in both.
+fn judge_echo(operation: &Operation, request: &Request, answer: &Answer) -> Result<(), String> {
+    let is_stored =
+        matches!(answer.status, 200 | 201) && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
+    let Some(body) = operation.body.as_ref().filter(|_| is_stored) else { return Ok(()) };
+    let Ok(sent) = serde_json::from_slice::<Value>(&request.body) else { return Ok(()) };
+    let schemas = [body, operation.answer_schema(&answer.status.to_string())];
+    match changed(operation.schemas(), schemas, "", &sent, &answer.json()) {
+        Some((path, value)) => Err(format!("`{path}` as it was sent: {value}")),
+        None => Ok(()),
+    }
+}
+
+/// The first part of `sent` that both schemas know and that is another in `answered`.
+fn changed(
+    document: &Value,
+    schemas: [&Value; 2],
+    path: &str,
+    sent: &Value,
+    answered: &Value,
+) -> Option<(String, Value)> {
+    let schemas = schemas.map(|schema| resolve(document, schema));
+    let is_same = match (sent, answered) {
+        (Value::Object(sent), Value::Object(_)) => {
+            let mut fields = sent.iter().filter(|(_, value)| !value.is_null());
+            return fields.find_map(|(name, value)| {
+                let [read, shown] = schemas.map(|schema| schema["properties"].get(name));
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                changed(document, [read?, shown?], &path, value, &answered[name.as_str()])
+            });
+        }
+        (Value::Array(sent), Value::Array(answered)) if sent.len() == answered.len() => {
+            let items = schemas.map(|schema| &schema["items"]);
+            return sent.iter().zip(answered).enumerate().find_map(|(index, (sent, answered))| {
+                changed(document, items, &format!("{path}[{index}]"), sent, answered)
+            });
+        }
+        _ => sent == answered || sent.as_f64().is_some_and(|number| answered.as_f64() == Some(number)),
+    };
+    (!is_same).then(|| (path.to_owned(), sent.clone()))
+}
+
+/// An answer without content has no body and says nothing about one.
+fn judge_absence(answer: &Answer) -> Result<(), String> {
+    if !answer.body.is_empty() {
+        return Err(format!("{} without a body", answer.status));
+    }
+    match answer.header("Content-Type") {
+        Some(_) => Err(format!("{} without the header Content-Type", answer.status)),
+        None => Ok(()),
+    }
+}
+
+/// The body fits its schema, has its fields in their order, and its text is one of this very status.
+fn judge_body(documented: &Documented, answer: &Answer) -> Result<(), String> {
+    let Ok(body) = serde_json::from_slice(&answer.body) else { return Err("a JSON body".into()) };
+    if let Some(error) = documented.schema.iter_errors(&body).next() {
+        return Err(format!("a body that fits its schema ({error}, at `{}`)", error.instance_path()));
+    }
+    if let Some(object) = body.as_object() {
+        let in_order: Vec<&String> =
+            documented.fields.iter().filter(|field| object.contains_key(*field)).collect();
+        if !object.keys().eq(in_order) {
+            return Err(format!("the fields {}, in this order", documented.fields.join(", ")));
+        }
+    }
+    if body.get("detail").is_some() && body["error"] != "Invalid fields" {
+        return Err("a detail with `Invalid fields` only".into());
+    }
+    if !documented.texts.is_empty() && !answer.error().is_some_and(|text| documented.texts.contains(&text)) {
+        return Err(format!("{} with `{}`", answer.status, documented.texts.join("` or `")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::made_up;
+
+    fn answer(status: u16, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        Answer { status, headers, body }
+    }
+
+    #[test]
+    fn an_answer_without_content_has_no_body_and_no_type() {
+        let document = made_up::document();
+        let delete = document.find("DELETE", "/parcels/a-1/lines/2").unwrap();
+        let request = Request::new("products", "DELETE", "/parcels/a-1/lines/2");
+        let judged = |answer: &Answer| judge(delete, &request, answer, true);
+        assert_eq!(judged(&answer(204, &[], &Value::Null)), Ok(()));
+        assert!(judged(&answer(204, &[], &json!({}))).is_err());
+        assert!(judged(&answer(204, &[("Content-Type", "application/json")], &Value::Null)).is_err());
+    }
+
+    #[test]
+    fn what_was_sent_comes_back_in_every_part() {
+        let document = made_up::document();
+        let replace = document.find("PUT", "/parcels/a-1").unwrap();
+        let request = Request::new("products", "PUT", "/parcels/a-1").json(&made_up::parcel());
+        let judged = |change: fn(&mut Value)| {
+            let mut body = made_up::parcel();
+            change(&mut body);
+            judge(replace, &request, &answer(200, &[("Content-Type", "application/json")], &body), true)
+        };
+        assert_eq!(judged(|_| {}), Ok(()));
+        let says = |part: &str| Err(format!("`{part}` as it was sent: {}", made_up::at(part)));
+        assert_eq!(judged(|body| body["address"]["city"] = "Basel".into()), says("address.city"));
+        assert_eq!(judged(|body| body["lines"][0]["quantity"] = 2.into()), says("lines[0].quantity"));
+        assert_eq!(judged(|body| drop(body.as_object_mut().unwrap().shift_remove("note"))), says("note"));
+    }
+}
