@@ -24,6 +24,30 @@ pub(crate) fn ports(root: &Path) -> Result<Vec<(String, u16)>, String> {
     Ok(ports)
 }
 
+/// Whether the numbers of a `thing` of `service` are in the ranges that its document has, as Rust.
+pub(crate) fn checks(root: &Path, service: &str, thing: &str) -> Result<String, String> {
+    let document: Value =
+        serde_json::from_str(&read(&root.join(format!("openapi/{service}.json")))?).unwrap_or_default();
+    let content = &document["paths"][format!("/{service}/{{id}}")]["get"]["responses"]["200"]["content"];
+    let schema = content["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
+    let schema = document.pointer(schema.trim_start_matches('#')).cloned().unwrap_or_default();
+    let fields = schema["properties"].as_object().cloned().unwrap_or_default();
+    let check = |(name, field): (&String, &Value)| {
+        let (least, most) = (&field["minimum"], &field["maximum"]);
+        let field_of = format!("{thing}.{name}");
+        match field["type"].as_str()? {
+            _ if name == "id" || most.is_null() => None,
+            // Integers from 1 are `NonZero` in the generated types.
+            "integer" if least.as_u64() >= Some(1) => Some(format!("{field_of}.get() <= {most}")),
+            "integer" => Some(format!("{field_of} <= {most}")),
+            "number" => Some(format!("({least}_f64..={most}_f64).contains(&{field_of})")),
+            _ => None,
+        }
+    };
+    let checks: Vec<String> = fields.iter().filter_map(check).collect();
+    Ok(if checks.is_empty() { "true".to_owned() } else { checks.join(" && ") })
+}
+
 pub(crate) fn add_to_workspace(root: &Path, names: &Names) -> Result<(), String> {
     let line = format!("{0} = {{ path = \"services/{0}\" }}", names.things);
     edit(&root.join("Cargo.toml"), |text| {

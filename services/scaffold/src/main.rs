@@ -109,7 +109,9 @@ fn new(
                 .iter()
                 .find(|(service, _)| *service == asked)
                 .ok_or_else(|| format!("there is no service called {asked}"))?;
-            Some(Upstream { thing: singular(&asked), things: asked, port: *port })
+            let thing = singular(&asked);
+            let checks = lists::checks(root, &asked, &thing)?;
+            Some(Upstream { thing, things: asked, port: *port, checks })
         }
     };
     let names = Names { things, thing, port, upstream };

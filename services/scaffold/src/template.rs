@@ -20,6 +20,8 @@ pub(crate) struct Upstream {
     /// One of what it keeps: `order`.
     pub(crate) thing: String,
     pub(crate) port: u16,
+    /// Whether the numbers of one of its things are in range, as Rust.
+    pub(crate) checks: String,
 }
 
 /// The files of a service: their paths below its folder, and their texts.
@@ -64,6 +66,7 @@ fn filled(template: &str, names: &Names) -> String {
         ("@OTHERS@", upstream.things.to_uppercase()),
         ("@OTHER@", upstream.thing.to_uppercase()),
         ("@Other@", camel(&upstream.thing)),
+        ("@checks@", upstream.checks),
         ("@others@", upstream.things),
         ("@other@", upstream.thing),
         ("@other_port@", upstream.port.to_string()),
@@ -107,7 +110,8 @@ mod tests {
 
     #[test]
     fn every_place_is_filled() {
-        let upstream = Upstream { things: "orders".into(), thing: "order".into(), port: 5002 };
+        let (things, thing, checks) = ("orders".into(), "order".into(), "true".into());
+        let upstream = Upstream { things, thing, port: 5002, checks };
         for upstream in [None, Some(upstream)] {
             let names =
                 Names { things: "shipping_notes".into(), thing: "shipping_note".into(), port: 1, upstream };
