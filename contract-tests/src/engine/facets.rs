@@ -6,17 +6,14 @@
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
-use regex::Regex;
 use serde_json::Value;
 
 use crate::engine::{
     contract::Operation,
     exchange::{Answer, Request},
+    limits::{limits, met},
     schema::{self, requires, resolve},
 };
-
-/// The longest array that is worth being sent, in characters of JSON: a body has its limit, too.
-const LONGEST: usize = 32 * 1024;
 
 /// Every facet of `operation`, in words.
 pub fn documented(operation: &Operation) -> BTreeSet<String> {
@@ -94,133 +91,6 @@ pub fn shown(operation: &Operation, request: &Request, answer: &Answer) -> BTree
         });
     }
     facets
-}
-
-/// A limit of a schema, at its edge or one beyond.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Limit {
-    what: &'static str,
-    /// A value there, if one follows from the schema.
-    pub(crate) value: Option<Value>,
-    /// Whether the schema admits it.
-    pub(crate) is_within: bool,
-}
-
-impl Limit {
-    fn named(&self, at: &str) -> String {
-        format!("{at}: {}", self.name())
-    }
-
-    /// Such as `at its maximum`.
-    pub(crate) fn name(&self) -> String {
-        match (&self.value, self.what) {
-            (Some(value), "one of its values") => value.to_string(),
-            _ => self.what.to_owned(),
-        }
-    }
-}
-
-/// Every limit of `schema`.
-pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
-    let schema = resolve(document, schema);
-    let limit = |what, value, is_within| Limit { what, value, is_within };
-    let mut limits = Vec::new();
-    if let Some(values) = schema["enum"].as_array() {
-        limits.extend(values.iter().map(|value| limit("one of its values", Some(value.clone()), true)));
-        limits.push(limit("another value", Some("SOMETHING_ELSE".into()), false));
-        return limits;
-    }
-    match schema["type"].as_str() {
-        Some("integer" | "number") => {
-            if let Some(least) = whole(&schema["minimum"]) {
-                limits.push(limit("at its minimum", Some(least.into()), true));
-                limits.push(limit("below its minimum", Some((least - 1).into()), false));
-            }
-            if let Some(most) = whole(&schema["maximum"]) {
-                limits.push(limit("at its maximum", Some(most.into()), true));
-                limits.push(limit("above its maximum", Some((most + 1).into()), false));
-            }
-        }
-        Some("string") => {
-            if let Some(least) = whole(&schema["minLength"]).filter(|least| *least > 0) {
-                limits.push(limit("as short as it may be", Some("x".repeat(least as usize).into()), true));
-                limits.push(limit("too short", Some("x".repeat(least as usize - 1).into()), false));
-            }
-            // The longest text that fits a pattern does not follow from it.
-            let has_pattern = !schema["pattern"].is_null();
-            if let Some(most) = whole(&schema["maxLength"]) {
-                let longest = |more| (!has_pattern).then(|| "é".repeat(most as usize + more).into());
-                limits.push(limit("as long as it may be", longest(0), true));
-                limits.push(limit("too long", longest(1), false));
-            }
-            if has_pattern {
-                limits.push(limit("against its pattern", None, false));
-            }
-        }
-        Some("boolean") => {
-            limits.extend([true, false].map(|value| limit("one of its values", Some(value.into()), true)));
-        }
-        Some("array") => {
-            let item = schema::example(document, &schema["items"]);
-            let of = |length: i64| Some(vec![item.clone(); length as usize].into());
-            if let Some(least) = whole(&schema["minItems"]).filter(|least| *least > 0) {
-                limits.push(limit("with as few items as it may have", of(least), true));
-                limits.push(limit("with too few items", of(least - 1), false));
-            }
-            let is_sent = |most: &i64| (*most as usize).saturating_mul(item.to_string().len() + 1) < LONGEST;
-            if let Some(most) = whole(&schema["maxItems"]).filter(is_sent) {
-                limits.push(limit("with as many items as it may have", of(most), true));
-                limits.push(limit("with too many items", of(most + 1), false));
-            }
-        }
-        _ => {}
-    }
-    limits
-}
-
-/// The limits that `value` meets.
-fn met(document: &Value, schema: &Value, value: &Value) -> Vec<Limit> {
-    let schema = resolve(document, schema);
-    let meets = |limit: &Limit| match limit.what {
-        "with as few items as it may have"
-        | "with too few items"
-        | "with as many items as it may have"
-        | "with too many items" => {
-            let Some(length) = value.as_array().map(|items| items.len() as i64) else { return false };
-            let (least, most) = (whole(&schema["minItems"]), whole(&schema["maxItems"]));
-            match limit.what {
-                "with as few items as it may have" => Some(length) == least,
-                "with too few items" => least.is_some_and(|least| length < least),
-                "with as many items as it may have" => Some(length) == most,
-                _ => most.is_some_and(|most| length > most),
-            }
-        }
-        "as short as it may be" | "too short" | "as long as it may be" | "too long" => {
-            let Some(text) = value.as_str() else { return false };
-            let length = text.chars().count() as i64;
-            let (least, most) = (whole(&schema["minLength"]), whole(&schema["maxLength"]));
-            match limit.what {
-                "as short as it may be" => Some(length) == least,
-                "too short" => least.is_some_and(|least| length < least),
-                "as long as it may be" => Some(length) == most,
-                _ => most.is_some_and(|most| length > most),
-            }
-        }
-        "against its pattern" => {
-            let pattern = schema["pattern"].as_str().and_then(|pattern| Regex::new(pattern).ok());
-            value.as_str().is_some_and(|text| pattern.is_some_and(|pattern| !pattern.is_match(text)))
-        }
-        "another value" => schema["enum"].as_array().is_some_and(|values| !values.contains(value)),
-        "one of its values" => limit.value.as_ref() == Some(value),
-        _ => whole(value).is_some() && limit.value.as_ref().and_then(whole) == whole(value),
-    };
-    limits(document, schema).into_iter().filter(meets).collect()
-}
-
-fn whole(value: &Value) -> Option<i64> {
-    value
-        .as_i64()
-        .or_else(|| value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64))
 }
 
 /// Calls `visit` with each field of an object, of the objects in it and of the items of arrays: where it is, its schema,

@@ -11,6 +11,7 @@ pub mod session;
 mod judge;
 pub mod ledger;
 pub mod facets;
+mod limits;
 pub mod contract;
 mod schema;
 #[cfg(test)]

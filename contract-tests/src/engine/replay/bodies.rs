@@ -7,7 +7,7 @@ use super::case::{Case, Expectation};
 use crate::engine::{
     contract::Operation,
     exchange::{Delivery, Request},
-    facets,
+    limits::{Limit, limits as limits_of},
     schema::{self, requires, resolve},
 };
 
@@ -127,7 +127,7 @@ pub(super) fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
                 if kind == Kind::Required { &missing } else { &invalid };
             cases.push(judge(format!("with_{field}_empty"), with("\"\"")));
         }
-        for limit in facets::limits(operation.schemas(), schema).into_iter().filter(|limit| limit.is_within) {
+        for limit in limits_of(operation.schemas(), schema).into_iter().filter(|limit| limit.is_within) {
             let name = format!("with_{field}_{}", limit.name().replace(' ', "_"));
             if let Some(value) = limit.value {
                 cases.push(fits(name, with(&value.to_string())));
@@ -211,8 +211,8 @@ fn wrong_values(document: &Value, schema: &Value) -> Vec<(&'static str, String)>
         _ => values.clear(),
     }
     if kind == "array" {
-        let beyond = facets::limits(document, schema).into_iter().filter(|limit| !limit.is_within);
-        let name = |limit: &facets::Limit| match limit.name().as_str() {
+        let beyond = limits_of(document, schema).into_iter().filter(|limit| !limit.is_within);
+        let name = |limit: &Limit| match limit.name().as_str() {
             "with too many items" => "with_too_many_items",
             _ => "with_too_few_items",
         };

@@ -8,6 +8,7 @@ use crate::engine::{
     deployment::Deployment,
     exchange::{Request, escaped},
     facets,
+    limits::limits as limits_of,
     session::{Failure, Scope, Session},
 };
 
@@ -127,7 +128,7 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
     let named = |name: &str| {
         let mut parameters = operation.parameters();
         let parameter = parameters.find(|one| one["in"] == "path" && one["name"] == name)?;
-        let limits = facets::limits(operation.schemas(), &parameter["schema"]);
+        let limits = limits_of(operation.schemas(), &parameter["schema"]);
         let last = limits.into_iter().rfind(|limit| limit.is_within && limit.value.is_some());
         last.filter(|_| operation.method == "DELETE")?
             .value

@@ -16,6 +16,7 @@ use crate::engine::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
     facets,
+    limits::limits as limits_of,
     schema::resolve,
     session::{Failure, Session},
 };
@@ -126,7 +127,7 @@ fn makes_a_difference(
     }
     let document = operation.schemas();
     let without = session.send(request)?;
-    let within = facets::limits(document, &parameter["schema"]).into_iter().filter(|limit| limit.is_within);
+    let within = limits_of(document, &parameter["schema"]).into_iter().filter(|limit| limit.is_within);
     let values = within.filter_map(|limit| limit.value).chain([facets::example(document, parameter).into()]);
     for value in values {
         let text = parameters::written(&value);
