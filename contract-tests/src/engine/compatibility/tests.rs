@@ -54,7 +54,7 @@ const ROWS: &[Row] = &[
         |new| {
             let mut path = new["paths"]["/products/{id}"].take();
             remove(&mut new["paths"], "/products/{id}");
-            for method in ["get", "put"] {
+            for method in ["get", "put", "delete"] {
                 path[method]["parameters"]
                     .as_array_mut()
                     .unwrap()
