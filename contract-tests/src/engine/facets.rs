@@ -11,9 +11,17 @@ use serde_json::Value;
 use crate::engine::{
     contract::Operation,
     exchange::{Answer, Request},
-    limits::{limits, met},
+    limits::{Limit, limits, met},
     schema::{self, requires, resolve},
 };
+
+/// The limits of a parameter. A DELETE is not tried at the lower edge of a path: what is there first, others refer to.
+pub(crate) fn parameter_limits(operation: &Operation, parameter: &Value) -> Vec<Limit> {
+    let spares = operation.method == "DELETE" && parameter["in"] == "path";
+    let mut limits = limits(operation.schemas(), &parameter["schema"]);
+    limits.retain(|limit| !(spares && limit.is_within && limit.name() == "at its minimum"));
+    limits
+}
 
 /// Every facet of `operation`, in words.
 pub fn documented(operation: &Operation) -> BTreeSet<String> {
@@ -26,7 +34,7 @@ pub fn documented(operation: &Operation) -> BTreeSet<String> {
             facets.insert(format!("{at}: left out"));
         }
         facets.insert(format!("{at}: sent"));
-        facets.extend(limits(document, &parameter["schema"]).into_iter().map(|limit| limit.named(&at)));
+        facets.extend(parameter_limits(operation, parameter).into_iter().map(|limit| limit.named(&at)));
     }
     let body = &declared["requestBody"]["content"]["application/json"]["schema"];
     fields(document, "body", body, &mut |at, schema, is_required| {

@@ -6,9 +6,7 @@ use super::{
     case::{Case, Expectation},
     parameters::{with, written},
 };
-use crate::engine::{
-    contract::Operation, exchange::Request, facets, limits::limits as limits_of, schema::resolve,
-};
+use crate::engine::{contract::Operation, exchange::Request, facets, schema::resolve};
 
 /// Names a request, so that it can be repeated; it has cases of its own.
 const KEY: &str = "Idempotency-Key";
@@ -21,7 +19,7 @@ pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {
     let mut cases = Vec::new();
     for parameter in operation.parameters().filter(|one| one["name"] != KEY) {
         let name = parameter["name"].as_str().expect("a name");
-        for limit in limits_of(operation.schemas(), &parameter["schema"]) {
+        for limit in facets::parameter_limits(operation, parameter) {
             let what = limit.name().replace(' ', "_");
             let Some(value) = &limit.value else { continue };
             let text = written(value);

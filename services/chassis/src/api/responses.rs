@@ -129,6 +129,12 @@ pub enum List<T> {
     Whole(BoxStream<'static, Result<Chunk<T>, ApiError>>),
 }
 
+/// The path of the next page of a list: the path of the list, with this query.
+pub fn next_page<'a>(path: &str, query: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    format!("{path}?{query}")
+}
+
 /// Some items of a list, serialized.
 pub struct Chunk<T> {
     json: Vec<u8>,
@@ -178,7 +184,8 @@ fn array<T>(
     let mut is_first = true;
     let items = chunks.map(move |chunk| {
         let mut json = chunk.map_err(|error| std::io::Error::other(error.into_cause()))?.json;
-        if !std::mem::take(&mut is_first) && !json.is_empty() {
+        // Rows may have been deleted since their chunk was planned.
+        if !json.is_empty() && !std::mem::take(&mut is_first) {
             json.insert(0, b',');
         }
         Ok(json.into())
@@ -204,5 +211,35 @@ impl<T: Type> ApiResponse for List<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn chunks_make_one_array_even_if_some_are_empty() {
+        let chunk = |items: &[u64]| {
+            let mut chunk = Chunk::default();
+            items.iter().for_each(|item| chunk.push(item));
+            Ok(chunk)
+        };
+        for (chunks, expected) in [
+            (vec![], "[]"),
+            (vec![chunk(&[])], "[]"),
+            (vec![chunk(&[1, 2]), chunk(&[3])], "[1,2,3]"),
+            (vec![chunk(&[]), chunk(&[1]), chunk(&[]), chunk(&[2])], "[1,2]"),
+        ] {
+            let written: Vec<Bytes> = array(stream::iter(chunks)).map(Result::unwrap).collect().await;
+            assert_eq!(written.concat(), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_query_of_the_next_page_is_encoded() {
+        assert_eq!(next_page("/things", [("limit", "1"), ("name", "a&b c")]), "/things?limit=1&name=a%26b+c");
     }
 }
