@@ -54,8 +54,8 @@ const ROWS: &[Row] = &[
         |new| {
             let mut path = new["paths"]["/products/{id}"].take();
             remove(&mut new["paths"], "/products/{id}");
-            for method in ["get", "put", "delete"] {
-                path[method]["parameters"]
+            for operation in path.as_object_mut().unwrap().values_mut() {
+                operation["parameters"]
                     .as_array_mut()
                     .unwrap()
                     .iter_mut()
