@@ -61,8 +61,8 @@ tokio::task_local! {
 
 impl RequestContext {
     /// Runs `work` as part of the request.
-    pub(crate) async fn scope<T>(self, work: impl Future<Output = T>) -> T {
-        CONTEXT.scope(self, work).await
+    pub(crate) fn scope<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        CONTEXT.scope(self, work)
     }
 
     /// Reads the context of the current request, if there is one.
