@@ -1,8 +1,7 @@
-//! The OpenAPI document that the types of a service emit, and the page that shows it.
+//! The OpenAPI document that the types of a service emit.
 
-use std::{collections::HashMap, marker::PhantomData};
+use std::{collections::HashMap, marker::PhantomData, sync::OnceLock};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
@@ -10,8 +9,8 @@ use poem_openapi::{
     registry::{MetaApi, Registry},
 };
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+use super::page::Page;
 use crate::{settings::ServiceInfo, values::Count};
 
 /// What a document says about its API that the types do not.
@@ -43,11 +42,12 @@ const TIMEOUT_DESCRIPTION: &str = "How long the caller waits for the response, i
     timeout applies if it is shorter. A value that is not a number is ignored.";
 
 /// A service's document.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Document {
+    title: &'static str,
     json: Bytes,
-    page: Bytes,
-    page_policy: String,
+    /// Made when it is first asked for: it takes more memory than the rest of an idle service's data.
+    page: OnceLock<Page>,
 }
 
 impl Document {
@@ -82,9 +82,7 @@ impl Document {
                 serde_json::from_str(info.checked_in).expect("the checked-in document is JSON, or empty");
             adopt_examples(&mut document, &recorded);
         }
-        let json = format!("{document:#}\n");
-        let (page, page_policy) = page(info.title, &service.swagger_ui_html(), &json);
-        Self { json: json.into(), page: page.into(), page_policy }
+        Self { title: info.title, json: format!("{document:#}\n").into(), page: OnceLock::new() }
     }
 
     /// The OpenAPI document, as it is checked in and as `/openapi.json` serves it.
@@ -93,13 +91,8 @@ impl Document {
     }
 
     /// The page that shows the document in Swagger UI.
-    pub(crate) fn page(&self) -> Bytes {
-        self.page.clone()
-    }
-
-    /// The content security policy of the page.
-    pub(crate) fn page_policy(&self) -> &str {
-        &self.page_policy
+    pub(crate) fn page(&self) -> &Page {
+        self.page.get_or_init(|| Page::new(self.title, &String::from_utf8_lossy(&self.json)))
     }
 }
 
@@ -158,30 +151,4 @@ fn adopt_examples(document: &mut Value, recorded: &Value) {
         }
         _ => {}
     }
-}
-
-/// Our page around the Swagger UI that poem-openapi bundles, and the page's content security policy
-/// (<https://www.w3.org/TR/CSP3/>): it may run its two scripts and call its own service, and it fetches nothing else.
-#[expect(
-    clippy::expect_used,
-    reason = "the page is part of poem-openapi, so the first test finds a changed one"
-)]
-fn page(title: &str, swagger_ui: &str, json: &str) -> (String, String) {
-    let between = |start: &str, end: &str| {
-        let (_, rest) = swagger_ui.split_once(start).expect("the page has this element");
-        rest.split_once(end).expect("the element ends").0
-    };
-    let script = between("<script charset=\"UTF-8\">", "</script>");
-    let setup = include_str!("docs.js").replace("{document}", &json.replace("</", "<\\/"));
-    let page = include_str!("docs.html")
-        .replace("{title}", title)
-        .replace("{setup}", &setup)
-        .replace("{style}", between("<style charset=\"UTF-8\">", "</style>"))
-        .replace("{script}", script);
-    let [script, setup] = [script, &setup].map(|script| BASE64_STANDARD.encode(Sha256::digest(script)));
-    let policy = format!(
-        "default-src 'none'; script-src 'sha256-{script}' 'sha256-{setup}'; style-src 'unsafe-inline'; img-src data:; \
-         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    (page, policy)
 }

@@ -1,6 +1,7 @@
 //! What an API is declared with: authentication, parameters, bodies, responses, errors, and the document of it all.
 
 pub mod document;
+mod page;
 pub mod idempotency;
 pub mod json;
 pub mod responses;

@@ -61,8 +61,9 @@ pub(super) fn serve(
     }
     match path {
         DOCS => {
-            let page = typed("text/html; charset=utf-8", document.page());
-            Ok(page.with_header(header::CONTENT_SECURITY_POLICY, document.page_policy()).into_response())
+            let page = document.page();
+            let response = typed("text/html; charset=utf-8", page.html.clone());
+            Ok(response.with_header(header::CONTENT_SECURITY_POLICY, &*page.policy).into_response())
         }
         DOCUMENT => Ok(typed(json::CONTENT_TYPE, document.json())),
         LIVE => Ok(status("live")),
