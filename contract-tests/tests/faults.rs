@@ -85,6 +85,14 @@ fn main() -> ExitCode {
     // A run of a part of the faults leaves the list as it is.
     if is_update && noticed.len() == known.len() {
         fs::write(DETECTORS, lines).expect("the list is written");
+        for (fault, by) in noticed.iter() {
+            match detectors.get(fault) {
+                Some(before) if before != by => {
+                    println!("another detector: \"{fault}\" was noticed by {before}, and is by {by}");
+                }
+                _ => {}
+            }
+        }
     }
     conclusion.exit_code()
 }

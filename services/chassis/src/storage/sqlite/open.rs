@@ -84,7 +84,13 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
              DATA_DIR to another folder."
         )));
     }
-    migrate(&mut connection, schema, version).map_err(explain)?;
+    migrate(&mut connection, schema, version).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly) => explain(error),
+        _ => StartupError::new(format!(
+            "{file} could not be migrated from version {version} to {known} ({error}), and stays as it was: go on with the \
+             program that it was used with, and report this."
+        )),
+    })?;
     let log = Log::open(&connection).map_err(explain)?;
     connection.busy_timeout(LOCK_POLL).map_err(explain)?;
     wal::preallocate(path).map_err(|error| {
@@ -173,6 +179,21 @@ mod tests {
             open(path, &SCHEMA).unwrap().1.pragma_update(None, "user_version", 2).unwrap();
         };
         refuses(newer, "has version 2, and this program supports versions up to 1");
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_migrated_stays_as_it_was() {
+        let odd = |path: &Path| {
+            open(path, &SCHEMA).unwrap().1.pragma_update(None, "user_version", 0).unwrap();
+        };
+        refuses(odd, "could not be migrated from version 0 to 1 (table thing already exists");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("things.db");
+        odd(&path);
+        assert!(open(&path, &SCHEMA).is_err());
+        let connection = Connection::open(&path).unwrap();
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, 0);
     }
 
     #[test]
