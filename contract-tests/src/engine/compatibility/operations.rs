@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{
     change::Change,
-    schema::{Direction, Documents, Found, resolve},
+    schema::{Direction, Documents, Found},
 };
-use crate::engine::truer;
+use crate::engine::{schema::resolve, truer};
 
 /// Every change from `old` to `new`.
 pub(super) fn changes(old: &Value, new: &Value) -> Vec<Change> {

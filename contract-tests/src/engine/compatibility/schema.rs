@@ -1,6 +1,8 @@
 //! Changes of a schema, in one of the two directions.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::engine::schema::{requires, resolve};
 
 /// Which way values go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,208 +25,187 @@ pub(super) struct Documents<'a> {
     pub(super) new: &'a Value,
 }
 
-/// How much a schema accepts in comparison with before.
-#[derive(PartialEq)]
+impl Documents<'_> {
+    /// Every change from `old` to `new`, which are schemas or references to some. `at` is where they stand, in words.
+    pub(super) fn changes(self, direction: Direction, at: &str, old: &Value, new: &Value) -> Vec<Found> {
+        let mut comparison = Comparison { documents: self, direction, within: Vec::new(), found: Vec::new() };
+        comparison.compare(at, old, new);
+        comparison.found
+    }
+}
+
+/// A comparison of two schemas, and what it has found.
+struct Comparison<'a> {
+    documents: Documents<'a>,
+    direction: Direction,
+    /// The schemas that are being compared: one that contains itself is compared once.
+    within: Vec<Value>,
+    found: Vec<Found>,
+}
+
+/// How much a schema admits in comparison with before.
+#[derive(Clone, Copy)]
 enum Extent {
     Wider,
     Narrower,
     Other,
 }
 
-impl Direction {
-    fn breaks(self, extent: &Extent) -> bool {
-        match extent {
-            Extent::Wider => self != Self::Request,
-            Extent::Narrower => self == Self::Request,
-            Extent::Other => true,
+impl Extent {
+    /// A keyword that came narrows, one that went widens, and of one that changed nobody can tell.
+    fn of_presence(before: &Value, now: &Value) -> Self {
+        match (before.is_null(), now.is_null()) {
+            (true, false) => Self::Narrower,
+            (false, true) => Self::Wider,
+            _ => Self::Other,
         }
     }
 }
 
-impl Documents<'_> {
-    /// Every change from `old` to `new`, which are schemas or references to some. `at` is where they stand, in words.
-    pub(super) fn changes(self, direction: Direction, at: &str, old: &Value, new: &Value) -> Vec<Found> {
-        let mut found = Vec::new();
-        self.compare(direction, at, old, new, &mut Vec::new(), &mut found);
-        found
-    }
-
-    fn compare(
-        self,
-        direction: Direction,
-        at: &str,
-        old: &Value,
-        new: &Value,
-        seen: &mut Vec<String>,
-        found: &mut Vec<Found>,
-    ) {
-        // A schema that contains itself is compared once.
-        let name = old["$ref"].as_str().unwrap_or_default();
-        if !name.is_empty() && seen.iter().any(|seen| seen == name) {
+impl Comparison<'_> {
+    fn compare(&mut self, at: &str, old: &Value, new: &Value) {
+        let (old, new) = (resolve(self.documents.old, old), resolve(self.documents.new, new));
+        if self.within.contains(old) {
             return;
         }
-        seen.push(name.to_owned());
-        let (old, new) = (resolve(self.old, old), resolve(self.new, new));
-        for keyword in ["type", "format", "multipleOf"] {
-            if old[keyword] != new[keyword] {
-                let message = format!("{at}: `{keyword}` was {} and is {}", old[keyword], new[keyword]);
-                found.push((message, direction.breaks(&of_presence(&old[keyword], &new[keyword]))));
+        self.within.push(old.clone());
+        for keyword in ["type", "format", "multipleOf", "pattern"] {
+            let (before, now) = (&old[keyword], &new[keyword]);
+            if before != now {
+                let extent = match (before.as_str(), now.as_str()) {
+                    (Some("integer"), Some("number")) => Extent::Wider,
+                    (Some("number"), Some("integer")) => Extent::Narrower,
+                    _ => Extent::of_presence(before, now),
+                };
+                self.note(format!("{at}: `{keyword}` was {before} and is {now}"), extent);
             }
         }
-        bounds(direction, at, old, new, found);
-        values(direction, at, old, new, found);
-        for keyword in ["oneOf", "anyOf", "allOf", "not"] {
-            if old[keyword] != new[keyword] {
-                found.push((format!("{at}: `{keyword}` changed"), true));
-            }
-        }
-        let nullable = |schema: &Value| schema["nullable"] == true;
-        if nullable(old) != nullable(new) {
-            let (extent, verb) = match nullable(new) {
-                true => (Extent::Wider, "may now"),
-                false => (Extent::Narrower, "may no longer"),
-            };
-            found.push((format!("{at} {verb} be null"), direction.breaks(&extent)));
+        self.bounds(at, old, new);
+        self.values(at, old, new);
+        match (old["nullable"] == true, new["nullable"] == true) {
+            (false, true) => self.note(format!("{at} may now be null"), Extent::Wider),
+            (true, false) => self.note(format!("{at} may no longer be null"), Extent::Narrower),
+            _ => {}
         }
         if !old["items"].is_null() && !new["items"].is_null() {
-            self.compare(direction, &format!("{at}[]"), &old["items"], &new["items"], seen, found);
+            self.compare(&format!("{at}[]"), &old["items"], &new["items"]);
         }
-        self.fields(direction, at, old, new, seen, found);
-        seen.pop();
+        for keyword in ["oneOf", "anyOf", "allOf"] {
+            self.parts(at, keyword, &old[keyword], &new[keyword]);
+        }
+        if old["not"] != new["not"] {
+            self.note(format!("{at}: `not` changed"), Extent::Other);
+        }
+        self.fields(at, old, new);
+        self.within.pop();
     }
 
-    fn fields(
-        self,
-        direction: Direction,
-        at: &str,
-        old: &Value,
-        new: &Value,
-        seen: &mut Vec<String>,
-        found: &mut Vec<Found>,
-    ) {
-        let fields = |schema: &Value| schema["properties"].as_object().cloned().unwrap_or_default();
+    /// The parts that a schema is put together from, one after the other.
+    fn parts(&mut self, at: &str, keyword: &str, old: &Value, new: &Value) {
+        let (before, now) = (old.as_array(), new.as_array());
+        match (before, now) {
+            (Some(before), Some(now)) if before.len() == now.len() => {
+                before.iter().zip(now).for_each(|(before, now)| self.compare(at, before, now));
+            }
+            (None, None) => {}
+            _ => self.note(format!("{at}: `{keyword}` changed"), Extent::Other),
+        }
+    }
+
+    fn fields(&mut self, at: &str, old: &Value, new: &Value) {
+        let nothing = Map::new();
+        let fields = |schema: &Value| schema["properties"].as_object().unwrap_or(&nothing).clone();
         let (old_fields, new_fields) = (fields(old), fields(new));
-        let is_required = |schema: &Value, name: &str| {
-            schema["required"].as_array().is_some_and(|required| required.iter().any(|one| one == name))
-        };
+        let is_request = self.direction == Direction::Request;
         let mut added: Vec<&String> =
             new_fields.keys().filter(|name| !old_fields.contains_key(*name)).collect();
-        for (name, schema) in &old_fields {
+        for (name, before) in &old_fields {
             let Some(now) = new_fields.get(name) else {
                 // A field that went while one with the same schema came has another name now.
-                let same = |other: &&String| {
-                    let (before, now) = (resolve(self.old, schema), resolve(self.new, &new_fields[*other]));
-                    without_words(before) == without_words(now)
-                };
-                match added.iter().position(same) {
-                    Some(index) => {
-                        let other = added.remove(index);
-                        found.push((format!("{at}: the field `{name}` was renamed to `{other}`"), true));
-                    }
-                    None => found.push((format!("{at}: the field `{name}` is gone"), true)),
-                }
+                let renamed = added.iter().position(|other| self.is_same(before, &new_fields[*other]));
+                self.found.push(match renamed.map(|index| added.remove(index)) {
+                    Some(other) => (format!("{at}: the field `{name}` was renamed to `{other}`"), true),
+                    None => (format!("{at}: the field `{name}` is gone"), true),
+                });
                 continue;
             };
-            match (is_required(old, name), is_required(new, name)) {
+            match (requires(old, name), requires(new, name)) {
                 (true, false) => {
-                    let is_breaking = direction != Direction::Request;
-                    found.push((format!("{at}: the field `{name}` became optional"), is_breaking));
+                    self.found.push((format!("{at}: the field `{name}` became optional"), !is_request));
                 }
                 (false, true) => {
-                    let is_breaking = direction == Direction::Request;
-                    found.push((format!("{at}: the field `{name}` became required"), is_breaking));
+                    self.found.push((format!("{at}: the field `{name}` became required"), is_request));
                 }
                 _ => {}
             }
-            self.compare(direction, &format!("{at} `{name}`"), schema, now, seen, found);
+            self.compare(&format!("{at} `{name}`"), before, now);
         }
         for name in added {
-            let is_breaking = direction == Direction::Request && is_required(new, name);
-            let kind = if is_required(new, name) { "required" } else { "optional" };
-            found.push((format!("{at}: the {kind} field `{name}` is new"), is_breaking));
-        }
-        let is_closed = |schema: &Value| schema["additionalProperties"] == false;
-        if is_closed(old) != is_closed(new) {
-            let (extent, verb) = match is_closed(new) {
-                true => (Extent::Narrower, "no longer allowed"),
-                false => (Extent::Wider, "allowed now"),
+            let (kind, is_breaking) = match requires(new, name) {
+                true => ("required", is_request),
+                false => ("optional", false),
             };
-            found.push((format!("{at}: other fields are {verb}"), direction.breaks(&extent)));
+            self.found.push((format!("{at}: the {kind} field `{name}` is new"), is_breaking));
+        }
+        match (old["additionalProperties"] == false, new["additionalProperties"] == false) {
+            (false, true) => self.note(format!("{at}: other fields are no longer allowed"), Extent::Narrower),
+            (true, false) => self.note(format!("{at}: other fields are allowed now"), Extent::Wider),
+            _ => {}
         }
     }
-}
 
-/// Limits of numbers, texts and arrays.
-fn bounds(direction: Direction, at: &str, old: &Value, new: &Value, found: &mut Vec<Found>) {
-    let lower = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
-    let upper = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
-    for (keyword, is_upper) in
-        lower.map(|keyword| (keyword, false)).into_iter().chain(upper.map(|keyword| (keyword, true)))
-    {
-        let (before, now) = (&old[keyword], &new[keyword]);
-        if before == now {
-            continue;
-        }
-        let extent = match (before.as_f64(), now.as_f64()) {
-            (Some(before), Some(now)) if (now > before) == is_upper => Extent::Wider,
-            (Some(_), Some(_)) => Extent::Narrower,
-            _ => of_presence(before, now),
-        };
-        found.push((format!("{at}: `{keyword}` was {before} and is {now}"), direction.breaks(&extent)));
+    /// Whether two schemas are the same but for the words in them.
+    fn is_same(&self, old: &Value, new: &Value) -> bool {
+        without_words(resolve(self.documents.old, old)) == without_words(resolve(self.documents.new, new))
     }
-    let (before, now) = (&old["pattern"], &new["pattern"]);
-    if before != now {
-        found.push((
-            format!("{at}: `pattern` was {before} and is {now}"),
-            direction.breaks(&of_presence(before, now)),
-        ));
-    }
-}
 
-/// A keyword that came narrows, one that went widens, and of one that changed nobody can tell.
-fn of_presence(before: &Value, now: &Value) -> Extent {
-    match (before.is_null(), now.is_null()) {
-        (true, false) => Extent::Narrower,
-        (false, true) => Extent::Wider,
-        _ => Extent::Other,
-    }
-}
-
-/// Enumerated values.
-fn values(direction: Direction, at: &str, old: &Value, new: &Value, found: &mut Vec<Found>) {
-    let list = |schema: &Value| schema["enum"].as_array().cloned();
-    match (list(old), list(new)) {
-        (None, Some(_)) => {
-            found.push((format!("{at} is one of a list now"), direction.breaks(&Extent::Narrower)))
-        }
-        (Some(_), None) => {
-            found.push((format!("{at} may be anything now"), direction.breaks(&Extent::Wider)))
-        }
-        (Some(before), Some(now)) => {
-            let gone: Vec<&Value> = before.iter().filter(|value| !now.contains(value)).collect();
-            let new: Vec<&Value> = now.iter().filter(|value| !before.contains(value)).collect();
-            match (&gone[..], &new[..]) {
-                ([before], [now]) => found.push((format!("{at}: {before} became {now}"), true)),
-                _ => {
-                    // A caller waits for a message that does not come any more.
-                    let is_missed = direction != Direction::Response;
-                    found.extend(
-                        gone.iter().map(|value| (format!("{at} is never {value} any more"), is_missed)),
-                    );
-                    let is_unknown = direction == Direction::Response;
-                    found.extend(new.iter().map(|value| (format!("{at} may be {value} now"), is_unknown)));
-                }
+    /// Limits of numbers, texts and arrays.
+    fn bounds(&mut self, at: &str, old: &Value, new: &Value) {
+        let lower = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"];
+        let upper = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
+        for keyword in lower.into_iter().chain(upper) {
+            let (before, now) = (&old[keyword], &new[keyword]);
+            if before == now {
+                continue;
             }
+            let extent = match (before.as_f64(), now.as_f64()) {
+                (Some(before), Some(now)) if (now > before) == upper.contains(&keyword) => Extent::Wider,
+                (Some(_), Some(_)) => Extent::Narrower,
+                _ => Extent::of_presence(before, now),
+            };
+            self.note(format!("{at}: `{keyword}` was {before} and is {now}"), extent);
         }
-        (None, None) => {}
     }
-}
 
-/// What a reference leads to.
-pub(super) fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str().and_then(|name| document.pointer(name.trim_start_matches('#'))) {
-        Some(target) => resolve(document, target),
-        None => schema,
+    /// Enumerated values.
+    fn values(&mut self, at: &str, old: &Value, new: &Value) {
+        let (before, now) = match (old["enum"].as_array(), new["enum"].as_array()) {
+            (Some(before), Some(now)) => (before, now),
+            (None, Some(_)) => return self.note(format!("{at} is one of a list now"), Extent::Narrower),
+            (Some(_), None) => return self.note(format!("{at} may be anything now"), Extent::Wider),
+            (None, None) => return,
+        };
+        let gone: Vec<&Value> = before.iter().filter(|value| !now.contains(value)).collect();
+        let added: Vec<&Value> = now.iter().filter(|value| !before.contains(value)).collect();
+        if let ([before], [now]) = (&gone[..], &added[..]) {
+            return self.note(format!("{at}: {before} became {now}"), Extent::Other);
+        }
+        let is_response = self.direction == Direction::Response;
+        // A caller waits for a message that does not come any more.
+        let missed = gone.iter().map(|value| (format!("{at} is never {value} any more"), !is_response));
+        let unknown = added.iter().map(|value| (format!("{at} may be {value} now"), is_response));
+        self.found.extend(missed.chain(unknown));
+    }
+
+    /// Notes a change of how much is admitted.
+    fn note(&mut self, message: String, extent: Extent) {
+        let is_request = self.direction == Direction::Request;
+        let is_breaking = match extent {
+            Extent::Wider => !is_request,
+            Extent::Narrower => is_request,
+            Extent::Other => true,
+        };
+        self.found.push((message, is_breaking));
     }
 }
 

@@ -207,6 +207,13 @@ const ROWS: &[Row] = &[
         "unhandled",
         "error",
     ),
+    row(
+        "an integer of a request may have a fraction",
+        |new| at(new, NEW_PRODUCT)["properties"]["stock"]["type"] = "number".into(),
+        None,
+        "incompatible",
+        "info",
+    ),
     // Responses.
     row(
         "an optional field of a response is new",
@@ -255,6 +262,13 @@ const ROWS: &[Row] = &[
         "a field of a response has another type",
         |new| at(new, PRODUCT)["properties"]["stock"]["type"] = "string".into(),
         Some("the 200 response `stock`: `type` was \"integer\" and is \"string\""),
+        "incompatible",
+        "error",
+    ),
+    row(
+        "an integer of a response may have a fraction",
+        |new| at(new, PRODUCT)["properties"]["stock"]["type"] = "number".into(),
+        Some("the 200 response `stock`: `type` was \"integer\" and is \"number\""),
         "incompatible",
         "error",
     ),
@@ -486,6 +500,19 @@ fn a_schema_that_became_truer_breaks_nobody_and_one_that_became_narrower_does() 
         narrower[keyword] = value;
         assert_ne!(becomes(&narrower), [""; 0], "{keyword}");
     }
+}
+
+/// poem-openapi writes a reference with a description of its own as an `allOf` of one.
+#[test]
+fn a_reference_with_a_description_is_followed() {
+    let mut old = CONTRACT.document("orders").json.clone();
+    let order = at(&mut old, "/components/schemas/Order/properties");
+    order["status"] = json!({ "description": "How far it is", "allOf": [order["status"]] });
+    let mut new = old.clone();
+    push(&mut at(&mut new, "/components/schemas/OrderStatus")["enum"], "PAID".into());
+    let found = breaks("orders", &old, &new);
+    let words = "get_order: the 200 response `status` may be \"PAID\" now";
+    assert!(found.iter().any(|line| line.contains(words)), "{found:#?}");
 }
 
 #[test]
