@@ -14,7 +14,6 @@ use contract_tests::{
         compatibility,
         contract::{CONTRACT, Operation},
         deployment::{SERVICES, folder},
-        emission,
         exchange::Request,
         replay::cases,
     },
@@ -74,7 +73,7 @@ fn update() -> Result<(), String> {
     let before: Vec<String> = SERVICES.iter().map(|service| checked_in(service)).collect();
     let emitted = emitted();
     for (service, document) in &emitted {
-        if let Some(reason) = emission::unreadable(document) {
+        if let Some(reason) = scaffold::unreadable(document) {
             return Err(format!(
                 "openapi/{service}.json was not written, since no client can be generated from it: {reason}"
             ));
@@ -89,7 +88,7 @@ fn update() -> Result<(), String> {
     write(&emitted);
     write(&examples::record(PROGRAM, emitted)?);
     for (service, before) in SERVICES.iter().zip(before) {
-        match emission::difference(&before, &checked_in(service)) {
+        match scaffold::difference(&before, &checked_in(service)) {
             None => println!("openapi/{service}.json is as it was."),
             Some(difference) => println!("openapi/{service}.json is written anew:\n{difference}"),
         }
@@ -99,7 +98,7 @@ fn update() -> Result<(), String> {
 
 fn is_emitted() -> Result<(), Failed> {
     for (service, document) in examples::record(PROGRAM, emitted())? {
-        if let Some(difference) = emission::difference(&checked_in(service), &format!("{document:#}\n")) {
+        if let Some(difference) = scaffold::difference(&checked_in(service), &format!("{document:#}\n")) {
             return Err(format!(
                 "openapi/{service}.json is not what the code emits and the store answers:\n{difference}\n\
                  If it is meant, accept it with: UPDATE=1 cargo test -p contract-tests --test documents"
@@ -124,7 +123,7 @@ fn is_served(is_update: bool) -> Result<(), Failed> {
             format!("{document:#}\n")
         };
         let served = String::from_utf8(answer.body.to_vec()).expect("text");
-        if let Some(difference) = emission::difference(&read(&checked_in(service)), &read(&served)) {
+        if let Some(difference) = scaffold::difference(&read(&checked_in(service)), &read(&served)) {
             return Err(format!(
                 "{service} serves another document than openapi/{service}.json:\n{difference}"
             )

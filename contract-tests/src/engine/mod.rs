@@ -1,7 +1,6 @@
 //! The engine: it reads a contract, sends requests, judges the answers and remembers them. It starts nothing.
 
 pub mod compatibility;
-pub mod emission;
 pub mod truer;
 pub mod replay;
 pub mod property;

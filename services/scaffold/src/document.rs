@@ -3,12 +3,9 @@
 use std::{
     fs,
     io::{self, Write},
-    panic,
     path::Path,
     process::Command,
 };
-
-use progenitor::{GenerationSettings, Generator, InterfaceStyle};
 
 /// Writes `openapi/<service>.json` from the types of `service`.
 ///
@@ -25,29 +22,18 @@ pub(crate) fn emit(root: &Path, service: &str) -> Result<String, String> {
     if !output.status.success() || document.is_empty() {
         return Err(format!("{service} does not compile:\n{}", String::from_utf8_lossy(&output.stderr)));
     }
-    check(&document)
-        .map_err(|reason| format!("no client can be generated from the document of {service}: {reason}"))?;
+    let parsed =
+        serde_json::from_str(&document).map_err(|error| format!("{service} prints no JSON ({error})"))?;
+    if let Some(reason) = scaffold::unreadable(&parsed) {
+        return Err(format!("no client can be generated from the document of {service}: {reason}"));
+    }
     let file = format!("openapi/{service}.json");
     let before = fs::read_to_string(root.join(&file)).unwrap_or_default();
-    if before == document {
+    let Some(difference) = scaffold::difference(&before, &document) else {
         return Ok(format!("{file} is as it was."));
-    }
+    };
     fs::write(root.join(&file), document).map_err(|error| format!("{file} cannot be written ({error})"))?;
-    Ok(format!("{file} is written."))
-}
-
-/// Whether a client can be generated. The generator panics on what it cannot do.
-fn check(document: &str) -> Result<(), String> {
-    let spec = serde_json::from_str::<openapiv3::OpenAPI>(document).map_err(|error| error.to_string())?;
-    let generated = panic::catch_unwind(move || {
-        let mut settings = GenerationSettings::new();
-        settings.with_interface(InterfaceStyle::Builder);
-        Generator::new(&settings).generate_tokens(&spec).map(drop)
-    });
-    match generated {
-        Ok(generated) => generated.map_err(|error| error.to_string()),
-        Err(_) => Err("the generator panics, see above".to_owned()),
-    }
+    Ok(format!("{file} is written:\n{difference}"))
 }
 
 /// Prints a message, if somebody reads it.

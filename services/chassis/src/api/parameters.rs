@@ -104,7 +104,7 @@ mod tests {
     };
 
     crate::text_enum! {
-        enum Order {
+        enum Sorting {
             Ascending = "asc",
             Descending = "desc",
         }
@@ -154,14 +154,14 @@ mod tests {
     async fn a_path_has_integers_texts_and_enums() {
         assert_eq!(path("17").await, Limit::new(17));
         assert_eq!(path("two words").await, <Text>::new("two words"));
-        assert_eq!(path("asc").await, Some(Order::Ascending));
+        assert_eq!(path("asc").await, Some(Sorting::Ascending));
     }
 
     #[tokio::test]
     async fn a_wrong_value_in_a_path_is_none() {
         assert_eq!(path::<Limit>("01").await, None);
         assert_eq!(path::<Text>("\u{fffd}").await, None);
-        assert_eq!(path::<Order>("ascending").await, None);
+        assert_eq!(path::<Sorting>("ascending").await, None);
     }
 
     /// Reads the parameter `q` of a query, or returns the detail of the error.
@@ -177,15 +177,15 @@ mod tests {
     async fn a_query_has_integers_texts_and_enums() {
         assert_eq!(query("q=17").await, Ok(Limit::new(17)));
         assert_eq!(query("q=two+words%21").await, Ok(<Text>::new("two words!")));
-        assert_eq!(query("p=1&q=desc").await, Ok(Some(Order::Descending)));
-        assert_eq!(query::<Order>("p=desc").await, Ok(None));
+        assert_eq!(query("p=1&q=desc").await, Ok(Some(Sorting::Descending)));
+        assert_eq!(query::<Sorting>("p=desc").await, Ok(None));
     }
 
     #[tokio::test]
     async fn a_wrong_value_in_a_query_is_refused() {
         let must_be = |requirement: String| format!("q must be {requirement}");
         for wrong in ["q=ASC", "q=asc&q=desc"] {
-            assert_eq!(query::<Order>(wrong).await, Err(must_be(Order::requirement())));
+            assert_eq!(query::<Sorting>(wrong).await, Err(must_be(Sorting::requirement())));
         }
         for wrong in ["q=", "q=%00", "q=%ff", &format!("q={}", "x".repeat(201))] {
             assert_eq!(query::<Text>(wrong).await, Err(must_be(<Text>::requirement())));
