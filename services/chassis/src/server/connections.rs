@@ -73,8 +73,6 @@ pub(super) async fn serve(
         .header_read_timeout(None)
         // A caller that closes its sending side after a request still reads the response (RFC 9112, section 9.6).
         .half_close(true)
-        // Head and body of a small response leave in one buffer, which the kernel sends faster than two.
-        .writev(false)
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(BUFFER_LIMIT);
 
