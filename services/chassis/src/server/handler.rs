@@ -13,18 +13,20 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Incoming};
 use poem::{
     IntoResponse, Request, Response,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, uri::Scheme},
+    http::{HeaderValue, Method, StatusCode, Version, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
-use uuid::Uuid;
 
 use super::{
     admission::Admission,
     body::{self, AccessRecord, CountedBody, Sending},
     connection::Connection,
     drain::{Drain, Phase},
-    head, open_paths,
+    head,
+    keep_alive::{KeepAlive, keeps_connection},
+    open_paths,
+    request_id::request_id,
     routes::{Route, Routes},
 };
 use crate::{
@@ -33,17 +35,8 @@ use crate::{
     error::{self, ApiError, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, SERVICE_UNAVAILABLE},
     storage::sqlite::Database,
     telemetry::{metrics, trace},
-    wire::{
-        header::{Single, single},
-        timeout,
-    },
+    wire::timeout,
 };
-
-/// Announces the idle timeout (RFC 2068, section 19.7.1.1). Widely used, though no longer in a standard.
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-
-/// The longest request id that is accepted from a caller.
-const REQUEST_ID_LIMIT: usize = 128;
 
 /// A response as hyper sends it.
 type HyperResponse = hyper::Response<BoxBody<Bytes, std::io::Error>>;
@@ -58,8 +51,7 @@ pub(super) struct RequestHandler {
     permits: Arc<Semaphore>,
     admission: Arc<Admission>,
     drain: Arc<Drain>,
-    /// The value of `Keep-Alive`. None if the idle timeout is less than a second, its unit.
-    keep_alive: Option<HeaderValue>,
+    keep_alive: KeepAlive,
 }
 
 /// The target of a path.
@@ -103,9 +95,8 @@ impl RequestHandler {
         document: Document,
         database: Database,
     ) -> Self {
-        let seconds = service.limits.idle_timeout.as_secs();
         Self {
-            keep_alive: HeaderValue::try_from(format!("timeout={seconds}")).ok().filter(|_| seconds > 0),
+            keep_alive: KeepAlive::new(service.limits.idle_timeout),
             permits: Arc::new(Semaphore::new(service.limits.max_requests as usize)),
             admission: Arc::new(Admission::new(service.limits.max_connections)),
             service: Arc::new(service),
@@ -128,7 +119,6 @@ impl RequestHandler {
 
     /// Handles a request, in this order: routing, trace and request id, deadline, admission, the operation with its authentication,
     /// and the headers of every response. The request is logged, counted and traced when its response is sent.
-    #[expect(clippy::expect_used, reason = "a header may have hexadecimal digits")]
     pub(super) async fn handle(
         &self,
         request: hyper::Request<Incoming>,
@@ -138,11 +128,7 @@ impl RequestHandler {
         let keeps_connection = keeps_connection(request.version(), request.headers());
         let (target, path_values) = self.route(request.uri().path());
         let (trace, span) = trace::server_span(&request, target.template());
-        let request_id = request_id(&request).unwrap_or_else(|| {
-            let mut text = Uuid::encode_buffer();
-            let id = trace.trace_id().encode_lower(&mut text);
-            HeaderValue::from_str(id).expect("hexadecimal digits")
-        });
+        let request_id = request_id(request.headers(), &trace);
         let limit = self.service.limits.request_timeout;
         let context = RequestContext {
             service: self.service.clone(),
@@ -161,12 +147,8 @@ impl RequestHandler {
         headers.insert(REQUEST_ID, request_id);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if keeps_connection
-            && !headers.contains_key(header::CONNECTION)
-            && let Some(keep_alive) = &self.keep_alive
-        {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
-            headers.insert(KEEP_ALIVE, keep_alive.clone());
+        if keeps_connection && !headers.contains_key(header::CONNECTION) {
+            self.keep_alive.announce(headers);
         }
         response
     }
@@ -323,35 +305,5 @@ fn log_cause(error: &ApiError, connection: &Connection) {
         StatusCode::INTERNAL_SERVER_ERROR => tracing::error!(error = message, cause, "request failed"),
         StatusCode::UNAUTHORIZED => tracing::warn!(error = message, cause, %peer, "request failed"),
         _ => tracing::warn!(error = message, cause, "request failed"),
-    }
-}
-
-/// Whether the connection stays open for another request (RFC 9112, section 9.3).
-fn keeps_connection(version: Version, headers: &HeaderMap) -> bool {
-    // hyper drops a `Content-Length` beside a `Transfer-Encoding`, and closes the connection afterwards (RFC 9112, section 6.1).
-    let is_kept_by_default = version >= Version::HTTP_11 && !headers.contains_key(header::TRANSFER_ENCODING);
-    if !headers.contains_key(header::CONNECTION) {
-        return is_kept_by_default;
-    }
-    let names = |option: &str| {
-        let mut options = headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-        options.any(|named| named.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
-    };
-    !names("close") && (is_kept_by_default || names("keep-alive"))
-}
-
-/// The request id that the caller sent, if it is safe to log.
-fn request_id(request: &hyper::Request<Incoming>) -> Option<HeaderValue> {
-    let is_safe = |id: &&HeaderValue| {
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-        (1..=REQUEST_ID_LIMIT).contains(&id.len()) && id.as_bytes().iter().all(allowed)
-    };
-    match single(request.headers(), &REQUEST_ID) {
-        Single::Value(id) => Some(id).filter(is_safe).cloned(),
-        // With several ids, the log could have another one than the caller looks for.
-        Single::Absent | Single::Contradictory => None,
     }
 }

@@ -8,6 +8,8 @@ mod handler;
 mod open_paths;
 mod routes;
 mod head;
+mod keep_alive;
+mod request_id;
 mod body;
 mod drain;
 mod stream;
