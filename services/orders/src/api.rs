@@ -36,11 +36,14 @@ pub struct Api {
     database: Database,
     keys: Keys,
     products: products::Client,
+    /// The stocks of products, by their ids.
+    stocks: upstream::Reads<i64, Option<Count>>,
 }
 
 impl Api {
     pub(crate) fn new(database: Database, keys: Keys, products: products::Client) -> Self {
-        Self { database, keys, products }
+        let stocks = upstream::Reads::new("products", PRODUCT_UNAVAILABLE, client::CALL_TIMEOUT);
+        Self { database, keys, products, stocks }
     }
 }
 
@@ -94,30 +97,31 @@ fn created(order: db::Order) -> Created<Order> {
 impl Api {
     /// The stock of a product, according to the products service.
     async fn stock_of(&self, product_id: Id) -> Result<Count, ApiError> {
-        let stock = upstream::call("products", PRODUCT_UNAVAILABLE, |headers, deadline| {
-            client::on_behalf_of(headers, deadline, self.find_stock(product_id))
+        let products = self.products.clone();
+        let stock = self.stocks.get(product_id.get(), move |headers, deadline| {
+            client::on_behalf_of(headers, deadline, find_stock(products, product_id))
         });
         Ok(stock.await?.ok_or(PRODUCT_UNAVAILABLE)?)
     }
+}
 
-    /// The stock of a product, or none if the products service has no such product.
-    async fn find_stock(&self, product_id: Id) -> Result<Option<Count>, String> {
-        let id = product_id.get() as u64;
-        let product = match self.products.get_product().id(id).send().await {
-            Ok(response) => response.into_inner(),
-            Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
-                return Ok(None);
-            }
-            Err(error) => return Err(format!("product {id}: {}", client::cause(&error))),
-        };
-        if product.id.get() != id {
-            return Err(format!("product {id}: the response has another id"));
+/// The stock of a product, or none if the products service has no such product.
+async fn find_stock(products: products::Client, product_id: Id) -> Result<Option<Count>, String> {
+    let id = product_id.get() as u64;
+    let product = match products.get_product().id(id).send().await {
+        Ok(response) => response.into_inner(),
+        Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
+            return Ok(None);
         }
-        // The generated types do not check the ranges of numbers.
-        match (Decimal::new(product.price), Count::new(product.stock)) {
-            (Some(_), Some(stock)) => Ok(Some(stock)),
-            _ => Err(format!("product {id}: the response has numbers out of range")),
-        }
+        Err(error) => return Err(format!("product {id}: {}", client::cause(&error))),
+    };
+    if product.id.get() != id {
+        return Err(format!("product {id}: the response has another id"));
+    }
+    // The generated types do not check the ranges of numbers.
+    match (Decimal::new(product.price), Count::new(product.stock)) {
+        (Some(_), Some(stock)) => Ok(Some(stock)),
+        _ => Err(format!("product {id}: the response has numbers out of range")),
     }
 }
 

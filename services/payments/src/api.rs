@@ -32,11 +32,14 @@ pub struct Api {
     database: Database,
     keys: Keys,
     orders: orders::Client,
+    /// Whether orders exist, by their ids.
+    known_orders: upstream::Reads<i64, bool>,
 }
 
 impl Api {
     pub(crate) fn new(database: Database, keys: Keys, orders: orders::Client) -> Self {
-        Self { database, keys, orders }
+        let known_orders = upstream::Reads::new("orders", ORDER_UNAVAILABLE, client::CALL_TIMEOUT);
+        Self { database, keys, orders, known_orders }
     }
 }
 
@@ -87,32 +90,33 @@ fn created(payment: db::Payment) -> Created<Payment> {
 impl Api {
     /// Checks with the orders service that the order exists.
     async fn check_order(&self, order_id: Id) -> Result<(), ApiError> {
-        let is_there = upstream::call("orders", ORDER_UNAVAILABLE, |headers, deadline| {
-            client::on_behalf_of(headers, deadline, self.has_order(order_id))
+        let orders = self.orders.clone();
+        let is_there = self.known_orders.get(order_id.get(), move |headers, deadline| {
+            client::on_behalf_of(headers, deadline, has_order(orders, order_id))
         });
         if is_there.await? { Ok(()) } else { Err(ORDER_UNAVAILABLE.into()) }
     }
+}
 
-    /// Whether the orders service has the order.
-    async fn has_order(&self, order_id: Id) -> Result<bool, String> {
-        let id = order_id.get() as u64;
-        let order = match self.orders.get_order().id(id).send().await {
-            Ok(response) => response.into_inner(),
-            Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
-                return Ok(false);
-            }
-            Err(error) => return Err(format!("order {id}: {}", client::cause(&error))),
-        };
-        if order.id.get() != id {
-            return Err(format!("order {id}: the response has another id"));
+/// Whether the orders service has the order.
+async fn has_order(orders: orders::Client, order_id: Id) -> Result<bool, String> {
+    let id = order_id.get() as u64;
+    let order = match orders.get_order().id(id).send().await {
+        Ok(response) => response.into_inner(),
+        Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
+            return Ok(false);
         }
-        // The generated types do not check the ranges of numbers.
-        let is_in_range = |number: u64| i64::try_from(number).ok().and_then(Id::new).is_some();
-        if !is_in_range(order.product_id.get()) || !is_in_range(order.quantity.get()) {
-            return Err(format!("order {id}: the response has numbers out of range"));
-        }
-        Ok(true)
+        Err(error) => return Err(format!("order {id}: {}", client::cause(&error))),
+    };
+    if order.id.get() != id {
+        return Err(format!("order {id}: the response has another id"));
     }
+    // The generated types do not check the ranges of numbers.
+    let is_in_range = |number: u64| i64::try_from(number).ok().and_then(Id::new).is_some();
+    if !is_in_range(order.product_id.get()) || !is_in_range(order.quantity.get()) {
+        return Err(format!("order {id}: the response has numbers out of range"));
+    }
+    Ok(true)
 }
 
 #[derive(Tags)]

@@ -38,6 +38,7 @@ struct Metrics {
     aborted: IntCounter,
     evicted: IntCounter,
     calls: HistogramVec,
+    shared: IntCounterVec,
     waiting: IntGauge,
     reads: IntCounter,
     commits: Histogram,
@@ -81,6 +82,11 @@ impl Metrics {
                 "Duration of calls to other services, by outcome.",
                 &["service_peer_name", "outcome"],
                 SECONDS.to_vec()
+            )?,
+            shared: register_int_counter_vec!(
+                "http_client_shared_requests_total",
+                "Calls to other services that joined the read of another request.",
+                &["service_peer_name"]
             )?,
             waiting: register_int_gauge!(
                 "http_client_active_requests",
@@ -157,6 +163,11 @@ pub(crate) fn count_evicted() {
 pub(crate) fn record_call(upstream: &str, succeeded: bool, latency: Duration) {
     let outcome = if succeeded { "answered" } else { "failed" };
     METRICS.calls.with_label_values(&[upstream, outcome]).observe(latency.as_secs_f64());
+}
+
+/// Counts a call to another service that joined the read of another request.
+pub(crate) fn count_shared(upstream: &str) {
+    METRICS.shared.with_label_values(&[upstream]).inc();
 }
 
 /// Counts a read of the database.

@@ -114,6 +114,13 @@ impl Span {
         }
     }
 
+    /// Names a span, possibly of another trace, that did the work of this one.
+    pub(crate) fn link(&mut self, context: &TraceContext) {
+        if let Some(span) = &mut self.0 {
+            span.add_link(span_context(context, false), Vec::new());
+        }
+    }
+
     /// Marks the span as failed, without a message: one could quote what a caller sent.
     pub(super) fn fail(&mut self, error_type: impl Into<Value>) {
         if let Some(span) = &mut self.0 {

@@ -9,7 +9,7 @@ mod export;
 use std::path::Path;
 
 use opentelemetry::{KeyValue, trace::SpanKind};
-use poem::http::{HeaderMap, Request, StatusCode};
+use poem::http::{Request, StatusCode};
 
 pub(crate) use self::export::{Span, start, stop};
 use super::metrics::{self, OTHER};
@@ -34,13 +34,13 @@ pub(crate) fn server_span<B>(request: &Request<B>, route: Option<&'static str>) 
     (context, span)
 }
 
-/// Starts the span of a call to the service `name`, and adds its place in the trace to `headers`.
-pub(crate) fn client_span(name: &'static str, parent: &TraceContext, headers: &mut HeaderMap) -> Span {
+/// Starts the span of a call to the service `name`, below `parent`. Returns it with its place in the trace.
+pub(crate) fn client_span(name: &'static str, parent: &TraceContext) -> (Span, TraceContext) {
     let span = Span::start(SpanKind::Client, Some(parent), || {
         (name.to_owned(), vec![KeyValue::new("service.peer.name", name)])
     });
-    span.context(Some(parent)).unwrap_or_else(|| parent.child()).inject(headers);
-    span
+    let context = span.context(Some(parent)).unwrap_or_else(|| parent.child());
+    (span, context)
 }
 
 /// Starts the span of a use of the database in `file` by the current request. Names follow the conventions for

@@ -1,0 +1,172 @@
+//! Calls to other services, on behalf of the current request.
+//!
+//! Requests that wait for an upstream have a limit of their own, below the limit for all requests: while an upstream hangs,
+//! requests that do not need it are still served.
+
+mod shared_reads;
+
+use std::{
+    fmt,
+    hash::Hash,
+    time::{Duration, Instant},
+};
+
+use poem::http::HeaderMap;
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{error::Elapsed, timeout_at},
+};
+
+use self::shared_reads::SharedReads;
+use crate::{
+    context::TraceContext,
+    error::{self, ApiError, ErrorMessage, SERVICE_UNAVAILABLE},
+    telemetry::{
+        metrics,
+        trace::{self, Span},
+    },
+};
+
+/// Calls the service `name` for the current request. `send` gets the headers with the request id and the trace context, and the
+/// deadline of the request.
+///
+/// # Errors
+/// `unavailable` if `send` fails; the log gets the cause. 503 if too many requests wait for an upstream already; then nothing
+/// is sent.
+pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
+    name: &'static str,
+    unavailable: ErrorMessage,
+    send: impl FnOnce(HeaderMap, Instant) -> F,
+) -> Result<T, ApiError> {
+    let call = Call::begin(name)?;
+    let outcome = send(call.headers(), call.deadline).await;
+    call.end(outcome, unavailable)
+}
+
+/// Reads from an upstream, which requests for the same thing share if they come at the same time.
+///
+/// What a request gets was read after it had arrived. A read that fails is repeated for each request that had joined it, so that
+/// no request fails because of another.
+pub struct Reads<K, T> {
+    upstream: &'static str,
+    unavailable: ErrorMessage,
+    timeout: Duration,
+    shared: SharedReads<K, (Result<T, String>, TraceContext)>,
+}
+
+impl<K, T> Reads<K, T>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    /// Reads from the service `upstream`, each of which takes `timeout` at most. `unavailable` is the response to a request
+    /// whose read fails.
+    pub fn new(upstream: &'static str, unavailable: ErrorMessage, timeout: Duration) -> Self {
+        Self { upstream, unavailable, timeout, shared: SharedReads::default() }
+    }
+
+    /// Reads what is called `key`, for the current request. `send` gets the headers with the id and the trace context of the
+    /// request that sends the read, and a deadline.
+    ///
+    /// # Errors
+    /// `unavailable` if `send` fails; the log gets the cause. 503 if too many requests wait for an upstream already; then
+    /// nothing is sent.
+    pub async fn get<F>(
+        &self,
+        key: K,
+        send: impl FnOnce(HeaderMap, Instant) -> F + Clone + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, String>> + Send + 'static,
+    {
+        let mut call = Call::begin(self.upstream)?;
+        let (read, is_shared) = self.shared.join(key, call.deadline, {
+            let (send, headers, context) = (send.clone(), call.headers(), call.context.clone());
+            move |deadline| async move { (send(headers, deadline).await, context) }
+        });
+        let outcome = if is_shared {
+            metrics::count_shared(self.upstream);
+            let until = call.deadline.min(call.started + self.timeout);
+            let joined = async {
+                let (outcome, context) = read.await;
+                call.span.link(&context);
+                match outcome {
+                    Err(_) => send(call.headers(), until).await,
+                    outcome => outcome,
+                }
+            };
+            let late = |_: Elapsed| Err("the request timed out".to_owned());
+            timeout_at(until.into(), joined).await.unwrap_or_else(late)
+        } else {
+            read.await.0
+        };
+        call.end(outcome, self.unavailable)
+    }
+}
+
+/// A call in flight: its permit, span and time.
+struct Call {
+    name: &'static str,
+    _permit: UpstreamPermit,
+    span: Span,
+    /// The place of the call in the trace.
+    context: TraceContext,
+    request_id: HeaderMap,
+    /// That of the request.
+    deadline: Instant,
+    started: Instant,
+}
+
+impl Call {
+    fn begin(name: &'static str) -> Result<Self, ApiError> {
+        let permit = UpstreamPermit::acquire()?;
+        Ok(error::in_request(|request| {
+            let (span, context) = trace::client_span(name, &request.trace);
+            let mut request_id = HeaderMap::new();
+            request.write_request_id(&mut request_id);
+            let deadline = request.deadline;
+            Self { name, _permit: permit, span, context, request_id, deadline, started: Instant::now() }
+        })?)
+    }
+
+    /// The headers that tell the upstream which request it is called for.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = self.request_id.clone();
+        self.context.clone().inject(&mut headers);
+        headers
+    }
+
+    fn end<T, E: fmt::Display>(
+        self,
+        outcome: Result<T, E>,
+        unavailable: ErrorMessage,
+    ) -> Result<T, ApiError> {
+        metrics::record_call(self.name, outcome.is_ok(), self.started.elapsed());
+        let outcome = self.span.end(outcome);
+        outcome.map_err(|cause| unavailable.caused_by(format_args!("{}: {cause}", self.name)))
+    }
+}
+
+/// The permit of a request that waits for an upstream, until this is dropped.
+struct UpstreamPermit {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl UpstreamPermit {
+    fn acquire() -> Result<Self, ApiError> {
+        let permit =
+            error::in_request(|context| context.service.upstream_permits.clone().try_acquire_owned())?;
+        let Ok(permit) = permit else {
+            metrics::count_refused();
+            return Err(SERVICE_UNAVAILABLE.into());
+        };
+        metrics::count_waiting(1);
+        Ok(Self { _permit: permit })
+    }
+}
+
+impl Drop for UpstreamPermit {
+    fn drop(&mut self) {
+        metrics::count_waiting(-1);
+    }
+}
