@@ -6,7 +6,10 @@
 use std::{
     fs,
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -109,9 +112,11 @@ fn main() -> ExitCode {
         }
     }
     for edge in edges.iter().flatten() {
-        for (name, at_once) in [("one_connection", 1), ("twenty_connections", 20)] {
-            let name =
-                format!("upstreams::{}::asks_one_that_fell_silent_on_{name}_on_new_ones", edge.service);
+        for (name, at_once) in [("one_caller", 1), ("twenty_callers", 20)] {
+            let name = format!(
+                "upstreams::{}::asks_one_that_fell_silent_for_{name}_on_new_connections",
+                edge.service
+            );
             trials.push(Trial::test(name, move || falls_silent(edge, at_once)));
         }
         let name = format!("upstreams::{}::asks_one_that_is_full_when_it_says", edge.service);
@@ -120,6 +125,8 @@ fn main() -> ExitCode {
         trials.push(Trial::test(name, move || is_slow(edge)));
         let name = format!("upstreams::{}::takes_not_found_for_an_answer", edge.service);
         trials.push(Trial::test(name, move || finds_nothing(edge)));
+        let name = format!("upstreams::{}::asks_once_for_callers_that_come_together", edge.service);
+        trials.push(Trial::test(name, move || asks_once(edge)));
         let name = format!("upstreams::{}::asks_no_longer_than_its_caller_waits", edge.service);
         trials.push(Trial::test(name, move || asks_no_longer(edge)));
     }
@@ -272,6 +279,26 @@ fn finds_nothing(edge: &'static Edge) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Callers that ask for the same thing at once share a read that began when all of them had come.
+fn asks_once(edge: &'static Edge) -> Result<(), Failed> {
+    let upstream = FakeUpstream::start(&edge.answer, FaultMode::TakesASecond);
+    let (_store, session) = start(edge, &upstream);
+    let create = edge.create(&session);
+    let all_are_here = Barrier::new(20);
+    thread::scope(|scope| {
+        let ask = || {
+            all_are_here.wait();
+            session.expect(&create, 201, None).map(drop)
+        };
+        let asked: Vec<_> = (0..20).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().try_for_each(|asked| asked.join().expect("a customer"))
+    })?;
+    match metrics(&session, edge.service)?.sum("http_client_shared_requests_total", &[edge.upstream]) {
+        0.0 => Err("no read was shared".into()),
+        _ => Ok(()),
+    }
+}
+
 fn metrics(session: &Session, service: &str) -> Result<Metrics, Failed> {
     let answer = session.expect(&Request::new(service, "GET", "/metrics"), 200, None)?;
     Ok(Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?)
@@ -320,8 +347,11 @@ fn goes_on(edge: &'static Edge) -> Result<(), Failed> {
                 })
             })
             .collect();
+        let waits_for_products = || {
+            metrics(&session, "orders").map_or(0.0, |metrics| metrics.sum("http_client_active_requests", &[]))
+        };
         let waited = waiting::until("32 orders that wait for products", || {
-            upstream.conversations() >= 32 || customers.iter().any(|customer| customer.is_finished())
+            waits_for_products() >= 32.0 || customers.iter().any(|customer| customer.is_finished())
         });
         if waited.is_err() || customers.iter().any(|customer| customer.is_finished()) {
             drop(end);

@@ -90,16 +90,12 @@ impl<'a, T: Parameter + Type> ApiExtractor<'a> for Query<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Instant};
-
-    use poem::http::HeaderValue;
-    use tokio::sync::Semaphore;
+    use std::time::Instant;
 
     use super::*;
     use crate::{
-        context::{RequestContext, ServiceContext, TraceContext},
+        context::RequestContext,
         error::ApiError,
-        settings::{Limits, Token},
         values::{Limit, Text, Value},
     };
 
@@ -123,28 +119,8 @@ mod tests {
 
     /// Reads the second parameter of a path.
     async fn path<T: Parameter + Type>(text: &str) -> Option<T> {
-        #[derive(clap::Parser)]
-        struct Settings {
-            #[command(flatten)]
-            limits: Limits,
-        }
-        let Settings { limits } = clap::Parser::parse_from(["test"]);
-        let token = Token::new("secret").unwrap();
-        let context = RequestContext {
-            service: Arc::new(ServiceContext {
-                name: "test",
-                token,
-                limits,
-                upstream_permits: Arc::new(Semaphore::new(1)),
-            }),
-            request_id: HeaderValue::from_static("test"),
-            trace: TraceContext::new_root(),
-            deadline: Instant::now(),
-            path_values: vec!["first".into(), text.into()],
-            is_read: true.into(),
-            is_authenticated: true.into(),
-            write: None.into(),
-        };
+        let path_values = vec!["first".into(), text.into()];
+        let context = RequestContext { path_values, ..RequestContext::of_test(Instant::now()) };
         let (request, mut body) = (Request::default(), RequestBody::default());
         let read = Path::from_request(&request, &mut body, options("param1"));
         context.scope(read).await.unwrap().0

@@ -70,6 +70,27 @@ impl RequestContext {
         CONTEXT.try_with(read).ok()
     }
 
+    /// The context of a request to a service that lets one request at a time wait for an upstream.
+    #[cfg(test)]
+    pub(crate) fn of_test(deadline: Instant) -> Self {
+        let service = ServiceContext {
+            name: "test",
+            token: Token::new("secret").unwrap(),
+            limits: Limits::of_test(),
+            upstream_permits: Arc::new(Semaphore::new(1)),
+        };
+        Self {
+            service: Arc::new(service),
+            request_id: HeaderValue::from_static("test"),
+            trace: TraceContext::new_root(),
+            deadline,
+            path_values: Vec::new(),
+            is_read: true.into(),
+            is_authenticated: true.into(),
+            write: None.into(),
+        }
+    }
+
     #[expect(clippy::expect_used, reason = "the id is ASCII: the handler made it, or checked the caller's")]
     pub(crate) fn request_id(&self) -> &str {
         self.request_id.to_str().expect("an id that is ASCII")

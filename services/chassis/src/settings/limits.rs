@@ -61,4 +61,15 @@ impl Limits {
     pub(crate) fn max_upstream_requests(&self) -> usize {
         self.max_upstream_requests.unwrap_or_else(|| self.max_requests.div_ceil(2)) as usize
     }
+
+    /// The limits by default.
+    #[cfg(test)]
+    pub(crate) fn of_test() -> Self {
+        #[derive(clap::Parser)]
+        struct Arguments {
+            #[command(flatten)]
+            limits: Limits,
+        }
+        <Arguments as clap::Parser>::parse_from(["test"]).limits
+    }
 }

@@ -165,9 +165,9 @@ pub(crate) fn record_call(upstream: &str, succeeded: bool, latency: Duration) {
     METRICS.calls.with_label_values(&[upstream, outcome]).observe(latency.as_secs_f64());
 }
 
-/// Counts a call to another service that joined the read of another request.
-pub(crate) fn count_shared(upstream: &str) {
-    METRICS.shared.with_label_values(&[upstream]).inc();
+/// Counts calls to another service that joined the read of another request.
+pub(crate) fn count_shared(upstream: &str, calls: u64) {
+    METRICS.shared.with_label_values(&[upstream]).inc_by(calls);
 }
 
 /// Counts a read of the database.

@@ -62,6 +62,7 @@ where
     /// Reads from the service `upstream`, each of which takes `timeout` at most. `unavailable` is the response to a request
     /// whose read fails.
     pub fn new(upstream: &'static str, unavailable: ErrorMessage, timeout: Duration) -> Self {
+        metrics::count_shared(upstream, 0);
         Self { upstream, unavailable, timeout, shared: SharedReads::default() }
     }
 
@@ -85,7 +86,7 @@ where
             move |deadline| async move { (send(headers, deadline).await, context) }
         });
         let outcome = if is_shared {
-            metrics::count_shared(self.upstream);
+            metrics::count_shared(self.upstream, 1);
             let until = call.deadline.min(call.started + self.timeout);
             let joined = async {
                 let (outcome, context) = read.await;
@@ -168,5 +169,53 @@ impl UpstreamPermit {
 impl Drop for UpstreamPermit {
     fn drop(&mut self) {
         metrics::count_waiting(-1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    };
+
+    use poem::http::StatusCode;
+
+    use super::*;
+    use crate::context::RequestContext;
+
+    const UNAVAILABLE: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Unavailable");
+
+    /// The outcomes of `requests` for the same thing at once, and how many reads were sent. A read fails if `fails` says so of
+    /// its number, from 1.
+    async fn outcomes(requests: usize, fails: fn(usize) -> bool) -> (Vec<bool>, usize) {
+        let reads = Reads::new("upstream", UNAVAILABLE, Duration::from_secs(60));
+        let sent = Arc::new(AtomicUsize::new(0));
+        let get = |_| {
+            let sent = sent.clone();
+            let read = reads.get(1, move |_, _| async move {
+                let number = sent.fetch_add(1, Relaxed) + 1;
+                // The other requests come meanwhile. Each of them takes this one step further.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+                if fails(number) { Err("failed".to_owned()) } else { Ok(number) }
+            });
+            let in_a_minute = Instant::now() + Duration::from_secs(60);
+            RequestContext::of_test(in_a_minute).scope(read)
+        };
+        let outcomes = futures_util::future::join_all((0..requests).map(get)).await;
+        (outcomes.iter().map(Result::is_ok).collect(), sent.load(Relaxed))
+    }
+
+    #[tokio::test]
+    async fn requests_that_come_together_share_a_read() {
+        assert_eq!(outcomes(9, |_| false).await, (vec![true; 9], 2));
+    }
+
+    #[tokio::test]
+    async fn a_shared_read_that_fails_fails_only_the_request_that_sent_it() {
+        let (outcomes, sent) = outcomes(4, |number| number == 2).await;
+        assert_eq!((outcomes, sent), (vec![true, false, true, true], 4));
     }
 }

@@ -57,6 +57,11 @@ fn join(reads: &Reads, upstream: &Arc<Upstream>, key: &'static str) -> Read<usiz
     join_until(reads, upstream, key, Instant::now())
 }
 
+/// What a read returns in the end.
+async fn end(read: Read<usize>) -> usize {
+    time::timeout(Duration::from_secs(60), read).await.expect("a read that ends")
+}
+
 /// Lets a read go on as far as it can.
 async fn poll(read: &mut Read<usize>) -> Option<usize> {
     time::timeout(Duration::ZERO, read).await.ok()
@@ -73,10 +78,10 @@ async fn of_many_callers_one_reads_and_the_others_share_the_next_read() {
     }
     assert_eq!(upstream.begun(), 1, "one is in flight, and the others wait");
     upstream.let_one_end();
-    assert_eq!(first.await, 1);
+    assert_eq!(end(first).await, 1);
     upstream.let_one_end();
     for other in others {
-        assert_eq!(other.await, 2);
+        assert_eq!(end(other).await, 2);
     }
     assert!(reads.lock().reads.is_empty());
 }
@@ -88,13 +93,13 @@ async fn nobody_joins_a_read_that_has_begun() {
     assert_eq!(poll(&mut first).await, None);
     let mut second = join(&reads, &upstream, "a");
     upstream.let_one_end();
-    assert_eq!(first.await, 1);
+    assert_eq!(end(first).await, 1);
     assert_eq!(poll(&mut second).await, None, "it has begun");
     let third = join(&reads, &upstream, "a");
     upstream.let_one_end();
-    assert_eq!(second.await, 2);
+    assert_eq!(end(second).await, 2);
     upstream.let_one_end();
-    assert_eq!(third.await, 3);
+    assert_eq!(end(third).await, 3);
 }
 
 #[tokio::test]
@@ -111,14 +116,14 @@ async fn a_slow_read_holds_the_next_one_up_for_a_moment_only() {
     let (reads, upstream) = (reads_with(Duration::from_millis(1)), Upstream::held());
     let mut slow = join(&reads, &upstream, "a");
     assert_eq!(poll(&mut slow).await, None);
-    let next = tokio::spawn(join(&reads, &upstream, "a"));
+    let next = tokio::spawn(end(join(&reads, &upstream, "a")));
     while upstream.begun() < 2 {
         tokio::task::yield_now().await;
     }
     assert_eq!(poll(&mut slow).await, None, "both are in flight");
     upstream.let_one_end();
     upstream.let_one_end();
-    assert_eq!((slow.await, next.await.unwrap()), (1, 2));
+    assert_eq!((end(slow).await, next.await.unwrap()), (1, 2));
 }
 
 #[tokio::test]
@@ -132,7 +137,7 @@ async fn a_caller_that_leaves_takes_the_read_from_nobody() {
     drop((first, maker));
     upstream.let_one_end();
     upstream.let_one_end();
-    assert_eq!(joined.await, 2);
+    assert_eq!(end(joined).await, 2);
 }
 
 #[tokio::test]
@@ -155,9 +160,9 @@ async fn a_read_has_the_latest_deadline_of_its_callers() {
     let after = |seconds| now + Duration::from_secs(seconds);
     let first = join_until(&reads, &upstream, "a", after(9));
     let joined = [2, 3, 1].map(|seconds| join_until(&reads, &upstream, "a", after(seconds)));
-    first.await;
+    end(first).await;
     for read in joined {
-        read.await;
+        end(read).await;
     }
     assert_eq!(*upstream.deadlines.lock().unwrap(), [after(9), after(3)]);
 }
@@ -174,7 +179,7 @@ async fn whoever_comes_and_goes_everyone_who_stays_gets_a_read_that_began_after_
                 if (caller + round) % 5 == 0 {
                     let _ = time::timeout(Duration::ZERO, read).await;
                 } else {
-                    assert!(read.await > before, "what it got was read before it came");
+                    assert!(end(read).await > before, "what it got was read before it came");
                 }
             }
         })
