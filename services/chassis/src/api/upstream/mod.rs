@@ -121,13 +121,13 @@ struct Call {
 impl Call {
     fn begin(name: &'static str) -> Result<Self, ApiError> {
         let permit = UpstreamPermit::acquire()?;
-        Ok(error::in_request(|request| {
+        error::in_request(|request| {
             let (span, context) = trace::client_span(name, &request.trace);
             let mut request_id = HeaderMap::new();
             request.write_request_id(&mut request_id);
             let deadline = request.deadline;
             Self { name, _permit: permit, span, context, request_id, deadline, started: Instant::now() }
-        })?)
+        })
     }
 
     /// The headers that tell the upstream which request it is called for.

@@ -3,13 +3,12 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
+mod shared;
+
 use std::{
     fs,
     process::ExitCode,
-    sync::{
-        Barrier,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -126,13 +125,17 @@ fn main() -> ExitCode {
         let name = format!("upstreams::{}::takes_not_found_for_an_answer", edge.service);
         trials.push(Trial::test(name, move || finds_nothing(edge)));
         let name = format!("upstreams::{}::asks_once_for_callers_that_come_together", edge.service);
-        trials.push(Trial::test(name, move || asks_once(edge)));
+        trials.push(Trial::test(name, move || shared::asks_once(edge)));
         let name = format!("upstreams::{}::asks_no_longer_than_its_caller_waits", edge.service);
         trials.push(Trial::test(name, move || asks_no_longer(edge)));
     }
     trials.push(Trial::test("upstreams::orders::goes_on_while_products_says_nothing", || {
         goes_on(edges.iter().flatten().find(|edge| edge.service == "orders").ok_or("orders asks no service")?)
     }));
+    trials.push(Trial::test(
+        "upstreams::orders::decides_by_no_stock_that_was_replaced_before_the_order",
+        shared::decides_by_no_old_stock,
+    ));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -279,26 +282,6 @@ fn finds_nothing(edge: &'static Edge) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Callers that ask for the same thing at once share a read that began when all of them had come.
-fn asks_once(edge: &'static Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(&edge.answer, FaultMode::TakesASecond);
-    let (_store, session) = start(edge, &upstream);
-    let create = edge.create(&session);
-    let all_are_here = Barrier::new(20);
-    thread::scope(|scope| {
-        let ask = || {
-            all_are_here.wait();
-            session.expect(&create, 201, None).map(drop)
-        };
-        let asked: Vec<_> = (0..20).map(|_| scope.spawn(ask)).collect();
-        asked.into_iter().try_for_each(|asked| asked.join().expect("a customer"))
-    })?;
-    match metrics(&session, edge.service)?.sum("http_client_shared_requests_total", &[edge.upstream]) {
-        0.0 => Err("no read was shared".into()),
-        _ => Ok(()),
-    }
-}
-
 fn metrics(session: &Session, service: &str) -> Result<Metrics, Failed> {
     let answer = session.expect(&Request::new(service, "GET", "/metrics"), 200, None)?;
     Ok(Metrics::read(&String::from_utf8_lossy(&answer.body)).map_err(|error| format!("{error:?}"))?)
@@ -347,11 +330,9 @@ fn goes_on(edge: &'static Edge) -> Result<(), Failed> {
                 })
             })
             .collect();
-        let waits_for_products = || {
-            metrics(&session, "orders").map_or(0.0, |metrics| metrics.sum("http_client_active_requests", &[]))
-        };
         let waited = waiting::until("32 orders that wait for products", || {
-            waits_for_products() >= 32.0 || customers.iter().any(|customer| customer.is_finished())
+            shared::waiting_for_products(&session) >= 32.0
+                || customers.iter().any(|customer| customer.is_finished())
         });
         if waited.is_err() || customers.iter().any(|customer| customer.is_finished()) {
             drop(end);
