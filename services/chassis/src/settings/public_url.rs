@@ -18,7 +18,7 @@ impl PublicUrl {
     ///
     /// # Errors
     /// The reason why it cannot be used.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |reason: &str| format!("{reason}; a URL looks like https://shop.example/products-api");
         let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {

@@ -13,7 +13,7 @@ impl TrustedProxies {
     ///
     /// # Errors
     /// The reason why it cannot be used.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let network = |text: &str| {
             let address = |_| text.parse::<IpAddr>().map(IpNet::from);
             let network = text.parse::<IpNet>().or_else(address);
