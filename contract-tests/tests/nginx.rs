@@ -13,7 +13,7 @@ use contract_tests::{
         contract::CONTRACT,
         deployment::{Deployment, SERVICES},
         exchange::{Answer, Request},
-        replay::{case, situations},
+        replay::{case, situations, workflows},
         session::{Scope, Session},
     },
     harness::{
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
     };
     let trials = vec![
         trial("the_document_names_the_address_that_callers_use", names_the_address),
+        trial("every_workflow_passes_through_the_proxy", replays_the_workflows),
         trial("location_and_link_lead_through_the_proxy", leads_through_the_proxy),
         trial("a_public_url_needs_no_trust_in_the_proxy", has_a_public_url),
         trial("without_trust_the_proxy_has_no_say", is_not_believed),
@@ -69,10 +70,11 @@ impl Scene {
     fn new(settings: &[(&str, &str)]) -> Self {
         let store = Store::start(PROGRAM, settings);
         let nginx = Nginx::start(&store.deployment());
-        // What is added to the original contract names paths, which are others here.
-        let session = Session::with_scope(nginx.deployment(store.deployment()), Scope::Common);
+        let session = Session::new(nginx.deployment(store.deployment()));
+        // What is added to the original contract holds of addresses only if the store and the session agree on the prefix.
+        let directly = Session::with_scope(store.deployment(), Scope::Common);
         for _ in 0..2 {
-            situations::prepare(&session).unwrap_or_else(|failure| panic!("{failure}"));
+            situations::prepare(&directly).unwrap_or_else(|failure| panic!("{failure}"));
         }
         Self { nginx, store, session }
     }
@@ -81,11 +83,11 @@ impl Scene {
         self.session.send(request).map_err(|failure| failure.to_string())
     }
 
-    /// The same request to `service`, but to where a header has led.
-    fn follow(&self, service: &str, reference: &str) -> Outcome<Answer> {
-        let path = reference
-            .strip_prefix(&Nginx::prefix(service))
-            .ok_or_else(|| format!("{reference} does not begin with the prefix of {service}"))?;
+    /// The answer of `service` where a header of `answer` leads. The session takes the prefix away, and knows if it is missing.
+    fn follow(&self, service: &str, answer: &Answer, header: &str) -> Outcome<Answer> {
+        let reference = answer.header(header).ok_or_else(|| format!("no {header} in {answer}"))?;
+        let link = reference.strip_prefix('<').and_then(|link| link.split_once('>'));
+        let path = link.map_or(reference, |(path, _)| path);
         Ok(self.send(&self.session.request(service, "GET", path))?)
     }
 
@@ -107,23 +109,34 @@ fn names_the_address() -> Outcome {
 fn leads_through_the_proxy() -> Outcome {
     let scene = Scene::new(&[TRUSTED]);
     for &service in SERVICES.iter() {
-        let page = scene.send(&Request::new(service, "GET", "/"))?;
-        let page = scene.follow(service, page.header("Location").ok_or("no Location")?)?;
+        let root = scene.send(&Request::new(service, "GET", "/"))?;
+        let page = scene.follow(service, &root, "Location")?;
         assert_eq!((page.status, page.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
 
         let create =
             CONTRACT.operations().find(|operation| operation.service == service && operation.creates());
         let create = case::valid_request(create.ok_or("nothing is created")?, &scene.session.deployment);
         let create = create.header("Idempotency-Key", "key");
-        let [created, replayed] = [scene.send(&create)?, scene.send(&create)?];
-        let location = created.header("Location").ok_or("no Location")?;
-        assert_eq!((created.status, replayed.header("Location")), (201, Some(location)));
-        assert_eq!(scene.follow(service, location)?.json(), created.json());
+        for _first_and_replayed in 0..2 {
+            let created = scene.send(&create)?;
+            assert_eq!(created.status, 201);
+            assert_eq!(scene.follow(service, &created, "Location")?.json(), created.json());
+        }
     }
     let first = scene.send(&scene.session.request("products", "GET", "/products?limit=1"))?;
-    let next = first.header("Link").ok_or("no Link")?;
-    let next = next.strip_prefix('<').and_then(|link| link.split_once('>')).ok_or("no link")?.0;
-    assert_eq!(scene.follow("products", next)?.json()[0]["id"], 2);
+    assert_eq!(scene.follow("products", &first, "Link")?.json()[0]["id"], 2);
+    Ok(())
+}
+
+fn replays_the_workflows() -> Outcome {
+    let store = Store::start(PROGRAM, &[TRUSTED]);
+    let nginx = Nginx::start(&store.deployment());
+    let session = Session::new(nginx.deployment(store.deployment()));
+    for (workflow, steps) in workflows::all() {
+        for (step, outcome) in steps.into_iter().zip(workflows::play(workflow, &session)) {
+            outcome.map_err(|failure| format!("{workflow}::{step}\n{failure}"))?;
+        }
+    }
     Ok(())
 }
 
@@ -139,7 +152,7 @@ fn has_a_public_url() -> Outcome {
     for &service in SERVICES.iter() {
         assert_eq!(scene.address(service)?, format!("https://shop.example{}", Nginx::prefix(service)));
         let page = scene.send(&Request::new(service, "GET", "/"))?;
-        assert_eq!(scene.follow(service, page.header("Location").ok_or("no Location")?)?.status, 200);
+        assert_eq!(scene.follow(service, &page, "Location")?.status, 200);
     }
     Ok(())
 }
@@ -150,7 +163,8 @@ fn is_not_believed() -> Outcome {
         // nginx asks for the service by its own address.
         assert_eq!(scene.address(service)?, scene.store.deployment().service(service).url);
         let page = scene.send(&Request::new(service, "GET", "/"))?;
-        assert_eq!(page.header("Location"), Some("/docs"));
+        let missing = format!("/docs (which is not below {})", Nginx::prefix(service));
+        assert_eq!(page.header("Location"), Some(missing.as_str()));
     }
     Ok(())
 }

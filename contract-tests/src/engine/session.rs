@@ -170,6 +170,7 @@ impl Session {
             Delivery::Whole => self.send_whole(url, request).map_err(|error| error.to_string()),
             Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
         };
+        let answer = answer.map(|answer| without_prefix(answer, split(url).1));
         answer.map_err(|error| {
             Failure(format!(
                 "expected:   an answer\nrequest:    {request}\nanswer:     none ({error})\nrepeat:     {}",
@@ -202,6 +203,29 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("(none)")
 }
 
+/// The address in the URL of a service, and the prefix that a proxy puts before every path.
+fn split(url: &str) -> (&str, &str) {
+    let rest = url.trim_start_matches("http://");
+    rest.split_at(rest.find('/').unwrap_or(rest.len()))
+}
+
+/// The answer with `Location` and `Link` as a service without a prefix writes them. What does not begin with the prefix leads
+/// nowhere, and says so to whoever compares it.
+fn without_prefix(mut answer: Answer, prefix: &str) -> Answer {
+    for (name, value) in answer.headers.iter_mut().filter(|_| !prefix.is_empty()) {
+        let start = match name.to_ascii_lowercase().as_str() {
+            "location" => "",
+            "link" => "<",
+            _ => continue,
+        };
+        *value = match value.strip_prefix(&format!("{start}{prefix}/")) {
+            Some(rest) => format!("{start}/{rest}"),
+            None => format!("{value} (which is not below {prefix})"),
+        };
+    }
+    answer
+}
+
 /// Sends what no HTTP client would send, and waits for what the service says to that.
 fn send_raw(url: &str, request: &Request) -> std::io::Result<Answer> {
     let mut stream = begin(url, request)?;
@@ -212,10 +236,10 @@ fn send_raw(url: &str, request: &Request) -> std::io::Result<Answer> {
 
 /// Sends a request in the way that its delivery says.
 fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
-    let address = url.trim_start_matches("http://");
+    let (address, prefix) = split(url);
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let mut bytes = format!("{} {} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
+    let mut bytes = format!("{} {prefix}{} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         bytes += &format!("{name}: {value}\r\n");
     }

@@ -96,9 +96,10 @@ impl TimeoutStream {
 
     /// Notes that `bytes` have come.
     fn received(&mut self, bytes: &[u8]) {
-        match self.connection.state() {
+        let state = self.connection.state();
+        match state {
             State::New | State::Sent | State::Idle => {
-                if self.connection.state() != State::New {
+                if state != State::New {
                     self.read_until = None;
                 }
                 self.connection.enter(State::Head);

@@ -42,7 +42,8 @@ fn origin(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("has no host"))?;
     let has_more = !matches!(url.path(), "" | "/") || text.ends_with('/');
-    if has_more || url.query().is_some() || url.fragment().is_some() || text.contains('@') {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_more || url.query().is_some() || url.fragment().is_some() || has_user {
         return Err(wrong("has more than a scheme, a host and a port"));
     }
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();

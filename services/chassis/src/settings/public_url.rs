@@ -24,7 +24,8 @@ impl PublicUrl {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("its scheme is neither http nor https"));
         }
-        if url.query().is_some() || url.fragment().is_some() || text.contains('@') {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if url.query().is_some() || url.fragment().is_some() || has_user {
             return Err(wrong("it has more than a scheme, a host, a port and a path"));
         }
         let prefix = path_prefix(url.path())
