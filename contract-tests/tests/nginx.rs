@@ -46,6 +46,7 @@ fn main() -> ExitCode {
     };
     let trials = vec![
         trial("the_document_names_the_address_that_callers_use", names_the_address),
+        trial("a_caller_that_lies_about_its_address_is_overruled_by_the_proxy", overrules_lies),
         trial("every_workflow_passes_through_the_proxy", replays_the_workflows),
         trial("location_and_link_lead_through_the_proxy", leads_through_the_proxy),
         trial("a_public_url_needs_no_trust_in_the_proxy", has_a_public_url),
@@ -102,6 +103,20 @@ fn names_the_address() -> Outcome {
     let scene = Scene::new(&[TRUSTED]);
     for &service in SERVICES.iter() {
         assert_eq!(scene.address(service)?, scene.session.deployment.service(service).url);
+    }
+    Ok(())
+}
+
+fn overrules_lies() -> Outcome {
+    let scene = Scene::new(&[TRUSTED]);
+    for &service in SERVICES.iter() {
+        let lying = Request::new(service, "GET", "/openapi.json")
+            .header("Forwarded", "host=evil.example;proto=https")
+            .header("X-Forwarded-Host", "evil.example")
+            .header("X-Forwarded-Proto", "https")
+            .header("X-Forwarded-Prefix", "/evil");
+        let document = scene.send(&lying)?.json();
+        assert_eq!(document["servers"][0]["url"], scene.session.deployment.service(service).url);
     }
     Ok(())
 }
