@@ -44,7 +44,9 @@ fn main() -> ExitCode {
     };
     let trials = vec![
         Trial::test("what_is_checked_in_is_what_the_code_emits_and_the_store_answers", is_emitted),
-        Trial::test("what_is_served_is_what_is_checked_in", move || is_served(is_update)),
+        Trial::test("what_is_served_is_what_is_checked_in_at_the_address_of_the_service", move || {
+            is_served(is_update)
+        }),
         Trial::test(
             "every_example_fits_its_schema_and_its_status",
             every_example_fits_its_schema_and_its_status,
@@ -123,6 +125,15 @@ fn is_served(is_update: bool) -> Result<(), Failed> {
             format!("{document:#}\n")
         };
         let served = String::from_utf8(answer.body.to_vec()).expect("text");
+        let url = |document: &str| -> String {
+            let document: Value = serde_json::from_str(document).expect("an OpenAPI document");
+            let servers = document["servers"].as_array().expect("servers");
+            assert_eq!(servers.len(), 1, "{service} names one address");
+            servers[0]["url"].as_str().expect("a URL").to_owned()
+        };
+        let (address, default) = (url(&served), url(&checked_in(service)));
+        assert_eq!(address, session.deployment.service(service).url, "{service} names its address");
+        let served = served.replacen(&address, &default, 1);
         if let Some(difference) = scaffold::difference(&read(&checked_in(service)), &read(&served)) {
             return Err(format!(
                 "{service} serves another document than openapi/{service}.json:\n{difference}"

@@ -78,7 +78,9 @@ impl Session {
             let shown = self.exchange(&Request::new(service, "GET", "/openapi.json")).ok();
             let shown = shown.filter(|answer| answer.status == 200).map(|answer| answer.json());
             let shows = match &shown {
-                Some(shown) if shown == json => "shows the same document".to_owned(),
+                Some(shown) if without_servers(shown) == without_servers(json) => {
+                    "shows the same document".to_owned()
+                }
                 Some(shown) => format!("shows another document, version {}", text(&shown["info"]["version"])),
                 None => "shows no document, so that it is asked for the original contract only".to_owned(),
             };
@@ -168,6 +170,7 @@ impl Session {
             Delivery::Whole => self.send_whole(url, request).map_err(|error| error.to_string()),
             Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
         };
+        let answer = answer.map(|answer| without_prefix(answer, split(url).1));
         answer.map_err(|error| {
             Failure(format!(
                 "expected:   an answer\nrequest:    {request}\nanswer:     none ({error})\nrepeat:     {}",
@@ -189,8 +192,38 @@ impl Session {
     }
 }
 
+/// A document without the address of the service, which differs from deployment to deployment.
+fn without_servers(document: &Value) -> Value {
+    let mut document = document.clone();
+    document.as_object_mut().and_then(|members| members.shift_remove("servers"));
+    document
+}
+
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("(none)")
+}
+
+/// The address in the URL of a service, and the prefix that a proxy puts before every path.
+fn split(url: &str) -> (&str, &str) {
+    let rest = url.trim_start_matches("http://");
+    rest.split_at(rest.find('/').unwrap_or(rest.len()))
+}
+
+/// The answer with `Location` and `Link` as a service without a prefix writes them. What does not begin with the prefix leads
+/// nowhere, and says so to whoever compares it.
+fn without_prefix(mut answer: Answer, prefix: &str) -> Answer {
+    for (name, value) in answer.headers.iter_mut().filter(|_| !prefix.is_empty()) {
+        let start = match name.to_ascii_lowercase().as_str() {
+            "location" => "",
+            "link" => "<",
+            _ => continue,
+        };
+        *value = match value.strip_prefix(&format!("{start}{prefix}/")) {
+            Some(rest) => format!("{start}/{rest}"),
+            None => format!("{value} (which is not below {prefix})"),
+        };
+    }
+    answer
 }
 
 /// Sends what no HTTP client would send, and waits for what the service says to that.
@@ -203,10 +236,10 @@ fn send_raw(url: &str, request: &Request) -> std::io::Result<Answer> {
 
 /// Sends a request in the way that its delivery says.
 fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
-    let address = url.trim_start_matches("http://");
+    let (address, prefix) = split(url);
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let mut bytes = format!("{} {} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
+    let mut bytes = format!("{} {prefix}{} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         bytes += &format!("{name}: {value}\r\n");
     }

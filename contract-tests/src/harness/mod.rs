@@ -3,10 +3,12 @@
 pub mod browser;
 pub mod caller;
 pub mod metrics;
+pub mod nginx;
 pub mod proxy;
 pub mod upstream;
 pub mod store;
 pub mod process;
+pub(crate) mod program;
 pub mod address;
 pub mod folders;
 pub mod environment;

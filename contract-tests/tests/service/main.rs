@@ -5,7 +5,9 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod access;
+mod addresses;
 mod connections;
+mod cors;
 mod crashes;
 mod edge;
 mod headers;

@@ -15,6 +15,7 @@ use contract_tests::{
         exchange::{Delivery, Request},
     },
     harness::{
+        caller::Caller,
         folders::new_folder,
         store::Store,
         upstream::{FakeUpstream, FaultMode},
@@ -177,4 +178,40 @@ fn a_copy_of_the_file_of_a_stopped_service_has_everything() {
     let name: String =
         Connection::open(&copy).unwrap().query_row("SELECT name FROM product", [], |row| row.get(0)).unwrap();
     assert_eq!(name, "Computer");
+}
+
+#[test]
+fn pages_of_other_origins_can_read_the_refusals_of_a_stopping_service() {
+    let _machine = shared();
+    let origin = "http://shop.example";
+    let settings = [
+        ("CORS_ORIGINS", origin),
+        ("BODY_TIMEOUT_MS", "60000"),
+        ("STOP_DELAY", "2s"),
+        ("DRAIN_TIMEOUT", "0s"),
+    ];
+    let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
+    for &service in SERVICES.iter() {
+        let fields = format!("Host: {service}\r\nOrigin: {origin}\r\n");
+        let token = &session.deployment.service(service).token;
+        let [mut body, mut head, mut probe] = [(); 3].map(|()| Caller::connect(&session, service));
+        body.send(format!(
+            "POST /{service} HTTP/1.1\r\n{fields}Authorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{"
+        ));
+        head.send(format!("GET /{service} HTTP/1.1\r\n{fields}"));
+        let process = store.service(service);
+        process.signal("TERM");
+        process.wait_for_log("stopping");
+        probe.send(format!("GET /readyz HTTP/1.1\r\n{fields}\r\n"));
+        for (caller, what) in [(&mut probe, "probe"), (&mut body, "body"), (&mut head, "head")] {
+            let answer = caller.answer().unwrap_or_else(|| panic!("{service}: no answer to the {what}"));
+            assert_eq!(answer.status, 503, "{service} {what}: {answer}");
+            assert_eq!(
+                answer.header("Access-Control-Allow-Origin"),
+                Some(origin),
+                "{service} {what}: {answer}"
+            );
+        }
+    }
 }

@@ -1,9 +1,14 @@
 //! The OpenAPI document that the types of a service emit.
 
-use std::{collections::HashMap, marker::PhantomData, sync::OnceLock};
+use std::{collections::HashMap, marker::PhantomData, ops::Range, sync::OnceLock};
 
 use bytes::Bytes;
-use poem::{endpoint::BoxEndpoint, http::Method};
+use futures_util::stream;
+use poem::{
+    Body, IntoResponse, Response,
+    endpoint::BoxEndpoint,
+    http::{Method, StatusCode, header},
+};
 use poem_openapi::{
     ContactObject, ExtraHeader, LicenseObject, OpenApi, OpenApiService, ServerObject,
     registry::{MetaApi, Registry},
@@ -11,7 +16,7 @@ use poem_openapi::{
 use serde_json::Value;
 
 use super::page::Page;
-use crate::{settings::ServiceInfo, values::Count};
+use crate::{settings::ServiceInfo, values::Count, wire::json};
 
 /// What a document says about its API that the types do not.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +51,8 @@ const TIMEOUT_DESCRIPTION: &str = "How long the caller waits for the response, i
 pub struct Document {
     title: &'static str,
     json: Bytes,
+    /// Where the URL of the service is in `json`.
+    url: Range<usize>,
     /// Made when it is first asked for: it takes more memory than the rest of an idle service's data.
     page: OnceLock<Page>,
 }
@@ -60,6 +67,7 @@ impl Document {
         reason = "documents are part of the program, so its first test finds a broken one"
     )]
     pub fn of<A: OpenApi>(info: &ApiInfo) -> Self {
+        let url = format!("http://localhost:{}", info.service.port);
         let service =
             OpenApiService::new(Declaration(PhantomData::<A>), info.title, env!("CARGO_PKG_VERSION"))
                 .description(format!("{}\n\n{VALIDATION}", info.description))
@@ -68,11 +76,7 @@ impl Document {
                     ExtraHeader::new(TIMEOUT).description(TIMEOUT_DESCRIPTION),
                 )
                 .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
-                .server(ServerObject::new("/").description("This server"))
-                .server(
-                    ServerObject::new(format!("http://localhost:{}", info.service.port))
-                        .description("The default address"),
-                );
+                .server(ServerObject::new(&*url).description("The address of the service"));
         let mut document: Value = serde_json::from_str(&service.spec()).expect("a document that is JSON");
         write_whole_numbers_as_integers(&mut document);
         put_timeout_last(&mut document);
@@ -82,12 +86,25 @@ impl Document {
                 serde_json::from_str(info.checked_in).expect("the checked-in document is JSON, or empty");
             adopt_examples(&mut document, &recorded);
         }
-        Self { title: info.title, json: format!("{document:#}\n").into(), page: OnceLock::new() }
+        let json = format!("{document:#}\n");
+        let servers = json.find("\"servers\": [").expect("a document with a server");
+        let start = servers + json[servers..].find(&url).expect("the server with its URL");
+        let url = start..start + url.len();
+        Self { title: info.title, json: json.into(), url, page: OnceLock::new() }
     }
 
-    /// The OpenAPI document, as it is checked in and as `/openapi.json` serves it.
+    /// The OpenAPI document, as it is checked in, with the default address.
     pub fn json(&self) -> Bytes {
         self.json.clone()
+    }
+
+    /// The document of the service at the URL `base`, which needs no escape in JSON, as `/openapi.json` serves it. All responses
+    /// share its bytes, but for the URL.
+    pub(crate) fn response(&self, base: String) -> Response {
+        let length = self.json.len() - self.url.len() + base.len();
+        let parts = [self.json.slice(..self.url.start), base.into(), self.json.slice(self.url.end..)];
+        let body = Body::from_bytes_stream(stream::iter(parts.map(Ok::<_, std::io::Error>)));
+        json::bytes_response(StatusCode::OK, body).with_header(header::CONTENT_LENGTH, length).into_response()
     }
 
     /// The page that shows the document in Swagger UI.

@@ -82,7 +82,7 @@ pub(super) async fn serve(
         let drain = handler.drain().clone();
         let permit = admission.admit(peer);
         let connection = permit.connection.clone();
-        let stream = TimeoutStream::new(stream, limits, connection.clone());
+        let stream = TimeoutStream::new(stream, limits, connection.clone(), handler.cors().clone());
         let stream = DrainedStream::new(stream, connection.clone(), drain.clone());
         let handler = handler.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {

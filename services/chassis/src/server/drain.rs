@@ -46,9 +46,13 @@ const LAST_RESPONSES: Duration = Duration::from_millis(200);
 /// How long the last writes, spans and log lines may take after that.
 const LAST_OUTPUT: Duration = Duration::from_millis(300);
 
-/// The response to an unfinished head after the drain timeout.
-const CUT_HEAD: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 31\r\n\
-    retry-after: 1\r\ncache-control: no-store\r\nconnection: close\r\n\r\n{\"error\":\"Service unavailable\"}";
+/// The response to an unfinished head after the drain timeout, without the last fields of its head.
+const CUT_HEAD: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 31\r\n\
+    retry-after: 1\r\ncache-control: no-store\r\nconnection: close\r\n";
+
+/// The end of its head, and its body.
+const CUT_BODY: &[u8] = b"\r\n{\"error\":\"Service unavailable\"}";
 
 /// When each part of a stop ends.
 #[derive(Clone, Copy)]
@@ -169,7 +173,8 @@ impl DrainedStream {
             State::Head if self.drain.has(Phase::Over) => {
                 tracing::warn!("drain timeout: the head of a request is incomplete");
                 // Nothing else is being written; if the caller does not read, it gets no response.
-                let _ = Pin::new(&mut self.stream).poll_write(context, CUT_HEAD);
+                let response = [CUT_HEAD, &self.stream.cors_fields(), CUT_BODY].concat();
+                let _ = Pin::new(&mut self.stream).poll_write(context, &response);
                 Poll::Ready(Ok(()))
             }
             _ => {

@@ -19,15 +19,18 @@ use poem::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
+    addresses::{self, Addresses},
     admission::Admission,
     body::{self, AccessRecord, CountedBody, Sending},
     connection::Connection,
+    cors::{self, Cors},
     drain::{Drain, Phase},
     head,
     keep_alive::{KeepAlive, keeps_connection},
     open_paths,
     request_id::request_id,
     routes::{Route, Routes},
+    target::Target,
 };
 use crate::{
     api::{bearer_auth, document::Document},
@@ -52,40 +55,8 @@ pub(super) struct RequestHandler {
     admission: Arc<Admission>,
     drain: Arc<Drain>,
     keep_alive: KeepAlive,
-}
-
-/// The target of a path.
-enum Target<'a> {
-    /// A page or a probe without authentication.
-    Open(&'static str),
-    /// The operations at a path of the API.
-    Route(&'a Route),
-    /// Nothing.
-    None,
-}
-
-impl Target<'_> {
-    /// The path as written in the document.
-    fn template(&self) -> Option<&'static str> {
-        match self {
-            Self::Open(path) => Some(path),
-            Self::Route(route) => Some(route.template),
-            Self::None => None,
-        }
-    }
-
-    /// The value of `Allow`.
-    fn allow(&self) -> Option<&HeaderValue> {
-        match self {
-            Self::Open(_) => Some(&open_paths::ALLOW),
-            Self::Route(route) => Some(&route.allow),
-            Self::None => None,
-        }
-    }
-
-    fn is_probe(&self) -> bool {
-        matches!(self, Self::Open(path) if open_paths::is_probe(path))
-    }
+    addresses: Addresses,
+    cors: Arc<Cors>,
 }
 
 impl RequestHandler {
@@ -94,6 +65,8 @@ impl RequestHandler {
         routes: Routes,
         document: Document,
         database: Database,
+        addresses: Addresses,
+        cors: Cors,
     ) -> Self {
         Self {
             keep_alive: KeepAlive::new(service.limits.idle_timeout),
@@ -104,6 +77,8 @@ impl RequestHandler {
             database,
             routes,
             drain: Arc::default(),
+            addresses,
+            cors: Arc::new(cors),
         }
     }
 
@@ -117,6 +92,11 @@ impl RequestHandler {
         &self.drain
     }
 
+    /// What pages of other origins may do.
+    pub(super) fn cors(&self) -> &Arc<Cors> {
+        &self.cors
+    }
+
     /// Handles a request, in this order: routing, trace and request id, deadline, admission, the operation with its authentication,
     /// and the headers of every response. The request is logged, counted and traced when its response is sent.
     pub(super) async fn handle(
@@ -126,7 +106,10 @@ impl RequestHandler {
     ) -> HyperResponse {
         let started = Instant::now();
         let keeps_connection = keeps_connection(request.version(), request.headers());
-        let (target, path_values) = self.route(request.uri().path());
+        let (target, path_values) = Target::find(&self.routes, request.uri().path());
+        let grant = self.cors.grant(target.is_document(), request.headers());
+        let is_preflight = grant.allows() && cors::is_preflight(request.method(), request.headers());
+        let prefix = self.addresses.prefix(request.headers(), connection.peer);
         let (trace, span) = trace::server_span(&request, target.template());
         let request_id = request_id(request.headers(), &trace);
         let limit = self.service.limits.request_timeout;
@@ -141,12 +124,17 @@ impl RequestHandler {
             write: RefCell::default(),
         };
         let record = AccessRecord::begin(&request, target.template(), started, span);
-        let mut response = context.scope(self.respond(request, connection, target, record)).await;
+        let mut response =
+            context.scope(self.respond(request, connection, target, is_preflight, record)).await;
 
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, request_id);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(prefix) = prefix {
+            addresses::prepend(&prefix, headers);
+        }
+        grant.write(is_preflight, headers);
         if keeps_connection && !headers.contains_key(header::CONNECTION) {
             self.keep_alive.announce(headers);
         }
@@ -159,6 +147,7 @@ impl RequestHandler {
         request: hyper::Request<Incoming>,
         connection: &Arc<Connection>,
         target: Target<'_>,
+        is_preflight: bool,
         record: AccessRecord,
     ) -> HyperResponse {
         let in_flight = connection.begin_request(record.started);
@@ -168,7 +157,12 @@ impl RequestHandler {
         let is_surplus = !target.is_probe() && self.admission.is_surplus(connection, has_token);
         let permit = self.permits.try_acquire().ok().filter(|_| !is_surplus);
 
-        let outcome = self.dispatch(request, &target, ambiguity, permit.as_ref(), record.started).await;
+        let outcome = match ambiguity {
+            None if is_preflight => Ok(no_content()),
+            _ => {
+                self.dispatch(request, connection, &target, ambiguity, permit.as_ref(), record.started).await
+            }
+        };
         let mut response = outcome.unwrap_or_else(|error| {
             log_cause(&error, connection);
             error.into_response()
@@ -207,18 +201,11 @@ impl RequestHandler {
         response.map(|body| BoxBody::new(CountedBody::new(body, sending)))
     }
 
-    /// Finds the target of `path`, and the values of its parameters.
-    fn route(&self, path: &str) -> (Target<'_>, Vec<String>) {
-        match self.routes.find(path) {
-            Some((route, values)) => (Target::Route(route), values),
-            None => (open_paths::find(path).map_or(Target::None, Target::Open), Vec::new()),
-        }
-    }
-
     /// Admits or rejects the request, and passes it to its target.
     async fn dispatch(
         &self,
         request: hyper::Request<Incoming>,
+        connection: &Connection,
         target: &Target<'_>,
         ambiguity: Option<&'static str>,
         permit: Option<&SemaphorePermit<'_>>,
@@ -228,7 +215,7 @@ impl RequestHandler {
         if ambiguity.is_none() {
             match target {
                 Target::Open(_) | Target::Route(_) if method == Method::OPTIONS => return Ok(no_content()),
-                Target::Open(path) if target.is_probe() => return self.open(path, method),
+                Target::Open(path) if target.is_probe() => return self.open(path, &request, connection),
                 _ => {}
             }
         }
@@ -240,7 +227,7 @@ impl RequestHandler {
             return Err(MALFORMED_REQUEST.caused_by(ambiguity));
         }
         match target {
-            Target::Open(path) => self.open(path, method),
+            Target::Open(path) => self.open(path, &request, connection),
             Target::Route(route) => self.call(route, request, started).await,
             // `OPTIONS *` asks for the options of the server as a whole, which has none (RFC 9110, section 9.3.7).
             Target::None if method == Method::OPTIONS && request.uri().path() == "*" => Ok(no_content()),
@@ -249,10 +236,17 @@ impl RequestHandler {
     }
 
     /// Serves a page or a probe.
-    fn open(&self, path: &'static str, method: &Method) -> Result<Response, ApiError> {
+    fn open(
+        &self,
+        path: &'static str,
+        request: &hyper::Request<Incoming>,
+        connection: &Connection,
+    ) -> Result<Response, ApiError> {
         let is_stopping = self.drain.has(Phase::Announced);
         let in_flight = self.service.limits.max_requests as usize - self.permits.available_permits();
-        open_paths::serve(path, method, &self.document, &self.database, is_stopping, in_flight)
+        let base = || self.addresses.base(request, connection.peer);
+        let method = request.method();
+        open_paths::serve(path, method, &self.document, &self.database, is_stopping, in_flight, base)
     }
 
     /// Calls an operation, within the deadline.

@@ -1,8 +1,6 @@
 //! Ambiguous heads, which are rejected: a proxy and the service could read different requests (RFC 9112, sections 3.2, 6.1 and
 //! 11).
 
-use std::net::Ipv6Addr;
-
 use poem::http::{HeaderName, Version, header};
 
 use crate::{
@@ -10,6 +8,7 @@ use crate::{
     wire::{
         header::{Single, single},
         timeout,
+        uri::is_host,
     },
 };
 
@@ -39,47 +38,4 @@ pub(super) fn ambiguity<B>(request: &hyper::Request<B>) -> Option<&'static str> 
             .any(|name| single(headers, name) == Single::Contradictory)
             .then_some("a header that must be unique has several values"),
     }
-}
-
-/// Whether `host` is `uri-host [ ":" port ]` (RFC 9110, section 7.2), with a non-empty host.
-fn is_host(host: &[u8]) -> bool {
-    let (is_name, port) = match host.strip_prefix(b"[") {
-        Some(literal) => {
-            let Some(end) = literal.iter().position(|byte| *byte == b']') else { return false };
-            let address = str::from_utf8(&literal[..end]).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
-            (address.is_some(), &literal[end + 1..])
-        }
-        None => {
-            let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
-            (is_registered_name(&host[..end]), &host[end..])
-        }
-    };
-    is_name && is_port(port)
-}
-
-/// Empty, or a colon and an optional number (RFC 3986, section 3.2.3).
-fn is_port(text: &[u8]) -> bool {
-    match text {
-        [] | [b':'] => true,
-        [b':', digits @ ..] => {
-            let is_number = digits.iter().all(u8::is_ascii_digit);
-            is_number && str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok())
-        }
-        _ => false,
-    }
-}
-
-/// A name or an IPv4 address (RFC 3986, section 3.2.2).
-fn is_registered_name(mut name: &[u8]) -> bool {
-    if name.is_empty() {
-        return false;
-    }
-    while let [byte, rest @ ..] = name {
-        name = match (byte, rest) {
-            (b'%', [high, low, rest @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
-            (byte, rest) if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) => rest,
-            _ => return false,
-        };
-    }
-    true
 }

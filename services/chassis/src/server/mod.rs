@@ -5,8 +5,10 @@
 
 mod connections;
 mod handler;
+mod target;
 mod open_paths;
 mod routes;
+mod addresses;
 mod head;
 mod keep_alive;
 mod request_id;
@@ -14,6 +16,7 @@ mod body;
 mod drain;
 mod stream;
 mod parse_errors;
+mod cors;
 mod admission;
 mod connection;
 
@@ -23,12 +26,12 @@ use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::admission::RESERVE;
-use self::{handler::RequestHandler, routes::Routes};
+use self::{addresses::Addresses, cors::Cors, handler::RequestHandler, routes::Routes};
 use crate::{
     api::document::Document,
     context::ServiceContext,
     output,
-    settings::{Limits, ServiceInfo, StartupError, Token},
+    settings::{CorsOrigins, Limits, PublicUrl, ServiceInfo, StartupError, Token, TrustedProxies},
     storage::sqlite::Database,
     telemetry::metrics,
 };
@@ -41,6 +44,12 @@ pub struct Service<A> {
     pub listen: SocketAddr,
     /// The token that it requires.
     pub token: Token,
+    /// Its URL as callers see it, if it was set.
+    pub public_url: Option<PublicUrl>,
+    /// The proxies that may say where callers see it.
+    pub trusted_proxies: TrustedProxies,
+    /// The origins whose pages may call it.
+    pub cors_origins: Option<CorsOrigins>,
     /// The limits that it works within.
     pub limits: Limits,
     /// Its database, which `/readyz` checks.
@@ -76,7 +85,10 @@ impl<A: OpenApi + 'static> Service<A> {
             limits: self.limits,
         };
         metrics::set_build_info(name);
-        let handler = RequestHandler::new(service, Routes::new(self.api), self.document, self.database);
+        let addresses = Addresses::new(self.public_url, self.trusted_proxies);
+        let cors = Cors::new(self.cors_origins);
+        let routes = Routes::new(self.api);
+        let handler = RequestHandler::new(service, routes, self.document, self.database, addresses, cors);
         output::stdout(format!("{name} is ready at http://{address}\n"));
         Ok(connections::serve(listener, &limits, Arc::new(handler), stop).await)
     }

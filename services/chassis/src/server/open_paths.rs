@@ -19,7 +19,7 @@ const ROOT: &str = "/";
 /// The page with Swagger UI.
 const DOCS: &str = "/docs";
 /// The document.
-const DOCUMENT: &str = "/openapi.json";
+pub(super) const DOCUMENT: &str = "/openapi.json";
 /// The liveness probe.
 const LIVE: &str = "/livez";
 /// The readiness probe: the database works, and the service is not stopping.
@@ -47,7 +47,7 @@ pub(super) fn is_probe(path: &str) -> bool {
     path == LIVE || path == READY || path == METRICS
 }
 
-/// Serves one of these paths.
+/// Serves one of these paths. The document says that the service is at `base`.
 pub(super) fn serve(
     path: &'static str,
     method: &Method,
@@ -55,6 +55,7 @@ pub(super) fn serve(
     database: &Database,
     is_stopping: bool,
     in_flight: usize,
+    base: impl FnOnce() -> String,
 ) -> Result<Response, ApiError> {
     if !METHODS.contains(method) {
         return Err(METHOD_NOT_ALLOWED.into());
@@ -65,7 +66,7 @@ pub(super) fn serve(
             let response = typed("text/html; charset=utf-8", page.html.clone());
             Ok(response.with_header(header::CONTENT_SECURITY_POLICY, &*page.policy).into_response())
         }
-        DOCUMENT => Ok(typed(json::CONTENT_TYPE, document.json())),
+        DOCUMENT => Ok(document.response(base())),
         LIVE => Ok(status("live")),
         READY if is_stopping => Err(ApiError::unavailable("the service is stopping")),
         READY => {

@@ -23,6 +23,7 @@ use tokio::{
 
 use super::{
     connection::{Connection, State},
+    cors::Cors,
     parse_errors,
 };
 use crate::settings::Limits;
@@ -34,6 +35,9 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct TimeoutStream {
     stream: TcpStream,
     connection: Arc<Connection>,
+    cors: Arc<Cors>,
+    /// The head that arrives, as far as it has, if CORS needs it.
+    head: Vec<u8>,
     /// How long a head may take to arrive.
     header_read_timeout: Duration,
     /// How long the connection may be idle between requests.
@@ -63,10 +67,17 @@ pub(super) struct TimeoutStream {
 }
 
 impl TimeoutStream {
-    pub(super) fn new(stream: TcpStream, limits: &Limits, connection: Arc<Connection>) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        limits: &Limits,
+        connection: Arc<Connection>,
+        cors: Arc<Cors>,
+    ) -> Self {
         Self {
             stream,
             connection,
+            cors,
+            head: Vec::new(),
             resets: false,
             header_read_timeout: limits.header_read_timeout,
             idle_timeout: limits.idle_timeout,
@@ -85,20 +96,29 @@ impl TimeoutStream {
 
     /// Notes that `bytes` have come.
     fn received(&mut self, bytes: &[u8]) {
-        match self.connection.state() {
-            State::New => {
+        let state = self.connection.state();
+        match state {
+            State::New | State::Sent | State::Idle => {
+                if state != State::New {
+                    self.read_until = None;
+                }
                 self.connection.enter(State::Head);
-                self.has_line = bytes.contains(&b'\n');
+                self.has_line = false;
+                self.head.clear();
             }
-            State::Sent | State::Idle => {
-                self.connection.enter(State::Head);
-                self.read_until = None;
-                self.has_line = bytes.contains(&b'\n');
-            }
-            State::Head => self.has_line |= bytes.contains(&b'\n'),
+            State::Head => {}
             // A part of the request's body.
-            State::Working | State::Sending => {}
+            State::Working | State::Sending => return,
         }
+        self.has_line |= bytes.contains(&b'\n');
+        if self.cors.reads_origin() {
+            self.head.extend_from_slice(bytes);
+        }
+    }
+
+    /// The CORS header fields of a response that no request handler sends.
+    pub(super) fn cors_fields(&self) -> Vec<u8> {
+        self.cors.fields(&self.head)
     }
 
     /// Waits for bytes, until the timeout.
@@ -108,6 +128,8 @@ impl TimeoutStream {
             State::Working | State::Sending => return Poll::Pending,
             State::Sent => {
                 self.connection.enter(State::Idle);
+                // An idle connection needs no memory for its last request.
+                self.head = Vec::new();
                 *self.read_until.insert(Instant::now() + self.idle_timeout)
             }
             State::New | State::Head => {
@@ -154,7 +176,10 @@ impl TimeoutStream {
         {
             return false;
         }
-        let Some((status, replacement)) = parse_errors::with_body(bytes, self.has_line) else { return false };
+        let Some((status, replacement)) = parse_errors::with_body(bytes, self.has_line, &self.cors_fields())
+        else {
+            return false;
+        };
         self.connection.log_parse_error(status.as_str());
         self.replacement = replacement;
         true

@@ -4,7 +4,10 @@ use std::{path::PathBuf, thread};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use super::{limits::Limits, old_names, startup_error::StartupError};
+use super::{
+    cors_origins::CorsOrigins, limits::Limits, old_names, startup_error::StartupError,
+    trusted_proxies::TrustedProxies,
+};
 
 /// The settings of every service.
 #[derive(Args, Clone, Debug)]
@@ -20,6 +23,14 @@ pub struct Common {
     /// Threads that handle requests [default: one for every two cores]
     #[arg(long, env = "WORKER_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     worker_threads: Option<u16>,
+
+    /// Origins whose pages may call the service from a browser: a list with commas, or * [default: none]
+    #[arg(long, env, value_name = "ORIGINS", value_parser = CorsOrigins::parse)]
+    pub cors_origins: Option<CorsOrigins>,
+
+    /// Proxies whose Forwarded and X-Forwarded-* headers are believed: addresses or networks, with commas [default: none]
+    #[arg(long, env, value_name = "NETWORKS", value_parser = TrustedProxies::parse)]
+    pub trusted_proxies: Option<TrustedProxies>,
 
     /// Stop when standard input is closed, as it is when the parent process exits
     #[arg(long, hide = true)]

@@ -9,18 +9,24 @@ mod common;
 mod old_names;
 mod limits;
 mod duration;
+mod cors_origins;
+mod trusted_proxies;
 mod service_info;
 mod address;
+mod public_url;
 mod token_setting;
 mod token;
 mod startup_error;
 
 pub use self::{
     common::{Common, LogFormat},
+    cors_origins::CorsOrigins,
     limits::Limits,
+    public_url::PublicUrl,
     service_info::ServiceInfo,
     service_settings::{Settings, Upstream},
     startup_error::StartupError,
     token::Token,
     token_setting::TokenSetting,
+    trusted_proxies::TrustedProxies,
 };

@@ -4,9 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
 
-use super::{address::listen_address, token::Secret, token_setting::TokenSetting};
+use super::{address::listen_address, public_url::PublicUrl, token::Secret, token_setting::TokenSetting};
 
 const LISTEN: &str = "listen";
+const PUBLIC_URL: &str = "public-url";
 const URL: &str = "url";
 const TOKEN: &str = "token";
 const TOKEN_FILE: &str = "token-file";
@@ -14,7 +15,7 @@ const TOKEN_FILE: &str = "token-file";
 /// A service, as seen by the programs that run or call it.
 ///
 /// The name `shop` and the port 5001 give `--shop-listen` (`SHOP_LISTEN`, by default `127.0.0.1:5001`), `--shop-url`
-/// (`SHOP_URL`, by default `http://127.0.0.1:5001`), `--shop-token` (`SHOP_TOKEN`, by default `SECRET_SHOP_TOKEN`) and
+/// (`SHOP_URL`, by default `http://127.0.0.1:5001`), `--shop-public-url` (`SHOP_PUBLIC_URL`), `--shop-token` (`SHOP_TOKEN`, by default `SECRET_SHOP_TOKEN`) and
 /// `--shop-token-file` (`SHOP_TOKEN_FILE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceInfo {
@@ -41,13 +42,16 @@ impl ServiceInfo {
     }
 
     /// The arguments of a program that runs the service.
-    pub fn own_args(&self) -> [Arg; 3] {
+    pub fn own_args(&self) -> [Arg; 4] {
         let listen = self
             .arg(LISTEN, "ADDRESS", ValueParser::new(listen_address))
             .default_value(format!("127.0.0.1:{}", self.port))
             .help(format!("Address that {} listens on", self.name));
+        let public_url = self
+            .arg(PUBLIC_URL, "URL", ValueParser::new(PublicUrl::parse))
+            .help(format!("URL of {} as its callers see it, such as that of a proxy", self.name));
         let [token, file] = self.token_args();
-        [listen, token, file]
+        [listen, public_url, token, file]
     }
 
     /// The arguments of a program that calls the service.
@@ -77,6 +81,11 @@ impl ServiceInfo {
     /// The address to listen on, from [`Self::own_args`].
     pub(super) fn listen(&self, matches: &ArgMatches) -> SocketAddr {
         self.value(LISTEN, matches)
+    }
+
+    /// The URL as callers see it, from [`Self::own_args`].
+    pub(super) fn public_url(&self, matches: &ArgMatches) -> Option<PublicUrl> {
+        matches.get_one(&self.flag(PUBLIC_URL)).cloned()
     }
 
     /// The URL, from [`Self::upstream_args`].

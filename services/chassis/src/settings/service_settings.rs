@@ -5,8 +5,8 @@ use std::{ffi::OsString, fmt::Display, net::SocketAddr, process::ExitCode};
 use clap::{Arg, ArgAction, Args, Command};
 
 use super::{
-    command_line, common::Common, service_info::ServiceInfo, startup_error::StartupError,
-    token_setting::TokenSetting,
+    command_line, common::Common, public_url::PublicUrl, service_info::ServiceInfo,
+    startup_error::StartupError, token_setting::TokenSetting,
 };
 
 /// The settings of a service that calls `N` others. `Own` holds the settings that no other service has.
@@ -14,6 +14,8 @@ use super::{
 pub struct Settings<const N: usize, Own = ()> {
     /// The address that it listens on.
     pub listen: SocketAddr,
+    /// The URL that its callers use, if it was set.
+    pub public_url: Option<PublicUrl>,
     /// The token that its callers send.
     pub token: TokenSetting,
     /// The services that it calls.
@@ -50,6 +52,7 @@ impl<const N: usize, Own: Args> Settings<N, Own> {
             let listen = service.listen(matches);
             Ok(Self {
                 listen,
+                public_url: service.public_url(matches),
                 token: service.token(matches),
                 upstreams: upstreams.map(|upstream| Upstream {
                     url_variable: upstream.url_variable(),

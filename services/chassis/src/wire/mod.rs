@@ -6,3 +6,4 @@ pub mod json;
 pub(crate) mod encoding;
 pub(crate) mod header;
 pub(crate) mod timeout;
+pub(crate) mod uri;

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     os::unix::ffi::OsStrExt,
     path::Path,
     process::{Command, Stdio},
@@ -119,6 +120,24 @@ fn an_invalid_variable_is_named() {
         ("RUST_LOG", "a=b=c", "RUST_LOG is `a=b=c`, which cannot be used ("),
         ("ORDERS_URL", "https://127.0.0.1:1", "ORDERS_URL is wrong: `https://127.0.0.1:1` needs TLS"),
         ("ORDERS_URL", "nowhere", "ORDERS_URL is wrong: `nowhere` is not an address"),
+        (
+            "PAYMENTS_PUBLIC_URL",
+            "nowhere",
+            "PAYMENTS_PUBLIC_URL is `nowhere`, which cannot be used (relative URL without a base; a URL looks like \
+             https://shop.example/products-api): see --help, or unset it.",
+        ),
+        (
+            "CORS_ORIGINS",
+            "http://shop.example/cart",
+            "CORS_ORIGINS is `http://shop.example/cart`, which cannot be used (`http://shop.example/cart` has more than \
+             a scheme, a host and a port; an origin looks like https://shop.example:8443): see --help, or unset it.",
+        ),
+        (
+            "TRUSTED_PROXIES",
+            "localhost",
+            "TRUSTED_PROXIES is `localhost`, which cannot be used (`localhost` is not an address or a network such as \
+             127.0.0.1 or 10.0.0.0/8): see --help, or unset it.",
+        ),
     ] {
         refuses(
             run(
@@ -187,4 +206,42 @@ fn an_address_without_a_port_is_refused_with_an_example() {
         );
         refuses(output, &sentence);
     }
+}
+
+#[test]
+fn the_store_passes_on_who_may_call_and_where_it_is() {
+    let folder = folder();
+    let mut process = command(
+        folder.path(),
+        &["--cors-origins=http://shop.example", "--orders-public-url=https://shop.example/orders-api"],
+    )
+    .env("TRUSTED_PROXIES", "127.0.0.1")
+    .stdout(Stdio::piped())
+    .stderr(Stdio::null())
+    .spawn()
+    .unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let urls: Vec<String> = lines
+        .take_while(|line| !line.starts_with("Ctrl-C"))
+        .filter_map(|line| Some(line.split_once("URL  ")?.1.trim().to_owned()))
+        .collect();
+    let responses: Vec<String> = urls
+        .iter()
+        .map(|url| {
+            let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+            let fields =
+                "Host: x\r\nOrigin: http://shop.example\r\nX-Forwarded-Prefix: /api\r\nConnection: close";
+            write!(stream, "GET / HTTP/1.1\r\n{fields}\r\n\r\n").unwrap();
+            let mut response = String::new();
+            stream.read_to_string(&mut response).unwrap();
+            response
+        })
+        .collect();
+    signal("TERM", process.id());
+    assert!(process.wait().unwrap().success());
+    for (response, location) in responses.iter().zip(["/api/docs", "/orders-api/docs", "/api/docs"]) {
+        assert!(response.contains(&format!("\r\nlocation: {location}\r\n")), "{response}");
+        assert!(response.contains("\r\naccess-control-allow-origin: http://shop.example\r\n"), "{response}");
+    }
+    assert_eq!(responses.len(), 3);
 }

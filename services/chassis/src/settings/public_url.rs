@@ -1,0 +1,73 @@
+//! The URL of a service as its callers see it.
+
+use url::Url;
+
+use crate::wire::uri::path_prefix;
+
+/// A URL such as `https://shop.example/products-api`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// The whole, without a slash at its end.
+    pub(crate) url: String,
+    /// Its path, without a slash at its end.
+    pub(crate) prefix: String,
+}
+
+impl PublicUrl {
+    /// Reads a URL of `http` or `https`, with a path or without.
+    ///
+    /// # Errors
+    /// The reason why it cannot be used.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let wrong = |reason: &str| format!("{reason}; a URL looks like https://shop.example/products-api");
+        let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong("its scheme is neither http nor https"));
+        }
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if url.query().is_some() || url.fragment().is_some() || has_user {
+            return Err(wrong("it has more than a scheme, a host, a port and a path"));
+        }
+        let prefix = path_prefix(url.path())
+            .ok_or_else(|| wrong("its path has an empty or a forbidden part"))?
+            .to_owned();
+        Ok(Self { url: url.as_str().trim_end_matches('/').to_owned(), prefix })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_read_with_its_prefix() {
+        for (text, url, prefix) in [
+            ("https://shop.example", "https://shop.example", ""),
+            ("HTTP://Shop.Example:80/", "http://shop.example", ""),
+            ("http://127.0.0.1:8080/products-api/", "http://127.0.0.1:8080/products-api", "/products-api"),
+            ("http://[::1]/a/b~c%20d", "http://[::1]/a/b~c%20d", "/a/b~c%20d"),
+        ] {
+            let read = PublicUrl { url: url.into(), prefix: prefix.into() };
+            assert_eq!(PublicUrl::parse(text), Ok(read), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_public_url_is_refused_with_an_example() {
+        for text in [
+            "shop.example",
+            "/products-api",
+            "ftp://shop.example",
+            "http://",
+            "http://shop.example//evil.example",
+            "http://shop.example/a//",
+            "http://shop.example/?query",
+            "http://shop.example/#part",
+            "http://user@shop.example",
+            "http://shop.example/a|b",
+        ] {
+            let reason = PublicUrl::parse(text).expect_err(text);
+            assert!(reason.ends_with("looks like https://shop.example/products-api"), "{text}: {reason}");
+        }
+    }
+}
