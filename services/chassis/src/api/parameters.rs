@@ -99,7 +99,7 @@ mod tests {
     use crate::{
         context::{RequestContext, ServiceContext, TraceContext},
         error::ApiError,
-        settings::{Limits, Token},
+        settings::{CurrentToken, Limits, Token},
         values::{Limit, Text, Value},
     };
 
@@ -129,7 +129,7 @@ mod tests {
             limits: Limits,
         }
         let Settings { limits } = clap::Parser::parse_from(["test"]);
-        let token = Token::new("secret").unwrap();
+        let token = Arc::new(CurrentToken::new(Token::new("secret").unwrap()));
         let context = RequestContext {
             service: Arc::new(ServiceContext {
                 name: "test",

@@ -26,6 +26,7 @@ use super::{
     head,
     keep_alive::{KeepAlive, keeps_connection},
     open_paths,
+    readiness::Readiness,
     request_id::request_id,
     routes::{Route, Routes},
 };
@@ -45,7 +46,7 @@ type HyperResponse = hyper::Response<BoxBody<Bytes, std::io::Error>>;
 pub(super) struct RequestHandler {
     service: Arc<ServiceContext>,
     document: Document,
-    database: Database,
+    readiness: Readiness,
     routes: Routes,
     /// A permit for each request that may be in flight at the same time.
     permits: Arc<Semaphore>,
@@ -101,7 +102,7 @@ impl RequestHandler {
             admission: Arc::new(Admission::new(service.limits.max_connections)),
             service: Arc::new(service),
             document,
-            database,
+            readiness: Readiness::new(database),
             routes,
             drain: Arc::default(),
         }
@@ -140,7 +141,7 @@ impl RequestHandler {
             is_authenticated: Cell::new(false),
             write: RefCell::default(),
         };
-        let record = AccessRecord::begin(&request, target.template(), started, span);
+        let record = AccessRecord::begin(&request, target.template(), target.is_probe(), started, span);
         let mut response = context.scope(self.respond(request, connection, target, record)).await;
 
         let headers = response.headers_mut();
@@ -228,7 +229,7 @@ impl RequestHandler {
         if ambiguity.is_none() {
             match target {
                 Target::Open(_) | Target::Route(_) if method == Method::OPTIONS => return Ok(no_content()),
-                Target::Open(path) if target.is_probe() => return self.open(path, method),
+                Target::Open(path) if target.is_probe() => return self.open(path, method).await,
                 _ => {}
             }
         }
@@ -240,7 +241,7 @@ impl RequestHandler {
             return Err(MALFORMED_REQUEST.caused_by(ambiguity));
         }
         match target {
-            Target::Open(path) => self.open(path, method),
+            Target::Open(path) => self.open(path, method).await,
             Target::Route(route) => self.call(route, request, started).await,
             // `OPTIONS *` asks for the options of the server as a whole, which has none (RFC 9110, section 9.3.7).
             Target::None if method == Method::OPTIONS && request.uri().path() == "*" => Ok(no_content()),
@@ -249,10 +250,13 @@ impl RequestHandler {
     }
 
     /// Serves a page or a probe.
-    fn open(&self, path: &'static str, method: &Method) -> Result<Response, ApiError> {
+    async fn open(&self, path: &'static str, method: &Method) -> Result<Response, ApiError> {
         let is_stopping = self.drain.has(Phase::Announced);
         let in_flight = self.service.limits.max_requests as usize - self.permits.available_permits();
-        open_paths::serve(path, method, &self.document, &self.database, is_stopping, in_flight)
+        let serving =
+            open_paths::serve(path, method, &self.document, &self.readiness, is_stopping, in_flight);
+        // Boxed, since the futures of all requests would be larger with it.
+        Box::pin(serving).await
     }
 
     /// Calls an operation, within the deadline.

@@ -5,6 +5,7 @@
 
 mod connections;
 mod handler;
+mod readiness;
 mod open_paths;
 mod routes;
 mod head;
@@ -17,18 +18,18 @@ mod parse_errors;
 mod admission;
 mod connection;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc};
 
 use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
 
-pub(crate) use self::admission::RESERVE;
+pub(crate) use self::{admission::RESERVE, connections::Stopped};
 use self::{handler::RequestHandler, routes::Routes};
 use crate::{
     api::document::Document,
     context::ServiceContext,
     output,
-    settings::{Limits, ServiceInfo, StartupError, Token},
+    settings::{CurrentToken, Limits, ServiceInfo, StartupError},
     storage::sqlite::Database,
     telemetry::metrics,
 };
@@ -40,7 +41,7 @@ pub struct Service<A> {
     /// The address that it listens at.
     pub listen: SocketAddr,
     /// The token that it requires.
-    pub token: Token,
+    pub(crate) token: Arc<CurrentToken>,
     /// The limits that it works within.
     pub limits: Limits,
     /// Its database, which `/readyz` checks.
@@ -52,14 +53,13 @@ pub struct Service<A> {
 }
 
 impl<A: OpenApi + 'static> Service<A> {
-    /// Serves until `stop` resolves, then lets requests in flight finish.
+    /// Serves until `stop` resolves to the reason, then lets requests in flight finish.
     ///
-    /// Prints `<name> is ready at http://<address>` to standard output when it is ready. Returns when the process must have
-    /// exited.
+    /// Prints `<name> is ready at http://<address>` to standard output when it is ready.
     ///
     /// # Errors
     /// It cannot listen at its address.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Instant, StartupError> {
+    pub(crate) async fn run(self, stop: impl Future<Output = &'static str>) -> Result<Stopped, StartupError> {
         let listener = connections::listen(self.listen).map_err(|error| {
             let (address, variable) = (self.listen, self.info.listen_variable());
             StartupError::new(format!(
@@ -76,6 +76,13 @@ impl<A: OpenApi + 'static> Service<A> {
             limits: self.limits,
         };
         metrics::set_build_info(name);
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            %address,
+            database = %self.database.file().display(),
+            limits = limits.changed(),
+            "started"
+        );
         let handler = RequestHandler::new(service, Routes::new(self.api), self.document, self.database);
         output::stdout(format!("{name} is ready at http://{address}\n"));
         Ok(connections::serve(listener, &limits, Arc::new(handler), stop).await)

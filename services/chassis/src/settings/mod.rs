@@ -11,6 +11,7 @@ mod limits;
 mod duration;
 mod service_info;
 mod address;
+mod token_files;
 mod token_setting;
 mod token;
 mod startup_error;
@@ -23,4 +24,8 @@ pub use self::{
     startup_error::StartupError,
     token::Token,
     token_setting::TokenSetting,
+};
+pub(crate) use self::{
+    token::CurrentToken,
+    token_files::{Reread, TokenFiles},
 };
