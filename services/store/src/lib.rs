@@ -40,7 +40,7 @@ use self::{
 const NAME: &str = "store";
 
 /// How long the program waits at its end until its last lines are written.
-const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A service of the store.
 struct Member {
@@ -145,8 +145,9 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
         tracing::info!("the services read their token files again");
         let _ = request_reload.send(());
     })?);
-    let program = env::current_exe()
-        .map_err(|error| StartupError::new(format!("the program of the services cannot be found: {error}")))?;
+    let program = env::current_exe().map_err(|error| {
+        StartupError::new(format!("the program of the services cannot be found: {error}"))
+    })?;
     let shared = Shared {
         program,
         restart: settings.restart,
@@ -161,7 +162,7 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
         let is_ready = tokio::select! {
             is_ready = service.start() => is_ready,
             signal = &mut stop => {
-                tracing::info!(signal, "stopping");
+                tracing::info!(%signal, "stopping");
                 services.push(service);
                 return Ok(exit_code(stop_all(services, &BTreeMap::new()).await));
             }
@@ -183,7 +184,7 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
             // The signal comes first, so that services that got it as well do not count as stopped by somebody else.
             biased;
             signal = &mut stop => {
-                tracing::info!(signal, "stopping");
+                tracing::info!(%signal, "stopping");
                 break;
             }
             Some((name, end)) = running.next() => {
@@ -195,7 +196,9 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
         }
     }
     drop(running);
-    Ok(exit_code(stop_all(services, &ends).await))
+    let are_well = stop_all(services, &ends).await;
+    tracing::info!("stopped");
+    Ok(exit_code(are_well))
 }
 
 fn exit_code(are_well: bool) -> ExitCode {
@@ -209,7 +212,6 @@ async fn stop_all(services: Vec<Supervisor>, ends: &BTreeMap<&str, End>) -> bool
         service.stop(end)
     });
     let are_well = join_all(stopping).await.into_iter().all(|is_well| is_well);
-    tracing::info!("stopped");
     are_well
 }
 

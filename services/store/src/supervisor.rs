@@ -85,32 +85,32 @@ impl Supervisor {
 
     /// Starts the service again whenever it dies, until that is of no use. Dropping the future leaves the service as it is.
     pub(crate) async fn run(&mut self) -> End {
-        let service = self.info.name;
+        let name = self.info.name;
         loop {
             let status = match self.exit().await {
                 Ok(status) if status.success() => {
-                    tracing::warn!(service, "the service was stopped, and the others go on");
+                    tracing::warn!(service = %name, "the service was stopped, and the others go on");
                     return End::Stopped;
                 }
                 Ok(status) => status.to_string(),
                 Err(cause) => cause,
             };
             if self.shared.restart == Restart::Never {
-                tracing::error!(service, status, "the service died, and RESTART is never: stopping the store");
+                tracing::error!(service = %name, %status, "the service died, and RESTART is never: stopping the store");
                 return End::Died;
             }
             let Some(pause) = self.deaths.record(self.started, Instant::now()) else {
                 tracing::error!(
-                    service,
-                    status,
+                    service = %name,
+                    %status,
                     "the service died {DEATHS} times within a minute: stopping the store; see its log"
                 );
                 return End::Died;
             };
-            tracing::error!(service, status, "the service died, and is started again in {pause:?}");
+            tracing::error!(service = %name, %status, "the service died, and is started again in {pause:?}");
             sleep(pause).await;
             if self.start_again().await {
-                tracing::info!(service, url = self.url, "the service is ready again");
+                tracing::info!(service = %name, url = %self.url, "the service is ready again");
             }
         }
     }
@@ -129,17 +129,17 @@ impl Supervisor {
     }
 
     async fn start_again(&mut self) -> bool {
-        let service = self.info.name;
+        let name = self.info.name;
         match self.start_child().await {
             Ok(Start::Ready(_)) => return true,
             // Its status is the next thing to be waited for.
             Ok(Start::Exited) => {}
             // Dropping the process kills it.
             Ok(Start::Late) => {
-                tracing::error!("{}", late(service));
+                tracing::error!("{}", late(name));
                 self.child = None;
             }
-            Err(error) => tracing::error!(service, %error, "the service cannot be started"),
+            Err(error) => tracing::error!(service = %name, %error, "the service cannot be started"),
         }
         false
     }
@@ -160,16 +160,16 @@ impl Supervisor {
 
     /// Stops the service. False if it is dead, or dies, or has to be killed.
     pub(crate) async fn stop(self, end: Option<End>) -> bool {
-        let service = self.info.name;
+        let name = self.info.name;
         let Some(child) = self.child else { return end == Some(End::Stopped) };
         match child.stop(self.shared.stop_timeout + STOP_MARGIN).await {
             Some(status) if status.success() => true,
             Some(status) => {
-                tracing::error!(service, %status, "the service died while it was being stopped");
+                tracing::error!(service = %name, %status, "the service died while it was being stopped");
                 false
             }
             None => {
-                tracing::error!(service, "the service did not stop in time, and was killed");
+                tracing::error!(service = %name, "the service did not stop in time, and was killed");
                 false
             }
         }

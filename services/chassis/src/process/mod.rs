@@ -138,7 +138,7 @@ fn serve<A: OpenApi + 'static>(
         let stop = async move {
             tokio::select! {
                 signal = shutdown => {
-                    tracing::info!(signal, "stopping");
+                    tracing::info!(%signal, "stopping");
                     signal
                 }
                 () = end_of_stdin(), if settings.stop_with_stdin => {

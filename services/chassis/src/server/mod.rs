@@ -77,7 +77,7 @@ impl<A: OpenApi + 'static> Service<A> {
         };
         metrics::set_build_info(name);
         tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
+            version = %env!("CARGO_PKG_VERSION"),
             %address,
             database = %self.database.file().display(),
             limits = limits.changed(),

@@ -156,35 +156,3 @@ fn a_variable_that_is_not_utf8_is_named_but_a_token_is_not_shown() {
         refuses(output, variable);
     }
 }
-
-#[test]
-fn a_host_name_is_an_address_to_listen_on() {
-    let folder = folder();
-    let mut process = command(folder.path(), &["products"])
-        .env("PRODUCTS_LISTEN", "localhost:0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    signal("TERM", process.id());
-    assert!(process.wait().unwrap().success());
-    assert!(line.starts_with("products is ready at http://127.0.0.1:"), "{line}");
-}
-
-#[test]
-fn an_address_without_a_port_is_refused_with_an_example() {
-    for address in ["localhost", "127.0.0.1"] {
-        let output = run(
-            |_, command| {
-                command.env("ORDERS_LISTEN", address);
-            },
-            &[],
-        );
-        let sentence = format!(
-            "ORDERS_LISTEN is `{address}`, which cannot be used (invalid socket address; an address looks like "
-        );
-        refuses(output, &sentence);
-    }
-}
