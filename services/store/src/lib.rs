@@ -55,9 +55,6 @@ const MEMBERS: &[Member] = &[
     Member { info: payments::SERVICE, main: |arguments| payments::main(arguments) },
 ];
 
-const SIGNALS: &str = "TERM, INT and QUIT stop it gracefully: in-flight requests finish. So does the end of its terminal, unless nohup started it. \
-    HUP makes the services read their token files again. USR1 and other signals are ignored and logged.";
-
 /// The names of the services, in the order in which they start.
 pub fn services() -> impl DoubleEndedIterator<Item = &'static str> {
     MEMBERS.iter().map(|member| member.info.name)
@@ -90,8 +87,7 @@ fn command() -> Command {
         .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
     let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
     let programs = listed(services().map(|name| format!("`store {name}`")));
-    let long =
-        format!("{about}.\n\n{programs} run a single service, like the program of that name.\n\n{SIGNALS}");
+    let long = format!("{about}.\n\n{programs} run a single service, like the program of that name.");
     Common::add_to(RestartSetting::augment_args(command)).about(about).long_about(long)
 }
 

@@ -153,7 +153,7 @@ fn serve<A: OpenApi + 'static>(
     // Half of the remaining time is for the last writes, the other half for their spans and log lines.
     runtime.shutdown_timeout(end.saturating_duration_since(Instant::now()) / 2);
     let ms = began.elapsed().as_millis() as u64;
-    tracing::info!(reason, ms, unfinished, cut, "stopped");
+    tracing::info!(%reason, ms, unfinished, cut, "stopped");
     Ok(end)
 }
 

@@ -6,6 +6,21 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use super::{limits::Limits, old_names, startup_error::StartupError};
 
+/// What `--help` says after the flags.
+const AFTER_HELP: &str = "\
+Variables without a flag:
+  RUST_LOG                            How much is logged, such as warn or debug [default: info]
+  OTEL_EXPORTER_OTLP_ENDPOINT         Collector that spans are sent to, such as http://127.0.0.1:4318
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_TIMEOUT,
+  OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
+  OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE
+                                      As OpenTelemetry defines them
+
+Signals:
+  TERM, INT, QUIT  Stop: in-flight requests finish. So does the end of the terminal, unless nohup is used
+  HUP              Read the token files again
+  USR1 and others  Are ignored and logged";
+
 /// The settings of every service.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
@@ -33,7 +48,7 @@ pub struct Common {
 impl Common {
     /// Adds the arguments to `command`. Set its description afterwards, since this replaces it.
     pub fn add_to(command: Command) -> Command {
-        Self::augment_args(command).args(old_names::args())
+        Self::augment_args(command).args(old_names::args()).after_help(AFTER_HELP)
     }
 
     /// Reads the settings.

@@ -1,12 +1,16 @@
 //! Variables that are empty or invalid.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
+    fs,
     io::{BufRead, BufReader},
     os::unix::ffi::OsStrExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use regex::Regex;
 
 use crate::{command, folder, refuses, run, signal};
 
@@ -143,7 +147,9 @@ fn an_invalid_variable_is_named() {
 
 #[test]
 fn a_variable_that_is_not_utf8_is_named_but_a_token_is_not_shown() {
-    for variable in ["ORDERS_TOKEN", "PRODUCTS_URL", "MAX_REQUESTS", "RUST_LOG"] {
+    for variable in
+        ["ORDERS_TOKEN", "PRODUCTS_URL", "MAX_REQUESTS", "RUST_LOG", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+    {
         let invalid = OsStr::from_bytes(b"secret\xff");
         let output = run(
             |_, command| {
@@ -154,5 +160,74 @@ fn a_variable_that_is_not_utf8_is_named_but_a_token_is_not_shown() {
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!variable.ends_with("TOKEN") || !log.contains("secret"), "{log}");
         refuses(output, variable);
+    }
+}
+
+/// The help of the store and of each service, at its longest.
+fn all_help() -> String {
+    let help =
+        |arguments: Vec<&'static str>| run(|_, _| {}, &[arguments.as_slice(), &["--help"]].concat()).stdout;
+    programs().map(|arguments| String::from_utf8(help(arguments)).unwrap()).collect()
+}
+
+/// Every source file below `folder`.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => Some(path)
+                .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+                .into_iter()
+                .collect(),
+        })
+        .collect()
+}
+
+/// The variables that the code of the services reads other than as settings, by a name or by a constant with the name.
+fn read_by_name() -> BTreeSet<String> {
+    let read = Regex::new(r#"env::var(?:_os)?\((?:"(\w+)"|([A-Z_]+))\)"#).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let packages = ["chassis", "store"].into_iter().chain(store::services());
+    let mut variables = BTreeSet::new();
+    for file in packages.flat_map(|package| sources(&root.join(package).join("src"))) {
+        let source = fs::read_to_string(&file).unwrap();
+        for found in read.captures_iter(&source) {
+            let name = found.get(1).map(|name| name.as_str().to_owned()).unwrap_or_else(|| {
+                let constant = format!(r#"const {}: &str = "(\w+)""#, &found[2]);
+                Regex::new(&constant).unwrap().captures(&source).expect("a constant in the same file")[1]
+                    .to_owned()
+            });
+            variables.insert(name);
+        }
+    }
+    variables
+}
+
+#[test]
+fn every_variable_that_is_read_is_in_the_help() {
+    let help = all_help();
+    let read = read_by_name();
+    assert!(read.contains("RUST_LOG") && read.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{read:?}");
+    for variable in read.iter().map(String::as_str).chain(OTHER_VARIABLES) {
+        assert!(help.contains(variable), "{variable} is in no help");
+    }
+}
+
+#[test]
+fn the_readme_has_every_variable_and_no_other() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let all: BTreeSet<String> =
+        programs().flat_map(|arguments| variables(&arguments)).chain(read_by_name()).collect();
+    for variable in &all {
+        // The other variables of OpenTelemetry are not ours to list.
+        let is_listed = readme.contains(&format!("`{variable}`")) || variable == "OTEL_SERVICE_NAME";
+        assert!(is_listed, "{variable} is not in the README");
+    }
+    let (_, settings) = readme.split_once("## Settings").unwrap();
+    let (settings, _) = settings.split_once("\n## ").unwrap();
+    for found in Regex::new(r"`([A-Z]+(?:_[A-Z]+)+)`").unwrap().captures_iter(settings) {
+        // Only the console and the suite call payments.
+        assert!(all.contains(&found[1]) || &found[1] == "PAYMENTS_URL", "{} is not a variable", &found[1]);
     }
 }
