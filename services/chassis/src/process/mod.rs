@@ -144,7 +144,7 @@ fn serve<A: OpenApi + 'static>(
                 () = end_of_stdin(), if settings.stop_with_stdin => {
                     // The parent process logs the reason.
                     tracing::debug!("stopping: standard input was closed");
-                    "the end of standard input"
+                    "stdin-closed"
                 }
             }
         };

@@ -9,15 +9,18 @@ use super::{limits::Limits, old_names, startup_error::StartupError};
 /// What `--help` says after the flags.
 const AFTER_HELP: &str = "\
 Variables without a flag:
-  RUST_LOG                            How much is logged, such as warn or debug [default: info]
-  OTEL_EXPORTER_OTLP_ENDPOINT         Collector that spans are sent to, such as http://127.0.0.1:4318
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_TIMEOUT,
-  OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
-  OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE
-                                      As OpenTelemetry defines them
+  RUST_LOG                     Level of the log, such as warn [default: info]
+  OTEL_EXPORTER_OTLP_ENDPOINT  Collector that spans are sent to, such as
+                               http://127.0.0.1:4318 [default: none]
+  As OpenTelemetry defines them: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+    OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_SERVICE_NAME,
+    OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
+    OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_MAX_QUEUE_SIZE,
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE
 
 Signals:
-  TERM, INT, QUIT  Stop: in-flight requests finish. So does the end of the terminal, unless nohup is used
+  TERM, INT, QUIT  Stop: requests in flight finish. So does the end of the
+                   terminal, unless nohup is used
   HUP              Read the token files again
   USR1 and others  Are ignored and logged";
 

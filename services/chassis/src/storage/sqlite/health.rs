@@ -31,8 +31,16 @@ impl WriteHealth {
 
     /// Notes the outcome of a commit.
     pub(super) fn record(&self, committed: Result<(), &Error>) {
-        let cause = committed.err().map(ToString::to_string);
+        let cause = committed.err().map(|error| match error {
+            Error::Unwritable(cause) => cause.clone(),
+            error => error.to_string(),
+        });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Outcome { at: Instant::now(), cause };
+    }
+
+    /// Whether the last commit failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cause.is_some()
     }
 
     /// Whether writes succeed. None if that has to be tried.

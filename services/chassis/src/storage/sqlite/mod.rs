@@ -108,7 +108,7 @@ impl Database {
             return Err(Error::NoWriter);
         }
         self.read(|connection| connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())))?;
-        writer.check().await
+        writer.check(files).await
     }
 
     /// The path of the database file.

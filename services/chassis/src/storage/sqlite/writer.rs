@@ -78,7 +78,7 @@ impl Writer {
     }
 
     /// Checks that writes succeed. If the last one is too long ago to tell, writes.
-    pub(super) async fn check(&self) -> Result<(), Error> {
+    pub(super) async fn check(&self, files: &Files) -> Result<(), Error> {
         if let Some(known) = self.health.known() {
             return known;
         }
@@ -87,15 +87,25 @@ impl Writer {
         if let Some(known) = self.health.known() {
             return known;
         }
+        let probed = self.probe(files).await;
+        if let Err(error) = &probed {
+            self.health.record(Err(error));
+        }
+        probed
+    }
+
+    async fn probe(&self, files: &Files) -> Result<(), Error> {
+        // What a write of a single page has found may be too little for others.
+        if self.health.has_failed() {
+            files.check_room()?;
+        }
         let write = self.write(|connection| connection.execute(PROBE, []));
-        let written = match tokio::time::timeout(PROBE_TIMEOUT, write).await {
+        match tokio::time::timeout(PROBE_TIMEOUT, write).await {
             // Many writes are queued, and their outcome will be known.
-            Ok(Ok(_) | Err(Error::Busy)) => return Ok(()),
-            Ok(Err(error)) => error,
-            Err(_) => Error::Unwritable(format!("a write takes longer than {PROBE_TIMEOUT:?}")),
-        };
-        self.health.record(Err(&written));
-        Err(written)
+            Ok(Ok(_) | Err(Error::Busy)) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Error::Unwritable(format!("a write takes longer than {PROBE_TIMEOUT:?}"))),
+        }
     }
 
     /// Makes the writer check its files.
