@@ -207,8 +207,7 @@ async fn stop_all(services: Vec<Supervisor>, ends: &BTreeMap<&str, End>) -> bool
         let end = ends.get(service.name()).copied();
         service.stop(end)
     });
-    let are_well = join_all(stopping).await.into_iter().all(|is_well| is_well);
-    are_well
+    join_all(stopping).await.into_iter().all(|is_well| is_well)
 }
 
 fn print_summary(settings: &Settings, services: &[Supervisor]) {

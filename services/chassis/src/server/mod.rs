@@ -5,8 +5,8 @@
 
 mod connections;
 mod handler;
-mod readiness;
 mod open_paths;
+mod readiness;
 mod routes;
 mod head;
 mod keep_alive;

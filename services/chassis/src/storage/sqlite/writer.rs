@@ -20,7 +20,7 @@ use super::{
     queue::{self, Job, Queue},
     readers::Readers,
     transaction::Transaction,
-    wal::Log,
+    wal::{self, Log},
 };
 use crate::{
     context::{CancelOnDrop, RequestContext, Ticket},
@@ -36,9 +36,6 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a write of a probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What a probe writes: nothing new, but the page goes to the log.
-const PROBE: &str = "UPDATE generation SET tip = tip";
 
 /// How long the writer spins for the next job of a single caller before it sleeps: waking it would take as long.
 const SPIN_TIMEOUT: Duration = Duration::from_micros(150);
@@ -99,7 +96,7 @@ impl Writer {
         if self.health.has_failed() {
             files.check_room()?;
         }
-        let write = self.write(|connection| connection.execute(PROBE, []));
+        let write = self.write(wal::write_first_page);
         match tokio::time::timeout(PROBE_TIMEOUT, write).await {
             // Many writes are queued, and their outcome will be known.
             Ok(Ok(_) | Err(Error::Busy)) => Ok(()),
