@@ -2,11 +2,7 @@
 
 use std::{error, fmt};
 
-use reqwest::{
-    Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue},
-    redirect,
-};
+use reqwest::{Url, header::HeaderValue, redirect};
 
 use crate::{
     deadline::{CALL_TIMEOUT, CONNECT_TIMEOUT},
@@ -37,14 +33,8 @@ pub(crate) fn connect(
             "`{url}` needs TLS, which the client does not support: use http:// and a local proxy that speaks TLS"
         )));
     }
-    if token.trim().is_empty() {
-        return Err(InvalidConnection("the token is empty".into()));
-    }
-    let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
-        .map_err(|_| InvalidConnection("the token has characters that a header cannot carry".into()))?;
-    authorization.set_sensitive(true);
+    let authorization = authorization(token)?;
     let client = reqwest::Client::builder()
-        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization.clone())]))
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)
         .redirect(redirect::Policy::none())
@@ -53,6 +43,17 @@ pub(crate) fn connect(
         .map_err(|error| InvalidConnection(format!("the HTTP client cannot be built: {error}")))?;
     // The generated clients append paths that start with a slash.
     Ok((url.trim_end_matches('/').to_owned(), client, Transport::new(authorization)))
+}
+
+/// The header that carries `token`.
+pub(crate) fn authorization(token: &str) -> Result<HeaderValue, InvalidConnection> {
+    if token.trim().is_empty() {
+        return Err(InvalidConnection("the token is empty".into()));
+    }
+    let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| InvalidConnection("the token has characters that a header cannot carry".into()))?;
+    authorization.set_sensitive(true);
+    Ok(authorization)
 }
 
 fn is_base(url: &Url) -> bool {

@@ -78,6 +78,17 @@ macro_rules! service {
                 inner_type = crate::transport::Transport,
             );
 
+            impl Client {
+                /// Sends `token` with each further request, as do all clones of this client.
+                ///
+                /// # Errors
+                /// If `token` cannot be sent in a header.
+                pub fn set_token(&self, token: &str) -> Result<(), crate::InvalidConnection> {
+                    self.inner.set_authorization(crate::connection::authorization(token)?);
+                    Ok(())
+                }
+            }
+
             impl progenitor_client::ClientHooks<crate::transport::Transport> for Client {
                 async fn exec(
                     &self,

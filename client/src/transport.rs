@@ -11,7 +11,7 @@
 use std::{
     error, io,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -59,7 +59,7 @@ pub struct Transport(Arc<Connections>);
 
 #[derive(Debug)]
 struct Connections {
-    authorization: HeaderValue,
+    authorization: RwLock<HeaderValue>,
     /// Reuses connections.
     pooled: Mutex<HttpClient>,
     /// Opens a connection for each request.
@@ -79,11 +79,16 @@ impl Transport {
     /// A transport that sends `authorization` with each request.
     pub(crate) fn new(authorization: HeaderValue) -> Self {
         Self(Arc::new(Connections {
-            authorization,
+            authorization: RwLock::new(authorization),
             pooled: Mutex::new(http_client(MAX_IDLE)),
             unpooled: http_client(0),
             slow_until: Mutex::default(),
         }))
+    }
+
+    /// Sends `authorization` with each further request.
+    pub(crate) fn set_authorization(&self, authorization: HeaderValue) {
+        *self.0.authorization.write().unwrap_or_else(PoisonError::into_inner) = authorization;
     }
 
     /// Sends `request` and reads the whole response, within the deadline of the call.
@@ -92,7 +97,7 @@ impl Transport {
         let mut request = Request::<Body>::try_from(request)?;
         let deadline = deadline::of_call(request.headers());
         let deadline = context::apply(request.headers_mut(), deadline);
-        request.headers_mut().insert(AUTHORIZATION, self.0.authorization.clone());
+        request.headers_mut().insert(AUTHORIZATION, self.0.authorization());
 
         let result = match *request.method() {
             Method::GET => self.0.read(&Get { request, url, deadline }).await,
@@ -130,6 +135,10 @@ impl Get {
 }
 
 impl Connections {
+    fn authorization(&self) -> HeaderValue {
+        self.authorization.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Sends a read, and sends it a second time if the connection failed or the response is a 503 (RFC 9110, section 9.2.2),
     /// but not before its `Retry-After` is over.
     async fn read(&self, get: &Get) -> Result<Response, Failure> {

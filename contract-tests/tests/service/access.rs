@@ -59,6 +59,45 @@ fn a_token_may_be_in_a_file() {
 }
 
 #[test]
+fn a_hangup_makes_a_changed_token_file_count() {
+    let folder = new_folder();
+    let file = folder.path().join("token");
+    fs::write(&file, "the-first").unwrap();
+    let mut store = start("TOKEN_FILE", file.to_str().unwrap());
+    let hang_up = |store: &mut Store, line: &str| {
+        for &service in SERVICES.iter() {
+            store.service(service).signal("HUP");
+            store.service(service).wait_for_log(line);
+        }
+    };
+    lets_in(&store, "the-first");
+    fs::write(&file, "the-second").unwrap();
+    // Until it is told, a service keeps the token.
+    lets_in(&store, "the-first");
+    hang_up(&mut store, "INFO the token has changed file=");
+    lets_in(&store, "the-second");
+    keeps_out(&store, "the-first");
+
+    hang_up(&mut store, "INFO the token is the same file=");
+    fs::write(&file, "").unwrap();
+    hang_up(&mut store, "ERROR the old token stays in use error=");
+    lets_in(&store, "the-second");
+    fs::remove_file(&file).unwrap();
+    hang_up(&mut store, "cannot be read (No such file or directory");
+    lets_in(&store, "the-second");
+    fs::write(&file, "two words").unwrap();
+    hang_up(&mut store, "is not a bearer token");
+    lets_in(&store, "the-second");
+    for &service in SERVICES.iter() {
+        let log = store.service(service).log();
+        assert!(
+            !log.contains("the-first") && !log.contains("the-second") && !log.contains("two words"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
 fn during_a_rotation_the_old_and_the_new_token_are_accepted() {
     let both = "the-new-one,the-old-one";
     let store = start("TOKEN", both);

@@ -83,7 +83,7 @@ fn no_acknowledged_write_is_lost_when_services_are_killed_under_load() {
 
 #[test]
 fn a_disk_that_is_full_loses_nothing_and_recovers() {
-    let (mut store, session) = start(&QUIET);
+    let (mut store, session) = start(&[("RUST_LOG", "warn,chassis::server::readiness=info")]);
     for &service in SERVICES.iter() {
         store.service(service).limit_file_size("200000");
         let request = create(&session, service);
@@ -98,20 +98,39 @@ fn a_disk_that_is_full_loses_nothing_and_recovers() {
         };
         assert_eq!((refused.status, refused.error().as_deref()), (500, Some("Internal error")));
         session.expect(&request, 500, None).unwrap();
+        let ready = Request::new(service, "GET", "/readyz");
+        // A probe may be small enough for what is left of the disk, until it is used up.
+        let is_unready = || {
+            session.expect(&request, 500, None).unwrap();
+            session.send(&ready).unwrap().status == 503
+        };
+        waiting::until("readyz to fail", is_unready).unwrap();
+        store.service(service).wait_for_log("not ready cause=");
+        store.service(service).limit_file_size("1");
+        for _ in 0..50 {
+            session.expect(&ready, 503, Some("Service unavailable")).unwrap();
+        }
         // What is there can still be read.
         for answer in acknowledged.iter().rev().take(50) {
             let read = session.request(service, "GET", format!("/{service}/{}", answer.id()));
             assert_eq!(session.expect(&read, 200, None).unwrap().body, answer.body);
         }
         store.service(service).limit_file_size("unlimited");
+        // Nothing has to be written for it.
+        waiting::until("it to be ready again", || session.send(&ready).unwrap().status == 200).unwrap();
         let created = session.expect(&request, 201, None).unwrap();
         assert!(acknowledged.iter().all(|answer| answer.id() != created.id()), "an id was given twice");
     }
     for &service in SERVICES.iter() {
-        assert!(
-            store.service(service).whole_log().contains("request failed error=\"Internal error\" cause="),
-            "the log says why"
-        );
+        let log = store.service(service).whole_log();
+        assert!(log.contains("request failed error=\"Internal error\" cause="), "the log says why");
+        for (line, level) in [("not ready cause=", "ERROR"), ("ready again", "INFO")] {
+            let lines: Vec<&str> = log.lines().filter(|logged| logged.contains(line)).collect();
+            assert!(
+                matches!(&lines[..], [line] if line.contains(level)),
+                "once, and not for each probe: {lines:?}"
+            );
+        }
     }
 }
 
@@ -137,7 +156,7 @@ fn a_vanished_folder_is_500_until_it_is_back() {
     fs::rename(&folder, &elsewhere).unwrap();
     for &service in SERVICES.iter() {
         session.expect(&create(&session, service), 500, Some("Internal error")).unwrap();
-        session.expect(&Request::new(service, "GET", "/readyz"), 500, None).unwrap();
+        session.expect(&Request::new(service, "GET", "/readyz"), 503, None).unwrap();
         session.expect(&Request::new(service, "GET", "/livez"), 200, None).unwrap();
     }
     fs::rename(&elsewhere, &folder).unwrap();

@@ -29,9 +29,15 @@ fn a_request_has_one_line_with_method_route_status_time_and_id() {
     let log = store.service("orders").whole_log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("order-4711")).collect();
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
-    for part in
-        ["orders ", " INFO answered method=POST", "route=\"/orders\"", "status=201", "ms=", "request_id="]
-    {
+    for part in [
+        "orders ",
+        " INFO answered method=POST",
+        "route=\"/orders\"",
+        "status=201",
+        "ms=",
+        "request_id=",
+        "trace_id=",
+    ] {
         assert!(line.contains(part), "{part} is not in {line}");
     }
 }
@@ -43,6 +49,80 @@ fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
     let log = store.service("products").whole_log();
     let line = log.lines().find(|line| line.contains("order-4711")).expect("the request of orders");
     assert!(line.contains("method=GET route=\"/products/{id}\" status=200"), "{line}");
+}
+
+#[test]
+fn an_id_that_is_both_of_request_and_trace_is_logged_once() {
+    for (format, name) in [("text", " trace_id="), ("json", r#""trace_id":""#)] {
+        let (mut store, session) = Store::start_with_session(PROGRAM, &[("LOG_FORMAT", format)]);
+        let answer = session.expect(&session.request("products", "GET", "/products"), 200, None).unwrap();
+        let id = answer.header("X-Request-Id").unwrap();
+        let log = store.service("products").whole_log();
+        let line = log.lines().find(|line| line.contains(id)).expect("the request");
+        assert!(line.contains(&format!("{name}{id}")), "{line}");
+        assert_eq!(line.matches(id).count(), 1, "{line}");
+        assert!(!line.contains("request_id"), "{line}");
+    }
+}
+
+#[test]
+fn probes_are_logged_for_debugging_only() {
+    for (level, is_logged) in [("info", false), ("debug", true)] {
+        let (mut store, session) = Store::start_with_session(PROGRAM, &[("RUST_LOG", level)]);
+        for path in ["/livez", "/readyz", "/metrics", "/docs"] {
+            session.expect(&Request::new("products", "GET", path), 200, None).unwrap();
+        }
+        let log = store.service("products").whole_log();
+        assert!(log.contains(" INFO answered method=GET route=\"/docs\""), "{log}");
+        for path in ["/livez", "/readyz", "/metrics"] {
+            let line = format!("DEBUG answered method=GET route=\"{path}\"");
+            assert_eq!(log.contains(&line), is_logged, "{level}: {log}");
+            assert!(is_logged || !log.contains(path), "{log}");
+        }
+    }
+}
+
+#[test]
+fn the_start_and_the_stop_of_a_service_are_logged() {
+    let (mut store, _session) =
+        Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "7"), ("REQUEST_TIMEOUT", "10s")]);
+    let address = store.service("products").url().trim_start_matches("http://").to_owned();
+    let database = store.database("products");
+    let database = database.display();
+    store.service("products").signal("TERM");
+    assert!(store.service("products").wait().success());
+    let log = store.service("products").log();
+    let lines: Vec<&str> = log.lines().filter(|line| !line.contains("answered")).collect();
+    let [started, stopping, stopped] = &lines[..] else { panic!("{log}") };
+    // The harness sets the timeout of bodies.
+    let limits = "limits=\"MAX_REQUESTS=7 BODY_TIMEOUT=300ms\"";
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = format!("started version={version} address={address} database={database} {limits}");
+    assert!(started.ends_with(&expected), "{started}");
+    assert!(stopping.ends_with("stopping signal=SIGTERM"), "{stopping}");
+    assert!(
+        stopped.contains("stopped reason=SIGTERM ms=") && stopped.ends_with("unfinished=0 cut=0"),
+        "{stopped}"
+    );
+}
+
+#[test]
+fn something_that_the_other_service_does_not_have_is_no_failure_of_it() {
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
+    let order = json!({ "product_id": 99, "quantity": 3 });
+    session.expect(&session.request("orders", "POST", "/orders").json(&order), 400, None).unwrap();
+    let payment = json!({ "order_id": 99, "amount": 200, "method": "card" });
+    session.expect(&session.request("payments", "POST", "/payments").json(&payment), 400, None).unwrap();
+    for service in ["orders", "payments"] {
+        let metrics = session.expect(&Request::new(service, "GET", "/metrics"), 200, None).unwrap();
+        let metrics = String::from_utf8(metrics.body).unwrap();
+        assert!(
+            metrics.contains("outcome=\"answered\"") && !metrics.contains("outcome=\"failed\""),
+            "{metrics}"
+        );
+        let log = store.service(service).whole_log();
+        assert!(log.contains("status=400") && !log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    }
 }
 
 #[test]
@@ -80,7 +160,8 @@ fn a_failed_authentication_is_logged_without_the_token() {
     let stranger = Request::new("products", "GET", "/products").token("stolen-token");
     session.expect(&stranger, 401, None).unwrap();
     let log = store.service("products").whole_log();
-    assert!(log.contains("WARN request failed error=\"Unauthorized\" cause=\"wrong token\""), "{log}");
+    let line = "WARN request failed error=\"Unauthorized\" cause=\"wrong token\" peer=127.0.0.1:";
+    assert!(log.contains(line), "{log}");
     assert!(!log.contains("stolen-token"), "{log}");
 }
 

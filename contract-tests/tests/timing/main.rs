@@ -12,6 +12,7 @@ mod capacity;
 mod drain;
 mod overload;
 mod stopping;
+mod terminal;
 
 use std::{
     net::TcpStream,

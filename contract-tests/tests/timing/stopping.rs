@@ -4,6 +4,7 @@
 use std::{
     fs,
     net::TcpStream,
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -54,9 +55,9 @@ fn in_flight_requests_finish_before_the_service_stops() {
     }
 }
 
-/// The signals that a service ignores: all but those that stop it, and KILL and STOP, which cannot be handled.
-const IGNORED: [&str; 12] =
-    ["HUP", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "RTMIN", "RTMIN+3"];
+/// The signals that a service ignores: all but those that stop it, HUP, and KILL and STOP, which cannot be handled.
+const IGNORED: [&str; 11] =
+    ["USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "RTMIN", "RTMIN+3"];
 
 #[test]
 fn no_other_signal_ends_a_service_with_a_request_in_flight() {
@@ -68,7 +69,7 @@ fn no_other_signal_ends_a_service_with_a_request_in_flight() {
     thread::scope(|scope| {
         let order = scope.spawn(|| session.expect(&order, 201, None));
         waiting::until("an order in flight", || upstream.conversations() >= 1).unwrap();
-        for name in IGNORED {
+        for name in IGNORED.into_iter().chain(["HUP"]) {
             store.service("orders").signal(name);
         }
         order.join().unwrap().unwrap();
@@ -76,8 +77,44 @@ fn no_other_signal_ends_a_service_with_a_request_in_flight() {
     for name in IGNORED {
         store.service("orders").wait_for_log(&format!("ignored a signal signal=SIG{name}"));
     }
+    store.service("orders").wait_for_log("no token file is set, so there is none to read again");
     store.service("orders").signal("TERM");
     assert!(store.service("orders").wait().success());
+}
+
+#[test]
+fn a_token_file_that_does_not_respond_delays_neither_requests_nor_the_stop() {
+    let _machine = shared();
+    let folder = new_folder();
+    let file = folder.path().join("token");
+    fs::write(&file, "SECRET_PRODUCTS_TOKEN").unwrap();
+    let (mut store, session) =
+        Store::start_with_session(PROGRAM, &[("PRODUCTS_TOKEN_FILE", file.to_str().unwrap())]);
+    // Opening a pipe that nobody writes to blocks.
+    fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    for _ in 0..20 {
+        store.service("products").signal("HUP");
+    }
+    session.expect(&session.request("products", "GET", "/products"), 200, None).unwrap();
+    let began = Instant::now();
+    store.service("products").signal("TERM");
+    assert!(store.service("products").wait().success());
+    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_full_disk_is_noticed_without_a_write() {
+    let _machine = shared();
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
+    let ready = Request::new("products", "GET", "/readyz");
+    let is = |status| session.send(&ready).is_ok_and(|answer| answer.status == status);
+    assert!(is(200));
+    // Not even the first frame of the write-ahead log can be written.
+    store.service("products").limit_file_size("1");
+    waiting::until("readyz to fail", || is(503)).unwrap();
+    store.service("products").limit_file_size("unlimited");
+    waiting::until("it to be ready again", || is(200)).unwrap();
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub fn document() -> Document {
 
 fn build(settings: &Settings<1>, database: Database) -> Result<api::Api, StartupError> {
     let [products] = &settings.upstreams;
-    let products = products.connect(client::products)?;
+    let products = products.connect(client::products, client::products::Client::set_token)?;
     let keys = Keys::new(database.clone(), "create_order", settings.common.limits.key_lifetime);
     Ok(api::Api::new(database, keys, products))
 }

@@ -43,7 +43,7 @@ pub fn document() -> Document {
 
 fn build(settings: &Settings<1>, database: Database) -> Result<api::Api, StartupError> {
     let [orders] = &settings.upstreams;
-    let orders = orders.connect(client::orders)?;
+    let orders = orders.connect(client::orders, client::orders::Client::set_token)?;
     let keys = Keys::new(database.clone(), "create_payment", settings.common.limits.key_lifetime);
     Ok(api::Api::new(database, keys, orders))
 }

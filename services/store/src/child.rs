@@ -1,13 +1,15 @@
-//! A service, as the store runs it: a child process that reports when it is ready, and stops when its standard input is closed.
+//! A process of a service: a child that reports when it is ready, and stops when its standard input is closed.
 
 use std::{
     ffi::OsString,
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use chassis::{output, settings::StartupError};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child as Process, ChildStdin, Command},
@@ -15,9 +17,7 @@ use tokio::{
 };
 
 /// How long a service may take to become ready.
-const READY_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a service may take to stop, before it is killed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A process of one service.
 pub(crate) struct Child {
@@ -25,17 +25,28 @@ pub(crate) struct Child {
     process: Process,
     /// Kept apart, since waiting for the process would close its standard input.
     stdin: Option<ChildStdin>,
-    url: String,
+}
+
+/// What came of the start of a service.
+pub(crate) enum Start {
+    /// It is ready at this address.
+    Ready(SocketAddr),
+    /// It has exited, and logged the reason.
+    Exited,
+    /// It is not ready after [`READY_TIMEOUT`].
+    Late,
 }
 
 impl Child {
-    /// Starts this program as the service called `name`.
+    /// Starts `program` as the service called `name`.
+    ///
+    /// # Errors
+    /// No process can be started.
     pub(crate) fn start(
+        program: &Path,
         name: &'static str,
         environment: &[(OsString, OsString)],
-    ) -> Result<Self, StartupError> {
-        let cannot = |error| StartupError::new(format!("{name} cannot be started: {error}"));
-        let program = std::env::current_exe().map_err(cannot)?;
+    ) -> io::Result<Self> {
         let mut process = Command::new(program)
             .args([name, "--stop-with-stdin"])
             .envs(environment.iter().map(|(variable, value)| (variable, value)))
@@ -44,14 +55,13 @@ impl Child {
             .process_group(0)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
-            .spawn()
-            .map_err(cannot)?;
-        Ok(Self { name, stdin: process.stdin.take(), process, url: String::new() })
+            .spawn()?;
+        Ok(Self { name, stdin: process.stdin.take(), process })
     }
 
-    /// Waits until the service is ready, and returns its URL. `None` if it exited instead; it has logged the reason.
-    pub(crate) async fn url_when_ready(&mut self) -> Result<Option<String>, StartupError> {
-        let Some(output) = self.process.stdout.as_mut() else { return Ok(None) };
+    /// Waits until the service is ready, or until that is hopeless.
+    pub(crate) async fn ready(&mut self) -> Start {
+        let Some(output) = self.process.stdout.as_mut() else { return Start::Exited };
         let prefix = format!("{} is ready at http://", self.name);
         let mut lines = BufReader::new(output).lines();
         let address = async {
@@ -62,41 +72,37 @@ impl Child {
             }
             None
         };
-        let address = timeout(READY_TIMEOUT, address).await.map_err(|_| {
-            StartupError::new(format!("{} is not ready after {READY_TIMEOUT:?}: see its log.", self.name))
-        })?;
-        Ok(address.map(|address| {
-            self.url = format!("http://{}", reachable(address));
-            self.url.clone()
-        }))
-    }
-
-    /// The URL of the service; empty until it is ready.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Waits until the process has exited, and returns the name of the service with the status.
-    pub(crate) async fn wait(&mut self) -> (&'static str, String) {
-        let status = self.process.wait().await;
-        (self.name, status.map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string()))
-    }
-
-    /// Stops the service gracefully.
-    pub(crate) async fn stop(mut self) {
-        drop(self.stdin.take());
-        if timeout(STOP_TIMEOUT, self.process.wait()).await.is_err() {
-            output::stderr(format!(
-                "store: {} did not stop within {STOP_TIMEOUT:?}: killing it.\n",
-                self.name
-            ));
-            let _ = self.process.kill().await;
+        match timeout(READY_TIMEOUT, address).await {
+            Ok(address) => address.map_or(Start::Exited, Start::Ready),
+            Err(_) => Start::Late,
         }
+    }
+
+    /// Waits until the process has exited.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.process.wait().await
+    }
+
+    /// Makes the service read its token files again. It must be ready, or the signal would kill it.
+    pub(crate) fn reload(&self) {
+        let id = self.process.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        // A process that has just exited reads nothing.
+        let _ = id.map(|id| kill_process(id, Signal::HUP));
+    }
+
+    /// Stops the service gracefully, or kills it if it takes longer than `limit`. None if it was killed.
+    pub(crate) async fn stop(mut self, limit: Duration) -> Option<ExitStatus> {
+        drop(self.stdin.take());
+        if let Ok(status) = timeout(limit, self.process.wait()).await {
+            return status.ok();
+        }
+        let _ = self.process.kill().await;
+        None
     }
 }
 
 /// The loopback address, if the service listens on all addresses of this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

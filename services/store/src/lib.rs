@@ -6,21 +6,41 @@
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
-//! only one binary to build. [`main`] runs the whole store or one service; `child` is a service, as the store runs it.
+//! only one binary to build. [`main`] runs the whole store or one service. A `supervisor` keeps a service running, `child` is a
+//! process of a service, and `restart` says when there is another one.
 
+mod supervisor;
 mod child;
+mod restart;
 
-use std::{ffi::OsString, process::ExitCode, thread};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::OsString,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use chassis::{
     output,
-    process::signals::shutdown_signal,
+    process::signals::{Parent, shutdown_signal},
     settings::{Common, ServiceInfo, StartupError, command_line},
+    telemetry::log,
 };
-use clap::{ArgMatches, Command, parser::ValueSource};
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
+use tokio::sync::watch;
 
-use self::child::Child;
+use self::{
+    restart::{Restart, RestartSetting},
+    supervisor::{End, Shared, Supervisor},
+};
+
+/// The name of the program, in its own log lines.
+const NAME: &str = "store";
+
+/// How long the program waits at its end until its last lines are written.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A service of the store.
 struct Member {
@@ -34,8 +54,6 @@ const MEMBERS: &[Member] = &[
     Member { info: orders::SERVICE, main: |arguments| orders::main(arguments) },
     Member { info: payments::SERVICE, main: |arguments| payments::main(arguments) },
 ];
-
-const SIGNALS: &str = "TERM, INT and QUIT stop it gracefully: in-flight requests finish. HUP, USR1 and other signals are ignored and logged.";
 
 /// The names of the services, in the order in which they start.
 pub fn services() -> impl DoubleEndedIterator<Item = &'static str> {
@@ -54,8 +72,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    run(&settings).unwrap_or_else(|error| {
-        output::stderr(format!("store: {error}\n"));
+    let format = settings.common.log_format;
+    let outcome = log::to_standard_error(NAME, format).and_then(|()| run(&settings));
+    log::flush(Instant::now() + FLUSH_TIMEOUT);
+    outcome.unwrap_or_else(|error| {
+        log::failure(NAME, format, &error);
         ExitCode::FAILURE
     })
 }
@@ -66,9 +87,8 @@ fn command() -> Command {
         .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
     let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
     let programs = listed(services().map(|name| format!("`store {name}`")));
-    let long =
-        format!("{about}.\n\n{programs} run a single service, like the program of that name.\n\n{SIGNALS}");
-    Common::add_to(command).about(about).long_about(long)
+    let long = format!("{about}.\n\n{programs} run a single service, like the program of that name.");
+    Common::add_to(RestartSetting::augment_args(command)).about(about).long_about(long)
 }
 
 /// `one, other and last`
@@ -84,6 +104,7 @@ fn listed(names: impl DoubleEndedIterator<Item = String>) -> String {
 /// The settings of the store.
 struct Settings {
     common: Common,
+    restart: Restart,
     /// The token of each service, or where it was set.
     tokens: Vec<String>,
     /// The variables for the services.
@@ -94,6 +115,7 @@ impl Settings {
     fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
         Ok(Self {
             common: Common::read(matches)?,
+            restart: RestartSetting::from_arg_matches(matches)?.restart,
             tokens: MEMBERS.iter().map(|member| member.info.token(matches).describe()).collect(),
             environment: environment(matches),
         })
@@ -114,72 +136,94 @@ fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
-    let mut stop = std::pin::pin!(shutdown_signal(|signal| note(format!("store: {signal} is ignored.\n")))?);
+    let (request_reload, reload) = watch::channel(());
+    let mut stop = std::pin::pin!(shutdown_signal(Parent::None, move || {
+        tracing::info!("the services read their token files again");
+        let _ = request_reload.send(());
+    })?);
+    let program = env::current_exe().map_err(|error| {
+        StartupError::new(format!("the program of the services cannot be found: {error}"))
+    })?;
+    let shared = Shared {
+        program,
+        restart: settings.restart,
+        stop_timeout: settings.common.limits.stop_timeout(),
+        reload,
+    };
     let mut environment = settings.environment.clone();
-    let mut children = Vec::new();
+    let mut services = Vec::new();
     // One after the other, since a service needs the URLs of those that it calls.
     for Member { info, .. } in MEMBERS {
-        let mut child = Child::start(info.name, &environment)?;
-        let url = tokio::select! {
-            url = child.url_when_ready() => url?,
+        let mut service = Supervisor::new(*info, shared.clone(), environment.clone());
+        let is_ready = tokio::select! {
+            is_ready = service.start() => is_ready,
             signal = &mut stop => {
-                note_stopping(signal);
-                None
+                tracing::info!(%signal, "stopping");
+                services.push(service);
+                return Ok(exit_code(stop_all(services, &BTreeMap::new()).await));
             }
         };
-        children.push(child);
-        let Some(url) = url else {
-            stop_all(children).await;
-            return Ok(ExitCode::FAILURE);
-        };
-        environment.push((info.url_variable().into(), url.into()));
-    }
-    print_summary(settings, &children);
-
-    let mut exits: FuturesUnordered<_> = children.iter_mut().map(Child::wait).collect();
-    loop {
-        tokio::select! {
-            signal = &mut stop => break note_stopping(signal),
-            exit = exits.next() => match exit {
-                Some((name, status)) => {
-                    output::stderr(format!("store: {name} has exited ({status}). The other services keep running.\n"));
-                }
-                None => return Err(StartupError::new("all services have exited: start the store again.")),
-            },
+        environment.push((info.url_variable().into(), service.url().into()));
+        services.push(service);
+        if !matches!(is_ready, Ok(true)) {
+            stop_all(services, &BTreeMap::new()).await;
+            return is_ready.map(|_| ExitCode::FAILURE);
         }
     }
-    drop(exits);
-    stop_all(children).await;
-    Ok(ExitCode::SUCCESS)
+    print_summary(settings, &services);
+
+    let mut ends = BTreeMap::new();
+    let mut running: FuturesUnordered<_> =
+        services.iter_mut().map(|service| async { (service.name(), service.run().await) }).collect();
+    loop {
+        tokio::select! {
+            // The signal comes first, so that services that got it as well do not count as stopped by somebody else.
+            biased;
+            signal = &mut stop => {
+                tracing::info!(%signal, "stopping");
+                break;
+            }
+            Some((name, end)) = running.next() => {
+                ends.insert(name, end);
+                if end == End::Died || running.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+    drop(running);
+    let are_well = stop_all(services, &ends).await;
+    tracing::info!("stopped");
+    Ok(exit_code(are_well))
 }
 
-fn print_summary(settings: &Settings, children: &[Child]) {
+fn exit_code(are_well: bool) -> ExitCode {
+    if are_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Stops all services, some of which have ended already. False if one has died.
+async fn stop_all(services: Vec<Supervisor>, ends: &BTreeMap<&str, End>) -> bool {
+    let stopping = services.into_iter().map(|service| {
+        let end = ends.get(service.name()).copied();
+        service.stop(end)
+    });
+    join_all(stopping).await.into_iter().all(|is_well| is_well)
+}
+
+fn print_summary(settings: &Settings, services: &[Supervisor]) {
     let mut text = String::from("\n");
-    for (child, (member, token)) in children.iter().zip(MEMBERS.iter().zip(&settings.tokens)) {
+    for (service, (member, token)) in services.iter().zip(MEMBERS.iter().zip(&settings.tokens)) {
         let name = member.info.name;
         let database = settings.common.data_dir.join(format!("{name}.db"));
         let lines = [
-            format!("{name:<10} URL         {}\n", child.url()),
-            format!("{:<10} Swagger UI  {}/docs\n", "", child.url()),
+            format!("{name:<10} URL         {}\n", service.url()),
+            format!("{:<10} Swagger UI  {}/docs\n", "", service.url()),
             format!("{:<10} token       {token}\n", ""),
             format!("{:<10} database    {}\n\n", "", database.display()),
         ];
         text.extend(lines);
     }
     output::stdout(text + "Ctrl-C stops the store.\n");
-}
-
-fn note_stopping(signal: &str) {
-    note(format!("store: stopping ({signal}).\n"));
-}
-
-/// Prints to standard error without waiting, since a pipe that is not read would delay the stop.
-fn note(text: String) {
-    let _ = thread::Builder::new().spawn(|| output::stderr(text));
-}
-
-async fn stop_all(children: Vec<Child>) {
-    futures_util::future::join_all(children.into_iter().map(Child::stop)).await;
 }
 
 #[cfg(test)]

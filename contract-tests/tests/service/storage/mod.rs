@@ -206,7 +206,7 @@ fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
                     status => assert_eq!(status, 500),
                 }
             }
-            session.expect(&Request::new(service, "GET", "/readyz"), 500, None).unwrap();
+            session.expect(&Request::new(service, "GET", "/readyz"), 503, None).unwrap();
             session.expect(&Request::new(service, "GET", "/livez"), 200, None).unwrap();
             store.service(service).wait_for_log("is in the database file now");
             store.service(service).kill();
@@ -225,7 +225,7 @@ fn a_probe_saves_what_a_removed_log_had() {
     let (mut store, session) = start(&QUIET);
     let acknowledged = session.expect(&create(&session, "products"), 201, None).unwrap();
     fs::remove_file(sibling(&store.database("products"), "-wal")).unwrap();
-    session.expect(&Request::new("products", "GET", "/readyz"), 500, None).unwrap();
+    session.expect(&Request::new("products", "GET", "/readyz"), 503, None).unwrap();
     store.service("products").wait_for_log("is in the database file now");
     store.service("products").kill();
     store.service("products").start_again();

@@ -11,12 +11,12 @@ use poem_openapi::{
 
 use crate::{
     error::{self, UNAUTHORIZED},
-    settings::Token,
+    settings::CurrentToken,
     wire::header::{Single, single},
 };
 
 /// Whether `headers` contain the service's token.
-pub(crate) fn is_authenticated(headers: &HeaderMap, token: &Token) -> bool {
+pub(crate) fn is_authenticated(headers: &HeaderMap, token: &CurrentToken) -> bool {
     matches!(Credentials::of(headers), Credentials::Token(sent) if token.matches(sent))
 }
 

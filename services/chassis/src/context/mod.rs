@@ -16,7 +16,7 @@ pub(crate) use self::{
     ticket::{CancelOnDrop, Ticket},
     trace_context::TraceContext,
 };
-use crate::settings::{Limits, Token};
+use crate::settings::{CurrentToken, Limits};
 
 /// The header with the id of a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,7 +41,7 @@ pub(crate) struct RequestContext {
 /// What all requests to a service share.
 pub(crate) struct ServiceContext {
     pub(crate) name: &'static str,
-    pub(crate) token: Token,
+    pub(crate) token: Arc<CurrentToken>,
     pub(crate) limits: Limits,
     /// A permit for each request that may wait for an upstream at the same time.
     pub(crate) upstream_permits: Arc<Semaphore>,
@@ -75,7 +75,7 @@ impl RequestContext {
     pub(crate) fn of_test(deadline: Instant) -> Self {
         let service = ServiceContext {
             name: "test",
-            token: Token::new("secret").unwrap(),
+            token: Arc::new(CurrentToken::new(crate::settings::Token::new("secret").unwrap())),
             limits: Limits::of_test(),
             upstream_permits: Arc::new(Semaphore::new(1)),
         };

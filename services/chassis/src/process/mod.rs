@@ -1,12 +1,15 @@
 //! The process of a service: log, runtime, signals, exit code.
 
 mod descriptors;
+mod reload;
 pub mod signals;
+mod terminal;
 
 use std::{
     ffi::OsString,
     io::{self, Read},
     process::ExitCode,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -18,12 +21,15 @@ use tokio::{
     sync::oneshot,
 };
 
-use self::signals::shutdown_signal;
+use self::{
+    reload::Reload,
+    signals::{Parent, shutdown_signal},
+};
 use crate::{
     api::document::Document,
     output,
-    server::Service,
-    settings::{Common, ServiceInfo, Settings, StartupError},
+    server::{Service, Stopped},
+    settings::{Common, CurrentToken, ServiceInfo, Settings, StartupError, TokenFiles},
     storage::sqlite::{Database, Schema},
     telemetry::{log, trace},
 };
@@ -61,18 +67,23 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             return ExitCode::SUCCESS;
         }
         match Settings::parse(self.service, self.about, self.upstreams, &arguments) {
-            Ok(settings) => run(self.service.name, &settings.common, || self.assemble(&settings)),
+            Ok(settings) => run(self.service.name, &settings, || self.assemble(&settings)),
             Err(code) => code,
         }
     }
 
     fn assemble(&self, settings: &Settings<N, Own>) -> Result<Service<Api>, StartupError> {
         let token = settings.token.check(settings.listen)?;
+        let current = Arc::new(CurrentToken::new(token.clone()));
+        let shared = current.clone();
+        settings
+            .token_files
+            .add(&settings.token, settings.listen, token, move |token| shared.set(token.clone()));
         let database = Database::open(&settings.common.data_dir, self.service.name, self.schema)?;
         Ok(Service {
             info: self.service,
             listen: settings.listen,
-            token,
+            token: current,
             public_url: settings.public_url.clone(),
             trusted_proxies: settings.common.trusted_proxies.clone().unwrap_or_default(),
             cors_origins: settings.common.cors_origins.clone(),
@@ -84,15 +95,16 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
     }
 }
 
-fn run<Api: OpenApi + 'static>(
+fn run<Api: OpenApi + 'static, const N: usize, Own: Args>(
     name: &'static str,
-    settings: &Common,
+    settings: &Settings<N, Own>,
     build: impl FnOnce() -> Result<Service<Api>, StartupError>,
 ) -> ExitCode {
-    let outcome = log::to_standard_error(name, settings.log_format)
+    let Common { log_format, .. } = settings.common;
+    let outcome = log::to_standard_error(name, log_format)
         .and_then(|()| trace::start(name))
         .and_then(|()| build())
-        .and_then(|service| serve(service, settings));
+        .and_then(|service| serve(service, &settings.common, settings.token_files.clone()));
     // Flushing the last spans and log lines has to end by the deadline of the stop. A failed start has no such deadline.
     let until = *outcome.as_ref().unwrap_or(&(Instant::now() + FLUSH_TIMEOUT));
     trace::stop(until);
@@ -100,14 +112,18 @@ fn run<Api: OpenApi + 'static>(
     match outcome {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
-            output::stderr(format!("{name}: {error}\n"));
+            log::failure(name, log_format, &error);
             ExitCode::FAILURE
         }
     }
 }
 
 /// Returns the deadline of the stop, by which the process has to exit.
-fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result<Instant, StartupError> {
+fn serve<A: OpenApi + 'static>(
+    service: Service<A>,
+    settings: &Common,
+    token_files: TokenFiles,
+) -> Result<Instant, StartupError> {
     descriptors::raise_limit(&settings.limits)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.worker_threads())
@@ -116,16 +132,22 @@ fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result
         .map_err(|error| {
             StartupError::new(format!("the threads of the runtime cannot be started: {error}"))
         })?;
-    let end = runtime.block_on(async {
+    let Stopped { reason, began, end, unfinished, cut } = runtime.block_on(async {
         // Makes a write beyond the limit on file sizes fail, instead of killing the process.
         let _survives_file_size_limit = signal(SignalKind::from_raw(SIGXFSZ));
-        let shutdown = shutdown_signal(|signal| tracing::warn!(%signal, "ignored a signal"))?;
+        let parent = if settings.stop_with_stdin { Parent::Stops } else { Parent::None };
+        let mut reload = Reload::new(token_files);
+        let shutdown = shutdown_signal(parent, move || reload.request())?;
         let stop = async move {
             tokio::select! {
-                signal = shutdown => tracing::info!(%signal, "stopping"),
+                signal = shutdown => {
+                    tracing::info!(%signal, "stopping");
+                    signal
+                }
                 () = end_of_stdin(), if settings.stop_with_stdin => {
                     // The parent process logs the reason.
                     tracing::debug!("stopping: standard input was closed");
+                    "stdin-closed"
                 }
             }
         };
@@ -133,6 +155,8 @@ fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result
     })?;
     // Half of the remaining time is for the last writes, the other half for their spans and log lines.
     runtime.shutdown_timeout(end.saturating_duration_since(Instant::now()) / 2);
+    let ms = began.elapsed().as_millis() as u64;
+    tracing::info!(%reason, ms, unfinished, cut, "stopped");
     Ok(end)
 }
 

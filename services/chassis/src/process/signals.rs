@@ -1,20 +1,23 @@
-//! Signals: which of them stop a program, and which are ignored.
+//! Signals: which of them stop a program, which make it read its token files again, and which are ignored.
 //!
-//! TERM, INT and QUIT stop the program gracefully. The other signals that a person or a supervisor might send (HUP, USR1, USR2,
-//! ALRM and the like, the real-time signals) would by default kill the process with requests in flight; they are ignored and
-//! logged. KILL, STOP and TSTP keep their meaning, and so do the signals for faults of the program, such as SEGV.
+//! TERM, INT and QUIT stop the program gracefully. HUP asks for the token files to be read again, unless it says that the
+//! terminal of the program was closed: then it stops the program like TERM. The other signals that a person or a supervisor might
+//! send (USR1, USR2, ALRM and the like, the real-time signals) would by default kill the process with requests in flight; they
+//! are ignored and logged. KILL, STOP and TSTP keep their meaning, and so do the signals for faults of the program, such as SEGV.
 
 use std::{borrow::Cow, future::poll_fn, task::Poll};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::terminal::Terminal;
 use crate::settings::StartupError;
 
 const STOPPING: [(&str, i32); 3] =
     [("SIGTERM", libc::SIGTERM), ("SIGINT", libc::SIGINT), ("SIGQUIT", libc::SIGQUIT)];
 
-const IGNORED: [(&str, i32); 8] = [
-    ("SIGHUP", libc::SIGHUP),
+const HANGUP: &str = "SIGHUP";
+
+const IGNORED: [(&str, i32); 7] = [
     ("SIGUSR1", libc::SIGUSR1),
     ("SIGUSR2", libc::SIGUSR2),
     ("SIGALRM", libc::SIGALRM),
@@ -40,18 +43,32 @@ fn ignored_here() -> impl Iterator<Item = (Cow<'static, str>, i32)> {
     std::iter::empty()
 }
 
-/// Resolves to the name of the signal that stops the program. Until then, the name of each ignored signal is passed to
-/// `on_ignored`. The signals lose their default action with the call, before the future is polled.
+/// Whether a program has a parent that stops it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Parent {
+    /// It is on its own, and ends with the terminal that it was started in.
+    None,
+    /// Its parent stops it, whatever becomes of the terminal.
+    Stops,
+}
+
+/// Resolves to the name of the signal that stops the program. Until then, `on_reload` is called whenever the token files are to be
+/// read again, which must not block, and ignored signals are logged. The signals lose their default action with the call, before
+/// the future is polled.
 ///
 /// # Errors
 /// The handlers cannot be installed.
 pub fn shutdown_signal(
-    mut on_ignored: impl FnMut(&str),
+    parent: Parent,
+    mut on_reload: impl FnMut(),
 ) -> Result<impl Future<Output = &'static str>, StartupError> {
     let listen = |number| {
         signal(SignalKind::from_raw(number))
             .map_err(|error| StartupError::new(format!("signals cannot be handled: {error}")))
     };
+    // Asked first: the handler hides whether HUP was ignored.
+    let terminal = (parent == Parent::None).then(Terminal::of_this_process).flatten();
+    let mut hangup = listen(libc::SIGHUP)?;
     let mut stopping = Vec::new();
     for (name, number) in STOPPING {
         stopping.push((name, listen(number)?));
@@ -64,11 +81,17 @@ pub fn shutdown_signal(
     Ok(poll_fn(move |context| {
         for (name, signal) in &mut ignored {
             while signal.poll_recv(context).is_ready() {
-                on_ignored(name);
+                tracing::warn!(signal = %name, "ignored a signal");
             }
         }
         // Poll all of them, so that each of them wakes this future.
         let mut stopped = Poll::Pending;
+        while hangup.poll_recv(context).is_ready() {
+            match &terminal {
+                Some(terminal) if terminal.is_closed() => stopped = Poll::Ready(HANGUP),
+                _ => on_reload(),
+            }
+        }
         for (name, signal) in &mut stopping {
             if signal.poll_recv(context).is_ready() {
                 stopped = Poll::Ready(*name);

@@ -63,6 +63,11 @@ impl Admission {
         }
     }
 
+    /// How many connections are open.
+    pub(super) fn count(&self) -> usize {
+        self.open().len()
+    }
+
     /// Waits until another connection may be accepted.
     pub(super) async fn room(&self) {
         while !self.has_room() {

@@ -34,6 +34,7 @@ pub(super) fn is_small(body: &impl Body) -> bool {
 pub(super) struct AccessRecord {
     method: Method,
     route: &'static str,
+    is_probe: bool,
     pub(super) started: Instant,
     span: Span,
 }
@@ -42,22 +43,23 @@ impl AccessRecord {
     pub(super) fn begin<B>(
         request: &hyper::Request<B>,
         route: Option<&'static str>,
+        is_probe: bool,
         started: Instant,
         span: Span,
     ) -> Self {
         let (method, route) = (request.method().clone(), route.unwrap_or("(none)"));
-        Self { method, route, started, span }
+        Self { method, route, is_probe, started, span }
     }
 
     /// Writes the record, within the request's context. `is_aborted` if the response was not sent completely.
     pub(super) fn end(self, status: StatusCode, is_aborted: bool) {
-        let Self { method, route, started, span } = self;
+        let Self { method, route, is_probe, started, span } = self;
         let latency = started.elapsed();
         metrics::record_request(&method, route, status, latency);
         if is_aborted {
             metrics::count_aborted();
         }
-        log::log_request(&method, route, status, latency, is_aborted);
+        log::log_request(&method, route, is_probe, status, latency, is_aborted);
         span.end_with_status(status, is_aborted);
     }
 }

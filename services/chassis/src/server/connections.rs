@@ -23,7 +23,7 @@ use super::{
     handler::RequestHandler,
     stream::TimeoutStream,
 };
-use crate::settings::Limits;
+use crate::{settings::Limits, telemetry::log};
 
 /// How long to wait after accepting failed, for instance because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -57,13 +57,26 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `stop`, then waits for requests in flight, within the drain timeout. Returns when the process must have exited.
+/// How a service stopped.
+pub(crate) struct Stopped {
+    /// Why it did.
+    pub(crate) reason: &'static str,
+    pub(crate) began: Instant,
+    /// When the process must have exited.
+    pub(crate) end: Instant,
+    /// Connections that were still open when the drain timeout had passed.
+    pub(crate) unfinished: usize,
+    /// Those of them that were still open after their last responses.
+    pub(crate) cut: usize,
+}
+
+/// Serves until `stop`, then waits for requests in flight, within the drain timeout.
 pub(super) async fn serve(
     listener: TcpListener,
     limits: &Limits,
     handler: Arc<RequestHandler>,
-    stop: impl Future<Output = ()>,
-) -> Instant {
+    stop: impl Future<Output = &'static str>,
+) -> Stopped {
     let admission = handler.admission();
     // Each connection holds one of the senders.
     let (is_open, mut all_closed) = mpsc::channel::<Infallible>(1);
@@ -139,7 +152,8 @@ pub(super) async fn serve(
     };
     let drain = handler.drain();
     let stopped = async {
-        stop.await;
+        let reason = stop.await;
+        let began = Instant::now();
         let schedule = Schedule::begin(limits);
         end_process_at(schedule.end);
         // Load balancers see at /readyz that the service stops before it closes its listener.
@@ -147,11 +161,12 @@ pub(super) async fn serve(
         tokio::time::sleep_until(schedule.accept.into()).await;
         drain::refuse_new(&listener);
         tokio::time::sleep(HANDSHAKE).await;
-        schedule
+        (schedule, Stopped { reason, began, end: schedule.end, unfinished: 0, cut: 0 })
     };
-    let schedule = tokio::select! {
-        () = accept => Schedule::begin(limits),
-        schedule = stopped => schedule,
+    let (schedule, mut stopped) = tokio::select! {
+        // Accepting never ends.
+        never = accept => never,
+        stopped = stopped => stopped,
     };
 
     // Callers that have connected are served.
@@ -166,12 +181,15 @@ pub(super) async fn serve(
     drop(is_open);
     drain.enter(Phase::Draining);
     if tokio::time::timeout_at(schedule.drain.into(), all_closed.recv()).await.is_err() {
-        tracing::warn!("drain timeout: connections are still open");
+        stopped.unfinished = admission.count();
+        tracing::warn!(connections = stopped.unfinished, "drain timeout: connections are still open");
         drain.enter(Phase::Over);
-        let _ = tokio::time::timeout_at(schedule.last_responses.into(), all_closed.recv()).await;
-        drain.enter(Phase::Cut);
+        if tokio::time::timeout_at(schedule.last_responses.into(), all_closed.recv()).await.is_err() {
+            stopped.cut = admission.count();
+            drain.enter(Phase::Cut);
+        }
     }
-    schedule.end
+    stopped
 }
 
 /// Exits the process at `end`, even if a thread is stuck, such as on a disk that hangs. Requests without a response were not
@@ -179,6 +197,8 @@ pub(super) async fn serve(
 fn end_process_at(end: Instant) {
     let _ = thread::Builder::new().name("end".into()).spawn(move || {
         thread::sleep(end.saturating_duration_since(Instant::now()) + MARGIN);
+        tracing::error!("stopped by force: a thread is stuck, such as on a disk that does not respond");
+        log::flush(Instant::now() + MARGIN);
         std::process::exit(0);
     });
 }

@@ -28,6 +28,7 @@ use super::{
     head,
     keep_alive::{KeepAlive, keeps_connection},
     open_paths,
+    readiness::Readiness,
     request_id::request_id,
     routes::{Route, Routes},
     target::Target,
@@ -48,7 +49,7 @@ type HyperResponse = hyper::Response<BoxBody<Bytes, std::io::Error>>;
 pub(super) struct RequestHandler {
     service: Arc<ServiceContext>,
     document: Document,
-    database: Database,
+    readiness: Readiness,
     routes: Routes,
     /// A permit for each request that may be in flight at the same time.
     permits: Arc<Semaphore>,
@@ -74,7 +75,7 @@ impl RequestHandler {
             admission: Arc::new(Admission::new(service.limits.max_connections)),
             service: Arc::new(service),
             document,
-            database,
+            readiness: Readiness::new(database),
             routes,
             drain: Arc::default(),
             addresses,
@@ -123,7 +124,7 @@ impl RequestHandler {
             is_authenticated: Cell::new(false),
             write: RefCell::default(),
         };
-        let record = AccessRecord::begin(&request, target.template(), started, span);
+        let record = AccessRecord::begin(&request, target.template(), target.is_probe(), started, span);
         let mut response =
             context.scope(self.respond(request, connection, target, is_preflight, record)).await;
 
@@ -215,7 +216,7 @@ impl RequestHandler {
         if ambiguity.is_none() {
             match target {
                 Target::Open(_) | Target::Route(_) if method == Method::OPTIONS => return Ok(no_content()),
-                Target::Open(path) if target.is_probe() => return self.open(path, &request, connection),
+                Target::Open(path) if target.is_probe() => return self.open(path, &request, connection).await,
                 _ => {}
             }
         }
@@ -227,7 +228,7 @@ impl RequestHandler {
             return Err(MALFORMED_REQUEST.caused_by(ambiguity));
         }
         match target {
-            Target::Open(path) => self.open(path, &request, connection),
+            Target::Open(path) => self.open(path, &request, connection).await,
             Target::Route(route) => self.call(route, request, started).await,
             // `OPTIONS *` asks for the options of the server as a whole, which has none (RFC 9110, section 9.3.7).
             Target::None if method == Method::OPTIONS && request.uri().path() == "*" => Ok(no_content()),
@@ -236,7 +237,7 @@ impl RequestHandler {
     }
 
     /// Serves a page or a probe.
-    fn open(
+    async fn open(
         &self,
         path: &'static str,
         request: &hyper::Request<Incoming>,
@@ -246,7 +247,10 @@ impl RequestHandler {
         let in_flight = self.service.limits.max_requests as usize - self.permits.available_permits();
         let base = || self.addresses.base(request, connection.peer);
         let method = request.method();
-        open_paths::serve(path, method, &self.document, &self.database, is_stopping, in_flight, base)
+        let serving =
+            open_paths::serve(path, method, &self.document, &self.readiness, is_stopping, in_flight, base);
+        // Boxed, since the futures of all requests would be larger with it.
+        Box::pin(serving).await
     }
 
     /// Calls an operation, within the deadline.

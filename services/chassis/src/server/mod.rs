@@ -7,6 +7,7 @@ mod connections;
 mod handler;
 mod target;
 mod open_paths;
+mod readiness;
 mod routes;
 mod addresses;
 mod head;
@@ -20,18 +21,18 @@ mod cors;
 mod admission;
 mod connection;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc};
 
 use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
 
-pub(crate) use self::admission::RESERVE;
+pub(crate) use self::{admission::RESERVE, connections::Stopped};
 use self::{addresses::Addresses, cors::Cors, handler::RequestHandler, routes::Routes};
 use crate::{
     api::document::Document,
     context::ServiceContext,
     output,
-    settings::{CorsOrigins, Limits, PublicUrl, ServiceInfo, StartupError, Token, TrustedProxies},
+    settings::{CorsOrigins, CurrentToken, Limits, PublicUrl, ServiceInfo, StartupError, TrustedProxies},
     storage::sqlite::Database,
     telemetry::metrics,
 };
@@ -43,7 +44,7 @@ pub struct Service<A> {
     /// The address that it listens at.
     pub listen: SocketAddr,
     /// The token that it requires.
-    pub token: Token,
+    pub(crate) token: Arc<CurrentToken>,
     /// Its URL as callers see it, if it was set.
     pub public_url: Option<PublicUrl>,
     /// The proxies that may say where callers see it.
@@ -61,14 +62,13 @@ pub struct Service<A> {
 }
 
 impl<A: OpenApi + 'static> Service<A> {
-    /// Serves until `stop` resolves, then lets requests in flight finish.
+    /// Serves until `stop` resolves to the reason, then lets requests in flight finish.
     ///
-    /// Prints `<name> is ready at http://<address>` to standard output when it is ready. Returns when the process must have
-    /// exited.
+    /// Prints `<name> is ready at http://<address>` to standard output when it is ready.
     ///
     /// # Errors
     /// It cannot listen at its address.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Instant, StartupError> {
+    pub(crate) async fn run(self, stop: impl Future<Output = &'static str>) -> Result<Stopped, StartupError> {
         let listener = connections::listen(self.listen).map_err(|error| {
             let (address, variable) = (self.listen, self.info.listen_variable());
             StartupError::new(format!(
@@ -85,6 +85,13 @@ impl<A: OpenApi + 'static> Service<A> {
             limits: self.limits,
         };
         metrics::set_build_info(name);
+        tracing::info!(
+            version = %env!("CARGO_PKG_VERSION"),
+            %address,
+            database = %self.database.file().display(),
+            limits = limits.changed(),
+            "started"
+        );
         let addresses = Addresses::new(self.public_url, self.trusted_proxies);
         let cors = Cors::new(self.cors_origins);
         let routes = Routes::new(self.api);

@@ -5,11 +5,13 @@ use poem::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 
-use super::routes::{decoded, without_slash};
+use super::{
+    readiness::Readiness,
+    routes::{decoded, without_slash},
+};
 use crate::{
     api::document::Document,
-    error::{ApiError, METHOD_NOT_ALLOWED},
-    storage::sqlite::Database,
+    error::{ApiError, METHOD_NOT_ALLOWED, SERVICE_UNAVAILABLE},
     telemetry::metrics,
     wire::json,
 };
@@ -22,7 +24,7 @@ const DOCS: &str = "/docs";
 pub(super) const DOCUMENT: &str = "/openapi.json";
 /// The liveness probe.
 const LIVE: &str = "/livez";
-/// The readiness probe: the database works, and the service is not stopping.
+/// The readiness probe: the database can be read and written, and the service is not stopping.
 const READY: &str = "/readyz";
 
 /// The metrics, for Prometheus.
@@ -48,11 +50,11 @@ pub(super) fn is_probe(path: &str) -> bool {
 }
 
 /// Serves one of these paths. The document says that the service is at `base`.
-pub(super) fn serve(
+pub(super) async fn serve(
     path: &'static str,
     method: &Method,
     document: &Document,
-    database: &Database,
+    readiness: &Readiness,
     is_stopping: bool,
     in_flight: usize,
     base: impl FnOnce() -> String,
@@ -68,9 +70,10 @@ pub(super) fn serve(
         }
         DOCUMENT => Ok(document.response(base())),
         LIVE => Ok(status("live")),
-        READY if is_stopping => Err(ApiError::unavailable("the service is stopping")),
+        // The log says already that the service stops.
+        READY if is_stopping => Err(SERVICE_UNAVAILABLE.into()),
         READY => {
-            database.check()?;
+            readiness.check().await?;
             Ok(status("ready"))
         }
         METRICS => Ok(typed(metrics::CONTENT_TYPE, metrics::text(in_flight))),

@@ -9,6 +9,24 @@ use super::{
     trusted_proxies::TrustedProxies,
 };
 
+/// What `--help` says after the flags.
+const AFTER_HELP: &str = "\
+Variables without a flag:
+  RUST_LOG                     Level of the log, such as warn [default: info]
+  OTEL_EXPORTER_OTLP_ENDPOINT  Collector that spans are sent to, such as
+                               http://127.0.0.1:4318 [default: none]
+  As OpenTelemetry defines them: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+    OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_SERVICE_NAME,
+    OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
+    OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_MAX_QUEUE_SIZE,
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE
+
+Signals:
+  TERM, INT, QUIT  Stop: requests in flight finish. So does the end of the
+                   terminal, unless nohup is used
+  HUP              Read the token files again
+  USR1 and others  Are ignored and logged";
+
 /// The settings of every service.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
@@ -44,7 +62,7 @@ pub struct Common {
 impl Common {
     /// Adds the arguments to `command`. Set its description afterwards, since this replaces it.
     pub fn add_to(command: Command) -> Command {
-        Self::augment_args(command).args(old_names::args())
+        Self::augment_args(command).args(old_names::args()).after_help(AFTER_HELP)
     }
 
     /// Reads the settings.

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Command, FromArgMatches, builder::Resettable};
 
 use super::duration::{duration, positive_duration};
+
+/// How long the end of a stop may take, after the drain timeout.
+const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
 /// The limits of a service.
 #[derive(Args, Clone, Debug)]
@@ -71,5 +74,75 @@ impl Limits {
             limits: Limits,
         }
         <Arguments as clap::Parser>::parse_from(["test"]).limits
+    }
+
+    /// How long a service may take to stop: until it closes its listener, for its requests, and for its last output.
+    pub fn stop_timeout(&self) -> Duration {
+        self.stop_delay + self.drain_timeout + LAST_OUTPUT
+    }
+
+    /// The limits that differ from their defaults, by their variables, such as `MAX_REQUESTS=8`. None if there are none.
+    pub(crate) fn changed(&self) -> Option<String> {
+        let without_variables =
+            Self::augment_args(Command::new("defaults")).mut_args(|argument| argument.env(Resettable::Reset));
+        let defaults = Self::from_arg_matches(&without_variables.get_matches_from([""])).ok()?;
+        let pairs = self.values().into_iter().zip(defaults.values());
+        let changed =
+            pairs.filter(|(own, default)| own != default).map(|((name, value), _)| format!("{name}={value}"));
+        Some(changed.collect::<Vec<_>>().join(" ")).filter(|changed| !changed.is_empty())
+    }
+
+    /// All limits, by their variables.
+    fn values(&self) -> [(&'static str, String); 11] {
+        let time = |duration| humantime::format_duration(duration).to_string().replace(' ', "");
+        [
+            ("MAX_CONNECTIONS", self.max_connections.to_string()),
+            ("MAX_REQUESTS", self.max_requests.to_string()),
+            (
+                "MAX_UPSTREAM_REQUESTS",
+                self.max_upstream_requests.map_or_else(String::new, |limit| limit.to_string()),
+            ),
+            ("HEADER_READ_TIMEOUT", time(self.header_read_timeout)),
+            ("IDLE_TIMEOUT", time(self.idle_timeout)),
+            ("BODY_TIMEOUT", time(self.body_timeout)),
+            ("WRITE_TIMEOUT", time(self.write_timeout)),
+            ("REQUEST_TIMEOUT", time(self.request_timeout)),
+            ("KEY_LIFETIME", time(self.key_lifetime)),
+            ("STOP_DELAY", time(self.stop_delay)),
+            ("DRAIN_TIMEOUT", time(self.drain_timeout)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command() -> Command {
+        Limits::augment_args(Command::new("test"))
+    }
+
+    fn changed(arguments: &[&str]) -> Option<String> {
+        let matches = command().get_matches_from([&["test"], arguments].concat());
+        Limits::from_arg_matches(&matches).unwrap().changed()
+    }
+
+    #[test]
+    fn only_limits_that_differ_are_listed() {
+        assert_eq!(changed(&[]), None);
+        assert_eq!(changed(&["--max-requests=512", "--idle-timeout=80000ms"]), None);
+        let some = changed(&["--max-requests=8", "--body-timeout=1500ms", "--max-upstream-requests=2"]);
+        assert_eq!(some.unwrap(), "MAX_REQUESTS=8 MAX_UPSTREAM_REQUESTS=2 BODY_TIMEOUT=1s500ms");
+    }
+
+    #[test]
+    fn every_limit_can_be_listed() {
+        let limits = Limits::from_arg_matches(&command().get_matches_from(["test"])).unwrap();
+        let listed = limits.values().map(|(name, _)| name.to_owned());
+        let variables = command()
+            .get_arguments()
+            .map(|argument| argument.get_env().unwrap().to_str().unwrap().to_owned())
+            .collect::<Vec<_>>();
+        assert_eq!(variables, listed);
     }
 }

@@ -14,6 +14,7 @@ mod trusted_proxies;
 mod service_info;
 mod address;
 mod public_url;
+mod token_files;
 mod token_setting;
 mod token;
 mod startup_error;
@@ -29,4 +30,8 @@ pub use self::{
     token::Token,
     token_setting::TokenSetting,
     trusted_proxies::TrustedProxies,
+};
+pub(crate) use self::{
+    token::CurrentToken,
+    token_files::{Reread, TokenFiles},
 };

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, Args, Command};
 
 use super::{
     command_line, common::Common, public_url::PublicUrl, service_info::ServiceInfo,
-    startup_error::StartupError, token_setting::TokenSetting,
+    startup_error::StartupError, token_files::TokenFiles, token_setting::TokenSetting,
 };
 
 /// The settings of a service that calls `N` others. `Own` holds the settings that no other service has.
@@ -24,6 +24,8 @@ pub struct Settings<const N: usize, Own = ()> {
     pub common: Common,
     /// The settings that no other service has.
     pub own: Own,
+    /// The files of all these tokens.
+    pub(crate) token_files: TokenFiles,
 }
 
 impl<const N: usize, Own: Args> Settings<N, Own> {
@@ -50,6 +52,7 @@ impl<const N: usize, Own: Args> Settings<N, Own> {
         let command = Common::add_to(Own::augment_args(command)).about(about);
         command_line::parse(command, arguments, |matches| {
             let listen = service.listen(matches);
+            let token_files = TokenFiles::default();
             Ok(Self {
                 listen,
                 public_url: service.public_url(matches),
@@ -59,9 +62,11 @@ impl<const N: usize, Own: Args> Settings<N, Own> {
                     url: upstream.url(matches),
                     token: upstream.token(matches),
                     listen,
+                    token_files: token_files.clone(),
                 }),
                 common: Common::read(matches)?,
                 own: Own::from_arg_matches(matches)?,
+                token_files,
             })
         })
     }
@@ -75,20 +80,30 @@ pub struct Upstream {
     token: TokenSetting,
     /// The address of the calling service, which decides whether the development token may be used.
     listen: SocketAddr,
+    token_files: TokenFiles,
 }
 
 impl Upstream {
-    /// Creates a client with `connect`, which takes the URL and the token.
+    /// Creates a client with `connect`, which takes the URL and the token. When the token file is read again, `set_token` gives
+    /// the client another token.
     ///
     /// # Errors
     /// The token may not be used, or `connect` refuses the URL.
-    pub fn connect<C, E: Display>(
+    pub fn connect<C: Clone + Send + 'static, E: Display>(
         &self,
         connect: impl FnOnce(&str, &str) -> Result<C, E>,
+        set_token: impl Fn(&C, &str) -> Result<(), E> + Send + 'static,
     ) -> Result<C, StartupError> {
         let token = self.token.check(self.listen)?;
-        connect(&self.url, token.expose())
-            .map_err(|error| StartupError::new(format!("{} is wrong: {error}.", self.url_variable)))
+        let client = connect(&self.url, token.expose())
+            .map_err(|error| StartupError::new(format!("{} is wrong: {error}.", self.url_variable)))?;
+        let shared = client.clone();
+        self.token_files.add(&self.token, self.listen, token, move |token| {
+            if let Err(error) = set_token(&shared, token.expose()) {
+                tracing::error!(%error, "a token cannot be sent; the old one stays in use");
+            }
+        });
+        Ok(client)
     }
 }
 
@@ -110,14 +125,19 @@ mod tests {
         Settings::parse(SERVICE, "Prices", [UPSTREAM], &arguments).unwrap()
     }
 
+    /// What the upstream is called with.
+    fn called(settings: &Settings<1, Own>) -> String {
+        let connect = |url: &str, token: &str| Ok::<_, String>(format!("{url} {token}"));
+        settings.upstreams[0].connect(connect, |_, _| Ok(())).unwrap()
+    }
+
     #[test]
     fn a_name_and_a_port_give_every_default() {
         let settings = parse(&[]);
         assert_eq!(settings.listen, "127.0.0.1:5009".parse().unwrap());
         let token = settings.token.check(settings.listen).unwrap();
         assert_eq!(token.expose(), "SECRET_PRICE_LIST_TOKEN");
-        let called = settings.upstreams[0].connect(|url, token| Ok::<_, String>(format!("{url} {token}")));
-        assert_eq!(called.unwrap(), "http://127.0.0.1:5001 SECRET_SHOP_TOKEN");
+        assert_eq!(called(&settings), "http://127.0.0.1:5001 SECRET_SHOP_TOKEN");
     }
 
     #[test]
@@ -130,8 +150,7 @@ mod tests {
         ]);
         assert_eq!(settings.listen, "127.0.0.1:1".parse().unwrap());
         assert_eq!(settings.token.check(settings.listen).unwrap().expose(), "own");
-        let called = settings.upstreams[0].connect(|url, token| Ok::<_, String>(format!("{url} {token}")));
-        assert_eq!(called.unwrap(), "http://shop other");
+        assert_eq!(called(&settings), "http://shop other");
     }
 
     #[test]
@@ -142,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_url_that_is_refused_is_named_by_its_variable() {
-        let refused = parse(&[]).upstreams[0].connect(|_, _| Err::<(), _>("it is no URL"));
+        let refused = parse(&[]).upstreams[0].connect(|_, _| Err::<(), _>("it is no URL"), |(), _| Ok(()));
         assert_eq!(refused.unwrap_err().to_string(), "SHOP_URL is wrong: it is no URL.");
     }
 

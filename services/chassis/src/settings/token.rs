@@ -1,6 +1,9 @@
 //! Bearer tokens (RFC 6750).
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{PoisonError, RwLock},
+};
 
 use subtle::{Choice, ConstantTimeEq};
 
@@ -29,7 +32,7 @@ impl fmt::Debug for Secret {
 
 /// The token of a service. During a rotation it is two: the new one, which clients send, and the old one, which the service
 /// still accepts. Its `Debug` hides it, and it has no `Display`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Token(Vec<String>);
 
 impl Token {
@@ -50,9 +53,28 @@ impl Token {
     }
 
     /// Whether the service accepts `candidate`. The comparison takes a time that depends only on the lengths.
-    pub(crate) fn matches(&self, candidate: &[u8]) -> bool {
+    fn matches(&self, candidate: &[u8]) -> bool {
         let equal = self.0.iter().map(|token| token.as_bytes().ct_eq(candidate));
         equal.fold(Choice::from(0), |any, one| any | one).into()
+    }
+}
+
+/// The token that a service requires at the moment.
+pub(crate) struct CurrentToken(RwLock<Token>);
+
+impl CurrentToken {
+    pub(crate) fn new(token: Token) -> Self {
+        Self(RwLock::new(token))
+    }
+
+    /// Requires `token` from now on.
+    pub(crate) fn set(&self, token: Token) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// Whether the service accepts `candidate`.
+    pub(crate) fn matches(&self, candidate: &[u8]) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).matches(candidate)
     }
 }
 

@@ -1,11 +1,20 @@
 //! How a token is set, and the check that it may be used.
 
-use std::{borrow::Cow, fs, net::SocketAddr, path::PathBuf};
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{self, Read},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use super::{
     startup_error::StartupError,
     token::{Secret, Token},
 };
+
+/// The most bytes of a token file that are read.
+const FILE_LIMIT: u64 = 4096;
 
 /// A token as it was set, not yet checked.
 #[derive(Clone, Debug)]
@@ -28,7 +37,7 @@ impl TokenSetting {
         let variable = &self.variable;
         let value = match &self.file {
             None => Cow::Borrowed(self.value.expose()),
-            Some(file) => Cow::Owned(fs::read_to_string(file).map_err(|error| {
+            Some(file) => Cow::Owned(read(file).map_err(|error| {
                 let file = file.display();
                 StartupError::new(format!(
                     "{file} cannot be read ({error}): set {variable}_FILE to a file with the token, or set {variable}."
@@ -36,7 +45,15 @@ impl TokenSetting {
             })?),
         };
         if value.trim().is_empty() {
-            return Err(StartupError::new(format!("{variable} is empty: set it to the token.")));
+            return Err(StartupError::new(match &self.file {
+                None => format!("{variable} is empty: set it to the token."),
+                Some(file) => {
+                    format!(
+                        "{}, to which {variable}_FILE is set, is empty: write the token to it.",
+                        file.display()
+                    )
+                }
+            }));
         }
         if !listen.ip().is_loopback()
             && value.split([',', '\n']).any(|token| token.trim() == self.development)
@@ -62,4 +79,11 @@ impl TokenSetting {
             None => format!("as set in {}", self.variable),
         }
     }
+}
+
+/// The start of `file`, which is all of it if it holds a token.
+fn read(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(FILE_LIMIT).read_to_string(&mut text)?;
+    Ok(text)
 }

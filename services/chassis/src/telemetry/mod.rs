@@ -1,5 +1,5 @@
 //! What a running service tells its operators: log lines, metrics, and traces.
 
-pub(crate) mod log;
+pub mod log;
 pub(crate) mod trace;
 pub(crate) mod metrics;

@@ -1,13 +1,17 @@
 //! Variables that are empty or invalid.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     os::unix::ffi::OsStrExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use regex::Regex;
 
 use crate::{command, folder, refuses, run, signal};
 
@@ -162,7 +166,9 @@ fn an_invalid_variable_is_named() {
 
 #[test]
 fn a_variable_that_is_not_utf8_is_named_but_a_token_is_not_shown() {
-    for variable in ["ORDERS_TOKEN", "PRODUCTS_URL", "MAX_REQUESTS", "RUST_LOG"] {
+    for variable in
+        ["ORDERS_TOKEN", "PRODUCTS_URL", "MAX_REQUESTS", "RUST_LOG", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+    {
         let invalid = OsStr::from_bytes(b"secret\xff");
         let output = run(
             |_, command| {
@@ -176,35 +182,74 @@ fn a_variable_that_is_not_utf8_is_named_but_a_token_is_not_shown() {
     }
 }
 
-#[test]
-fn a_host_name_is_an_address_to_listen_on() {
-    let folder = folder();
-    let mut process = command(folder.path(), &["products"])
-        .env("PRODUCTS_LISTEN", "localhost:0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    signal("TERM", process.id());
-    assert!(process.wait().unwrap().success());
-    assert!(line.starts_with("products is ready at http://127.0.0.1:"), "{line}");
+/// The help of the store and of each service, at its longest.
+fn all_help() -> String {
+    let help =
+        |arguments: Vec<&'static str>| run(|_, _| {}, &[arguments.as_slice(), &["--help"]].concat()).stdout;
+    programs().map(|arguments| String::from_utf8(help(arguments)).unwrap()).collect()
+}
+
+/// Every source file below `folder`.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => Some(path)
+                .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+                .into_iter()
+                .collect(),
+        })
+        .collect()
+}
+
+/// The variables that the code of the services reads other than as settings, by a name or by a constant with the name.
+fn read_by_name() -> BTreeSet<String> {
+    let read = Regex::new(r#"env::var(?:_os)?\((?:"(\w+)"|([A-Z_]+))\)"#).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let packages = ["chassis", "store"].into_iter().chain(store::services());
+    let mut variables = BTreeSet::new();
+    for file in packages.flat_map(|package| sources(&root.join(package).join("src"))) {
+        let source = fs::read_to_string(&file).unwrap();
+        for found in read.captures_iter(&source) {
+            let name = found.get(1).map(|name| name.as_str().to_owned()).unwrap_or_else(|| {
+                let constant = format!(r#"const {}: &str = "(\w+)""#, &found[2]);
+                Regex::new(&constant).unwrap().captures(&source).expect("a constant in the same file")[1]
+                    .to_owned()
+            });
+            variables.insert(name);
+        }
+    }
+    variables
 }
 
 #[test]
-fn an_address_without_a_port_is_refused_with_an_example() {
-    for address in ["localhost", "127.0.0.1"] {
-        let output = run(
-            |_, command| {
-                command.env("ORDERS_LISTEN", address);
-            },
-            &[],
-        );
-        let sentence = format!(
-            "ORDERS_LISTEN is `{address}`, which cannot be used (invalid socket address; an address looks like "
-        );
-        refuses(output, &sentence);
+fn every_variable_that_is_read_is_in_the_help() {
+    let help = all_help();
+    let read = read_by_name();
+    assert!(read.contains("RUST_LOG") && read.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{read:?}");
+    for variable in read.iter().map(String::as_str).chain(OTHER_VARIABLES) {
+        assert!(help.contains(variable), "{variable} is in no help");
+    }
+}
+
+#[test]
+fn the_readme_has_every_variable_and_no_other() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let all: BTreeSet<String> =
+        programs().flat_map(|arguments| variables(&arguments)).chain(read_by_name()).collect();
+    for variable in &all {
+        // The other variables of OpenTelemetry are not ours to list.
+        let is_listed = readme.contains(&format!("`{variable}`")) || variable == "OTEL_SERVICE_NAME";
+        assert!(is_listed, "{variable} is not in the README");
+    }
+    let (_, settings) = readme.split_once("## Settings").unwrap();
+    let (settings, _) = settings.split_once("\n## ").unwrap();
+    for found in Regex::new(r"`([A-Z]+(?:_[A-Z]+)+)`").unwrap().captures_iter(settings) {
+        // Only the console and the suite call payments.
+        let is_value = found[1].starts_with("SECRET_") || found[1].ends_with("_TIMEOUT_MS");
+        let is_known = all.contains(&found[1]) || &found[1] == "PAYMENTS_URL" || is_value;
+        assert!(is_known, "{} is not a variable", &found[1]);
     }
 }
 

@@ -1,8 +1,8 @@
-//! Tokens that are refused at the start.
+//! Tokens that are refused at the start, and token files that are read again.
 
 use std::{path::Path, process::Command};
 
-use crate::{refuses, run};
+use crate::{Store, refuses, run};
 
 #[test]
 fn an_empty_token_is_named() {
@@ -40,4 +40,20 @@ fn a_development_token_is_refused_beyond_loopback() {
         command.env("PAYMENTS_TOKEN", "a-secret-of-its-own");
     };
     refuses(run(own, &["payments", "--payments-listen", "192.0.2.1:0"]), "set ORDERS_TOKEN to a secret");
+}
+
+#[test]
+fn a_hangup_is_passed_on_to_every_service_even_while_one_is_started_again() {
+    let mut store = Store::start();
+    crate::signal("KILL", store.service("orders"));
+    store.wait_for("the service died");
+    store.signal("HUP");
+    store.wait_for("ready again service=orders");
+    store.signal("HUP");
+    for service in store::services() {
+        let is_read = |line: &str| line.starts_with(service) && line.contains("no token file is set");
+        crate::wait_until(|| store.log().lines().any(is_read), &format!("{service}: {}", store.log()));
+    }
+    store.signal("TERM");
+    assert_eq!(store.exit_code(), Some(0), "{}", store.log());
 }

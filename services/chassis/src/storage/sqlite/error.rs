@@ -24,6 +24,9 @@ pub enum Error {
     /// The file was deleted or replaced, so that new writes would be lost.
     #[error("{0} is gone, or another file is in its place")]
     Vanished(String),
+    /// The last write failed, or takes too long.
+    #[error("writes fail: {0}")]
+    Unwritable(String),
     /// The database is closing.
     #[error("the database is being closed")]
     Stopped,
@@ -36,7 +39,7 @@ impl Error {
     /// Whether a retry may succeed: another program holds the lock, or the queue is full.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
-            Self::Busy | Self::Stopped => true,
+            Self::Busy | Self::Stopped | Self::Unwritable(_) => true,
             Self::Sqlite(cause) => {
                 matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
             }

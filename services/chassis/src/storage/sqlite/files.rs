@@ -10,6 +10,9 @@ use std::{
 use super::error::Error;
 use crate::settings::StartupError;
 
+/// How many bytes have to be free on a disk that was full, before it no longer counts as full.
+const ROOM: u64 = 256 * 1024;
+
 /// The path of the write-ahead log (`-wal`) or of its index (`-shm`), which are next to the database.
 pub(super) fn sibling(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
@@ -92,6 +95,17 @@ impl Files {
         match self.0.iter().find(|file| !file.is_there()) {
             Some(file) => Err(Error::Vanished(file.path.display().to_string())),
             None => Ok(()),
+        }
+    }
+
+    /// Checks that the disk has room for a few writes.
+    pub(super) fn check_room(&self) -> Result<(), Error> {
+        match rustix::fs::statvfs(self.database()) {
+            Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM => {
+                Err(Error::Unwritable("the disk is full".to_owned()))
+            }
+            // Without an answer, a write tells more.
+            _ => Ok(()),
         }
     }
 

@@ -4,6 +4,7 @@
 //! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). One commit for all queued writes makes that cheap.
 
 mod writer;
+mod health;
 mod queue;
 mod transaction;
 mod open;
@@ -95,22 +96,28 @@ impl Database {
         span.end(self.shared.writer.write(write).await)
     }
 
-    /// Checks that the files are there, that a query succeeds, and that the writer thread runs.
+    /// Checks that the files are there, that a query succeeds, and that the last write did, which is not long ago.
     ///
     /// # Errors
     /// One of these is not so.
-    pub fn check(&self) -> Result<(), Error> {
+    pub async fn check(&self) -> Result<(), Error> {
         let Shared { files, writer, .. } = &*self.shared;
         // The writer must notice it even without writes.
         files.check().inspect_err(|_| writer.wake())?;
         if !writer.is_alive() {
             return Err(Error::NoWriter);
         }
-        self.read(|connection| connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())))
+        self.read(|connection| connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())))?;
+        writer.check(files).await
+    }
+
+    /// The path of the database file.
+    pub(crate) fn file(&self) -> &Path {
+        self.shared.files.database()
     }
 
     fn span(&self, operation: &'static str) -> Span {
-        trace::database_span(operation, self.shared.files.database())
+        trace::database_span(operation, self.file())
     }
 }
 
@@ -257,8 +264,8 @@ mod tests {
     async fn a_database_without_its_writer_fails_the_check() {
         let folder = tempfile::tempdir().unwrap();
         let mut database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
-        database.check().unwrap();
+        database.check().await.unwrap();
         Arc::get_mut(&mut database.shared).unwrap().writer.end_thread();
-        assert!(matches!(database.check(), Err(Error::NoWriter)));
+        assert!(matches!(database.check().await, Err(Error::NoWriter)));
     }
 }

@@ -122,6 +122,12 @@ pub(super) fn continues(database: &Path) -> Result<bool> {
     Ok(Generation::read(&alone).map_or(true, |file| file.is_some_and(may_be)))
 }
 
+/// Writes the first page to the log, as it is. An UPDATE that changes nothing would write nothing.
+pub(super) fn write_first_page(connection: &Connection) -> Result<()> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)
+}
+
 /// The log, as its only writer knows it.
 pub(super) struct Log {
     /// How many pages it may have before the next checkpoint.
@@ -146,8 +152,7 @@ impl Log {
     /// Must be called at the beginning of each write transaction.
     pub(super) fn stamp(&mut self, connection: &Connection) -> Result<()> {
         if self.is_checkpointed {
-            let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            connection.pragma_update(None, "user_version", version)?;
+            write_first_page(connection)?;
             connection.execute_batch(BEGIN)?;
             self.is_ended = false;
         }

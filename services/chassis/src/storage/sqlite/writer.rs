@@ -16,10 +16,11 @@ use tokio::sync::mpsc;
 use super::{
     error::Error,
     files::Files,
+    health::WriteHealth,
     queue::{self, Job, Queue},
     readers::Readers,
     transaction::Transaction,
-    wal::Log,
+    wal::{self, Log},
 };
 use crate::{
     context::{CancelOnDrop, RequestContext, Ticket},
@@ -33,6 +34,9 @@ const GROUP: usize = 512;
 /// How long a write waits for a lock that another program holds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a write of a probe may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long the writer spins for the next job of a single caller before it sleeps: waking it would take as long.
 const SPIN_TIMEOUT: Duration = Duration::from_micros(150);
 
@@ -43,6 +47,9 @@ const BUSY_SPIN_TIMEOUT: Duration = Duration::from_micros(20);
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<thread::JoinHandle<()>>,
+    health: Arc<WriteHealth>,
+    /// Held by the probe that writes.
+    probe: tokio::sync::Mutex<()>,
 }
 
 impl Writer {
@@ -53,16 +60,49 @@ impl Writer {
         readers: Arc<Readers>,
     ) -> Result<Self, StartupError> {
         let (queue, jobs) = mpsc::channel(queue::CAPACITY);
+        let health = Arc::new(WriteHealth::new());
+        let shared = health.clone();
         let thread = thread::Builder::new()
             .name("writer".into())
-            .spawn(move || work(&connection, log, &files, readers, jobs))
+            .spawn(move || work(&connection, log, &files, readers, jobs, &shared))
             .map_err(|error| StartupError::new(format!("the writer thread cannot be started: {error}")))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), health, probe: tokio::sync::Mutex::default() })
     }
 
     /// Whether the thread runs.
     pub(super) fn is_alive(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| !queue.is_closed())
+    }
+
+    /// Checks that writes succeed. If the last one is too long ago to tell, writes.
+    pub(super) async fn check(&self, files: &Files) -> Result<(), Error> {
+        if let Some(known) = self.health.known() {
+            return known;
+        }
+        let _permit = self.probe.lock().await;
+        // Another probe may have found out meanwhile.
+        if let Some(known) = self.health.known() {
+            return known;
+        }
+        let probed = self.probe(files).await;
+        if let Err(error) = &probed {
+            self.health.record(Err(error));
+        }
+        probed
+    }
+
+    async fn probe(&self, files: &Files) -> Result<(), Error> {
+        // What a write of a single page has found may be too little for others.
+        if self.health.has_failed() {
+            files.check_room()?;
+        }
+        let write = self.write(wal::write_first_page);
+        match tokio::time::timeout(PROBE_TIMEOUT, write).await {
+            // Many writes are queued, and their outcome will be known.
+            Ok(Ok(_) | Err(Error::Busy)) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Error::Unwritable(format!("a write takes longer than {PROBE_TIMEOUT:?}"))),
+        }
     }
 
     /// Makes the writer check its files.
@@ -111,6 +151,7 @@ fn work(
     files: &Files,
     readers: Arc<Readers>,
     jobs: mpsc::Receiver<Box<dyn Job>>,
+    health: &WriteHealth,
 ) {
     let mut transaction = match Transaction::prepare(connection) {
         Ok(transaction) => transaction,
@@ -137,6 +178,7 @@ fn work(
             Err(error) if group.is_empty() => queue.fail(|_| true, error),
             _ => metrics::record_commit(group.len(), began.elapsed()),
         }
+        health.record(committed.as_ref().copied());
         spin_timeout = if group.len() == 1 { SPIN_TIMEOUT } else { BUSY_SPIN_TIMEOUT };
         readers.invalidate_snapshots();
         let has_committed = committed.is_ok();

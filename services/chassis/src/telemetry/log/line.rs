@@ -18,8 +18,12 @@ use tracing_subscriber::{
     },
     registry::LookupSpan,
 };
+use uuid::Uuid;
 
-use crate::{context::RequestContext, settings::LogFormat};
+use crate::{
+    context::RequestContext,
+    settings::{LogFormat, StartupError},
+};
 
 /// The target of access lines, which `RUST_LOG` may name.
 const TARGET: &str = "chassis::telemetry::log";
@@ -56,10 +60,19 @@ impl Lines {
     /// Ends a line, after the ids of the current request if there is one.
     fn end(&self, line: &mut impl Write) -> fmt::Result {
         let ids = |request: &RequestContext| {
-            let (request_id, trace_id) = (request.request_id(), request.trace.trace_id());
-            match self.format {
-                LogFormat::Text => write!(line, " request_id={request_id} trace_id={trace_id}"),
-                LogFormat::Json => write!(line, r#","request_id":"{request_id}","trace_id":"{trace_id}""#),
+            let mut buffer = Uuid::encode_buffer();
+            let trace_id = request.trace.trace_id().encode_lower(&mut buffer);
+            match (request.request_id(), self.format) {
+                (request_id, LogFormat::Text) if request_id == trace_id => {
+                    write!(line, " trace_id={trace_id}")
+                }
+                (request_id, LogFormat::Json) if request_id == trace_id => {
+                    write!(line, r#","trace_id":"{trace_id}""#)
+                }
+                (request_id, LogFormat::Text) => write!(line, " request_id={request_id} trace_id={trace_id}"),
+                (request_id, LogFormat::Json) => {
+                    write!(line, r#","request_id":"{request_id}","trace_id":"{trace_id}""#)
+                }
             }
         };
         RequestContext::with(ids).transpose()?;
@@ -107,26 +120,41 @@ where
 pub(super) fn access(
     method: &Method,
     route: &str,
+    is_probe: bool,
     status: StatusCode,
     latency: Duration,
     is_aborted: bool,
 ) -> Option<String> {
-    let lines = LINES.get().filter(|_| tracing::enabled!(target: TARGET, Level::INFO))?;
+    let (level, is_enabled) = match is_probe {
+        true => (Level::DEBUG, tracing::enabled!(target: TARGET, Level::DEBUG)),
+        false => (Level::INFO, tracing::enabled!(target: TARGET, Level::INFO)),
+    };
+    let lines = LINES.get().filter(|_| is_enabled)?;
     let message = if is_aborted { "broke off" } else { "answered" };
     let (status, ms) = (status.as_u16(), (latency.as_secs_f64() * 1e5).round() / 1e2);
     let mut line = String::with_capacity(256);
     // A method is a token and a route a template of the document, so neither has to be escaped.
     let start = match lines.format {
-        LogFormat::Text => lines.begin_text(&mut line, Level::INFO).and_then(|()| {
+        LogFormat::Text => lines.begin_text(&mut line, level).and_then(|()| {
             write!(line, r#"{message} method={method} route="{route}" status={status} ms={ms}"#)
         }),
         LogFormat::Json => lines.begin_json(&mut line).and_then(|()| {
-            write!(line, r#""timestamp":"{Now}","level":"INFO","target":"{TARGET}","message":"{message}","#)?;
+            write!(
+                line,
+                r#""timestamp":"{Now}","level":"{level}","target":"{TARGET}","message":"{message}","#
+            )?;
             write!(line, r#""method":"{method}","route":"{route}","status":{status},"ms":{ms}"#)
         }),
     };
     start.and_then(|()| lines.end(&mut line)).ok()?;
     Some(line)
+}
+
+/// The line for machines that says why `program` ends with a failure.
+pub(super) fn failure(program: &str, error: &StartupError) -> String {
+    let error = serde_json::Value::from(error.to_string());
+    let ids = r#""level":"ERROR","message":"failed","error""#;
+    format!(r#"{{"service":"{program}","timestamp":"{Now}",{ids}:{error}}}"#) + "\n"
 }
 
 /// What the library formats of a line for people: the message and the fields.

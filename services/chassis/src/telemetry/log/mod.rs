@@ -1,5 +1,5 @@
-//! The log, on standard error: lines for people or JSON for machines, each with the name of its service, the id of the
-//! request it belongs to, and the id of the trace.
+//! The log, on standard error: lines for people or JSON for machines, each with the name of its program, the id of the trace
+//! that it belongs to, and the id of the request, if that is another one.
 //!
 //! `line` formats lines, and `output` writes them in batches, so that no request waits for the log.
 
@@ -16,8 +16,11 @@ use poem::http::{Method, StatusCode};
 use tracing_subscriber::{EnvFilter, fmt::format::DefaultFields};
 
 use self::line::Lines;
-pub(crate) use self::output::flush;
-use crate::settings::{LogFormat, StartupError};
+pub use self::output::flush;
+use crate::{
+    output::stderr,
+    settings::{LogFormat, StartupError},
+};
 
 /// Says how much is logged (<https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html>).
 const FILTER: &str = "RUST_LOG";
@@ -26,7 +29,7 @@ const FILTER: &str = "RUST_LOG";
 ///
 /// # Errors
 /// `RUST_LOG` cannot be read.
-pub(crate) fn to_standard_error(service: &'static str, format: LogFormat) -> Result<(), StartupError> {
+pub fn to_standard_error(program: &'static str, format: LogFormat) -> Result<(), StartupError> {
     let filter = filter()?;
     output::start();
     tracing_subscriber::fmt()
@@ -35,9 +38,17 @@ pub(crate) fn to_standard_error(service: &'static str, format: LogFormat) -> Res
         // A failed write of the log cannot be logged, and it must not fail the request.
         .log_internal_errors(false)
         .fmt_fields(DefaultFields::new())
-        .event_format(Lines::start(service, format, io::stderr().is_terminal()))
+        .event_format(Lines::start(program, format, io::stderr().is_terminal()))
         .init();
     Ok(())
+}
+
+/// Says, whatever `RUST_LOG` is, why `program` ends with a failure: in a sentence for people, or in a line for machines.
+pub fn failure(program: &'static str, format: LogFormat, error: &StartupError) {
+    stderr(match format {
+        LogFormat::Text => format!("{program}: {error}\n"),
+        LogFormat::Json => line::failure(program, error),
+    });
 }
 
 fn filter() -> Result<EnvFilter, StartupError> {
@@ -54,15 +65,16 @@ fn filter() -> Result<EnvFilter, StartupError> {
     EnvFilter::builder().parse(text).map_err(|error| wrong(&error.to_string()))
 }
 
-/// Writes the access line of a request.
+/// Writes the access line of a request. Those of probes, which come all the time, are for debugging.
 pub(crate) fn log_request(
     method: &Method,
     route: &str,
+    is_probe: bool,
     status: StatusCode,
     latency: Duration,
     is_aborted: bool,
 ) {
-    if let Some(line) = line::access(method, route, status, latency, is_aborted) {
+    if let Some(line) = line::access(method, route, is_probe, status, latency, is_aborted) {
         output::write(line.as_bytes());
     }
 }

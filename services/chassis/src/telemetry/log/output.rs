@@ -67,7 +67,7 @@ pub(super) fn start() {
 }
 
 /// Waits until all lines are written, but no longer than [`LAST_WORDS`] and `until`.
-pub(crate) fn flush(until: Instant) {
+pub fn flush(until: Instant) {
     let timeout = LAST_WORDS.min(until.saturating_duration_since(Instant::now()));
     let is_waiting =
         |waiting: &mut Waiting| waiting.is_started && (waiting.is_writing || !waiting.lines.is_empty());

@@ -39,15 +39,15 @@ static EXPORT: OnceLock<(SdkTracerProvider, SdkTracer)> = OnceLock::new();
 /// # Errors
 /// The collector cannot be reached at such an address.
 pub(crate) fn start(service: &'static str) -> Result<(), StartupError> {
-    let Some(endpoint) = env::var(ENDPOINT).ok().filter(|endpoint| !endpoint.is_empty()) else {
-        return Ok(());
-    };
+    let given = env::var_os(ENDPOINT).filter(|endpoint| !endpoint.is_empty());
+    let Some(endpoint) = given else { return Ok(()) };
     let wrong = |cause: &str| {
         StartupError::new(format!(
             "{ENDPOINT} is wrong ({cause}): set it to the address of an OTLP collector, such as \
              http://127.0.0.1:4318, or to nothing."
         ))
     };
+    let endpoint = endpoint.into_string().map_err(|_| wrong("it is not UTF-8"))?;
     let scheme = endpoint.parse::<Uri>().map_err(|error| wrong(&error.to_string()))?.into_parts().scheme;
     if scheme != Some(Scheme::HTTP) {
         return Err(wrong("spans are sent over http:// only"));
