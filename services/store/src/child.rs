@@ -25,7 +25,6 @@ pub(crate) struct Child {
     process: Process,
     /// Kept apart, since waiting for the process would close its standard input.
     stdin: Option<ChildStdin>,
-    url: String,
 }
 
 impl Child {
@@ -46,11 +45,11 @@ impl Child {
             .kill_on_drop(true)
             .spawn()
             .map_err(cannot)?;
-        Ok(Self { name, stdin: process.stdin.take(), process, url: String::new() })
+        Ok(Self { name, stdin: process.stdin.take(), process })
     }
 
-    /// Waits until the service is ready, and returns its URL. `None` if it exited instead; it has logged the reason.
-    pub(crate) async fn url_when_ready(&mut self) -> Result<Option<String>, StartupError> {
+    /// Waits until the service is ready, and returns the address that it listens on. `None` if it exited instead; it has logged the reason.
+    pub(crate) async fn address_when_ready(&mut self) -> Result<Option<SocketAddr>, StartupError> {
         let Some(output) = self.process.stdout.as_mut() else { return Ok(None) };
         let prefix = format!("{} is ready at http://", self.name);
         let mut lines = BufReader::new(output).lines();
@@ -62,18 +61,9 @@ impl Child {
             }
             None
         };
-        let address = timeout(READY_TIMEOUT, address).await.map_err(|_| {
+        timeout(READY_TIMEOUT, address).await.map_err(|_| {
             StartupError::new(format!("{} is not ready after {READY_TIMEOUT:?}: see its log.", self.name))
-        })?;
-        Ok(address.map(|address| {
-            self.url = format!("http://{}", reachable(address));
-            self.url.clone()
-        }))
-    }
-
-    /// The URL of the service; empty until it is ready.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+        })
     }
 
     /// Waits until the process has exited, and returns the name of the service with the status.
@@ -95,8 +85,8 @@ impl Child {
     }
 }
 
-/// The loopback address, if the service listens on all addresses of this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
+/// The loopback address, if `address` stands for all addresses of this machine.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

@@ -6,8 +6,10 @@
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
-//! only one binary to build. [`main`] runs the whole store or one service; `child` is a service, as the store runs it.
+//! only one binary to build. [`main`] runs the whole store or one service; `start_page` leads to all services; `child` is a
+//! service, as the store runs it.
 
+mod start_page;
 mod child;
 
 use std::{ffi::OsString, process::ExitCode, thread};
@@ -17,10 +19,13 @@ use chassis::{
     process::signals::shutdown_signal,
     settings::{Common, ServiceInfo, StartupError, command_line},
 };
-use clap::{ArgMatches, Command, parser::ValueSource};
+use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
-use self::child::Child;
+use self::{
+    child::{Child, reachable},
+    start_page::{Content, Entry, StartPageSettings},
+};
 
 /// A service of the store.
 struct Member {
@@ -68,7 +73,7 @@ fn command() -> Command {
     let programs = listed(services().map(|name| format!("`store {name}`")));
     let long =
         format!("{about}.\n\n{programs} run a single service, like the program of that name.\n\n{SIGNALS}");
-    Common::add_to(command).about(about).long_about(long)
+    Common::add_to(StartPageSettings::augment_args(command)).about(about).long_about(long)
 }
 
 /// `one, other and last`
@@ -84,6 +89,7 @@ fn listed(names: impl DoubleEndedIterator<Item = String>) -> String {
 /// The settings of the store.
 struct Settings {
     common: Common,
+    start_page: StartPageSettings,
     /// The token of each service, or where it was set.
     tokens: Vec<String>,
     /// The variables for the services.
@@ -94,6 +100,7 @@ impl Settings {
     fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
         Ok(Self {
             common: Common::read(matches)?,
+            start_page: StartPageSettings::from_arg_matches(matches)?,
             tokens: MEMBERS.iter().map(|member| member.info.token(matches).describe()).collect(),
             environment: environment(matches),
         })
@@ -116,25 +123,40 @@ fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
 async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
     let mut stop = std::pin::pin!(shutdown_signal(|signal| note(format!("store: {signal} is ignored.\n")))?);
     let mut environment = settings.environment.clone();
+    let page = settings.start_page.bind().await.unwrap_or_else(|sentence| {
+        output::stderr(format!("store: {sentence}\n"));
+        None
+    });
+    let page_url =
+        page.as_ref().and_then(|page| Some(format!("http://{}", reachable(page.local_addr().ok()?))));
+    // People may reach the page under another name than this one.
+    if settings.common.store_url.is_none() {
+        environment.extend(page_url.iter().map(|url| ("STORE_URL".into(), url.into())));
+    }
     let mut children = Vec::new();
+    let mut entries = Vec::new();
     // One after the other, since a service needs the URLs of those that it calls.
-    for Member { info, .. } in MEMBERS {
+    for (Member { info, .. }, token) in MEMBERS.iter().zip(&settings.tokens) {
         let mut child = Child::start(info.name, &environment)?;
-        let url = tokio::select! {
-            url = child.url_when_ready() => url?,
+        let address = tokio::select! {
+            address = child.address_when_ready() => address?,
             signal = &mut stop => {
                 note_stopping(signal);
                 None
             }
         };
         children.push(child);
-        let Some(url) = url else {
+        let Some(address) = address else {
             stop_all(children).await;
             return Ok(ExitCode::FAILURE);
         };
-        environment.push((info.url_variable().into(), url.into()));
+        environment.push((info.url_variable().into(), format!("http://{}", reachable(address)).into()));
+        entries.push(Entry { name: info.name, address, token: token.clone() });
     }
-    print_summary(settings, &children);
+    print_summary(settings, page_url.as_deref(), &entries);
+    if let Some(page) = page {
+        tokio::spawn(start_page::serve(page, Content(entries)));
+    }
 
     let mut exits: FuturesUnordered<_> = children.iter_mut().map(Child::wait).collect();
     loop {
@@ -153,14 +175,15 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_summary(settings: &Settings, children: &[Child]) {
+fn print_summary(settings: &Settings, page_url: Option<&str>, entries: &[Entry]) {
     let mut text = String::from("\n");
-    for (child, (member, token)) in children.iter().zip(MEMBERS.iter().zip(&settings.tokens)) {
-        let name = member.info.name;
+    text.extend(page_url.map(|url| format!("{:<10} start here  {url}\n\n", "store")));
+    for Entry { name, address, token } in entries {
+        let url = format!("http://{}", reachable(*address));
         let database = settings.common.data_dir.join(format!("{name}.db"));
         let lines = [
-            format!("{name:<10} URL         {}\n", child.url()),
-            format!("{:<10} Swagger UI  {}/docs\n", "", child.url()),
+            format!("{name:<10} URL         {url}\n"),
+            format!("{:<10} Swagger UI  {url}/docs\n", ""),
             format!("{:<10} token       {token}\n", ""),
             format!("{:<10} database    {}\n\n", "", database.display()),
         ];

@@ -46,6 +46,8 @@ const TIMEOUT_DESCRIPTION: &str = "How long the caller waits for the response, i
 pub struct Document {
     title: &'static str,
     json: Bytes,
+    /// The URL of the page that leads to all services.
+    home: Option<String>,
     /// Made when it is first asked for: it takes more memory than the rest of an idle service's data.
     page: OnceLock<Page>,
 }
@@ -82,7 +84,12 @@ impl Document {
                 serde_json::from_str(info.checked_in).expect("the checked-in document is JSON, or empty");
             adopt_examples(&mut document, &recorded);
         }
-        Self { title: info.title, json: format!("{document:#}\n").into(), page: OnceLock::new() }
+        Self { title: info.title, json: format!("{document:#}\n").into(), home: None, page: OnceLock::new() }
+    }
+
+    /// The same document, whose page links to `home`, the page that leads to all services.
+    pub(crate) fn with_home(self, home: Option<String>) -> Self {
+        Self { home, ..self }
     }
 
     /// The OpenAPI document, as it is checked in and as `/openapi.json` serves it.
@@ -92,7 +99,8 @@ impl Document {
 
     /// The page that shows the document in Swagger UI.
     pub(crate) fn page(&self) -> &Page {
-        self.page.get_or_init(|| Page::new(self.title, &String::from_utf8_lossy(&self.json)))
+        self.page
+            .get_or_init(|| Page::new(self.title, &String::from_utf8_lossy(&self.json), self.home.as_deref()))
     }
 }
 

@@ -76,7 +76,7 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             limits: settings.common.limits.clone(),
             api: (self.build)(settings, database.clone())?,
             database,
-            document: (self.document)(),
+            document: (self.document)().with_home(settings.common.store_url.clone()),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, thread};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use super::{limits::Limits, old_names, startup_error::StartupError};
+use super::{address::web_address, limits::Limits, old_names, startup_error::StartupError};
 
 /// The settings of every service.
 #[derive(Args, Clone, Debug)]
@@ -20,6 +20,10 @@ pub struct Common {
     /// Threads that handle requests [default: one for every two cores]
     #[arg(long, env = "WORKER_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     worker_threads: Option<u16>,
+
+    /// URL of the page that leads to all services, for a link in `/docs`; the store sets it
+    #[arg(long, env = "STORE_URL", value_name = "URL", value_parser = web_address)]
+    pub store_url: Option<String>,
 
     /// Stop when standard input is closed, as it is when the parent process exits
     #[arg(long, hide = true)]

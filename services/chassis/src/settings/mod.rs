@@ -16,6 +16,7 @@ mod token;
 mod startup_error;
 
 pub use self::{
+    address::listen_address,
     common::{Common, LogFormat},
     limits::Limits,
     service_info::ServiceInfo,
