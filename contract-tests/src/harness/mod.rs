@@ -9,5 +9,6 @@ pub mod store;
 pub mod process;
 pub mod address;
 pub mod folders;
+pub mod programs;
 pub mod environment;
 pub mod waiting;

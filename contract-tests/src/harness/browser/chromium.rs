@@ -1,11 +1,10 @@
 //! A real browser: Chromium without a window, driven over WebDriver by `chromedriver`.
 
 use std::{
-    env,
     error::Error,
     io::{BufRead, BufReader, Read},
     path::PathBuf,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Stdio},
     sync::Arc,
     time::Duration,
 };
@@ -17,7 +16,7 @@ use thirtyfour::{
 };
 use tokio::runtime;
 
-use crate::harness::{folders::new_folder, waiting};
+use crate::harness::{folders::new_folder, programs, waiting};
 
 /// Whether a test has passed, and if not, why.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -47,9 +46,6 @@ const CONSOLE: &str = "browser";
 /// What chromedriver writes about the network, beside other things.
 const PERFORMANCE: &str = "performance";
 
-/// Runs a program until its input ends, which it does with the test, however that ends.
-const RUN: &str = r#"trap '' INT; "$@" & read -r end; kill "$!"; wait "$!""#;
-
 /// A running `chromedriver`, which starts a Chromium for each visit. It ends when this is dropped.
 pub struct Browser {
     chromedriver: Child,
@@ -68,12 +64,16 @@ impl Browser {
     /// # Panics
     /// It is there and does not start.
     pub fn start() -> Result<Self, String> {
+        let find = |variable, name| {
+            programs::find(variable, name).map_err(|missing| {
+                format!(
+                    "{missing}: install chromium and chromium-driver, or name them in CHROME and CHROMEDRIVER"
+                )
+            })
+        };
         let chromium = find("CHROME", "chromium")?;
-        let mut chromedriver = Command::new("sh")
-            .args(["-c", RUN, "sh"])
-            .arg(find("CHROMEDRIVER", "chromedriver")?)
+        let mut chromedriver = programs::until_input_ends(&find("CHROMEDRIVER", "chromedriver")?)
             .arg("--port=0")
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -132,16 +132,6 @@ impl Drop for Browser {
         drop(self.chromedriver.stdin.take());
         let _ = self.chromedriver.wait();
     }
-}
-
-/// The program that `variable` names, or else `name`, on the PATH.
-fn find(variable: &str, name: &str) -> Result<PathBuf, String> {
-    let name = env::var(variable).ok().filter(|name| !name.is_empty()).unwrap_or_else(|| name.into());
-    let path = env::var_os("PATH").unwrap_or_default();
-    let mut programs = env::split_paths(&path).map(|folder| folder.join(&name));
-    programs.find(|program| program.is_file()).ok_or_else(|| {
-        format!("there is no {name}: install chromium and chromium-driver, or name them in CHROME and CHROMEDRIVER")
-    })
 }
 
 /// Where pages are looked at.

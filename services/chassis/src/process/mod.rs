@@ -25,7 +25,7 @@ use crate::{
     server::Service,
     settings::{Common, ServiceInfo, Settings, StartupError},
     storage::sqlite::{Database, Schema},
-    telemetry::{log, trace},
+    telemetry::{log, metrics, trace},
 };
 
 /// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
@@ -86,6 +86,7 @@ fn run<Api: OpenApi + 'static>(
     settings: &Common,
     build: impl FnOnce() -> Result<Service<Api>, StartupError>,
 ) -> ExitCode {
+    metrics::start(name);
     let outcome = log::to_standard_error(name, settings.log_format)
         .and_then(|()| trace::start(name))
         .and_then(|()| build())

@@ -30,7 +30,6 @@ use crate::{
     output,
     settings::{Limits, ServiceInfo, StartupError, Token},
     storage::sqlite::Database,
-    telemetry::metrics,
 };
 
 /// A service, ready to be run.
@@ -75,7 +74,6 @@ impl<A: OpenApi + 'static> Service<A> {
             upstream_permits: Arc::new(Semaphore::new(limits.max_upstream_requests())),
             limits: self.limits,
         };
-        metrics::set_build_info(name);
         let handler = RequestHandler::new(service, Routes::new(self.api), self.document, self.database);
         output::stdout(format!("{name} is ready at http://{address}\n"));
         Ok(connections::serve(listener, &limits, Arc::new(handler), stop).await)

@@ -1,0 +1,28 @@
+//! Programs that are not ours.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// Runs a program until its input ends, which it does with the test, however that ends.
+const RUN: &str = r#"trap '' INT; "$@" & read -r end; kill "$!"; wait "$!""#;
+
+/// The program that `variable` names, or else `name`, on the PATH.
+///
+/// # Errors
+/// It is not there.
+pub fn find(variable: &str, name: &str) -> Result<PathBuf, String> {
+    let name = env::var(variable).ok().filter(|name| !name.is_empty()).unwrap_or_else(|| name.into());
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut programs = env::split_paths(&path).map(|folder| folder.join(&name));
+    programs.find(|program| program.is_file()).ok_or_else(|| format!("there is no {name}"))
+}
+
+/// Runs `program` until its standard input, which is a pipe, is closed.
+pub fn until_input_ends(program: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", RUN, "sh"]).arg(program).stdin(Stdio::piped());
+    command
+}
