@@ -8,6 +8,7 @@
 
 mod keyboard;
 mod length;
+mod start_page;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -52,8 +53,9 @@ fn main() -> ExitCode {
         OPERATION
             .map(|(name, check)| trial(&operation.id, name, Box::new(move |scene| check(scene, operation))))
     });
+    let start = trial("start_page", start_page::NAME, Box::new(start_page::can_be_read));
     let list = trial("list_products", length::NAME, Box::new(length::survives_a_long_list));
-    libtest_mimic::run(&arguments, pages.chain(operations).chain([list]).collect()).exit_code()
+    libtest_mimic::run(&arguments, pages.chain(operations).chain([start, list]).collect()).exit_code()
 }
 
 /// A store that has a product, an order and a payment, and a browser.

@@ -28,12 +28,17 @@ pub struct Shown {
 }
 
 impl<'a> Page<'a> {
+    /// The page that is open in `tab`.
+    pub fn of(tab: &'a Tab) -> Self {
+        Self { tab }
+    }
+
     /// The page, once it shows its operations.
     ///
     /// # Errors
     /// It does not come to that.
     pub async fn load(tab: &'a Tab) -> Outcome<Self> {
-        let page = Self { tab };
+        let page = Self::of(tab);
         tab.driver.goto(format!("{}/docs", tab.origin)).await?;
         page.see(".opblock").await?;
         Ok(page)
