@@ -30,11 +30,12 @@ const LIMIT: Duration = Duration::from_secs(600);
 const NEW: [&str; 6] = ["new", "shipments", "--port", "5004", "--asks", "orders"];
 
 /// What has to know of a new service, beside its own folder and `openapi`.
-const CHANGED: [&str; 5] = [
+const CHANGED: [&str; 6] = [
     "Cargo.lock",
     "Cargo.toml",
     "client/src/lib.rs",
     "services/store/Cargo.toml",
+    "services/store/deploy/prometheus/prometheus.yml",
     "services/store/src/lib.rs",
 ];
 

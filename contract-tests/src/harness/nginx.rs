@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{address::Reserved, folders::new_folder, program, waiting};
+use super::{address::Reserved, folders::new_folder, programs, waiting};
 use crate::engine::deployment::{Deployment, SERVICES};
 
 /// A running nginx. It ends when this is dropped.
@@ -22,8 +22,8 @@ pub struct Nginx {
 impl Nginx {
     /// The reason why there is none.
     pub fn is_missing() -> Option<&'static str> {
-        program::find("NGINX_PROGRAM", "nginx")
-            .is_none()
+        programs::find("NGINX_PROGRAM", "nginx")
+            .is_err()
             .then_some("there is no nginx: install nginx-light, or name it in NGINX_PROGRAM")
     }
 
@@ -55,8 +55,8 @@ impl Nginx {
         );
         let (file, log) = (folder.path().join("nginx.conf"), folder.path().join("error.log"));
         fs::write(&file, configuration).expect("a configuration");
-        let nginx = program::find("NGINX_PROGRAM", "nginx").expect("nginx");
-        let process = program::until_input_ends(&nginx)
+        let nginx = programs::find("NGINX_PROGRAM", "nginx").expect("nginx");
+        let process = programs::until_input_ends(&nginx)
             .arg("-c")
             .arg(file)
             .arg("-e")

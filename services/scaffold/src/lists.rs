@@ -74,6 +74,13 @@ pub(crate) fn add_to_store(root: &Path, names: &Names) -> Result<(), String> {
     })
 }
 
+pub(crate) fn add_to_scraped(root: &Path, names: &Names) -> Result<(), String> {
+    let target = format!("          - 127.0.0.1:{} # {}", names.port, names.things);
+    edit(&root.join("services/store/deploy/prometheus/prometheus.yml"), |text| {
+        after_last(text, |line| line.contains("- 127.0.0.1:"), &target)
+    })
+}
+
 pub(crate) fn add_to_workflows(root: &Path, names: &Names) -> Result<(), String> {
     let asks = names.upstream.as_ref().map(|upstream| format!(", x-asks: [{}]", upstream.things));
     let source = format!(

@@ -126,6 +126,7 @@ fn new(
     format(root, &names.things)?;
     lists::add_to_client(root, &names)?;
     lists::add_to_store(root, &names)?;
+    lists::add_to_scraped(root, &names)?;
     lists::add_to_workflows(root, &names)?;
     let Names { things, .. } = names;
     Ok(format!(

@@ -101,7 +101,7 @@ impl Child {
     }
 }
 
-/// The loopback address, if the service listens on all addresses of this machine.
+/// The loopback address, if `address` stands for all addresses of this machine.
 pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,

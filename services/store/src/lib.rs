@@ -6,9 +6,10 @@
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
-//! only one binary to build. [`main`] runs the whole store or one service. A `supervisor` keeps a service running, `child` is a
-//! process of a service, and `restart` says when there is another one.
+//! only one binary to build. [`main`] runs the whole store or one service. `start_page` leads to all services. A
+//! `supervisor` keeps a service running, `child` is a process of a service, and `restart` says when there is another one.
 
+mod start_page;
 mod supervisor;
 mod child;
 mod restart;
@@ -32,7 +33,9 @@ use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use self::{
+    child::reachable,
     restart::{Restart, RestartSetting},
+    start_page::{Content, Entry, StartPageSettings},
     supervisor::{End, Shared, Supervisor},
 };
 
@@ -88,7 +91,7 @@ fn command() -> Command {
     let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
     let programs = listed(services().map(|name| format!("`store {name}`")));
     let long = format!("{about}.\n\n{programs} run a single service, like the program of that name.");
-    Common::add_to(RestartSetting::augment_args(command)).about(about).long_about(long)
+    Common::add_to(RestartSetting::augment_args(StartPageSettings::augment_args(command))).about(about).long_about(long)
 }
 
 /// `one, other and last`
@@ -104,6 +107,7 @@ fn listed(names: impl DoubleEndedIterator<Item = String>) -> String {
 /// The settings of the store.
 struct Settings {
     common: Common,
+    start_page: StartPageSettings,
     restart: Restart,
     /// The token of each service, or where it was set.
     tokens: Vec<String>,
@@ -115,6 +119,7 @@ impl Settings {
     fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
         Ok(Self {
             common: Common::read(matches)?,
+            start_page: StartPageSettings::from_arg_matches(matches)?,
             restart: RestartSetting::from_arg_matches(matches)?.restart,
             tokens: MEMBERS.iter().map(|member| member.info.token(matches).describe()).collect(),
             environment: environment(matches),
@@ -151,26 +156,40 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
         reload,
     };
     let mut environment = settings.environment.clone();
-    let mut services = Vec::new();
+    let page = settings.start_page.bind().await.unwrap_or_else(|sentence| {
+        tracing::warn!("{sentence}");
+        None
+    });
+    let page_url =
+        page.as_ref().and_then(|page| Some(format!("http://{}", reachable(page.local_addr().ok()?))));
+    // People may reach the page under another name than this one.
+    if settings.common.store_url.is_none() {
+        environment.extend(page_url.iter().map(|url| ("STORE_URL".into(), url.into())));
+    }
+    let (mut services, mut entries) = (Vec::new(), Vec::new());
     // One after the other, since a service needs the URLs of those that it calls.
-    for Member { info, .. } in MEMBERS {
+    for (Member { info, .. }, token) in MEMBERS.iter().zip(&settings.tokens) {
         let mut service = Supervisor::new(*info, shared.clone(), environment.clone());
-        let is_ready = tokio::select! {
-            is_ready = service.start() => is_ready,
+        let address = tokio::select! {
+            address = service.start() => address,
             signal = &mut stop => {
                 tracing::info!(%signal, "stopping");
                 services.push(service);
                 return Ok(exit_code(stop_all(services, &BTreeMap::new()).await));
             }
         };
-        environment.push((info.url_variable().into(), service.url().into()));
         services.push(service);
-        if !matches!(is_ready, Ok(true)) {
+        let Ok(Some(address)) = address else {
             stop_all(services, &BTreeMap::new()).await;
-            return is_ready.map(|_| ExitCode::FAILURE);
-        }
+            return address.map(|_| ExitCode::FAILURE);
+        };
+        environment.push((info.url_variable().into(), format!("http://{}", reachable(address)).into()));
+        entries.push(Entry { name: info.name, address, token: token.clone() });
     }
-    print_summary(settings, &services);
+    print_summary(settings, page_url.as_deref(), &entries);
+    if let Some(page) = page {
+        tokio::spawn(start_page::serve(page, Content(entries)));
+    }
 
     let mut ends = BTreeMap::new();
     let mut running: FuturesUnordered<_> =
@@ -210,14 +229,15 @@ async fn stop_all(services: Vec<Supervisor>, ends: &BTreeMap<&str, End>) -> bool
     join_all(stopping).await.into_iter().all(|is_well| is_well)
 }
 
-fn print_summary(settings: &Settings, services: &[Supervisor]) {
+fn print_summary(settings: &Settings, page_url: Option<&str>, entries: &[Entry]) {
     let mut text = String::from("\n");
-    for (service, (member, token)) in services.iter().zip(MEMBERS.iter().zip(&settings.tokens)) {
-        let name = member.info.name;
+    text.extend(page_url.map(|url| format!("{:<10} start here  {url}\n\n", NAME)));
+    for Entry { name, address, token } in entries {
+        let url = format!("http://{}", reachable(*address));
         let database = settings.common.data_dir.join(format!("{name}.db"));
         let lines = [
-            format!("{name:<10} URL         {}\n", service.url()),
-            format!("{:<10} Swagger UI  {}/docs\n", "", service.url()),
+            format!("{name:<10} URL         {url}\n"),
+            format!("{:<10} Swagger UI  {url}/docs\n", ""),
             format!("{:<10} token       {token}\n", ""),
             format!("{:<10} database    {}\n\n", "", database.display()),
         ];

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    net::SocketAddr,
     path::PathBuf,
     process::ExitStatus,
     time::{Duration, Instant},
@@ -39,7 +40,6 @@ pub(crate) struct Supervisor {
     child: Option<Child>,
     started: Instant,
     deaths: Deaths,
-    url: String,
 }
 
 /// How a service has ended that is not started again.
@@ -53,29 +53,25 @@ pub(crate) enum End {
 impl Supervisor {
     pub(crate) fn new(info: ServiceInfo, shared: Shared, environment: Vec<(OsString, OsString)>) -> Self {
         let (started, deaths) = (Instant::now(), Deaths::default());
-        Self { info, shared, environment, child: None, started, deaths, url: String::new() }
+        Self { info, shared, environment, child: None, started, deaths }
     }
 
-    /// Starts the service for the first time. False if it has exited, and logged the reason.
+    /// Starts the service for the first time, and returns the address that it listens on. None if it has exited, and logged the
+    /// reason.
     ///
     /// # Errors
     /// It cannot be started, or is not ready in time.
-    pub(crate) async fn start(&mut self) -> Result<bool, StartupError> {
+    pub(crate) async fn start(&mut self) -> Result<Option<SocketAddr>, StartupError> {
         let name = self.info.name;
         match self.start_child().await {
-            Ok(Start::Ready(_)) => Ok(true),
+            Ok(Start::Ready(address)) => Ok(Some(address)),
             Ok(Start::Exited) => {
                 self.child = None;
-                Ok(false)
+                Ok(None)
             }
             Ok(Start::Late) => Err(StartupError::new(late(name))),
             Err(error) => Err(StartupError::new(format!("{name} cannot be started: {error}"))),
         }
-    }
-
-    /// The URL of the service; empty until it is ready.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
     }
 
     /// The name of the service.
@@ -109,9 +105,7 @@ impl Supervisor {
             };
             tracing::error!(service = %name, %status, "the service died, and is started again in {pause:?}");
             sleep(pause).await;
-            if self.start_again().await {
-                tracing::info!(service = %name, url = %self.url, "the service is ready again");
-            }
+            self.start_again().await;
         }
     }
 
@@ -128,10 +122,12 @@ impl Supervisor {
         status.map_err(|error| error.to_string())
     }
 
-    async fn start_again(&mut self) -> bool {
+    async fn start_again(&mut self) {
         let name = self.info.name;
         match self.start_child().await {
-            Ok(Start::Ready(_)) => return true,
+            Ok(Start::Ready(address)) => {
+                tracing::info!(service = %name, url = %format_args!("http://{}", reachable(address)), "the service is ready again");
+            }
             // Its status is the next thing to be waited for.
             Ok(Start::Exited) => {}
             // Dropping the process kills it.
@@ -141,7 +137,6 @@ impl Supervisor {
             }
             Err(error) => tracing::error!(service = %name, %error, "the service cannot be started"),
         }
-        false
     }
 
     async fn start_child(&mut self) -> std::io::Result<Start> {
@@ -151,7 +146,6 @@ impl Supervisor {
         let child = Child::start(&self.shared.program, self.info.name, &self.environment)?;
         let start = self.child.insert(child).ready().await;
         if let Start::Ready(address) = start {
-            self.url = format!("http://{}", reachable(address));
             // A port that the system has chosen stays the same, since the other services know it.
             self.environment.push((self.info.listen_variable().into(), address.to_string().into()));
         }

@@ -16,7 +16,7 @@ use thirtyfour::{
 };
 use tokio::runtime;
 
-use crate::harness::{folders::new_folder, program, waiting};
+use crate::harness::{folders::new_folder, programs, waiting};
 
 /// Whether a test has passed, and if not, why.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -65,14 +65,14 @@ impl Browser {
     /// It is there and does not start.
     pub fn start() -> Result<Self, String> {
         let find = |variable, name| {
-            program::find(variable, name).ok_or_else(|| {
+            programs::find(variable, name).map_err(|missing| {
                 format!(
-                    "there is no {name}: install chromium and chromium-driver, or name them in CHROME and CHROMEDRIVER"
+                    "{missing}: install chromium and chromium-driver, or name them in CHROME and CHROMEDRIVER"
                 )
             })
         };
         let chromium = find("CHROME", "chromium")?;
-        let mut chromedriver = program::until_input_ends(&find("CHROMEDRIVER", "chromedriver")?)
+        let mut chromedriver = programs::until_input_ends(&find("CHROMEDRIVER", "chromedriver")?)
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -9,6 +9,9 @@ use crate::engine::{
     exchange::escaped,
 };
 
+/// The page suggests to list no more than so many.
+const SUGGESTED_LIMIT: &str = "20";
+
 /// The page of a service, which shows its document.
 pub struct Page<'a> {
     /// Where it is open.
@@ -25,12 +28,17 @@ pub struct Shown {
 }
 
 impl<'a> Page<'a> {
+    /// The page that is open in `tab`.
+    pub fn of(tab: &'a Tab) -> Self {
+        Self { tab }
+    }
+
     /// The page, once it shows its operations.
     ///
     /// # Errors
     /// It does not come to that.
     pub async fn load(tab: &'a Tab) -> Outcome<Self> {
-        let page = Self { tab };
+        let page = Self::of(tab);
         tab.driver.goto(format!("{}/docs", tab.origin)).await?;
         page.see(".opblock").await?;
         Ok(page)
@@ -68,6 +76,14 @@ impl<'a> Page<'a> {
         let block = block(operation);
         self.click(&format!("{block} .opblock-summary-control")).await?;
         self.click(&format!("{block} .try-out__btn")).await
+    }
+
+    /// Shows the examples of the errors of `operation`, which is open.
+    ///
+    /// # Errors
+    /// They cannot be shown.
+    pub async fn show_error_examples(&self, operation: &Operation) -> Outcome {
+        self.click(&format!("{} .error-examples", block(operation))).await
     }
 
     /// Opens every operation of `document`.
@@ -147,7 +163,11 @@ impl<'a> Page<'a> {
         self.execute(operation).await
     }
 
-    async fn is_gone(&self, selector: &str) -> Outcome {
+    /// Waits until no element fits `selector`.
+    ///
+    /// # Errors
+    /// One still does.
+    pub async fn is_gone(&self, selector: &str) -> Outcome {
         match self.tab.driver.query(By::Css(selector)).not_exists().await? {
             true => Ok(()),
             false => Err(format!("{selector} does not go away").into()),
@@ -155,7 +175,8 @@ impl<'a> Page<'a> {
     }
 }
 
-fn block(operation: &Operation) -> String {
+/// Where `operation` is, as a CSS selector.
+pub fn block(operation: &Operation) -> String {
     format!(".opblock[id$=\"-{}\"]", operation.id)
 }
 
@@ -259,8 +280,12 @@ impl<'a> Example<'a> {
             let path = operation
                 .path_with(|parameter| in_path().find(|one| one["name"] == parameter).and_then(of_parameter));
             let query = operation.parameters().filter(|parameter| parameter["in"] == "query");
-            let query =
-                query.filter_map(|one| Some(format!("{}={}", one["name"].as_str()?, of_parameter(one)?)));
+            let query = query.filter_map(|one| {
+                let name = one["name"].as_str()?;
+                let value =
+                    of_parameter(one).or_else(|| (name == "limit").then(|| SUGGESTED_LIMIT.into()))?;
+                Some(format!("{name}={value}"))
+            });
             let query = query.collect::<Vec<_>>().join("&");
             let path = if query.is_empty() { path } else { format!("{path}?{query}") };
             Self { name, path, body: value(body, name).unwrap_or_default(), status, answer }

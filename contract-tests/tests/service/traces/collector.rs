@@ -30,6 +30,8 @@ pub(crate) struct Received {
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) service: String,
+    /// What it says of its service.
+    pub(crate) resource: HashMap<String, String>,
     pub(crate) kind: SpanKind,
     pub(crate) name: String,
     pub(crate) trace: String,
@@ -60,10 +62,11 @@ impl Collector {
             assert!(received.head.starts_with("POST /v1/traces "), "{}", received.head);
             let request = ExportTraceServiceRequest::decode(received.body.as_slice()).unwrap();
             for of_service in request.resource_spans {
-                let service = attributes(&of_service.resource.unwrap().attributes)["service.name"].clone();
+                let resource = attributes(&of_service.resource.unwrap().attributes);
                 let all = of_service.scope_spans.into_iter().flat_map(|scope| scope.spans);
                 spans.extend(all.map(|span| Span {
-                    service: service.clone(),
+                    service: resource["service.name"].clone(),
+                    resource: resource.clone(),
                     kind: span.kind(),
                     trace: hexadecimal(&span.trace_id),
                     id: hexadecimal(&span.span_id),

@@ -53,6 +53,8 @@ pub struct Document {
     json: Bytes,
     /// Where the URL of the service is in `json`.
     url: Range<usize>,
+    /// The URL of the page that leads to all services.
+    home: Option<String>,
     /// Made when it is first asked for: it takes more memory than the rest of an idle service's data.
     page: OnceLock<Page>,
 }
@@ -90,7 +92,12 @@ impl Document {
         let servers = json.find("\"servers\": [").expect("a document with a server");
         let start = servers + json[servers..].find(&url).expect("the server with its URL");
         let url = start..start + url.len();
-        Self { title: info.title, json: json.into(), url, page: OnceLock::new() }
+        Self { title: info.title, json: json.into(), url, home: None, page: OnceLock::new() }
+    }
+
+    /// The same document, whose page links to `home`, the page that leads to all services.
+    pub(crate) fn with_home(self, home: Option<String>) -> Self {
+        Self { home, ..self }
     }
 
     /// The OpenAPI document, as it is checked in, with the default address.
@@ -109,7 +116,8 @@ impl Document {
 
     /// The page that shows the document in Swagger UI.
     pub(crate) fn page(&self) -> &Page {
-        self.page.get_or_init(|| Page::new(self.title, &String::from_utf8_lossy(&self.json)))
+        self.page
+            .get_or_init(|| Page::new(self.title, &String::from_utf8_lossy(&self.json), self.home.as_deref()))
     }
 }
 

@@ -15,12 +15,12 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The page of the document `json`.
+    /// The page of the document `json`, with a link to `home`, the page that leads to all services.
     #[expect(
         clippy::expect_used,
         reason = "the bundled page is part of poem-openapi, so the first test finds a changed one"
     )]
-    pub(crate) fn new(title: &str, json: &str) -> Self {
+    pub(crate) fn new(title: &str, json: &str, home: Option<&str>) -> Self {
         let bundled = OpenApiService::new((), title, "").swagger_ui_html();
         let between = |start: &str, end: &str| {
             let (_, rest) = bundled.split_once(start).expect("the page has this element");
@@ -28,7 +28,11 @@ impl Page {
         };
         let script = between("<script charset=\"UTF-8\">", "</script>");
         let setup = include_str!("docs.js").replace("{document}", &json.replace("</", "<\\/"));
+        let link = |url: &str| {
+            format!("<nav class=\"home\"><a href=\"{}\">All services</a></nav>\n", url.replace('"', "%22"))
+        };
         let html = include_str!("docs.html")
+            .replace("{home}", &home.map(link).unwrap_or_default())
             .replace("{title}", title)
             .replace("{setup}", &setup)
             .replace("{style}", between("<style charset=\"UTF-8\">", "</style>"))

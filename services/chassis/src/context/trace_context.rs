@@ -9,9 +9,13 @@ use uuid::{Uuid, fmt::Simple};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 /// How many bytes of `tracestate` are passed on (section 3.3.1.5).
 const STATE_LIMIT: usize = 512;
+
+/// How many bytes of `baggage` are passed on (<https://www.w3.org/TR/baggage/>, section 3.3.2).
+const BAGGAGE_LIMIT: usize = 8192;
 
 /// The flag of a span that may have been recorded.
 const SAMPLED: u8 = 1;
@@ -25,13 +29,15 @@ pub(crate) struct TraceContext {
     pub(crate) is_sampled: bool,
     /// The `tracestate` of others, passed on as it is.
     pub(crate) state: Option<HeaderValue>,
+    /// What the caller says of its own, if that is passed on.
+    pub(crate) baggage: Option<HeaderValue>,
 }
 
 impl TraceContext {
     /// A new trace that is not recorded.
     pub(crate) fn new_root() -> Self {
         let (trace_id, span_id) = rand::random();
-        Self { trace_id, span_id, is_sampled: false, state: None }
+        Self { trace_id, span_id, is_sampled: false, state: None, baggage: None }
     }
 
     /// The place of the caller, if its headers are valid.
@@ -39,7 +45,13 @@ impl TraceContext {
         let mut given = headers.get_all(TRACEPARENT).iter();
         let (Some(parent), None) = (given.next(), given.next()) else { return None };
         let (trace_id, span_id, is_sampled) = parse(parent.to_str().ok()?)?;
-        Some(Self { trace_id, span_id, is_sampled, state: state(headers) })
+        let state = joined(headers, &TRACESTATE, STATE_LIMIT);
+        Some(Self { trace_id, span_id, is_sampled, state, baggage: None })
+    }
+
+    /// The baggage of the caller.
+    pub(crate) fn extract_baggage(headers: &HeaderMap) -> Option<HeaderValue> {
+        joined(headers, &BAGGAGE, BAGGAGE_LIMIT)
     }
 
     /// The same trace, with a new parent.
@@ -47,10 +59,14 @@ impl TraceContext {
         Self { span_id: rand::random(), ..self.clone() }
     }
 
-    /// Adds the headers that carry it.
+    /// Adds the headers that carry it; without its place in the trace if not `with_trace`.
     #[expect(clippy::expect_used, reason = "a header may have hexadecimal digits and dashes")]
-    pub(crate) fn inject(self, headers: &mut HeaderMap) {
-        let Self { trace_id, span_id, is_sampled, state } = self;
+    pub(crate) fn inject(self, headers: &mut HeaderMap, with_trace: bool) {
+        let Self { trace_id, span_id, is_sampled, state, baggage } = self;
+        headers.extend(baggage.map(|baggage| (BAGGAGE, baggage)));
+        if !with_trace {
+            return;
+        }
         let flags = if is_sampled { SAMPLED } else { 0 };
         let parent = format!("00-{trace_id:032x}-{span_id:016x}-{flags:02x}");
         headers.insert(TRACEPARENT, HeaderValue::try_from(parent).expect("hexadecimal digits and dashes"));
@@ -83,11 +99,11 @@ fn hexadecimal(text: &str, length: usize) -> Option<u128> {
     (text.len() == length && is_lower_case).then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 
-/// All `tracestate` in one, unless it is more than is passed on or no visible ASCII.
-fn state(headers: &HeaderMap) -> Option<HeaderValue> {
-    let texts: Result<Vec<&str>, _> = headers.get_all(TRACESTATE).iter().map(HeaderValue::to_str).collect();
-    let state = texts.ok()?.join(",");
-    (1..=STATE_LIMIT).contains(&state.len()).then(|| HeaderValue::try_from(state).ok()).flatten()
+/// All headers called `name` in one, unless that is more than `limit` or no visible ASCII.
+fn joined(headers: &HeaderMap, name: &HeaderName, limit: usize) -> Option<HeaderValue> {
+    let texts: Result<Vec<&str>, _> = headers.get_all(name).iter().map(HeaderValue::to_str).collect();
+    let all = texts.ok()?.join(",");
+    (1..=limit).contains(&all.len()).then(|| HeaderValue::try_from(all).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -108,7 +124,7 @@ mod tests {
     fn what_was_read_is_written() {
         for parent in [PARENT, "00-00000000000000000000000000000001-0000000000000001-00"] {
             let mut written = HeaderMap::new();
-            TraceContext::extract(&headers(parent)).unwrap().inject(&mut written);
+            TraceContext::extract(&headers(parent)).unwrap().inject(&mut written, true);
             assert_eq!(written, headers(parent));
         }
     }
@@ -116,7 +132,7 @@ mod tests {
     #[test]
     fn unknown_flags_are_not_passed_on() {
         let mut written = HeaderMap::new();
-        TraceContext::extract(&headers(&PARENT.replace("-01", "-fe"))).unwrap().inject(&mut written);
+        TraceContext::extract(&headers(&PARENT.replace("-01", "-fe"))).unwrap().inject(&mut written, true);
         assert_eq!(written, headers(&PARENT.replace("-01", "-00")));
     }
 

@@ -31,7 +31,7 @@ use crate::{
     server::{Service, Stopped},
     settings::{Common, CurrentToken, ServiceInfo, Settings, StartupError, TokenFiles},
     storage::sqlite::{Database, Schema},
-    telemetry::{log, trace},
+    telemetry::{log, metrics, trace},
 };
 
 /// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
@@ -90,7 +90,7 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             limits: settings.common.limits.clone(),
             api: (self.build)(settings, database.clone())?,
             database,
-            document: (self.document)(),
+            document: (self.document)().with_home(settings.common.store_url.clone()),
         })
     }
 }
@@ -100,6 +100,7 @@ fn run<Api: OpenApi + 'static, const N: usize, Own: Args>(
     settings: &Settings<N, Own>,
     build: impl FnOnce() -> Result<Service<Api>, StartupError>,
 ) -> ExitCode {
+    metrics::start(name);
     let Common { log_format, .. } = settings.common;
     let outcome = log::to_standard_error(name, log_format)
         .and_then(|()| trace::start(name))

@@ -34,7 +34,6 @@ use crate::{
     output,
     settings::{CorsOrigins, CurrentToken, Limits, PublicUrl, ServiceInfo, StartupError, TrustedProxies},
     storage::sqlite::Database,
-    telemetry::metrics,
 };
 
 /// A service, ready to be run.
@@ -84,7 +83,6 @@ impl<A: OpenApi + 'static> Service<A> {
             upstream_permits: Arc::new(Semaphore::new(limits.max_upstream_requests())),
             limits: self.limits,
         };
-        metrics::set_build_info(name);
         tracing::info!(
             version = %env!("CARGO_PKG_VERSION"),
             %address,

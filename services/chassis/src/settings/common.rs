@@ -5,7 +5,7 @@ use std::{path::PathBuf, thread};
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use super::{
-    cors_origins::CorsOrigins, limits::Limits, old_names, startup_error::StartupError,
+    address::web_address, cors_origins::CorsOrigins, limits::Limits, old_names, startup_error::StartupError,
     trusted_proxies::TrustedProxies,
 };
 
@@ -49,6 +49,10 @@ pub struct Common {
     /// Proxies whose Forwarded and X-Forwarded-* headers are believed: addresses or networks, with commas [default: none]
     #[arg(long, env, value_name = "NETWORKS", value_parser = TrustedProxies::parse)]
     pub trusted_proxies: Option<TrustedProxies>,
+
+    /// URL of the page that leads to all services, for a link in `/docs`; the store sets it
+    #[arg(long, env = "STORE_URL", value_name = "URL", value_parser = web_address)]
+    pub store_url: Option<String>,
 
     /// Stop when standard input is closed, as it is when the parent process exits
     #[arg(long, hide = true)]

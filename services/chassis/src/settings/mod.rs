@@ -20,6 +20,7 @@ mod token;
 mod startup_error;
 
 pub use self::{
+    address::listen_address,
     common::{Common, LogFormat},
     cors_origins::CorsOrigins,
     limits::Limits,

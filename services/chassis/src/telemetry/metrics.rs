@@ -1,15 +1,22 @@
 //! What a running service counts, for `/metrics`.
 //!
 //! Names and labels follow OpenTelemetry where it has some (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>), written as
-//! Prometheus has them (<https://prometheus.io/docs/practices/naming/>). A process is one service, so its metrics are there once.
+//! Prometheus has them (<https://prometheus.io/docs/practices/naming/>). Each series has the name of its service, so that one job can
+//! scrape all of them: `job` and `instance` are for whoever configures Prometheus, and a join with `target_info` in each query is not
+//! what people expect to write.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, OnceLock},
+    time::Duration,
+};
 
 use poem::http::{Method, StatusCode};
 use prometheus::{
-    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
-    register_histogram, register_histogram_vec, register_int_counter, register_int_counter_vec,
-    register_int_gauge, register_int_gauge_vec,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+    register_histogram_vec_with_registry, register_histogram_with_registry,
+    register_int_counter_vec_with_registry, register_int_counter_with_registry,
+    register_int_gauge_vec_with_registry, register_int_gauge_with_registry,
 };
 
 /// The media type of what [`text`] writes.
@@ -25,11 +32,15 @@ const WRITES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 5
 /// The label of methods that HTTP does not know, so that callers cannot make up labels, and of failures without a name.
 pub(crate) const OTHER: &str = "_OTHER";
 
+/// The name of this service.
+static SERVICE: OnceLock<&str> = OnceLock::new();
+
 #[expect(clippy::expect_used, reason = "descriptions are fixed, so the first test finds a wrong one")]
 static METRICS: LazyLock<Metrics> =
     LazyLock::new(|| Metrics::register().expect("metrics with right descriptions"));
 
 struct Metrics {
+    registry: Registry,
     build: IntGaugeVec,
     requests: HistogramVec,
     in_flight: IntGauge,
@@ -47,69 +58,95 @@ struct Metrics {
 
 impl Metrics {
     fn register() -> prometheus::Result<Self> {
+        let service = SERVICE.get().map(|name| ("service".to_owned(), (*name).to_owned()));
+        let registry = Registry::new_custom(None, Some(HashMap::from_iter(service)))?;
+        // CPU, memory, threads, descriptors and the start, by the names that Prometheus has for them.
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(Self {
-            build: register_int_gauge_vec!(
+            build: register_int_gauge_vec_with_registry!(
                 "build_info",
-                "The service and its version.",
-                &["service", "version"]
+                "The version of the service.",
+                &["version"],
+                registry
             )?,
-            requests: register_histogram_vec!(
+            requests: register_histogram_vec_with_registry!(
                 "http_server_request_duration_seconds",
                 "Duration of requests, by operation and status.",
                 &["http_request_method", "http_route", "http_response_status_code"],
-                SECONDS.to_vec()
+                SECONDS.to_vec(),
+                registry
             )?,
-            in_flight: register_int_gauge!("http_server_active_requests", "Requests in flight.")?,
-            refused: register_int_counter!(
+            in_flight: register_int_gauge_with_registry!(
+                "http_server_active_requests",
+                "Requests in flight.",
+                registry
+            )?,
+            refused: register_int_counter_with_registry!(
                 "http_server_refused_requests_total",
-                "Requests refused because the service was at its limit."
+                "Requests refused because the service was at its limit.",
+                registry
             )?,
-            parse_errors: register_int_counter_vec!(
+            parse_errors: register_int_counter_vec_with_registry!(
                 "http_server_parse_errors_total",
                 "Input that was not an HTTP request, by the status of the response.",
-                &["http_response_status_code"]
+                &["http_response_status_code"],
+                registry
             )?,
-            aborted: register_int_counter!(
+            aborted: register_int_counter_with_registry!(
                 "http_server_broken_responses_total",
-                "Responses that were aborted before their end."
+                "Responses that were aborted before their end.",
+                registry
             )?,
-            evicted: register_int_counter!(
+            evicted: register_int_counter_with_registry!(
                 "http_server_evicted_connections_total",
-                "Idle connections closed to make room for new ones."
+                "Idle connections closed to make room for new ones.",
+                registry
             )?,
-            calls: register_histogram_vec!(
+            calls: register_histogram_vec_with_registry!(
                 "http_client_request_duration_seconds",
                 "Duration of calls to other services, by outcome.",
                 &["service_peer_name", "outcome"],
-                SECONDS.to_vec()
+                SECONDS.to_vec(),
+                registry
             )?,
-            shared: register_int_counter_vec!(
+            shared: register_int_counter_vec_with_registry!(
                 "http_client_shared_requests_total",
                 "Calls to other services that joined the read of another request.",
-                &["service_peer_name"]
+                &["service_peer_name"],
+                registry
             )?,
-            waiting: register_int_gauge!(
+            waiting: register_int_gauge_with_registry!(
                 "http_client_active_requests",
-                "Requests that wait for another service."
+                "Requests that wait for another service.",
+                registry
             )?,
-            reads: register_int_counter!("sqlite_reads_total", "Reads of the database.")?,
-            commits: register_histogram!(
+            reads: register_int_counter_with_registry!(
+                "sqlite_reads_total",
+                "Reads of the database.",
+                registry
+            )?,
+            commits: register_histogram_with_registry!(
                 "sqlite_commit_duration_seconds",
                 "Duration of write transactions, from BEGIN to the disk.",
-                SECONDS.to_vec()
+                SECONDS.to_vec(),
+                registry
             )?,
-            group: register_histogram!(
+            group: register_histogram_with_registry!(
                 "sqlite_commit_writes",
                 "Writes in one transaction.",
-                WRITES.to_vec()
+                WRITES.to_vec(),
+                registry
             )?,
+            registry,
         })
     }
 }
 
-/// Sets the name of this service, and its version.
-pub(crate) fn set_build_info(service: &str) {
-    METRICS.build.with_label_values(&[service, env!("CARGO_PKG_VERSION")]).set(1);
+/// From now on, metrics are those of `service`. To be called before anything is counted.
+pub(crate) fn start(service: &'static str) {
+    let _ = SERVICE.set(service);
+    METRICS.build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
     for status in ["400", "414", "431", "none"] {
         METRICS.parse_errors.with_label_values(&[status]).reset();
     }
@@ -186,5 +223,5 @@ pub(crate) fn record_commit(writes: usize, latency: Duration) {
 #[expect(clippy::expect_used, reason = "only a metric without a name or a sample cannot be written")]
 pub(crate) fn text(in_flight: usize) -> String {
     METRICS.in_flight.set(in_flight as i64);
-    TextEncoder::new().encode_to_string(&prometheus::gather()).expect("metrics as text")
+    TextEncoder::new().encode_to_string(&METRICS.registry.gather()).expect("metrics as text")
 }

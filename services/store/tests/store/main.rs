@@ -9,6 +9,7 @@ mod log;
 mod output;
 mod settings;
 mod supervision;
+mod start_page;
 mod tokens;
 
 use std::{
@@ -37,7 +38,11 @@ struct Store {
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_store"));
-    command.args(arguments).env("DATA_DIR", folder.join("data")).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env("DATA_DIR", folder.join("data"))
+        .env("STORE_LISTEN", "none")
+        .stdin(Stdio::null());
     for service in store::services().map(str::to_uppercase) {
         command.env(format!("{service}_LISTEN"), "127.0.0.1:0").env_remove(format!("{service}_TOKEN"));
     }

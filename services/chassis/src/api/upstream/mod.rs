@@ -133,7 +133,7 @@ impl Call {
     /// The headers that tell the upstream which request it is called for.
     fn headers(&self) -> HeaderMap {
         let mut headers = self.request_id.clone();
-        self.context.clone().inject(&mut headers);
+        trace::inject(&self.context, &mut headers);
         headers
     }
 

@@ -1,7 +1,6 @@
 //! Spans on their way to a collector: OTLP over HTTP, in batches, by threads of its own.
 
 use std::{
-    env,
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -13,17 +12,14 @@ use opentelemetry::{
         TraceState, TracerProvider,
     },
 };
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
-    trace::{SdkTracer, SdkTracerProvider, Span as SdkSpan},
+    trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider, Span as SdkSpan},
 };
-use poem::http::{Uri, uri::Scheme};
 
+use super::variables::Export;
 use crate::{context::TraceContext, settings::StartupError};
-
-/// Says where the collector is; without it there are no spans.
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// The attribute that a failure is known by.
 const ERROR_TYPE: &str = "error.type";
@@ -33,36 +29,29 @@ const LAST_SPANS: Duration = Duration::from_millis(500);
 
 static EXPORT: OnceLock<(SdkTracerProvider, SdkTracer)> = OnceLock::new();
 
-/// From now on spans are exported, if it is set where to. How many, how often and as whose, the variables of OpenTelemetry
-/// say (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>).
+/// From now on spans are exported, if it is set where to.
 ///
 /// # Errors
-/// The collector cannot be reached at such an address.
-pub(crate) fn start(service: &'static str) -> Result<(), StartupError> {
-    let given = env::var_os(ENDPOINT).filter(|endpoint| !endpoint.is_empty());
-    let Some(endpoint) = given else { return Ok(()) };
-    let wrong = |cause: &str| {
-        StartupError::new(format!(
-            "{ENDPOINT} is wrong ({cause}): set it to the address of an OTLP collector, such as \
-             http://127.0.0.1:4318, or to nothing."
-        ))
-    };
-    let endpoint = endpoint.into_string().map_err(|_| wrong("it is not UTF-8"))?;
-    let scheme = endpoint.parse::<Uri>().map_err(|error| wrong(&error.to_string()))?.into_parts().scheme;
-    if scheme != Some(Scheme::HTTP) {
-        return Err(wrong("spans are sent over http:// only"));
-    }
-    let exporter = SpanExporter::builder()
+/// A variable of OpenTelemetry cannot be honoured.
+pub(super) fn start(service: &'static str) -> Result<(), StartupError> {
+    let Some(export) = Export::read(service)? else { return Ok(()) };
+    let mut exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
-        .build()
-        .map_err(|error| wrong(&error.to_string()))?;
-    let mut resource = Resource::builder();
-    if env::var_os("OTEL_SERVICE_NAME").is_none_or(|name| name.is_empty()) {
-        resource = resource.with_service_name(service);
+        .with_endpoint(export.endpoint)
+        .with_timeout(export.timeout)
+        .with_headers(export.headers);
+    if let Some(compression) = export.compression {
+        exporter = exporter.with_compression(compression);
     }
-    let provider =
-        SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build();
+    let exporter =
+        exporter.build().map_err(|error| StartupError::new(format!("spans cannot be exported: {error}")))?;
+    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(export.batch).build();
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(processor)
+        .with_sampler(export.sampler)
+        .with_resource(Resource::builder().with_attributes(export.attributes).build())
+        .build();
     let tracer = provider.tracer("chassis");
     let _ = EXPORT.set((provider, tracer));
     Ok(())
@@ -105,6 +94,7 @@ impl Span {
             span_id: u64::from_be_bytes(context.span_id().to_bytes()),
             is_sampled: context.is_sampled(),
             state: parent.and_then(|parent| parent.state.clone()),
+            baggage: parent.and_then(|parent| parent.baggage.clone()),
         })
     }
 
@@ -131,7 +121,7 @@ impl Span {
 }
 
 fn span_context(context: &TraceContext, is_remote: bool) -> SpanContext {
-    let TraceContext { trace_id, span_id, is_sampled, state } = context;
+    let TraceContext { trace_id, span_id, is_sampled, state, .. } = context;
     let flags = if *is_sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
     let state = state.as_ref().and_then(|state| state.to_str().ok()?.parse::<TraceState>().ok());
     let trace_id = TraceId::from_bytes(trace_id.to_be_bytes());

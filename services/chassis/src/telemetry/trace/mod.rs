@@ -1,24 +1,45 @@
 //! Traces: one id for everything that a request leads to, in the log lines of every service, and spans for a collector.
 //!
-//! The id is always there: it is the caller's, or a new one. Spans are there only if `OTEL_EXPORTER_OTLP_ENDPOINT` says where
-//! they go; `export` sends them. They are made with OpenTelemetry's own API: spans of `tracing` would pass through the log's
+//! The id is always there: it is the caller's, or a new one. Spans are there only if a variable says where they go; `export`
+//! sends them, and `variables` has what can be set. They are made with OpenTelemetry's own API: spans of `tracing` would pass through the log's
 //! filter and registry even when no collector is set, and libraries would add theirs.
 
 mod export;
+mod variables;
 
-use std::path::Path;
+use std::{path::Path, sync::OnceLock};
 
 use opentelemetry::{KeyValue, trace::SpanKind};
-use poem::http::{Request, StatusCode};
+use poem::http::{HeaderMap, Request, StatusCode};
 
-pub(crate) use self::export::{Span, start, stop};
+pub(crate) use self::export::{Span, stop};
+use self::variables::Propagation;
 use super::metrics::{self, OTHER};
-use crate::context::{RequestContext, TraceContext};
+use crate::{
+    context::{RequestContext, TraceContext},
+    settings::StartupError,
+};
+
+static PROPAGATION: OnceLock<Propagation> = OnceLock::new();
+
+/// From now on traces are passed on and exported as the variables of OpenTelemetry say.
+///
+/// # Errors
+/// One of them cannot be honoured.
+pub(crate) fn start(service: &'static str) -> Result<(), StartupError> {
+    let _ = PROPAGATION.set(Propagation::read()?);
+    export::start(service)
+}
+
+fn propagation() -> Propagation {
+    PROPAGATION.get().copied().unwrap_or_default()
+}
 
 /// Starts the span of a request, in the trace of its caller or a new one. Names follow the conventions for HTTP
 /// (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>).
 pub(crate) fn server_span<B>(request: &Request<B>, route: Option<&'static str>) -> (TraceContext, Span) {
-    let caller = TraceContext::extract(request.headers());
+    let propagation = propagation();
+    let caller = propagation.trace_context.then(|| TraceContext::extract(request.headers())).flatten();
     let span = Span::start(SpanKind::Server, caller.as_ref(), || {
         let method = metrics::method_label(request.method());
         let shown = if method == OTHER { "HTTP" } else { method };
@@ -30,7 +51,10 @@ pub(crate) fn server_span<B>(request: &Request<B>, route: Option<&'static str>) 
         attributes.extend(route.map(|route| KeyValue::new("http.route", route)));
         (route.map_or(shown.to_owned(), |route| format!("{shown} {route}")), attributes)
     });
-    let context = span.context(caller.as_ref()).or(caller).unwrap_or_else(TraceContext::new_root);
+    let mut context = span.context(caller.as_ref()).or(caller).unwrap_or_else(TraceContext::new_root);
+    if propagation.baggage {
+        context.baggage = TraceContext::extract_baggage(request.headers());
+    }
     (context, span)
 }
 
@@ -41,6 +65,11 @@ pub(crate) fn client_span(name: &'static str, parent: &TraceContext) -> (Span, T
     });
     let context = span.context(Some(parent)).unwrap_or_else(|| parent.child());
     (span, context)
+}
+
+/// Adds the headers that tell an upstream its place in a trace.
+pub(crate) fn inject(context: &TraceContext, headers: &mut HeaderMap) {
+    context.clone().inject(headers, propagation().trace_context);
 }
 
 /// Starts the span of a use of the database in `file` by the current request. Names follow the conventions for

@@ -7,6 +7,10 @@
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
+mod keyboard;
+mod length;
+mod start_page;
+
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
@@ -60,7 +64,10 @@ fn main() -> ExitCode {
     });
     let front_ends =
         FRONT_END.map(|(name, check)| trial("front_end", name, Box::new(move |scene| check(scene, &()))));
-    libtest_mimic::run(&arguments, pages.chain(operations).chain(front_ends).collect()).exit_code()
+    let start = trial("start_page", start_page::NAME, Box::new(start_page::can_be_read));
+    let list = trial("list_products", length::NAME, Box::new(length::survives_a_long_list));
+    let trials = pages.chain(operations).chain(front_ends).chain([start, list]);
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 /// A store that has a product, an order and a payment, and a browser.
@@ -96,12 +103,16 @@ fn prepared_store() -> (Store, Deployment) {
 type Expectation<T> = (&'static str, fn(&Scene, &T) -> Outcome);
 
 /// What is true of each page.
-const PAGE: [Expectation<Document>; 5] = [
+const PAGE: [Expectation<Document>; 9] = [
     ("the_page_loads_without_another_request_and_with_an_empty_console", loads_alone),
     ("authorize_takes_the_token", authorizes),
     ("a_wrong_token_is_answered_401", refuses_a_wrong_token),
     ("a_reload_keeps_the_authorization", keeps_the_authorization),
     ("the_page_fits_a_window_of_400_pixels", fits_a_narrow_window),
+    ("a_slash_behind_its_path_makes_no_difference", is_the_same_with_a_slash),
+    ("schemas_of_things_come_before_those_of_errors", lists_things_first),
+    ("the_keyboard_stays_in_the_authorize_dialog", keyboard::stays_in_the_dialog),
+    ("escape_closes_the_authorize_dialog_and_returns_to_its_button", keyboard::leaves_the_dialog),
 ];
 
 fn loads_alone(scene: &Scene, document: &Document) -> Outcome {
@@ -163,8 +174,38 @@ fn fits_a_narrow_window(scene: &Scene, document: &Document) -> Outcome {
     })
 }
 
+fn is_the_same_with_a_slash(scene: &Scene, document: &Document) -> Outcome {
+    scene.look(document.service, async |page, address| {
+        page.tab.driver.goto(format!("{}/docs/", address.url)).await?;
+        page.see(".opblock").await?;
+        page.authorize(&address.token).await?;
+        let (sent, shown) = page.try_out(&document.operations[0]).await?;
+        assert!(sent.path.starts_with(&format!("/{}", document.service)), "{sent:?}");
+        assert!(shown.status.starts_with('2'), "{shown:?}");
+        Ok(())
+    })
+}
+
+fn lists_things_first(scene: &Scene, document: &Document) -> Outcome {
+    scene.look(document.service, async |page, _| {
+        let mut names = Vec::new();
+        page.see(".models-control").await?.click().await?;
+        page.see(".model-container").await?;
+        for model in page.tab.driver.find_all(By::Css(".model-container")).await? {
+            names.push(model.attr("data-name").await?.unwrap_or_default());
+        }
+        let schemas = document.json["components"]["schemas"].as_object().expect("schemas");
+        assert_eq!(names.len(), schemas.len());
+        let first_error = names.iter().position(|name| name.contains("Error")).unwrap_or(names.len());
+        assert!(first_error > 1, "{names:?}");
+        assert!(names[first_error..].iter().all(|name| name.contains("Error")), "{names:?}");
+        Ok(())
+    })
+}
+
 /// What is true of each operation.
-const OPERATION: [Expectation<Operation>; 2] = [
+const OPERATION: [Expectation<Operation>; 3] = [
+    ("its_errors_are_a_line_each_until_their_examples_are_asked_for", length::collapses_errors),
     ("the_choices_list_the_named_examples", lists_the_examples),
     ("try_it_out_sends_the_recorded_examples_and_shows_the_documented_answers", tries_the_examples),
 ];
@@ -172,6 +213,7 @@ const OPERATION: [Expectation<Operation>; 2] = [
 fn lists_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
     scene.look(operation.service, async |page, _| {
         page.open(operation).await?;
+        page.show_error_examples(operation).await?;
         for choice in Choice::all(operation) {
             let named = choice.examples.values().map(|example| example["summary"].as_str());
             let shown = page.listed(&choice).await?;

@@ -1,4 +1,4 @@
-//! Programs that a test needs and the machine may not have.
+//! Programs that are not ours.
 
 use std::{
     env,
@@ -10,15 +10,19 @@ use std::{
 const RUN: &str = r#"trap '' INT; "$@" & read -r end; kill "$!"; wait "$!""#;
 
 /// The program that `variable` names, or else `name`, on the PATH or where Debian keeps what administrators run.
-pub(crate) fn find(variable: &str, name: &str) -> Option<PathBuf> {
+///
+/// # Errors
+/// It is not there.
+pub fn find(variable: &str, name: &str) -> Result<PathBuf, String> {
     let name = env::var(variable).ok().filter(|name| !name.is_empty()).unwrap_or_else(|| name.into());
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    folders.find_map(|folder| Some(folder.join(&name)).filter(|program| program.is_file()))
+    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let mut programs = folders.map(|folder| folder.join(&name));
+    programs.find(|program| program.is_file()).ok_or_else(|| format!("there is no {name}"))
 }
 
-/// A command that runs `program` until its input ends.
-pub(crate) fn until_input_ends(program: &Path) -> Command {
+/// Runs `program` until its standard input, which is a pipe, is closed.
+pub fn until_input_ends(program: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", RUN, "sh"]).arg(program).stdin(Stdio::piped());
     command
