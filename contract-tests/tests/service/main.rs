@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod access;
+mod backup;
 mod connections;
 mod crashes;
 mod edge;
@@ -12,6 +13,7 @@ mod headers;
 mod list;
 mod logs;
 mod metrics;
+mod restore;
 mod retries;
 mod storage;
 mod traces;

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -13,6 +13,8 @@ use tokio::{
     process::{Child as Process, ChildStdin, Command},
     time::timeout,
 };
+
+use crate::member;
 
 /// How long a service may take to become ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -57,7 +59,7 @@ impl Child {
         let address = async {
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Some(address) = line.strip_prefix(&prefix) {
-                    return address.parse().ok();
+                    return address.parse::<SocketAddr>().ok();
                 }
             }
             None
@@ -66,7 +68,7 @@ impl Child {
             StartupError::new(format!("{} is not ready after {READY_TIMEOUT:?}: see its log.", self.name))
         })?;
         Ok(address.map(|address| {
-            self.url = format!("http://{}", reachable(address));
+            self.url = format!("http://{}", member::reachable(address));
             self.url.clone()
         }))
     }
@@ -93,14 +95,4 @@ impl Child {
             let _ = self.process.kill().await;
         }
     }
-}
-
-/// The loopback address, if the service listens on all addresses of this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    SocketAddr::new(ip, address.port())
 }

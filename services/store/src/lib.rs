@@ -6,33 +6,38 @@
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
-//! only one binary to build. [`main`] runs the whole store or one service; `child` is a service, as the store runs it.
+//! only one binary to build. [`main`] runs the whole store or one service; `child` is a service, as the store runs it. `commands`
+//! are what an operator does beside it.
 
+mod commands;
 mod child;
+mod member;
 
 use std::{ffi::OsString, process::ExitCode, thread};
 
 use chassis::{
     output,
     process::signals::shutdown_signal,
-    settings::{Common, ServiceInfo, StartupError, command_line},
+    settings::{Common, StartupError, command_line},
 };
 use clap::{ArgMatches, Command, parser::ValueSource};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
-use self::child::Child;
-
-/// A service of the store.
-struct Member {
-    info: ServiceInfo,
-    main: fn(Vec<OsString>) -> ExitCode,
-}
+use self::{child::Child, member::Member};
 
 /// The services, each of which calls only those before it.
 const MEMBERS: &[Member] = &[
-    Member { info: products::SERVICE, main: |arguments| products::main(arguments) },
-    Member { info: orders::SERVICE, main: |arguments| orders::main(arguments) },
-    Member { info: payments::SERVICE, main: |arguments| payments::main(arguments) },
+    Member {
+        info: products::SERVICE,
+        schema: &products::SCHEMA,
+        main: |arguments| products::main(arguments),
+    },
+    Member { info: orders::SERVICE, schema: &orders::SCHEMA, main: |arguments| orders::main(arguments) },
+    Member {
+        info: payments::SERVICE,
+        schema: &payments::SCHEMA,
+        main: |arguments| payments::main(arguments),
+    },
 ];
 
 const SIGNALS: &str = "TERM, INT and QUIT stop it gracefully: in-flight requests finish. HUP, USR1 and other signals are ignored and logged.";
@@ -43,12 +48,15 @@ pub fn services() -> impl DoubleEndedIterator<Item = &'static str> {
 }
 
 /// Runs the store with `arguments`, the first of which is the program's name. If the second is the name of a service, runs that
-/// service alone.
+/// service alone, and if it is a command, that command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let is_named = |member: &&Member| arguments.get(1).is_some_and(|argument| argument == member.info.name);
     if let Some(member) = MEMBERS.iter().find(is_named) {
         return (member.main)(arguments.into_iter().skip(1).collect());
+    }
+    if let Some(code) = commands::run(MEMBERS, &arguments) {
+        return code;
     }
     let settings = match command_line::parse(command(), &arguments, Settings::read) {
         Ok(settings) => settings,
@@ -68,7 +76,8 @@ fn command() -> Command {
     let programs = listed(services().map(|name| format!("`store {name}`")));
     let long =
         format!("{about}.\n\n{programs} run a single service, like the program of that name.\n\n{SIGNALS}");
-    Common::add_to(command).about(about).long_about(long)
+    let command = Common::add_to(command).about(about).long_about(long);
+    command.subcommands(commands::all(MEMBERS)).args_conflicts_with_subcommands(true)
 }
 
 /// `one, other and last`

@@ -13,12 +13,9 @@ use std::{
 
 use clap::Args;
 use poem_openapi::OpenApi;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::oneshot,
-};
+use tokio::sync::oneshot;
 
-use self::signals::shutdown_signal;
+use self::signals::{shutdown_signal, survive_file_size_limit};
 use crate::{
     api::document::Document,
     output,
@@ -27,9 +24,6 @@ use crate::{
     storage::sqlite::{Database, Schema},
     telemetry::{log, trace},
 };
-
-/// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
-const SIGXFSZ: i32 = 25;
 
 /// How long a process that could not start takes to flush its last spans and log lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -114,8 +108,7 @@ fn serve<A: OpenApi + 'static>(service: Service<A>, settings: &Common) -> Result
             StartupError::new(format!("the threads of the runtime cannot be started: {error}"))
         })?;
     let end = runtime.block_on(async {
-        // Makes a write beyond the limit on file sizes fail, instead of killing the process.
-        let _survives_file_size_limit = signal(SignalKind::from_raw(SIGXFSZ));
+        survive_file_size_limit();
         let shutdown = shutdown_signal(|signal| tracing::warn!(%signal, "ignored a signal"))?;
         let stop = async move {
             tokio::select! {

@@ -40,6 +40,14 @@ fn ignored_here() -> impl Iterator<Item = (Cow<'static, str>, i32)> {
     std::iter::empty()
 }
 
+/// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
+const SIGXFSZ: i32 = 25;
+
+/// Makes a write beyond the limit on file sizes fail, instead of killing the process, as long as the runtime is there.
+pub fn survive_file_size_limit() {
+    let _ = signal(SignalKind::from_raw(SIGXFSZ));
+}
+
 /// Resolves to the name of the signal that stops the program. Until then, the name of each ignored signal is passed to
 /// `on_ignored`. The signals lose their default action with the call, before the future is polled.
 ///
