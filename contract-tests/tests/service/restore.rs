@@ -136,7 +136,7 @@ fn a_backup_that_no_service_can_use_is_refused_and_none_of_it_is_restored() {
         }),
         ("orders.db is damaged", |backup| {
             let mut content = fs::read(backup.join("orders.db")).unwrap();
-            content[5000..8000].fill(0xff);
+            content[4096..4200].fill(0xff);
             fs::write(backup.join("orders.db"), content).unwrap();
         }),
         ("orders.db is damaged", |backup| {
