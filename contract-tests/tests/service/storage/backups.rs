@@ -166,7 +166,7 @@ fn a_copy_of_the_file_of_a_running_service_is_refused_without_its_log() {
             let (database, copy) = (store.database(service), folder.path().join(format!("{service}.db")));
             fs::copy(&database, &copy).unwrap();
             let refused = start_alone(service, folder.path());
-            let sentence = format!("{service}.db lacks the latest writes, which were in ");
+            let sentence = format!("{service}.db lacks the latest writes, since ");
             assert!(
                 refused.contains(&sentence) && refused.contains("-wal back, or restore a backup"),
                 "{refused}"

@@ -58,3 +58,50 @@ fn refuse_foreign_log(path: &Path) -> Result<(), StartupError> {
         Err(_) => files::lock(path).map_or(Ok(()), |_lock| checks::refuse_foreign_log(path)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::storage::sqlite::{Database, restore};
+
+    const SCHEMA: Schema = Schema {
+        application_id: 0x7e57,
+        migrations: &["CREATE TABLE thing (id INTEGER PRIMARY KEY) STRICT"],
+    };
+
+    fn generation(database: &Path) -> (Option<i64>, i64, bool) {
+        let connection = Connection::open(database).unwrap();
+        let columns = "SELECT base, tip, is_continued FROM generation";
+        connection.query_row(columns, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+    }
+
+    #[test]
+    fn a_backup_is_a_file_of_its_own_even_if_it_is_made_during_a_checkpoint() {
+        let (data, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        drop(Database::open(data.path(), "things", &SCHEMA).unwrap());
+        let file = data.path().join("things.db");
+        // As it is between the mark and the next log.
+        Connection::open(&file).unwrap().execute_batch("UPDATE generation SET is_continued = 1").unwrap();
+        let running = Connection::open(&file).unwrap();
+        running.execute_batch("INSERT INTO thing VALUES (1)").unwrap();
+        let original = generation(&file);
+        back_up(data.path(), "things", &SCHEMA, backup.path(), &Cancellation::default()).unwrap();
+        let (base, tip, is_continued) = generation(&backup.path().join("things.db"));
+        assert!(base.is_none() && tip != original.1 && !is_continued);
+        let staged = data.path().join("staged");
+        fs::create_dir(&staged).unwrap();
+        restore::stage(backup.path(), "things", &SCHEMA, &staged, &Cancellation::default()).unwrap();
+    }
+
+    #[test]
+    fn a_cancelled_backup_does_not_begin() {
+        let (data, backup) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        drop(Database::open(data.path(), "things", &SCHEMA).unwrap());
+        let cancellation = Cancellation::default();
+        cancellation.cancel();
+        assert!(back_up(data.path(), "things", &SCHEMA, backup.path(), &cancellation).is_err());
+        assert_eq!(fs::metadata(backup.path().join("things.db")).unwrap().len(), 0);
+    }
+}

@@ -48,8 +48,8 @@ pub(super) fn refuse_lost_log(connection: &Connection, path: &Path) -> Result<()
     match wal::is_continued(connection) {
         Ok(false) => Ok(()),
         Ok(true) => Err(StartupError::new(format!(
-            "{file} lacks the latest writes, which were in {file}-wal when it was copied or when {file}-wal was removed: put \
-             {file}-wal back, or restore a backup."
+            "{file} lacks the latest writes, since {file}-wal was not copied with it or was removed: put {file}-wal back, or \
+             restore a backup."
         ))),
         Err(error) => Err(explain(path, &error)),
     }
