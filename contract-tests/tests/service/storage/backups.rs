@@ -3,8 +3,11 @@
 use std::{fs, path::Path};
 
 use contract_tests::{
-    engine::{deployment::SERVICES, replay::case::create},
-    harness::{folders::new_folder, process::run_once},
+    engine::{
+        deployment::SERVICES,
+        replay::{case::create, situations},
+    },
+    harness::{folders::new_folder, process::run_once, store::Store},
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -184,7 +187,13 @@ fn a_copy_of_the_file_of_a_running_service_is_refused_without_its_log() {
 
 #[test]
 fn a_log_that_another_program_took_into_the_file_is_not_missed() {
-    let (mut store, session) = start(&QUIET);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &QUIET);
+    for &service in SERVICES.iter() {
+        store.service(service).kill();
+        assert_eq!(store.rows(service), 0, "a service that was never used");
+        store.service(service).start_again();
+    }
+    situations::prepare(&session).unwrap();
     for writes in [0, 1500] {
         for &service in SERVICES.iter() {
             for _ in 0..writes {
