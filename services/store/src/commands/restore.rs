@@ -139,3 +139,30 @@ fn exchange(renames: &[(PathBuf, PathBuf)]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rename_that_fails_undoes_those_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["old", "new"] {
+            fs::write(path(name), name).unwrap();
+        }
+        let renames =
+            [("old", "kept"), ("new", "old"), ("absent", "other")].map(|(from, to)| (path(from), path(to)));
+        assert!(exchange(&renames).is_err());
+        assert!(["old", "new"].iter().all(|name| fs::read_to_string(path(name)).unwrap() == *name));
+        assert!(!path("kept").exists());
+        exchange(&renames[..2]).unwrap();
+        assert_eq!(fs::read_to_string(path("old")).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_database_is_kept_under_a_name_that_its_log_fits() {
+        let names = ["d/products.db", "d/products.db-wal"].map(|path| kept(Path::new(path), "now"));
+        assert_eq!(names, ["d/products.now.db", "d/products.now.db-wal"].map(PathBuf::from));
+    }
+}
