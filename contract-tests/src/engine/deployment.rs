@@ -161,7 +161,7 @@ pub fn variable(service: &str, setting: &str) -> String {
 ///
 /// # Panics
 /// It is set to nothing.
-pub(crate) fn token(service: &str) -> String {
+pub fn token(service: &str) -> String {
     let development = format!("SECRET_{}_TOKEN", service.to_uppercase());
     let variable = variable(service, "TOKEN");
     let token = env::var(&variable).unwrap_or(development);

@@ -190,6 +190,13 @@ pub fn run_once(program: &str, service: &str, settings: &[(&str, &str)]) -> Outp
         .expect("the store's program")
 }
 
+/// A command of the store, such as `backup`, for the databases in `data`.
+pub fn command(program: &str, arguments: &[&str], data: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).env("DATA_DIR", data).stdin(Stdio::null());
+    command
+}
+
 /// What a service says to `--help`.
 ///
 /// # Panics

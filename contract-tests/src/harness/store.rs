@@ -22,7 +22,11 @@ pub struct Store {
 impl Store {
     /// Starts `program`, which is the store's, once for each service, with an empty folder and these settings.
     pub fn start(program: &str, settings: &[(&str, &str)]) -> Self {
-        let folder = new_folder();
+        Self::start_in(new_folder(), program, settings)
+    }
+
+    /// The same in a folder that may have databases.
+    pub fn start_in(folder: TempDir, program: &str, settings: &[(&str, &str)]) -> Self {
         let mut settings: Vec<(String, String)> =
             settings.iter().map(|(variable, value)| ((*variable).into(), (*value).into())).collect();
         let start = |service: &&'static str| {
@@ -59,10 +63,7 @@ impl Store {
 
     /// How many things the service called `name` holds, beside what it keeps for itself.
     pub fn rows(&self, name: &str) -> i64 {
-        let connection = Connection::open(self.database(name)).expect("the database");
-        let table = table(&connection);
-        let count = format!("SELECT count(*) FROM {table}");
-        connection.query_row(&count, [], |row| row.get(0)).expect("a number of rows")
+        rows(&Connection::open(self.database(name)).expect("the database"))
     }
 
     /// Keeps the database of the service called `name` locked, as another program might, until what is returned is dropped.
@@ -111,6 +112,15 @@ impl Drop for TakenTable {
         let back = format!("ALTER TABLE {} RENAME TO {}", Self::NAME, self.table);
         let _ = self.connection.execute_batch(&back);
     }
+}
+
+/// How many things a database holds, beside what its service keeps for itself.
+///
+/// # Panics
+/// It is no database of a service.
+pub fn rows(connection: &Connection) -> i64 {
+    let count = format!("SELECT count(*) FROM {}", table(connection));
+    connection.query_row(&count, [], |row| row.get(0)).expect("a number of rows")
 }
 
 /// The table of the things that a service is about.

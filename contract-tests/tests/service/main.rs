@@ -6,6 +6,7 @@
 
 mod access;
 mod addresses;
+mod backup;
 mod connections;
 mod cors;
 mod crashes;
@@ -14,6 +15,7 @@ mod headers;
 mod list;
 mod logs;
 mod metrics;
+mod restore;
 mod retries;
 mod storage;
 mod traces;

@@ -8,7 +8,7 @@ use chassis::{
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
-pub(crate) const SCHEMA: Schema = Schema {
+pub const SCHEMA: Schema = Schema {
     application_id: 0x4f52_4452,
     migrations: &[
         "

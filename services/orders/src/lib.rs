@@ -20,6 +20,8 @@ use chassis::{
     storage::sqlite::Database,
 };
 
+pub use self::db::SCHEMA;
+
 /// The name and the port of orders.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// The service that orders calls, by its name and port.
@@ -28,7 +30,7 @@ const PRODUCTS: ServiceInfo = ServiceInfo::new("products", 5001);
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Orders of the store: create, read";
-    Program { service: SERVICE, about, upstreams: [PRODUCTS], schema: &db::SCHEMA, document, build }
+    Program { service: SERVICE, about, upstreams: [PRODUCTS], schema: &SCHEMA, document, build }
         .run(arguments)
 }
 

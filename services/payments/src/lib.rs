@@ -19,6 +19,8 @@ use chassis::{
     storage::sqlite::Database,
 };
 
+pub use self::db::SCHEMA;
+
 /// The name and the port of payments.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("payments", 5003);
 /// The service that payments calls, by its name and port.
@@ -27,8 +29,7 @@ const ORDERS: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Payments of the store: create, read";
-    Program { service: SERVICE, about, upstreams: [ORDERS], schema: &db::SCHEMA, document, build }
-        .run(arguments)
+    Program { service: SERVICE, about, upstreams: [ORDERS], schema: &SCHEMA, document, build }.run(arguments)
 }
 
 /// The OpenAPI document of the service.

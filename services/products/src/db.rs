@@ -10,7 +10,7 @@ use chassis::{
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params, params};
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
-pub(crate) const SCHEMA: Schema = Schema {
+pub const SCHEMA: Schema = Schema {
     application_id: 0x5052_4f44,
     migrations: &[
         "

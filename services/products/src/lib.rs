@@ -18,13 +18,15 @@ use chassis::{
     storage::sqlite::Database,
 };
 
+pub use self::db::SCHEMA;
+
 /// The name and the port of products.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("products", 5001);
 
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Products of the store: list, read, create, replace";
-    Program { service: SERVICE, about, upstreams: [], schema: &db::SCHEMA, document, build }.run(arguments)
+    Program { service: SERVICE, about, upstreams: [], schema: &SCHEMA, document, build }.run(arguments)
 }
 
 /// The OpenAPI document of the service.

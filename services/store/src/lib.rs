@@ -8,11 +8,14 @@
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
 //! only one binary to build. [`main`] runs the whole store or one service. `start_page` leads to all services. A
 //! `supervisor` keeps a service running, `child` is a process of a service, and `restart` says when there is another one.
+//! `commands` are what an operator does beside it.
 
+mod commands;
 mod start_page;
 mod supervisor;
 mod child;
 mod restart;
+mod member;
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +28,7 @@ use std::{
 use chassis::{
     output,
     process::signals::{Parent, shutdown_signal},
-    settings::{Common, ServiceInfo, StartupError, command_line},
+    settings::{Common, StartupError, command_line},
     telemetry::log,
 };
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
@@ -33,7 +36,7 @@ use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use self::{
-    child::reachable,
+    member::{Member, reachable},
     restart::{Restart, RestartSetting},
     start_page::{Content, Entry, StartPageSettings},
     supervisor::{End, Shared, Supervisor},
@@ -45,17 +48,11 @@ const NAME: &str = "store";
 /// How long the program waits at its end until its last lines are written.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A service of the store.
-struct Member {
-    info: ServiceInfo,
-    main: fn(Vec<OsString>) -> ExitCode,
-}
-
 /// The services, each of which calls only those before it.
 const MEMBERS: &[Member] = &[
-    Member { info: products::SERVICE, main: |arguments| products::main(arguments) },
-    Member { info: orders::SERVICE, main: |arguments| orders::main(arguments) },
-    Member { info: payments::SERVICE, main: |arguments| payments::main(arguments) },
+    Member::new(products::SERVICE, &products::SCHEMA, |arguments| products::main(arguments)),
+    Member::new(orders::SERVICE, &orders::SCHEMA, |arguments| orders::main(arguments)),
+    Member::new(payments::SERVICE, &payments::SCHEMA, |arguments| payments::main(arguments)),
 ];
 
 /// The names of the services, in the order in which they start.
@@ -64,12 +61,15 @@ pub fn services() -> impl DoubleEndedIterator<Item = &'static str> {
 }
 
 /// Runs the store with `arguments`, the first of which is the program's name. If the second is the name of a service, runs that
-/// service alone.
+/// service alone, and if it is a command, that command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let is_named = |member: &&Member| arguments.get(1).is_some_and(|argument| argument == member.info.name);
     if let Some(member) = MEMBERS.iter().find(is_named) {
         return (member.main)(arguments.into_iter().skip(1).collect());
+    }
+    if let Some(code) = commands::run(MEMBERS, &arguments) {
+        return code;
     }
     let settings = match command_line::parse(command(), &arguments, Settings::read) {
         Ok(settings) => settings,
@@ -91,7 +91,9 @@ fn command() -> Command {
     let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
     let programs = listed(services().map(|name| format!("`store {name}`")));
     let long = format!("{about}.\n\n{programs} run a single service, like the program of that name.");
-    Common::add_to(RestartSetting::augment_args(StartPageSettings::augment_args(command))).about(about).long_about(long)
+    let own = RestartSetting::augment_args(StartPageSettings::augment_args(command));
+    let command = Common::add_to(own).about(about).long_about(long);
+    command.subcommands(commands::all(MEMBERS)).args_conflicts_with_subcommands(true)
 }
 
 /// `one, other and last`

@@ -12,7 +12,8 @@ use chassis::settings::{ServiceInfo, StartupError};
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
-    child::{Child, READY_TIMEOUT, Start, reachable},
+    child::{Child, READY_TIMEOUT, Start},
+    member::reachable,
     restart::{DEATHS, Deaths, Restart},
 };
 

@@ -3,13 +3,16 @@
 use std::{fs, path::Path};
 
 use contract_tests::{
-    engine::{deployment::SERVICES, replay::case::create},
-    harness::{folders::new_folder, process::run_once},
+    engine::{
+        deployment::SERVICES,
+        replay::{case::create, situations},
+    },
+    harness::{folders::new_folder, process::run_once, store::Store},
 };
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{is_released, read, sibling};
+use super::{is_released, log_size, read, sibling};
 use crate::{PROGRAM, QUIET, start};
 
 #[test]
@@ -29,6 +32,12 @@ fn start_alone(service: &str, folder: &Path) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Starts and stops a service on `folder`.
+fn starts_alone(service: &str, folder: &Path) {
+    let output = run_once(PROGRAM, service, &[("DATA_DIR", folder.to_str().unwrap())]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// How a backup is made while the service runs.
 type BackUp = fn(&Connection, &Path);
 
@@ -36,10 +45,13 @@ const BACKUPS: [(&str, BackUp); 2] = [
     ("VACUUM INTO", |database, backup| {
         database.execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
     }),
-    ("a copy of the file", |database, backup| {
+    (COPY, |database, backup| {
         fs::copy(database.path().unwrap(), backup).unwrap();
     }),
 ];
+
+/// It lacks what is in the log.
+const COPY: &str = "a copy of the file";
 
 #[test]
 fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
@@ -82,6 +94,11 @@ fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
             fs::copy(&backup, &database).unwrap();
             fs::remove_file(sibling(&database, "-wal")).unwrap();
             fs::remove_file(sibling(&database, "-shm")).unwrap();
+            if name == COPY {
+                let refused = start_alone(service, database.parent().unwrap());
+                assert!(refused.contains("lacks the latest writes"), "{refused}");
+                continue;
+            }
             store.service(service).start_again();
             session.expect(&read(&session, service, last.id()), 404, None).unwrap();
             session.expect(&create(&session, service), 201, None).unwrap();
@@ -137,6 +154,78 @@ fn a_log_that_was_copied_before_its_file_is_refused() {
     assert!(refused.contains("is not the file that"), "{refused}");
     store.service("products").kill();
     store.service("products").start_again();
+}
+
+#[test]
+fn a_copy_of_the_file_of_a_running_service_is_refused_without_its_log() {
+    let (store, session) = start(&QUIET);
+    // Of a fresh service, and of one that has taken its log into the file.
+    for writes in [0, 1500] {
+        for &service in SERVICES.iter() {
+            for _ in 0..writes {
+                session.expect(&create(&session, service), 201, None).unwrap();
+            }
+            let folder = new_folder();
+            let (database, copy) = (store.database(service), folder.path().join(format!("{service}.db")));
+            fs::copy(&database, &copy).unwrap();
+            let refused = start_alone(service, folder.path());
+            let sentence = format!("{service}.db lacks the latest writes, since ");
+            assert!(
+                refused.contains(&sentence) && refused.contains("-wal back, or restore a backup"),
+                "{refused}"
+            );
+
+            // In this order, as `cp` copies a folder.
+            let before = store.rows(service);
+            fs::copy(sibling(&database, "-wal"), sibling(&copy, "-wal")).unwrap();
+            starts_alone(service, folder.path());
+            let connection = Connection::open(&copy).unwrap();
+            assert_eq!(contract_tests::harness::store::rows(&connection), before, "{service}");
+        }
+    }
+}
+
+#[test]
+fn a_log_that_another_program_took_into_the_file_is_not_missed() {
+    let (mut store, session) = Store::start_with_session(PROGRAM, &QUIET);
+    for &service in SERVICES.iter() {
+        store.service(service).kill();
+        assert_eq!(store.rows(service), 0, "a service that was never used");
+        store.service(service).start_again();
+    }
+    situations::prepare(&session).unwrap();
+    for writes in [0, 1500] {
+        for &service in SERVICES.iter() {
+            for _ in 0..writes {
+                session.expect(&create(&session, service), 201, None).unwrap();
+            }
+            let last = session.expect(&create(&session, service), 201, None).unwrap();
+            store.service(service).kill();
+            // Whoever closes it last takes the log into the file.
+            assert!(store.rows(service) > 0);
+            assert!(!sibling(&store.database(service), "-wal").exists());
+            store.service(service).start_again();
+            session.expect(&read(&session, service, last.id()), 200, None).unwrap();
+        }
+    }
+}
+
+/// The mark of a file that has a log must not get into the file when the log ends there.
+#[test]
+fn a_service_starts_again_after_it_stopped_with_a_reader_in_its_way() {
+    let (mut store, session) = start(&QUIET);
+    let reader = Connection::open(store.database("products")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM product").unwrap();
+    // So many that the log was taken into the file as far as the reader permits.
+    for _ in 0..1800 {
+        session.expect(&create(&session, "products"), 201, None).unwrap();
+    }
+    assert!(log_size(&store, "products") > 0);
+    assert!(store.service("products").stop().success());
+    drop(reader);
+    assert!(!sibling(&store.database("products"), "-wal").exists());
+    store.service("products").start_again();
+    session.expect(&create(&session, "products"), 201, None).unwrap();
 }
 
 /// The file cannot grow, so the log is taken into it in part only.

@@ -16,14 +16,11 @@ use std::{
 
 use clap::Args;
 use poem_openapi::OpenApi;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::oneshot,
-};
+use tokio::sync::oneshot;
 
 use self::{
     reload::Reload,
-    signals::{Parent, shutdown_signal},
+    signals::{Parent, shutdown_signal, survive_file_size_limit},
 };
 use crate::{
     api::document::Document,
@@ -33,9 +30,6 @@ use crate::{
     storage::sqlite::{Database, Schema},
     telemetry::{log, metrics, trace},
 };
-
-/// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
-const SIGXFSZ: i32 = 25;
 
 /// How long a process that could not start takes to flush its last spans and log lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -134,8 +128,7 @@ fn serve<A: OpenApi + 'static>(
             StartupError::new(format!("the threads of the runtime cannot be started: {error}"))
         })?;
     let Stopped { reason, began, end, unfinished, cut } = runtime.block_on(async {
-        // Makes a write beyond the limit on file sizes fail, instead of killing the process.
-        let _survives_file_size_limit = signal(SignalKind::from_raw(SIGXFSZ));
+        survive_file_size_limit();
         let parent = if settings.stop_with_stdin { Parent::Stops } else { Parent::None };
         let mut reload = Reload::new(token_files);
         let shutdown = shutdown_signal(parent, move || reload.request())?;

@@ -43,6 +43,14 @@ fn ignored_here() -> impl Iterator<Item = (Cow<'static, str>, i32)> {
     std::iter::empty()
 }
 
+/// Sent when a file grows beyond the limit of the process, on Linux and macOS alike (setrlimit(2), RLIMIT_FSIZE).
+const SIGXFSZ: i32 = 25;
+
+/// Makes a write beyond the limit on file sizes fail, instead of killing the process, as long as the runtime is there.
+pub fn survive_file_size_limit() {
+    let _ = signal(SignalKind::from_raw(SIGXFSZ));
+}
+
 /// Whether a program has a parent that stops it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Parent {

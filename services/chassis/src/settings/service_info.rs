@@ -43,15 +43,18 @@ impl ServiceInfo {
 
     /// The arguments of a program that runs the service.
     pub fn own_args(&self) -> [Arg; 4] {
-        let listen = self
-            .arg(LISTEN, "ADDRESS", ValueParser::new(listen_address))
-            .default_value(format!("127.0.0.1:{}", self.port))
-            .help(format!("Address that {} listens on", self.name));
         let public_url = self
             .arg(PUBLIC_URL, "URL", ValueParser::new(PublicUrl::parse))
             .help(format!("URL of {} as its callers see it, such as that of a proxy", self.name));
         let [token, file] = self.token_args();
-        [listen, public_url, token, file]
+        [self.listen_arg(), public_url, token, file]
+    }
+
+    /// The first of [`Self::own_args`], for a program that needs no token.
+    pub fn listen_arg(&self) -> Arg {
+        self.arg(LISTEN, "ADDRESS", ValueParser::new(listen_address))
+            .default_value(format!("127.0.0.1:{}", self.port))
+            .help(format!("Address that {} listens on", self.name))
     }
 
     /// The arguments of a program that calls the service.
@@ -78,8 +81,8 @@ impl ServiceInfo {
         [token, file]
     }
 
-    /// The address to listen on, from [`Self::own_args`].
-    pub(super) fn listen(&self, matches: &ArgMatches) -> SocketAddr {
+    /// The address to listen on, from [`Self::listen_arg`].
+    pub fn listen(&self, matches: &ArgMatches) -> SocketAddr {
         self.value(LISTEN, matches)
     }
 

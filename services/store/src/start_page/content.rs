@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use hyper::http::uri::Authority;
 
-use crate::child::reachable;
+use crate::member::reachable;
 
 const PAGE: &str = include_str!("page.html");
 const ROW: &str = include_str!("row.html");

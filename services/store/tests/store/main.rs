@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_macros, reason = "a test may print")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod commands;
 mod durations;
 mod listen;
 mod log;

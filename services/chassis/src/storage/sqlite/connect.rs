@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::settings::StartupError;
@@ -13,6 +14,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StartupError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|error| StartupError::new(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// Opens a file as it is, without its log, and leaves nothing beside it. For a file that nobody writes
+/// (<https://www.sqlite.org/uri.html#uriimmutable>).
+pub(super) fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    let path = utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC).to_string();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
 }
 
 /// Sets the timeout first, since changing to WAL may have to wait.

@@ -8,10 +8,15 @@ mod health;
 mod queue;
 mod transaction;
 mod open;
+mod restore;
+mod backup;
+mod copy;
+mod checks;
 mod wal;
 mod readers;
 mod connect;
 mod files;
+mod schema;
 mod error;
 mod column;
 
@@ -19,7 +24,13 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use rusqlite::Connection;
 
-pub use self::{error::Error, open::Schema};
+pub use self::{
+    backup::back_up,
+    copy::Cancellation,
+    error::Error,
+    restore::{Place, Staged, stage, unfinished},
+    schema::Schema,
+};
 use self::{files::Files, readers::Readers, writer::Writer};
 use crate::{
     settings::StartupError,

@@ -9,8 +9,10 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{
+    checks,
     connect::connect,
     files,
+    schema::Schema,
     wal::{self, Log},
 };
 use crate::settings::StartupError;
@@ -18,15 +20,6 @@ use crate::settings::StartupError;
 /// How long SQLite waits for a lock while the service runs. After each wait, the writer drops the writes that have been
 /// cancelled or have timed out.
 const LOCK_POLL: Duration = Duration::from_millis(50);
-
-/// The schema of a database: the application that it belongs to, and its migrations.
-#[derive(Clone, Copy, Debug)]
-pub struct Schema {
-    /// Marks the files of this application (<https://www.sqlite.org/pragma.html#pragma_application_id>).
-    pub application_id: i32,
-    /// The statements that lead from each version to the next. A released migration never changes.
-    pub migrations: &'static [&'static str],
-}
 
 /// Opens or creates the file for writing, and migrates it to the newest version.
 pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Log), StartupError> {
@@ -39,50 +32,21 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
             ))
         })?;
     }
-    if is_absent(path) && wal::has_frames(path) {
+    if checks::is_absent(path) && wal::has_frames(path) {
         return Err(StartupError::new(format!(
             "{file} does not exist, but {file}-wal does: restore the database that it belongs to, or move {file}-wal away."
         )));
     }
     let lock = files::lock(path)?;
-    let explain = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StartupError::new(format!(
-            "{file} is not a SQLite database: move it away, or set DATA_DIR to another folder."
-        )),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            StartupError::new(format!("{file} is locked by another program: stop that program first."))
-        }
-        Some(ErrorCode::ReadOnly) => StartupError::new(format!(
-            "{file} cannot be written: make it writable, or set DATA_DIR to another folder."
-        )),
-        _ => StartupError::new(format!("{file} cannot be opened ({error}): set DATA_DIR to another folder.")),
-    };
-
-    if wal::has_frames(path) && !wal::continues(path).map_err(explain)? {
-        return Err(StartupError::new(format!(
-            "{file} is not the file that {file}-wal continues, but for instance a restored backup: move {file}-wal and \
-             {file}-shm away to use {file} as it is, or restore the file that was there before."
-        )));
-    }
+    checks::refuse_unfinished_restore(path)?;
+    let explain = |error| checks::explain(path, &error);
+    checks::refuse_foreign_log(path)?;
+    let may_lack_log = wal::may_be_lost(path);
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
-    let application_id: i32 =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(explain)?;
-    let version: u32 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(explain)?;
-    let version = version as usize;
+    let version = checks::check_version(&connection, path, schema)?;
     let known = schema.migrations.len();
-    if application_id != schema.application_id
-        && (application_id != 0 || !is_empty(&connection).map_err(explain)?)
-    {
-        return Err(StartupError::new(format!(
-            "{file} belongs to another program: move it away, or set DATA_DIR to another folder."
-        )));
-    }
-    if version > known {
-        return Err(StartupError::new(format!(
-            "{file} has version {version}, and this program supports versions up to {known}: start a newer program, or set \
-             DATA_DIR to another folder."
-        )));
+    if may_lack_log {
+        checks::refuse_lost_log(&connection, path)?;
     }
     migrate(&mut connection, schema, version).map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly) => explain(error),
@@ -99,14 +63,6 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
         ))
     })?;
     Ok((lock, connection, log))
-}
-
-fn is_absent(path: &Path) -> bool {
-    fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
-}
-
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
 }
 
 fn migrate(connection: &mut Connection, schema: &Schema, version: usize) -> rusqlite::Result<()> {

@@ -7,6 +7,10 @@
 //! So the table `generation` names each state that the file can have next to this log, by a random number: `base` is the state
 //! when the log began, `middle` the state after a checkpoint by another program, and `tip` the state after our own. A file with
 //! none of the three is another file, or newer than this copy of the log.
+//!
+//! Nor does a file say that it has a log, so a copy without it would be taken for whole. Hence `is_continued`: it is set in the
+//! file by our own checkpoints, and the first commit of each log takes it back. Whoever takes a whole log into the file, such as
+//! the last program that closes it, takes that commit as well.
 
 use std::{
     fs::File,
@@ -15,10 +19,12 @@ use std::{
     thread,
 };
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rusqlite::{Connection, DEFAULT_NAME, OpenFlags, OptionalExtension, Result, wal::CheckpointMode};
+use rusqlite::{
+    Connection, DEFAULT_NAME, OpenFlags, OptionalExtension, Result, Transaction, TransactionBehavior,
+    wal::CheckpointMode,
+};
 
-use super::{files::sibling, readers::Readers};
+use super::{connect, files::sibling, readers::Readers};
 
 /// How many pages the log has when it is checkpointed, which is SQLite's default
 /// (<https://www.sqlite.org/pragma.html#pragma_wal_autocheckpoint>).
@@ -38,17 +44,31 @@ const TABLE: &str = "
         middle INTEGER,
         tip    INTEGER NOT NULL
     ) STRICT;
-    INSERT OR IGNORE INTO generation VALUES (1, NULL, NULL, random());
+    INSERT OR IGNORE INTO generation (id, tip) VALUES (1, random());
 ";
+
+/// Added later than the others.
+const IS_CONTINUED: &str = "
+    ALTER TABLE generation ADD COLUMN is_continued INTEGER NOT NULL DEFAULT 0 CHECK (is_continued IN (0, 1))
+";
+
+/// Run before a checkpoint.
+const MARK: &str = "UPDATE generation SET is_continued = 1";
+
+/// Run after it, when its log goes on.
+const UNMARK: &str = "UPDATE generation SET is_continued = 0";
+
+/// Run in a copy, which is a file that no log continues.
+const RENEW: &str = "UPDATE generation SET base = NULL, middle = NULL, tip = random(), is_continued = 0";
 
 /// Run at the beginning of a log, together with a write of the first page, which has the schema version.
 const BEGIN: &str = "
     UPDATE generation SET base = tip, tip = random();
-    UPDATE generation SET middle = tip;
+    UPDATE generation SET middle = tip, is_continued = 0;
 ";
 
-/// Run before the log is checkpointed.
-const END: &str = "UPDATE generation SET tip = random()";
+/// Run before the log is checkpointed, once for each log.
+const END: &str = "UPDATE generation SET tip = random(), is_continued = 1";
 
 /// Gives the log its final size at once, since syncing a file that has grown takes ten times as long. Zeros are not valid frames,
 /// so SQLite continues after the existing ones (<https://www.sqlite.org/walformat.html>).
@@ -68,9 +88,46 @@ pub(super) fn has_frames(database: &Path) -> bool {
     read.is_ok() && magic != [0; 4]
 }
 
-/// Creates the table that tells which file the log continues.
+/// Creates the table that tells which file the log continues, before the first checkpoint.
 pub(super) fn prepare(connection: &Connection) -> Result<()> {
-    connection.execute_batch(TABLE)
+    create_table(connection)?;
+    connection.execute_batch(MARK)
+}
+
+/// Makes a copy a file of its own, which the log of the original does not continue.
+pub(super) fn renew(connection: &Connection) -> Result<()> {
+    create_table(connection)?;
+    connection.execute_batch(RENEW)
+}
+
+fn create_table(connection: &Connection) -> Result<()> {
+    connection.execute_batch(TABLE)?;
+    if !has_mark(connection)? {
+        connection.execute_batch(IS_CONTINUED)?;
+    }
+    Ok(())
+}
+
+/// Whether a database whose log is not there has lost commits with it.
+pub(super) fn is_continued(connection: &Connection) -> Result<bool> {
+    Ok(has_mark(connection)?
+        && connection.query_row("SELECT max(is_continued) = 1 FROM generation", [], |row| {
+            Ok(row.get::<_, Option<bool>>(0)?.unwrap_or(false))
+        })?)
+}
+
+/// Whether a file had a log that is not there. Copies that SQLite makes with VACUUM INTO lack nothing, and are not in WAL mode
+/// (<https://www.sqlite.org/fileformat2.html#file_format_version_numbers>).
+pub(super) fn may_be_lost(database: &Path) -> bool {
+    let mut header = [0; 20];
+    let read = File::open(database).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header[18] == 2 && !has_frames(database)
+}
+
+/// Whether the file has the column. It may be older, or belong to another program.
+fn has_mark(connection: &Connection) -> Result<bool> {
+    let columns = "SELECT count(*) FROM pragma_table_info('generation') WHERE name = 'is_continued'";
+    connection.query_row(columns, [], |row| row.get(0))
 }
 
 /// The generation of a file, alone or together with its log.
@@ -110,10 +167,7 @@ pub(super) fn continues(database: &Path) -> Result<bool> {
     if whole.base.is_none() {
         return Ok(true);
     }
-    // An immutable file is read without its log (https://www.sqlite.org/uri.html#uriimmutable).
-    let path = utf8_percent_encode(&database.to_string_lossy(), NON_ALPHANUMERIC).to_string();
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let alone = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
+    let alone = connect::open_unchanging(database)?;
     let may_be = |file: Generation| {
         let states = [whole.base, whole.middle, Some(whole.tip)];
         states.contains(&Some(file.tip)) && file.schema_version <= whole.schema_version
@@ -136,6 +190,8 @@ pub(super) struct Log {
     is_checkpointed: bool,
     /// Whether [`END`] was run. It runs once for each log, so that the file can have only three states.
     is_ended: bool,
+    /// Whether the last commit says that the file is continued, which only the file should.
+    is_marked: bool,
 }
 
 impl Log {
@@ -144,24 +200,40 @@ impl Log {
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         // Leaves room for the last group of writes, so that the file is not truncated and grown again each time.
         connection.pragma_update(None, "journal_size_limit", 2 * SIZE as i64)?;
-        let mut log = Self { limit: CHECKPOINT_PAGES, is_checkpointed: false, is_ended: false };
+        let mut log =
+            Self { limit: CHECKPOINT_PAGES, is_checkpointed: false, is_ended: false, is_marked: true };
         log.checkpoint(connection)?;
+        log.go_on(connection)?;
         Ok(log)
     }
 
-    /// Must be called at the beginning of each write transaction.
+    /// Must be called at the beginning of each write transaction. It has nothing to do unless [`Self::go_on`] has failed.
     pub(super) fn stamp(&mut self, connection: &Connection) -> Result<()> {
         if self.is_checkpointed {
             write_first_page(connection)?;
             connection.execute_batch(BEGIN)?;
             self.is_ended = false;
+        } else if self.is_marked {
+            connection.execute_batch(UNMARK)?;
         }
+        Ok(())
+    }
+
+    /// Begins the next log, or goes on with this one. At once, since until then the mark of the file is the last commit: a
+    /// program that takes the log of a killed service into the file would leave it there.
+    fn go_on(&mut self, connection: &Connection) -> Result<()> {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        self.stamp(&transaction)?;
+        transaction.commit()?;
+        self.is_checkpointed = false;
+        self.is_marked = false;
         Ok(())
     }
 
     /// Must be called after each commit and the replies to its callers.
     pub(super) fn committed(&mut self, connection: &Connection, readers: &Readers) {
         self.is_checkpointed = false;
+        self.is_marked = false;
         let checkpointed =
             connection.wal_checkpoint_v2(DEFAULT_NAME, CheckpointMode::NOOP).and_then(|(pages, _)| {
                 if pages < CHECKPOINT_PAGES {
@@ -171,15 +243,20 @@ impl Log {
                 if pages < self.limit {
                     return Ok(());
                 }
-                if !self.is_ended {
-                    // This may fail on a full disk, where only the checkpoint makes room.
+                // These may fail on a full disk, where only the checkpoint makes room.
+                if self.is_ended {
+                    self.is_marked = connection.execute_batch(MARK).is_ok();
+                } else {
                     self.is_ended = connection.execute_batch(END).is_ok();
+                    self.is_marked = self.is_ended;
                 }
                 // Snapshots from before the last commit would keep their part of the log from being checkpointed.
                 readers.end_snapshots();
                 self.checkpoint(connection)?;
                 // Newer snapshots would keep the log from restarting.
                 readers.end_snapshots();
+                // If another program holds the lock, the next write does it.
+                let _ = self.go_on(connection);
                 Ok(())
             });
         if let Err(error) = checkpointed {

@@ -1,0 +1,80 @@
+//! What is in `services/store/deploy`: `cargo test --test deploy`.
+//!
+//! It needs `systemd-analyze`, `haproxy` and `nginx`, which Debian has in packages of these names. The tests of a program that
+//! is not there are shown as ignored.
+
+#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
+
+mod proxies;
+mod proxy;
+mod recorder;
+mod units;
+
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode, Stdio},
+};
+
+use libtest_mimic::{Arguments, Trial};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trial = |program: &str, name: &str, check: Box<dyn FnOnce() + Send>| {
+        let is_missing = !is_there(program);
+        if is_missing && !arguments.list {
+            eprintln!("skipped: {name}, because {program} is not installed");
+        }
+        Trial::test(name, move || {
+            check();
+            Ok(())
+        })
+        .with_ignored_flag(is_missing)
+    };
+    let mut trials = vec![
+        trial("systemd-analyze", "systemd::the_units_are_valid", Box::new(units::are_valid)),
+        trial("systemd-analyze", "systemd::a_service_is_exposed_to_little", Box::new(units::are_hardened)),
+        Trial::test("systemd::every_setting_of_a_unit_exists", || {
+            units::settings_exist();
+            Ok(())
+        }),
+    ];
+    for kind in [proxy::Kind::HaProxy, proxy::Kind::Nginx] {
+        let program = kind.program();
+        let name = |name: &str| format!("{program}::{name}");
+        trials.extend([
+            trial(
+                program,
+                &name("requests_go_through_and_a_stop_is_noticed"),
+                Box::new(move || proxies::forward(kind)),
+            ),
+            trial(
+                program,
+                &name("a_create_is_sent_once_and_a_read_may_be_repeated"),
+                Box::new(move || proxies::repeat_what_is_safe(kind)),
+            ),
+            trial(
+                program,
+                &name("what_a_caller_says_about_itself_is_replaced"),
+                Box::new(move || proxies::name_the_caller(kind)),
+            ),
+        ]);
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn is_there(program: &str) -> bool {
+    // Each of them knows one of the two.
+    ["--version", "-v"].iter().any(|flag| {
+        let mut command = Command::new(program);
+        let command = command.arg(flag).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    })
+}
+
+/// A file of the deployment.
+fn file(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "../services/store/deploy", name].iter().collect()
+}

@@ -1,0 +1,84 @@
+//! The units of systemd.
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use contract_tests::{
+    engine::deployment::SERVICES,
+    harness::{folders::new_folder, process},
+};
+use tempfile::TempDir;
+
+use crate::{PROGRAM, file};
+
+/// The units in a folder of their own, with the path of the program that is tested, and an instance for each service.
+fn units() -> (TempDir, Vec<String>) {
+    let folder = new_folder();
+    let copy = |from: &Path, to: &str| {
+        let text = fs::read_to_string(from).unwrap();
+        assert!(to.ends_with(".conf") || to.ends_with(".timer") || text.contains("/usr/local/bin/store"));
+        fs::write(folder.path().join(to), text.replace("/usr/local/bin/store", PROGRAM)).unwrap();
+    };
+    let mut units = vec!["store-backup.service".to_owned(), "store-backup.timer".to_owned()];
+    for unit in &units {
+        copy(&file("systemd").join(unit), unit);
+    }
+    for service in SERVICES.iter() {
+        let unit = format!("store@{service}.service");
+        copy(&file("systemd/store@.service"), &unit);
+        let settings = format!("{unit}.d/tokens.conf");
+        fs::create_dir(folder.path().join(format!("{unit}.d"))).unwrap();
+        copy(&file("systemd").join(&settings), &settings);
+        units.push(unit);
+    }
+    (folder, units)
+}
+
+pub(crate) fn are_valid() {
+    let (folder, units) = units();
+    for unit in &units {
+        let output = verify(folder.path(), unit);
+        assert_eq!(output, "", "{unit}");
+    }
+}
+
+fn verify(folder: &Path, unit: &str) -> String {
+    let output =
+        Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(folder.join(unit)).output().unwrap();
+    // It also reads the units of this machine.
+    let lines = String::from_utf8_lossy(&output.stderr).into_owned();
+    let ours: Vec<&str> = lines.lines().filter(|line| line.contains("store")).collect();
+    ours.join("\n")
+}
+
+pub(crate) fn are_hardened() {
+    let (folder, units) = units();
+    for unit in units.iter().filter(|unit| unit.ends_with(".service")) {
+        // In tenths, of ten; the common default is about 95.
+        let limit = if unit.starts_with("store@") { "15" } else { "35" };
+        let output = Command::new("systemd-analyze")
+            .args(["security", "--no-pager", "--offline=true", &format!("--threshold={limit}")])
+            .arg(folder.path().join(unit))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{unit}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// Each variable that a unit sets is in the help of its service.
+pub(crate) fn settings_exist() {
+    for service in SERVICES.iter() {
+        let help = process::help(PROGRAM, service);
+        let texts = ["store@.service".to_owned(), format!("store@{service}.service.d/tokens.conf")]
+            .map(|name| fs::read_to_string(file("systemd").join(name)).unwrap());
+        let lines = texts.iter().flat_map(|text| text.lines());
+        let variables: BTreeSet<&str> =
+            lines.filter_map(|line| Some(line.strip_prefix("Environment=")?.split_once('=')?.0)).collect();
+        assert!(variables.len() > 2, "{variables:?}");
+        for variable in variables {
+            assert!(help.contains(&format!("[env: {variable}=")), "{service} has no {variable}: {help}");
+        }
+        // A service has its own token and those of the services that it calls.
+        let needed = help.matches("_TOKEN_FILE=").count();
+        assert_eq!(texts[1].matches("LoadCredential=").count(), needed, "{service}");
+    }
+}

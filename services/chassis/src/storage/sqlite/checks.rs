@@ -1,0 +1,116 @@
+//! What a database file must be before a program uses it, and the sentences about one that is not.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::{schema::Schema, wal};
+use crate::settings::StartupError;
+
+/// A restore that was interrupted while it exchanged the files has left some old and some new ones.
+pub(super) fn refuse_unfinished_restore(path: &Path) -> Result<(), StartupError> {
+    match unfinished(path.parent().unwrap_or(Path::new("."))) {
+        staged if staged.exists() => Err(StartupError::new(format!(
+            "a restore was interrupted, and {} still has its files: run `store restore --force` again.",
+            staged.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The folder of the files that are being restored to `folder`, from when the first of them is put in place.
+pub(super) fn unfinished(folder: &Path) -> PathBuf {
+    folder.join("restore.unfinished")
+}
+
+/// Refuses a log that belongs to another file, with which SQLite would overwrite this one.
+pub(super) fn refuse_foreign_log(path: &Path) -> Result<(), StartupError> {
+    if !wal::has_frames(path) {
+        return Ok(());
+    }
+    let file = path.display();
+    match wal::continues(path) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StartupError::new(format!(
+            "{file} is not the file that {file}-wal continues, but for instance a restored backup: move {file}-wal and \
+             {file}-shm away to use {file} as it is, or restore the file that was there before."
+        ))),
+        Err(error) => Err(explain(path, &error)),
+    }
+}
+
+/// Refuses a file without a log that was in use when it was copied.
+pub(super) fn refuse_lost_log(connection: &Connection, path: &Path) -> Result<(), StartupError> {
+    let file = path.display();
+    match wal::is_continued(connection) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StartupError::new(format!(
+            "{file} lacks the latest writes, since {file}-wal was not copied with it or was removed: put {file}-wal back, or \
+             restore a backup."
+        ))),
+        Err(error) => Err(explain(path, &error)),
+    }
+}
+
+/// Checks that the file belongs to the program with this `schema`, and that it is not newer. Returns its version.
+pub(super) fn check_version(
+    connection: &Connection,
+    path: &Path,
+    schema: &Schema,
+) -> Result<usize, StartupError> {
+    let file = path.display();
+    let pragma = |name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
+            .map_err(|error| explain(path, &error))
+    };
+    let application_id = pragma("application_id")?;
+    let is_new = || -> Result<bool, StartupError> {
+        Ok(application_id == 0 && is_empty(connection).map_err(|error| explain(path, &error))?)
+    };
+    if application_id != schema.application_id && !is_new()? {
+        return Err(StartupError::new(format!(
+            "{file} belongs to another program: move it away, or set DATA_DIR to another folder."
+        )));
+    }
+    let (version, known) = (pragma("user_version")?, schema.migrations.len());
+    match usize::try_from(version) {
+        Ok(version) if version <= known => Ok(version),
+        _ => Err(StartupError::new(format!(
+            "{file} has version {version}, and this program supports versions up to {known}: start a newer program, or set \
+             DATA_DIR to another folder."
+        ))),
+    }
+}
+
+/// What an error of SQLite means for who starts the program.
+pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> StartupError {
+    let file = path.display();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StartupError::new(format!(
+            "{file} is not a SQLite database: move it away, or set DATA_DIR to another folder."
+        )),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StartupError::new(format!("{file} is locked by another program: stop that program first."))
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            StartupError::new(format!("{file} is damaged ({error}): restore a backup of it."))
+        }
+        Some(ErrorCode::ReadOnly) => StartupError::new(format!(
+            "{file} cannot be written: make it writable, or set DATA_DIR to another folder."
+        )),
+        _ => StartupError::new(format!("{file} cannot be opened ({error}): set DATA_DIR to another folder.")),
+    }
+}
+
+/// Whether there is no database, but at most an empty file.
+pub(super) fn is_absent(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}

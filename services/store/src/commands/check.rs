@@ -1,0 +1,61 @@
+//! `store check`: whether the services are ready, for a supervisor that has no other program to ask with.
+
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+use chassis::output;
+use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
+
+use crate::member::{Member, reachable};
+
+/// How long a service may take to respond.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+pub(super) fn command(members: &'static [Member]) -> Command {
+    let about = "Check that the services on this machine are ready, and exit with 1 if one is not";
+    let names = PossibleValuesParser::new(members.iter().map(|member| member.info.name));
+    let services = Arg::new("services")
+        .value_name("SERVICE")
+        .action(ArgAction::Append)
+        .value_parser(names)
+        .help("The services to check [default: all]");
+    let command = Command::new("check").about(about).arg(services);
+    command.args(members.iter().map(|member| member.info.listen_arg()))
+}
+
+/// Prints a line for each service.
+pub(super) fn run(members: &'static [Member], matches: &ArgMatches) -> ExitCode {
+    let named: Vec<&String> = matches.get_many("services").into_iter().flatten().collect();
+    let is_named = |member: &&Member| named.is_empty() || named.iter().any(|name| *name == member.info.name);
+    let mut code = ExitCode::SUCCESS;
+    let mut text = String::new();
+    for member in members.iter().filter(is_named) {
+        let (name, address) = (member.info.name, reachable(member.info.listen(matches)));
+        text += &match ask(address) {
+            Ok(200) => format!("{name} at http://{address} is ready.\n"),
+            outcome => {
+                code = ExitCode::FAILURE;
+                let why = outcome.map_or_else(|error| error, |status| format!("/readyz responds {status}"));
+                format!("{name} at http://{address} is not ready: {why}.\n")
+            }
+        };
+    }
+    output::stdout(text);
+    code
+}
+
+/// The status of the probe.
+#[tokio::main(flavor = "current_thread")]
+async fn ask(address: SocketAddr) -> Result<u16, String> {
+    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(cause)?;
+    let response = client.get(format!("http://{address}/readyz")).send().await.map_err(cause)?;
+    Ok(response.status().as_u16())
+}
+
+/// The innermost cause of an error.
+fn cause(error: reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,78 @@
+//! The databases that a command is about.
+
+use std::path::PathBuf;
+
+use chassis::settings::StartupError;
+use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
+
+use crate::member::Member;
+
+/// Adds the arguments that name a backup and the databases to `command`.
+pub(super) fn add_to(command: Command, members: &'static [Member]) -> Command {
+    command
+        .arg(
+            Arg::new("folder")
+                .value_name("FOLDER")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("Folder of the backup"),
+        )
+        .arg(
+            Arg::new("data-dir")
+                .long("data-dir")
+                .env("DATA_DIR")
+                .value_name("FOLDER")
+                .default_value("data")
+                .value_parser(value_parser!(PathBuf))
+                .help("Folder for the database files"),
+        )
+        .arg(
+            Arg::new("only")
+                .long("only")
+                .value_name("SERVICE")
+                .action(ArgAction::Append)
+                .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
+                .help("The database of this service alone; may be given several times"),
+        )
+}
+
+/// What the arguments name.
+pub(super) struct Databases {
+    /// The folder of the backup.
+    pub(super) backup: PathBuf,
+    /// The folder of the databases.
+    pub(super) data: PathBuf,
+    /// The services, each of which calls only those before it.
+    pub(super) members: Vec<&'static Member>,
+    pub(super) is_forced: bool,
+}
+
+impl Databases {
+    /// # Errors
+    /// The backup would be where the databases are.
+    pub(super) fn read(matches: &ArgMatches, members: &'static [Member]) -> Result<Self, StartupError> {
+        let path = |name| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
+        let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
+        let is_meant =
+            |member: &&Member| only.is_empty() || only.iter().any(|name| *name == member.info.name);
+        let (backup, data) = (path("folder"), path("data-dir"));
+        if matches!((backup.canonicalize(), data.canonicalize()), (Ok(backup), Ok(data)) if backup == data) {
+            let folder = backup.display();
+            return Err(StartupError::new(format!(
+                "{folder} is the folder of the databases: name another folder."
+            )));
+        }
+        Ok(Self {
+            backup,
+            data,
+            members: members.iter().filter(is_meant).collect(),
+            is_forced: matches.get_flag("force"),
+        })
+    }
+
+    /// The names of the services.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<&str> = self.members.iter().map(|member| member.info.name).collect();
+        names.join(", ")
+    }
+}

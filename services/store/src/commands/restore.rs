@@ -1,0 +1,168 @@
+//! `store restore`: the databases of a backup, put in place all together or not at all.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use chassis::{
+    settings::StartupError,
+    storage::sqlite::{self, Cancellation, Place, Staged},
+};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::{
+    databases::{self, Databases},
+    folders::{Temporary, sync_parent},
+};
+use crate::member::Member;
+
+const EXAMPLES: &str = "\
+Examples:
+  store restore backups/monday
+  store restore --force backups/monday";
+
+pub(super) fn command(members: &'static [Member]) -> Command {
+    let about = "Put the databases of a backup back, while no service runs";
+    let long = format!(
+        "{about}.\n\nFOLDER is what `store backup` wrote. Its files are checked and copied first, and put in place when all of \
+         them are sound."
+    );
+    let force = Arg::new("force")
+        .long("force")
+        .action(ArgAction::SetTrue)
+        .help("Even if there are databases, which are kept beside under another name, with the time");
+    let command = databases::add_to(Command::new("restore").about(about).long_about(long), members);
+    command.arg(force).after_help(EXAMPLES)
+}
+
+/// Restores the backup. The text says what was done.
+pub(super) fn run(
+    members: &'static [Member],
+    matches: &ArgMatches,
+    cancellation: &Cancellation,
+) -> Result<String, StartupError> {
+    let databases = Databases::read(matches, members)?;
+    let folder = &databases.data;
+    let cannot = |error: io::Error| {
+        StartupError::new(match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                format!("another restore to {} is running: wait for it.", folder.display())
+            }
+            _ => format!(
+                "{} cannot be written ({error}), and nothing was changed: set DATA_DIR to a writable folder.",
+                folder.display()
+            ),
+        })
+    };
+    fs::create_dir_all(folder).map_err(cannot)?;
+    let places = databases.members.iter().map(|member| Place::take(folder, member.info.name));
+    let places = places.collect::<Result<Vec<_>, _>>()?;
+    if let Some(there) = places.iter().flat_map(Place::occupants).next()
+        && !databases.is_forced
+    {
+        return Err(StartupError::new(format!(
+            "{} is there already: with --force, it is kept beside under another name, or set DATA_DIR to another folder.",
+            there.display()
+        )));
+    }
+    let temporary = Temporary::create(&folder.join("restore.partial")).map_err(cannot)?;
+    let stage = |member: &&Member| {
+        let (name, schema) = (member.info.name, member.schema);
+        sqlite::stage(&databases.backup, name, schema, temporary.path(), cancellation)
+    };
+    let staged = databases.members.iter().map(stage).collect::<Result<Vec<_>, _>>()?;
+    if cancellation.is_cancelled() {
+        return Err(StartupError::new("it was cancelled, and nothing was changed."));
+    }
+    let unfinished = sqlite::unfinished(folder);
+    begin(temporary, &unfinished).map_err(cannot)?;
+    let stamp = stamp();
+    let done =
+        exchange(&renames(&places, &staged, &unfinished, &stamp)).and_then(|()| sync_parent(&unfinished));
+    // After an error, everything has its old name again.
+    let ended = fs::remove_dir_all(&unfinished).and_then(|()| sync_parent(&unfinished));
+    done.and(ended).map_err(cannot)?;
+
+    let (names, backup) = (databases.names(), databases.backup.display());
+    let kept = match places.iter().any(|place| kept(place.path(), &stamp).exists()) {
+        true => format!(" What was there is kept as {}.\n", kept(&folder.join("*.db"), &stamp).display()),
+        false => "\n".to_owned(),
+    };
+    Ok(format!("Restored {names} from {backup} to {}.{kept}", folder.display()))
+}
+
+/// From now on, no service starts until all files are in place. A folder of that name is from a restore that was interrupted.
+fn begin(temporary: Temporary, unfinished: &Path) -> io::Result<()> {
+    match unfinished.exists() {
+        true => temporary.replace(unfinished),
+        false => temporary.rename(unfinished),
+    }
+}
+
+/// Now, as it can be a part of a file name.
+fn stamp() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string().replace(':', "-")
+}
+
+/// The name that the file at `path` is kept under, such as `products.2026-05-01T12-00-00.000Z.db`.
+fn kept(path: &Path, stamp: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (name, suffix) = name.split_once('.').unwrap_or((&name, "db"));
+    path.with_file_name(format!("{name}.{stamp}.{suffix}"))
+}
+
+/// What gets which name, in this order.
+fn renames(places: &[Place], staged: &[Staged], unfinished: &Path, stamp: &str) -> Vec<(PathBuf, PathBuf)> {
+    let one = |(place, staged): (&Place, &Staged)| {
+        let away = place.occupants().map(|path| {
+            let kept = kept(&path, stamp);
+            (path, kept)
+        });
+        let name = staged.path().file_name().unwrap_or_default();
+        let renames: Vec<_> = away.chain([(unfinished.join(name), place.path().to_owned())]).collect();
+        renames
+    };
+    places.iter().zip(staged).flat_map(one).collect()
+}
+
+/// Renames all, or none if one cannot be.
+fn exchange(renames: &[(PathBuf, PathBuf)]) -> io::Result<()> {
+    for (count, (from, to)) in renames.iter().enumerate() {
+        if let Err(error) = fs::rename(from, to) {
+            for (from, to) in renames[..count].iter().rev() {
+                let _ = fs::rename(to, from);
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rename_that_fails_undoes_those_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["old", "new"] {
+            fs::write(path(name), name).unwrap();
+        }
+        let renames =
+            [("old", "kept"), ("new", "old"), ("absent", "other")].map(|(from, to)| (path(from), path(to)));
+        assert!(exchange(&renames).is_err());
+        assert!(["old", "new"].iter().all(|name| fs::read_to_string(path(name)).unwrap() == *name));
+        assert!(!path("kept").exists());
+        exchange(&renames[..2]).unwrap();
+        assert_eq!(fs::read_to_string(path("old")).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_database_is_kept_under_a_name_that_its_log_fits() {
+        let names = ["d/products.db", "d/products.db-wal"].map(|path| kept(Path::new(path), "now"));
+        assert_eq!(names, ["d/products.now.db", "d/products.now.db-wal"].map(PathBuf::from));
+    }
+}

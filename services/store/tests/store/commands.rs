@@ -1,0 +1,75 @@
+//! The commands that run beside the services.
+
+use std::process::Output;
+
+use crate::{Store, command, folder, refuses, run};
+
+/// What a command prints.
+fn text(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat()
+}
+
+#[test]
+fn help_lists_the_commands_and_each_has_help() {
+    let help = text(&run(|_, _| {}, &["--help"]));
+    for (name, about) in [
+        ("backup", "Back up the databases"),
+        ("restore", "Put the databases of a backup back"),
+        ("check", "Check that the services on this machine are ready"),
+    ] {
+        assert!(help.contains(&format!("  {name}")) && help.contains(about), "{help}");
+        let own = run(|_, _| {}, &[name, "--help"]);
+        assert!(own.status.success() && text(&own).starts_with(about), "{}", text(&own));
+        assert!(text(&own).contains(&format!("Usage: store {name} [OPTIONS]")), "{}", text(&own));
+    }
+}
+
+#[test]
+fn a_flag_before_a_command_is_a_usage_error() {
+    for arguments in [
+        &["--data-dir", "elsewhere", "backup", "there"][..],
+        &["backup"],
+        &["backup", "there", "--only", "nothing"],
+        &["restore", "there", "--orders-listen", "127.0.0.1:0"],
+    ] {
+        let output = run(|_, _| {}, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output));
+        assert!(text(&output).contains("error: "), "{}", text(&output));
+    }
+}
+
+#[test]
+fn check_tells_which_services_are_ready() {
+    let store = Store::start();
+    let mut check = command(store.folder.path(), &["check"]);
+    for (service, url) in store::services().zip(&store.urls) {
+        check.env(format!("{}_LISTEN", service.to_uppercase()), url.trim_start_matches("http://"));
+    }
+    let output = check.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    for (service, url) in store::services().zip(&store.urls) {
+        assert!(text(&output).contains(&format!("{service} at {url} is ready.")), "{}", text(&output));
+    }
+
+    crate::signal("KILL", store.service("orders"));
+    store.wait_for("store: orders has exited");
+    let output = check.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("is not ready: Connection refused"), "{}", text(&output));
+    // One that is asked for alone.
+    let output = check.arg("products").output().unwrap();
+    assert!(output.status.success() && text(&output).lines().count() == 1, "{}", text(&output));
+}
+
+#[test]
+fn the_store_can_be_backed_up_and_restored_beside_itself() {
+    let store = Store::start();
+    let backup = store.folder.path().join("backup");
+    let output = command(store.folder.path(), &["backup", backup.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let other = folder();
+    let output = command(other.path(), &["restore", backup.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let output = command(store.folder.path(), &["restore", backup.to_str().unwrap()]).output().unwrap();
+    refuses(output, "is in use by another process: stop that process first");
+}
