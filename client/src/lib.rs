@@ -56,7 +56,7 @@ mod context;
 mod deadline;
 
 pub use connection::InvalidConnection;
-pub use context::{on_behalf_of, traced};
+pub use context::{on_behalf_of, traced, traced_within};
 pub use deadline::{CALL_TIMEOUT, CONNECT_TIMEOUT};
 // The generated code expects these names in the crate `progenitor`, which would have the generator built a second time.
 extern crate self as progenitor;

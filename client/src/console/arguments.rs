@@ -1,11 +1,9 @@
 //! The command line.
 
-use std::{convert::Infallible, fmt};
-
-use clap::{Arg, ArgMatches, Args, ColorChoice, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::{limits, service::Service};
+use super::{addresses::Addresses, limits};
 
 /// Console of the store: products, orders and payments.
 ///
@@ -27,9 +25,13 @@ use super::{limits, service::Service};
 Exit codes: 0 success, 1 the service responded with an error, 2 usage error, 3 the service cannot be reached."
 )]
 pub(super) struct Arguments {
-    /// Print JSON
+    /// Print JSON, errors too
     #[arg(long, global = true)]
     pub(super) json: bool,
+
+    /// Print long lists at once, without the pager
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(super) no_pager: bool,
 
     /// When to use colours; NO_COLOR=1 means never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -40,106 +42,6 @@ pub(super) struct Arguments {
 
     #[command(subcommand)]
     pub(super) command: Option<Command>,
-}
-
-/// The addresses and tokens of the services.
-#[derive(Clone, Debug)]
-pub(super) struct Addresses {
-    pub(super) products: Address,
-    pub(super) orders: Address,
-    pub(super) payments: Address,
-}
-
-/// The address of a service, and the token that it asks for.
-#[derive(Clone, Debug)]
-pub(super) struct Address {
-    pub(super) url: String,
-    pub(super) token: Secret,
-}
-
-impl Address {
-    fn read(matches: &ArgMatches, service: Service) -> Result<Self, clap::Error> {
-        let required = || clap::Error::new(ErrorKind::MissingRequiredArgument);
-        let url = matches.get_one::<String>(&url_flag(service)).ok_or_else(required)?;
-        let token = matches.get_one::<Secret>(&token_flag(service)).ok_or_else(required)?;
-        Ok(Self { url: url.clone(), token: token.clone() })
-    }
-}
-
-impl FromArgMatches for Addresses {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self {
-            products: Address::read(matches, Service::Products)?,
-            orders: Address::read(matches, Service::Orders)?,
-            payments: Address::read(matches, Service::Payments)?,
-        })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-impl Args for Addresses {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        let url = |service: Service| {
-            Arg::new(url_flag(service))
-                .long(url_flag(service))
-                .env(service.url_variable())
-                .default_value(service.default_url())
-                .value_name("URL")
-                .help(format!("Address of {service}"))
-        };
-        let token = |service: Service| {
-            Arg::new(token_flag(service))
-                .long(token_flag(service))
-                .env(service.token_variable())
-                .hide_env_values(true)
-                .default_value(service.default_token())
-                .value_parser(|text: &str| Ok::<_, Infallible>(Secret::new(text)))
-                .value_name("TOKEN")
-                .help(format!("Token of {service}"))
-        };
-        let all = Service::ALL.map(url).into_iter().chain(Service::ALL.map(token));
-        command.args(
-            all.map(|argument| {
-                argument.global(true).hide_short_help(true).help_heading("Addresses and tokens")
-            }),
-        )
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_args(command)
-    }
-}
-
-fn url_flag(service: Service) -> String {
-    format!("{service}-url")
-}
-
-fn token_flag(service: Service) -> String {
-    format!("{service}-token")
-}
-
-/// A token. `Debug` hides it.
-#[derive(Clone)]
-pub(super) struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(hidden)")
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -309,14 +211,20 @@ pub(super) struct Key {
 #[derive(Args, Debug)]
 pub(super) struct Seed {
     /// The number of products
-    #[arg(long, value_name = "N", value_parser = |text: &str| limits::whole_number(text, 0..))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| limits::whole_number(text, 1..))]
     pub(super) products: u64,
     /// Another seed creates other products
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = |text: &str| limits::whole_number(text, 0..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = Self::default().seed, value_parser = |text: &str| limits::whole_number(text, 0..))]
     pub(super) seed: u64,
     /// The number of requests in flight at once
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = |text: &str| limits::whole_number(text, 1..=256))]
+    #[arg(long, value_name = "N", default_value_t = Self::default().concurrency, value_parser = |text: &str| limits::whole_number(text, 1..=256))]
     pub(super) concurrency: u64,
+}
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self { products: 0, seed: 1, concurrency: 32 }
+    }
 }
 
 #[cfg(test)]
