@@ -5,15 +5,10 @@ use clap_complete::Shell;
 
 use super::{addresses::Addresses, limits};
 
-/// Console of the store: products, orders and payments.
-///
-/// Without a command, it shows a menu on a terminal.
-#[derive(Debug, Parser)]
-#[command(
-    name = "client",
-    bin_name = "client",
-    version,
-    after_help = "Examples:
+/// Examples and exit codes, which every help of the console has.
+macro_rules! examples {
+    () => {
+        "Examples:
   client                     show the menu
   client demo                walk through a purchase
   client check               check all services
@@ -22,16 +17,33 @@ use super::{addresses::Addresses, limits};
   client payments create --order 1 --amount 600 --method fake-card
   client products list --json
 
-Exit codes: 0 success, 1 the service responded with an error, 2 usage error, 3 the service cannot be reached."
+Exit codes: 0 success, 1 the service responded with an error, 2 usage error, 3 the service cannot be reached, 130 interrupted."
+    };
+}
+
+/// Console of the store: products, orders and payments.
+///
+/// Without a command, it shows a menu on a terminal.
+/// On a terminal it prints tables, elsewhere a header and lines of fields, separated by tabs; `-` is a field without a value.
+#[derive(Debug, Parser)]
+#[command(
+    name = "client",
+    bin_name = "client",
+    version,
+    after_help = examples!(),
+    after_long_help = concat!(examples!(), "
+
+Error codes, the `code` of an error with --json:
+  usage        unknown_command, missing_command, unknown_argument, missing_argument, invalid_value, argument_conflict
+  settings     invalid_setting
+  services     unreachable, no_response, timed_out, undocumented_response, not_ready, contract_broken
+  output       output_failed, interrupted
+  the message of a response in lower case, as in not_enough_stock or product_not_found")
 )]
 pub(super) struct Arguments {
     /// Print JSON, errors too
     #[arg(long, global = true)]
     pub(super) json: bool,
-
-    /// Print long lists at once, without the pager
-    #[arg(long, global = true, hide_short_help = true)]
-    pub(super) no_pager: bool,
 
     /// When to use colours; NO_COLOR=1 means never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -103,6 +115,9 @@ pub(super) enum Products {
         /// Show only products with a greater id
         #[arg(long, value_name = "ID", value_parser = |text: &str| limits::PRODUCT_ID.integer(text))]
         after: Option<u64>,
+        /// Print a long list on a terminal at once, instead of through $PAGER (`less` by default)
+        #[arg(long)]
+        no_pager: bool,
     },
     /// Show a product
     #[command(after_help = "Example:\n  client products show 1")]

@@ -13,8 +13,9 @@ use super::{arguments::Arguments, code::Code, failure::Failure, show, usage};
 
 /// Reads the command line and the environment. On help, version and usage errors, returns the exit code.
 pub(super) fn read() -> Result<Arguments, ExitCode> {
-    use_colors(typed_color());
-    let mut all = Arguments::command();
+    let color = typed_color();
+    use_colors(color);
+    let mut all = Arguments::command().color(color);
     let is_not_unicode = |variable: &&OsStr| matches!(env::var(variable), Err(NotUnicode(_)));
     let variable = all.get_arguments().filter_map(|argument| argument.get_env()).find(is_not_unicode);
     if let Some(variable) = variable {

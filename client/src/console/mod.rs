@@ -18,11 +18,11 @@ mod table;
 mod escape;
 mod waiting;
 mod blame;
+mod token;
 mod failure;
 mod fault;
 mod code;
 mod error_message;
-mod token;
 mod service;
 mod record;
 
@@ -59,7 +59,7 @@ pub async fn run() -> ExitCode {
 }
 
 async fn execute(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { addresses, json, no_pager, command, .. } = arguments;
+    let Arguments { addresses, json, command, .. } = arguments;
     let store = Store::connect(&addresses)?;
     let record = match command {
         None => return run_menu(&store, &addresses).await,
@@ -75,9 +75,9 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Arguments::command(), "client", &mut script);
             return show::out(&String::from_utf8_lossy(&script));
         }
-        Some(Command::Products(Products::List { limit, after })) => {
+        Some(Command::Products(Products::List { limit, after, no_pager })) => {
             let list = List::new(record::PRODUCT, json);
-            let list = if no_pager { list } else { list.paged()? };
+            let list = if no_pager { list } else { list.paged() };
             return list_products(&store, limit, after, list).await;
         }
         Some(Command::Products(Products::Show { id })) => store.product(id).await,

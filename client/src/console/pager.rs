@@ -10,7 +10,11 @@ use std::{
 use anstream::AutoStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{code::Code, failure::Failure, waiting::is_dumb};
+use super::{
+    code::Code,
+    failure::Failure,
+    waiting::{self, Line},
+};
 
 /// Quit if the list fits the screen, show colours, and leave it on the screen.
 const LESS: (&str, &str) = ("LESS", "FRX");
@@ -24,16 +28,18 @@ pub(super) struct Pager {
     input: Option<AutoStream<Box<dyn Write + Send>>>,
     /// Ctrl-C is for the pager.
     _interrupts: Option<Signal>,
+    /// The screen is the pager's.
+    _line: Option<Line>,
 }
 
 impl Pager {
     /// Starts `$PAGER`, or `less`. There is none if the output is no terminal, `PAGER` is empty or `less` is not there.
-    pub(super) fn start() -> Result<Option<Self>, Failure> {
-        if !io::stdout().is_terminal() || is_dumb() {
-            return Ok(None);
+    pub(super) fn start() -> Option<Self> {
+        if !io::stdout().is_terminal() || waiting::is_dumb() {
+            return None;
         }
         let mut command = match env::var_os("PAGER") {
-            Some(pager) if pager.is_empty() || pager == "cat" => return Ok(None),
+            Some(pager) if pager.is_empty() || pager == "cat" => return None,
             Some(pager) => shell(pager),
             None => Command::new("less"),
         };
@@ -41,10 +47,10 @@ impl Pager {
             command.env(LESS.0, LESS.1);
         }
         let _interrupts = signal(SignalKind::interrupt()).ok();
-        let Ok(mut child) = command.stdin(Stdio::piped()).spawn() else { return Ok(None) };
+        let mut child = command.stdin(Stdio::piped()).spawn().ok()?;
         let input = child.stdin.take().map(|input| Box::new(input) as Box<dyn Write + Send>);
         let input = input.map(|input| AutoStream::new(input, anstream::stdout().current_choice()));
-        Ok(Some(Self { child, input, _interrupts }))
+        Some(Self { child, input, _interrupts, _line: Line::claim() })
     }
 
     pub(super) fn write(&mut self, text: &str) -> Result<(), Failure> {

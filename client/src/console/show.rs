@@ -34,18 +34,19 @@ pub(super) struct List {
     layout: Layout,
     fields: &'static [&'static str],
     printed: u64,
+    is_paged: bool,
     pager: Option<Pager>,
 }
 
 impl List {
     /// A list of records with `fields`.
     pub(super) fn new(fields: &'static [&'static str], json: bool) -> Self {
-        Self { json, layout: Layout::of_output(), fields, printed: 0, pager: None }
+        Self { json, layout: Layout::of_output(), fields, printed: 0, is_paged: false, pager: None }
     }
 
     /// Shows the list in the customer's pager, if the output is a terminal.
-    pub(super) fn paged(self) -> Result<Self, Failure> {
-        Ok(Self { pager: Pager::start()?, ..self })
+    pub(super) fn paged(self) -> Self {
+        Self { is_paged: true, ..self }
     }
 
     /// Prints a page of the list. `false` means that the reader has seen enough.
@@ -78,6 +79,9 @@ impl List {
     }
 
     fn print(&mut self, text: &str) -> Result<bool, Failure> {
+        if std::mem::take(&mut self.is_paged) {
+            self.pager = Pager::start();
+        }
         let result = match &mut self.pager {
             Some(pager) => pager.write(text),
             None => return out(text).map(|()| true),

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use tokio::time;
 
 /// How long the console waits before it says so.
@@ -54,10 +54,9 @@ pub(super) async fn shown<T>(what: &str, work: impl Future<Output = T>) -> T {
         return work.await;
     }
     let style = ProgressStyle::with_template("{spinner} {wide_msg}");
-    let spinner = ProgressBar::new_spinner().with_message(message);
+    // Cleared also if the work is interrupted.
+    let spinner = ProgressBar::new_spinner().with_message(message).with_finish(ProgressFinish::AndClear);
     spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     spinner.enable_steady_tick(TICK);
-    let result = work.await;
-    spinner.finish_and_clear();
-    result
+    work.await
 }

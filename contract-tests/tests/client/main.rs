@@ -4,10 +4,12 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod commands;
+mod customer;
 mod errors;
 mod examples;
 mod menu;
 mod output;
+mod prompts;
 mod terminal;
 mod tools;
 
@@ -77,15 +79,16 @@ const CASES: &[Case] = cases! {
         the_menu_checks_demonstrates_and_fills_the_store
         a_product_is_found_by_its_name_and_by_its_id
         what_was_typed_is_kept_after_a_refusal
+        an_unreachable_service_does_not_end_the_menu
+        a_long_list_is_shown_a_screen_at_a_time
+        without_a_terminal_there_is_no_menu;
+    prompts:
         the_menu_checks_input_with_every_key
         escape_returns_to_the_menu_and_leaves_it
         control_d_leaves_from_anywhere
         control_c_leaves_with_130_from_anywhere
-        an_unreachable_service_does_not_end_the_menu
-        a_long_list_is_shown_a_screen_at_a_time
         the_menu_fits_a_narrow_terminal
-        the_menu_works_without_colours
-        without_a_terminal_there_is_no_menu;
+        the_menu_works_without_colours;
     examples:
         the_purchase_succeeds
         every_error_is_handled

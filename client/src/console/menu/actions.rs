@@ -1,9 +1,13 @@
 //! What each choice of the menu does.
 
+use clap::builder::styling::Style;
 use console::Term;
 use tokio::task::block_in_place;
 
-use super::{Choice, Form, Stop};
+use super::{
+    choice::{Choice, Stop},
+    form::Form,
+};
 use crate::console::{
     addresses::Addresses,
     arguments::{NewProduct, Seed},
@@ -139,7 +143,7 @@ async fn pick_product(store: &Store, form: &mut Form) -> Result<u64, Stop> {
         let is_last = (page.len() as u64) < PAGE || items.len() >= MOST_LISTED;
         items.extend(page.iter().map(item));
         if items.is_empty() {
-            show::out("There are no products yet: create one first.\n")?;
+            show::say(Style::new(), "There are no products yet: create one first.")?;
             return Err(prompt::Exit::Back.into());
         }
         let drafted = form.draft("Product").and_then(|id| id.parse().ok());

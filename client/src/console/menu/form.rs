@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::task::block_in_place;
 
-use super::Choice;
+use super::choice::Choice;
 use crate::console::{
     limits::Field,
     prompt::{self, Exit},

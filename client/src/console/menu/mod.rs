@@ -2,14 +2,20 @@
 
 mod actions;
 mod form;
+mod choice;
 mod raw_mode;
 
+use clap::builder::styling::Style;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::block_in_place,
 };
 
-use self::{form::Form, raw_mode::RawMode};
+use self::{
+    choice::{CHOICES, Choice, Stop},
+    form::Form,
+    raw_mode::RawMode,
+};
 use super::{
     addresses::Addresses,
     code::Code,
@@ -19,58 +25,7 @@ use super::{
     store::Store,
 };
 
-/// What the menu offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    CreateProduct,
-    ListProducts,
-    ShowProduct,
-    ReplaceProduct,
-    CreateOrder,
-    ShowOrder,
-    CreatePayment,
-    ShowPayment,
-    Check,
-    Demo,
-    Seed,
-    Leave,
-}
-
-const CHOICES: [(Choice, &str); 12] = [
-    (Choice::CreateProduct, "Create a product"),
-    (Choice::ListProducts, "List products"),
-    (Choice::ShowProduct, "Show a product"),
-    (Choice::ReplaceProduct, "Replace a product"),
-    (Choice::CreateOrder, "Create an order"),
-    (Choice::ShowOrder, "Show an order"),
-    (Choice::CreatePayment, "Create a payment"),
-    (Choice::ShowPayment, "Show a payment"),
-    (Choice::Check, "Check the services"),
-    (Choice::Demo, "Walk through a purchase"),
-    (Choice::Seed, "Fill the store with products"),
-    (Choice::Leave, "Leave"),
-];
-
 const HELP: &str = "Arrows or typing choose, Enter goes on, Esc leaves";
-
-/// Why an action of the menu ended without a result.
-enum Stop {
-    /// The customer left a prompt.
-    Exit(Exit),
-    Failed(Failure),
-}
-
-impl From<Exit> for Stop {
-    fn from(exit: Exit) -> Self {
-        Self::Exit(exit)
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
 
 /// Shows the menu until the customer leaves: with Esc, Ctrl-D or the last choice, or with Ctrl-C, which is an interruption. In
 /// a prompt, Esc returns to the menu.
@@ -86,7 +41,7 @@ pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Fail
             Ok(_) => form.clear(),
             Err(Stop::Exit(Exit::Back)) => {
                 form.clear();
-                show::out("Back in the menu. Nothing was sent.\n")?;
+                show::say(Style::new(), "Back in the menu. Nothing was sent.")?;
             }
             Err(Stop::Exit(Exit::Interrupted)) => return Err(Failure::interrupted("")),
             Err(Stop::Exit(Exit::Failed(error))) => return Err(error.into()),
@@ -96,7 +51,7 @@ pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Fail
             Err(Stop::Failed(failure)) => {
                 show::failure(&failure, false);
                 if form.has_drafts() {
-                    show::out("What you typed is kept: press Enter to change it.\n")?;
+                    show::say(Style::new(), "What you typed is kept: press Enter to change it.")?;
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::io;
 use console::{Key, Term};
 use tui_input::InputRequest;
 
-use super::Exit;
+use super::exit::Exit;
 
 /// What the customer wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use console::Style;
 use tui_input::{Input, InputRequest};
 
 use super::{
-    Exit,
+    exit::Exit,
     frame::{Frame, State, inner, with_cursor},
     keys::{self, Action},
 };

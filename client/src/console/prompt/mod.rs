@@ -7,30 +7,11 @@ mod pick;
 mod line;
 mod frame;
 mod keys;
-
-use std::io;
+mod exit;
 
 pub(super) use self::{
+    exit::Exit,
     frame::{outro, title},
     line::line,
     pick::pick,
 };
-
-/// How a customer leaves a prompt without an answer.
-#[derive(Debug)]
-pub(super) enum Exit {
-    /// Esc: back to where they came from.
-    Back,
-    /// Ctrl-D, or the terminal is gone: out of the program.
-    Leave,
-    /// Ctrl-C.
-    Interrupted,
-    /// The terminal cannot be drawn on.
-    Failed(io::Error),
-}
-
-impl From<io::Error> for Exit {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
-    }
-}

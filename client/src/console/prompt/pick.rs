@@ -4,7 +4,7 @@ use console::{Emoji, Style};
 use tui_input::Input;
 
 use super::{
-    Exit,
+    exit::Exit,
     frame::{Frame, State, inner, with_cursor},
     keys::{self, Action},
 };
