@@ -1,6 +1,6 @@
 //! The commands `demo`, `seed` and `check`.
 
-use std::sync::Arc;
+use std::{net::TcpListener, sync::Arc};
 
 use contract_tests::{
     engine::exchange::Answer,
@@ -38,8 +38,9 @@ pub(crate) fn the_demo_explains_a_purchase_and_its_errors(console: &Console) {
 }
 
 pub(crate) fn an_interrupted_demo_says_what_it_created(console: &Console) {
-    let silent = FakeUpstream::start("", FaultMode::SaysNothing);
-    let mut terminal = Terminal::start(console, 80, "demo", &[("ORDERS_URL", &silent.url())]);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut terminal = Terminal::start(console, 80, "demo", &[("ORDERS_URL", &url)]);
     terminal.shows("Waiting for orders");
     terminal.types("\u{3}");
     assert_eq!(terminal.ends(), 130);
