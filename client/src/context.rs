@@ -1,8 +1,10 @@
 //! The request that calls are made for: its headers and its deadline travel with every call.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::deadline::{self, CALL_TIMEOUT};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -11,6 +13,8 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 struct CallContext {
     headers: HeaderMap,
+    /// How long each call may take.
+    timeout: Duration,
     deadline: Option<Instant>,
 }
 
@@ -25,7 +29,7 @@ pub fn on_behalf_of<T>(
     deadline: Instant,
     work: impl Future<Output = T>,
 ) -> impl Future<Output = T> {
-    CONTEXT.scope(CallContext { headers, deadline: Some(deadline) }, work)
+    CONTEXT.scope(CallContext { headers, timeout: CALL_TIMEOUT, deadline: Some(deadline) }, work)
 }
 
 /// Runs `work` in a new trace, and returns the trace's id with the result.
@@ -33,21 +37,32 @@ pub fn on_behalf_of<T>(
 /// The id has 32 hexadecimal digits. The log lines of all services that the calls reach have it, as the id of the trace and
 /// of the request. Without this function or [`on_behalf_of`], each call is a trace of its own.
 pub async fn traced<T>(work: impl Future<Output = T>) -> (String, T) {
+    traced_within(CALL_TIMEOUT, work).await
+}
+
+/// Runs `work` in a new trace, as [`traced`] does, and each call in it may take up to `timeout` instead of [`CALL_TIMEOUT`].
+///
+/// The services allow each other three seconds: a caller that waits longer than they do is told what went wrong.
+pub async fn traced_within<T>(timeout: Duration, work: impl Future<Output = T>) -> (String, T) {
     let trace_id = format!("{:032x}", rand::random::<u128>());
     let mut headers = HeaderMap::from_iter([(TRACEPARENT, traceparent(&trace_id))]);
     headers.extend(HeaderValue::try_from(&trace_id).map(|id| (REQUEST_ID, id)));
-    (trace_id, CONTEXT.scope(CallContext { headers, deadline: None }, work).await)
+    (trace_id, CONTEXT.scope(CallContext { headers, timeout, deadline: None }, work).await)
 }
 
-/// Adds the headers of the current context to `headers`, and returns the earlier of the two deadlines.
-pub(crate) fn apply(headers: &mut HeaderMap, deadline: Instant) -> Instant {
+/// Adds the headers of the current context to `headers`, and returns the end of a call that begins now.
+pub(crate) fn apply(headers: &mut HeaderMap) -> Instant {
     let apply = |context: &CallContext| {
+        let deadline = deadline::of_call(headers, context.timeout);
         for (name, value) in &context.headers {
             headers.insert(name, value.clone());
         }
         context.deadline.map_or(deadline, |earlier| deadline.min(earlier))
     };
-    CONTEXT.try_with(apply).unwrap_or(deadline)
+    match CONTEXT.try_with(apply) {
+        Ok(deadline) => deadline,
+        Err(_) => deadline::of_call(headers, CALL_TIMEOUT),
+    }
 }
 
 /// A new span in the trace `trace_id`. Nothing records the span, so it is not marked as sampled

@@ -13,12 +13,10 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// Tells the service how many milliseconds its caller waits for the response.
 const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
-/// The end of a call that begins now: after [`CALL_TIMEOUT`], or sooner if the request says so itself.
-pub(crate) fn of_call(headers: &HeaderMap) -> Instant {
+/// The end of a call that begins now: after `timeout`, or sooner if the request says so itself.
+pub(crate) fn of_call(headers: &HeaderMap, timeout: Duration) -> Instant {
     let requested = headers.get(TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
-    let timeout =
-        requested.map_or(CALL_TIMEOUT, |requested| CALL_TIMEOUT.min(Duration::from_millis(requested)));
-    Instant::now() + timeout
+    Instant::now() + requested.map_or(timeout, |requested| timeout.min(Duration::from_millis(requested)))
 }
 
 /// Tells the service the time that is left until `deadline`, and returns it.

@@ -2,7 +2,8 @@
 //!
 //! The clients are generated from `openapi/*.json`: operations, request and response bodies, and an enum of the error messages
 //! of each operation. Only the transport is written by hand: [`products()`], [`orders()`] and [`payments()`] return clients
-//! that send the token, follow no redirects, and wait at most [`CALL_TIMEOUT`].
+//! that send the token, follow no redirects, and wait at most [`CALL_TIMEOUT`], or as long as
+//! [`traced_within`] says.
 //!
 //! ```toml
 //! [dependencies]
@@ -56,7 +57,7 @@ mod context;
 mod deadline;
 
 pub use connection::InvalidConnection;
-pub use context::{on_behalf_of, traced};
+pub use context::{on_behalf_of, traced, traced_within};
 pub use deadline::{CALL_TIMEOUT, CONNECT_TIMEOUT};
 // The generated code expects these names in the crate `progenitor`, which would have the generator built a second time.
 extern crate self as progenitor;

@@ -95,8 +95,7 @@ impl Transport {
     pub(crate) async fn send(&self, request: reqwest::Request) -> reqwest::Result<Response> {
         let url = request.url().clone();
         let mut request = Request::<Body>::try_from(request)?;
-        let deadline = deadline::of_call(request.headers());
-        let deadline = context::apply(request.headers_mut(), deadline);
+        let deadline = context::apply(request.headers_mut());
         request.headers_mut().insert(AUTHORIZATION, self.0.authorization());
 
         let result = match *request.method() {

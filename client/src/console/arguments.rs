@@ -1,21 +1,14 @@
 //! The command line.
 
-use std::{convert::Infallible, fmt};
-
-use clap::{Arg, ArgMatches, Args, ColorChoice, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::{limits, service::Service};
+use super::{addresses::Addresses, limits};
 
-/// Console of the store: products, orders and payments.
-///
-/// Without a command, it shows a menu on a terminal.
-#[derive(Debug, Parser)]
-#[command(
-    name = "client",
-    bin_name = "client",
-    version,
-    after_help = "Examples:
+/// Examples and exit codes, which every help of the console has.
+macro_rules! examples {
+    () => {
+        "Examples:
   client                     show the menu
   client demo                walk through a purchase
   client check               check all services
@@ -24,10 +17,31 @@ use super::{limits, service::Service};
   client payments create --order 1 --amount 600 --method fake-card
   client products list --json
 
-Exit codes: 0 success, 1 the service responded with an error, 2 usage error, 3 the service cannot be reached."
+Exit codes: 0 success, 1 the service responded with an error, 2 usage error, 3 the service cannot be reached, 130 interrupted."
+    };
+}
+
+/// Console of the store: products, orders and payments.
+///
+/// Without a command, it shows a menu on a terminal.
+/// On a terminal it prints tables, elsewhere a header and lines of fields, separated by tabs; `-` is a field without a value.
+#[derive(Debug, Parser)]
+#[command(
+    name = "client",
+    bin_name = "client",
+    version,
+    after_help = examples!(),
+    after_long_help = concat!(examples!(), "
+
+Error codes, the `code` of an error with --json:
+  usage        unknown_command, missing_command, unknown_argument, missing_argument, invalid_value, argument_conflict
+  settings     invalid_setting
+  services     unreachable, no_response, timed_out, undocumented_response, not_ready, contract_broken
+  output       output_failed, interrupted
+  the message of a response in lower case, as in not_enough_stock or product_not_found")
 )]
 pub(super) struct Arguments {
-    /// Print JSON
+    /// Print JSON, errors too
     #[arg(long, global = true)]
     pub(super) json: bool,
 
@@ -40,106 +54,6 @@ pub(super) struct Arguments {
 
     #[command(subcommand)]
     pub(super) command: Option<Command>,
-}
-
-/// The addresses and tokens of the services.
-#[derive(Clone, Debug)]
-pub(super) struct Addresses {
-    pub(super) products: Address,
-    pub(super) orders: Address,
-    pub(super) payments: Address,
-}
-
-/// The address of a service, and the token that it asks for.
-#[derive(Clone, Debug)]
-pub(super) struct Address {
-    pub(super) url: String,
-    pub(super) token: Secret,
-}
-
-impl Address {
-    fn read(matches: &ArgMatches, service: Service) -> Result<Self, clap::Error> {
-        let required = || clap::Error::new(ErrorKind::MissingRequiredArgument);
-        let url = matches.get_one::<String>(&url_flag(service)).ok_or_else(required)?;
-        let token = matches.get_one::<Secret>(&token_flag(service)).ok_or_else(required)?;
-        Ok(Self { url: url.clone(), token: token.clone() })
-    }
-}
-
-impl FromArgMatches for Addresses {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self {
-            products: Address::read(matches, Service::Products)?,
-            orders: Address::read(matches, Service::Orders)?,
-            payments: Address::read(matches, Service::Payments)?,
-        })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-impl Args for Addresses {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        let url = |service: Service| {
-            Arg::new(url_flag(service))
-                .long(url_flag(service))
-                .env(service.url_variable())
-                .default_value(service.default_url())
-                .value_name("URL")
-                .help(format!("Address of {service}"))
-        };
-        let token = |service: Service| {
-            Arg::new(token_flag(service))
-                .long(token_flag(service))
-                .env(service.token_variable())
-                .hide_env_values(true)
-                .default_value(service.default_token())
-                .value_parser(|text: &str| Ok::<_, Infallible>(Secret::new(text)))
-                .value_name("TOKEN")
-                .help(format!("Token of {service}"))
-        };
-        let all = Service::ALL.map(url).into_iter().chain(Service::ALL.map(token));
-        command.args(
-            all.map(|argument| {
-                argument.global(true).hide_short_help(true).help_heading("Addresses and tokens")
-            }),
-        )
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_args(command)
-    }
-}
-
-fn url_flag(service: Service) -> String {
-    format!("{service}-url")
-}
-
-fn token_flag(service: Service) -> String {
-    format!("{service}-token")
-}
-
-/// A token. `Debug` hides it.
-#[derive(Clone)]
-pub(super) struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(hidden)")
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -201,6 +115,9 @@ pub(super) enum Products {
         /// Show only products with a greater id
         #[arg(long, value_name = "ID", value_parser = |text: &str| limits::PRODUCT_ID.integer(text))]
         after: Option<u64>,
+        /// Print a long list on a terminal at once, instead of through $PAGER (`less` by default)
+        #[arg(long)]
+        no_pager: bool,
     },
     /// Show a product
     #[command(after_help = "Example:\n  client products show 1")]
@@ -309,14 +226,20 @@ pub(super) struct Key {
 #[derive(Args, Debug)]
 pub(super) struct Seed {
     /// The number of products
-    #[arg(long, value_name = "N", value_parser = |text: &str| limits::whole_number(text, 0..))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| limits::whole_number(text, 1..))]
     pub(super) products: u64,
     /// Another seed creates other products
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = |text: &str| limits::whole_number(text, 0..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = Self::default().seed, value_parser = |text: &str| limits::whole_number(text, 0..))]
     pub(super) seed: u64,
     /// The number of requests in flight at once
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = |text: &str| limits::whole_number(text, 1..=256))]
+    #[arg(long, value_name = "N", default_value_t = Self::default().concurrency, value_parser = |text: &str| limits::whole_number(text, 1..=256))]
     pub(super) concurrency: u64,
+}
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self { products: 0, seed: 1, concurrency: 32 }
+    }
 }
 
 #[cfg(test)]

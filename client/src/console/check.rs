@@ -8,13 +8,17 @@ use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
 use super::{
+    code::{Code, Kind},
     error_message::ErrorMessage,
-    failure::{Failure, Kind},
+    failure::Failure,
     record::{Record, record},
     service::Service,
     show::{self, List},
     store::{Store, Upstream},
+    waiting,
 };
+
+const FIELDS: &[&str] = &["service", "state", "version", "ms", "url"];
 
 /// The number of requests from which the latency is taken.
 const SAMPLES: usize = 5;
@@ -22,13 +26,15 @@ const SAMPLES: usize = 5;
 /// Prints a line for each service, then the failures.
 pub(super) async fn run(store: &Store, json: bool) -> Result<(), Failure> {
     // The order or the payment need not exist: a 404 shows that the service works.
-    let (products, orders, payments) = tokio::join!(
-        inspect(&store.products, async || store.products(Some(1), None).next(1).await.map(drop)),
-        inspect(&store.orders, async || store.order(1).await.map(drop)),
-        inspect(&store.payments, async || store.payment(1).await.map(drop)),
-    );
-    let reports = [products, orders, payments];
-    let mut list = List::new(json);
+    let inspections = async {
+        tokio::join!(
+            inspect(&store.products, async || store.products(Some(1), None).next(1).await.map(drop)),
+            inspect(&store.orders, async || store.order(1).await.map(drop)),
+            inspect(&store.payments, async || store.payment(1).await.map(drop)),
+        )
+    };
+    let reports: [Report; 3] = waiting::shown("the services", inspections).await.into();
+    let mut list = List::new(FIELDS, json);
     list.page(&reports.each_ref().map(Report::record))?;
     list.end()?;
 
@@ -79,14 +85,18 @@ async fn inspect<C: ClientInfo<I>, I>(
     };
     match get(client.client(), client.baseurl(), "/readyz").await {
         Err(error) => {
-            report.state = "unreachable";
-            report.failure = Some(Failure::of_connection(*service, url, &error));
+            let failure = Failure::of_connection(*service, url, &error);
+            report.state = match failure.code {
+                Code::TimedOut => "silent",
+                _ => "unreachable",
+            };
+            report.failure = Some(failure);
             return report;
         }
         Ok((StatusCode::SERVICE_UNAVAILABLE | StatusCode::INTERNAL_SERVER_ERROR, _)) => {
             report.state = "not ready";
             report.failure = Some(Failure::new(
-                Kind::Unreachable,
+                Code::NotReady,
                 format!("{service} at {url} is not ready."),
                 "It is stopping, or its database does not respond. Its log has the cause.",
             ));
@@ -100,12 +110,13 @@ async fn inspect<C: ClientInfo<I>, I>(
     for _ in 0..SAMPLES {
         let asked = Instant::now();
         match ask().await {
-            Err(failure) if !failure.error.as_ref().is_some_and(|error| error.message.is_not_found()) => {
+            Err(failure) if !failure.message().is_some_and(ErrorMessage::is_not_found) => {
                 if report.failure.is_none() {
-                    let (state, kind) = match failure.error.as_ref().map(|error| error.message) {
-                        Some(ErrorMessage::Unauthorized) => ("wrong token", Kind::Failed),
-                        Some(_) => ("failing", Kind::Unreachable),
-                        None => ("unknown", Kind::Unreachable),
+                    let (state, kind) = match failure.code {
+                        Code::Response(ErrorMessage::Unauthorized) => ("wrong token", Kind::Failed),
+                        Code::Response(_) => ("failing", Kind::Unreachable),
+                        Code::TimedOut => ("silent", Kind::Unreachable),
+                        _ => ("unknown", Kind::Unreachable),
                     };
                     report.state = state;
                     report.failure = Some(Failure { kind, ..failure });

@@ -1,6 +1,9 @@
 //! A purchase through all three services, step by step, with their errors.
 
-use std::fmt::Display;
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Display,
+};
 
 use clap::builder::styling::{AnsiColor, Style};
 use client::{
@@ -10,11 +13,14 @@ use client::{
 use uuid::Uuid;
 
 use super::{
-    arguments::{Addresses, NewProduct, Secret},
-    failure::{Failure, Kind},
+    addresses::Addresses,
+    arguments::NewProduct,
+    code::Code,
+    failure::Failure,
     record::Record,
     show,
     store::Store,
+    token::{Secret, Token},
 };
 
 const TITLE: Style = AnsiColor::Cyan.on_default().bold();
@@ -26,22 +32,35 @@ const UNKNOWN: u64 = 9_007_199_254_740_991;
 
 /// Walks through a purchase. It leaves a product, an order and two payments.
 pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Failure> {
-    let mut guide = Guide { step: 0 };
+    let guide = Guide::default();
+    let outcome = tokio::select! {
+        outcome = walk(&guide, store, addresses) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted("")),
+    };
+    outcome.map_err(|failure| match failure.code {
+        Code::OutputClosed => failure,
+        _ => Failure {
+            advice: format!("{} {}", failure.advice, guide.rest()).trim_start().to_owned(),
+            ..failure
+        },
+    })
+}
 
+async fn walk(guide: &Guide, store: &Store, addresses: &Addresses) -> Result<(), Failure> {
     guide.explain(
         "Create a product",
         "The products service assigns the id, and responds after the product is on disk.",
         r#"products: POST /products {"name": "Demo computer", "price": 200, "stock": 5}"#,
     )?;
     let computer = NewProduct { name: "Demo computer".into(), price: 200.0, stock: 5 };
-    let product = guide.shows(store.create_product(&computer, None).await)?;
+    let product = guide.shows("product", store.create_product(&computer, None).await)?;
 
     guide.explain(
         "Order three pieces",
         "The orders service does not store products: it asks the products service over HTTP, with that service's token, for the product and its stock. An order does not change the stock.",
         &format!(r#"orders: POST /orders {{"product_id": {product}, "quantity": 3}}"#),
     )?;
-    let order = guide.shows(store.create_order(product, 3, None).await)?;
+    let order = guide.shows("order", store.create_order(product, 3, None).await)?;
 
     guide.explain(
         "Order more than the stock",
@@ -65,7 +84,7 @@ pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Fail
         "The payments service asks the orders service for the order in the same way.",
         &format!(r#"payments: POST /payments {{"order_id": {order}, "amount": 600, "method": "fake-card"}}"#),
     )?;
-    let payment = guide.shows(store.create_payment(order, 600.0, "fake-card", None).await)?;
+    let payment = guide.shows("payment", store.create_payment(order, 600.0, "fake-card", None).await)?;
 
     guide.explain(
         "Pay for an unknown order",
@@ -83,8 +102,8 @@ pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Fail
         "A caller without a response can send a create again with the same Idempotency-Key: it gets the first response again, and nothing is created twice.",
         &format!("payments: POST /payments, twice, Idempotency-Key: {key}"),
     )?;
-    guide.shows(store.create_payment(order, 600.0, "fake-card", Some(key.clone())).await)?;
-    guide.shows(store.create_payment(order, 600.0, "fake-card", Some(key)).await)?;
+    guide.shows("payment", store.create_payment(order, 600.0, "fake-card", Some(key.clone())).await)?;
+    guide.shows("payment", store.create_payment(order, 600.0, "fake-card", Some(key)).await)?;
 
     guide.explain(
         "Use a wrong token",
@@ -92,7 +111,7 @@ pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Fail
         &format!("payments: GET /payments/{payment}, Authorization: Bearer wrong"),
     )?;
     let mut addresses = addresses.clone();
-    addresses.payments.token = Secret::new("wrong");
+    addresses.payments.token = Token::Value(Secret::new("wrong"));
     let unauthenticated = Store::connect(&addresses)?;
     guide.fails(GetPaymentErrorMessage::Unauthorized, unauthenticated.payment(payment).await)?;
 
@@ -105,37 +124,57 @@ pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Fail
     )
 }
 
-/// Explains and counts the steps.
+/// Explains and counts the steps, and remembers what they created.
+#[derive(Default)]
 struct Guide {
-    step: u32,
+    step: Cell<u32>,
+    created: RefCell<Vec<String>>,
 }
 
 impl Guide {
-    fn explain(&mut self, title: &str, why: &str, request: &str) -> Result<(), Failure> {
-        self.step += 1;
+    fn explain(&self, title: &str, why: &str, request: &str) -> Result<(), Failure> {
+        self.step.update(|step| step + 1);
         show::out("\n")?;
-        show::say(TITLE, &format!("{}. {title}", self.step))?;
+        show::say(TITLE, &format!("{}. {title}", self.step.get()))?;
         show::say(PLAIN, why)?;
         show::say(REQUEST, &format!("> {request}"))
     }
 
     /// Shows what was created, and returns its id.
-    fn shows(&self, outcome: Result<Record, Failure>) -> Result<u64, Failure> {
+    fn shows(&self, what: &str, outcome: Result<Record, Failure>) -> Result<u64, Failure> {
         let record = outcome?;
-        show::one(&record, false)?;
-        Ok(record["id"].as_u64().unwrap_or_default())
+        let id = record["id"].as_u64().unwrap_or_default();
+        let name = format!("{what} {id}");
+        let mut created = self.created.borrow_mut();
+        if !created.contains(&name) {
+            created.push(name);
+        }
+        show::table(&record)?;
+        Ok(id)
+    }
+
+    /// What a demo that ended early leaves.
+    fn rest(&self) -> String {
+        let created = match self.created.borrow().as_slice() {
+            [] => "nothing".to_owned(),
+            created => created.join(", "),
+        };
+        let step = self.step.get();
+        format!(
+            "The demo ended in step {step} and created {created}; the request of that step may have been carried out as well."
+        )
     }
 
     /// Shows the expected error.
     fn fails(&self, expected: impl Display, outcome: Result<Record, Failure>) -> Result<(), Failure> {
         let expected = expected.to_string();
         match outcome {
-            Err(failure) if failure.error.as_ref().is_some_and(|error| error.text == expected) => {
+            Err(failure) if failure.response.as_deref() == Some(expected.as_str()) => {
                 show::out(&show::in_words(&failure))
             }
             Err(other) => Err(other),
             Ok(_) => Err(Failure::new(
-                Kind::Failed,
+                Code::ContractBroken,
                 format!("The service should have responded with `{expected}`, and succeeded."),
                 "The store breaks its contract: `cargo test -p contract-tests` shows where.",
             )),

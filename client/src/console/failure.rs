@@ -1,12 +1,14 @@
 //! Why a command failed: what happened, what it means, and what to do.
 
-use std::{error, io, iter, process::ExitCode, time::Duration};
+use std::{io, process::ExitCode, time::Duration};
 
 use client::{Error, ResponseValue};
 use serde_json::{Value, json};
 
 use super::{
+    code::{Code, Kind},
     error_message::{ErrorBody, ErrorMessage},
+    fault,
     service::Service,
 };
 
@@ -17,48 +19,39 @@ pub(super) struct Failure {
     pub(super) sentence: String,
     /// What it means and what to do, or nothing.
     pub(super) advice: String,
-    /// The id of the trace in the logs of all services, if only a log has the cause.
-    pub(super) trace_id: Option<String>,
-    /// The error that the service responded with.
-    pub(super) error: Option<Box<ApiError>>,
+    /// The id of the trace of the call in the logs of all services.
+    pub(super) trace_id: Option<Box<str>>,
+    /// Whether only a log has the cause.
+    pub(super) is_in_log: bool,
+    /// The error that the service responded with, as it wrote it.
+    pub(super) response: Option<Box<str>>,
     /// Whether the same request may succeed in a moment.
     pub(super) is_transient: bool,
     /// How long the service asks its callers to wait before they try again.
     pub(super) retry_after: Duration,
+    pub(super) code: Code,
+    /// The kind of `code`, unless the command sees it in another way.
     pub(super) kind: Kind,
 }
 
-/// The error in a response.
-#[derive(Debug)]
-pub(super) struct ApiError {
-    pub(super) message: ErrorMessage,
-    /// The message as the service wrote it.
-    pub(super) text: String,
-}
-
-/// The kind of a failure, which is also the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The reader of the output closed it, as `head` does: no failure of the command.
-    OutputClosed = 0,
-    Failed = 1,
-    Usage = 2,
-    Unreachable = 3,
-    /// The code that shells use for a program that was interrupted.
-    Interrupted = 130,
-}
-
 impl Failure {
-    pub(super) fn new(kind: Kind, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn new(code: Code, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             sentence: sentence.into(),
             advice: advice.into(),
             trace_id: None,
-            error: None,
+            is_in_log: false,
+            response: None,
             is_transient: false,
             retry_after: Duration::ZERO,
-            kind,
+            code,
+            kind: code.kind(),
         }
+    }
+
+    /// The command was interrupted. `rest` says what is done.
+    pub(super) fn interrupted(rest: impl Into<String>) -> Self {
+        Self::new(Code::Interrupted, "Interrupted.", rest)
     }
 
     /// Why a call of `service` at `url`, in the trace `trace_id`, failed.
@@ -71,13 +64,13 @@ impl Failure {
         let failure = match error {
             Error::ErrorResponse(response) => Self::of_response(service, response),
             Error::InvalidRequest(_) => Self::new(
-                Kind::Usage,
+                Code::InvalidValue,
                 format!("The document of {service} does not allow this request."),
                 "See `client --help` for what each command accepts.",
             ),
             Error::CommunicationError(cause) => Self::of_connection(service, url, cause),
             other => Self::new(
-                Kind::Unreachable,
+                Code::UndocumentedResponse,
                 format!(
                     "{service} at {url} does not respond as its document says: {}.",
                     client::cause(other)
@@ -92,18 +85,20 @@ impl Failure {
             _ => true,
         };
         Self {
-            trace_id: is_in_log.then(|| trace_id.to_owned()),
-            is_transient: failure.is_transient || error.is_retryable(),
+            trace_id: Some(trace_id.into()),
+            is_in_log,
+            // A service that was silent for so long is not asked again.
+            is_transient: failure.code != Code::TimedOut && (failure.is_transient || error.is_retryable()),
             ..failure
         }
     }
 
     /// Why `service` at `url` gave no response.
     pub(super) fn of_connection(service: Service, url: &str, error: &reqwest::Error) -> Self {
-        let cause = root(error);
+        let cause = fault::of_connection(error);
         if error.is_connect() {
             return Self::new(
-                Kind::Unreachable,
+                Code::Unreachable,
                 format!("{service} cannot be reached at {url}."),
                 format!(
                     "Connecting failed ({cause}). Start the service with `cargo run --release -p store`, or set {} to its address.",
@@ -111,28 +106,45 @@ impl Failure {
                 ),
             );
         }
+        if fault::is_timeout(error) {
+            return Self::new(
+                Code::TimedOut,
+                format!("{service} at {url} did not respond in time."),
+                "The connection was made, but no complete response came. The service may be overloaded or hang: run `client check`.",
+            );
+        }
         Self::new(
-            Kind::Unreachable,
+            Code::NoResponse,
             format!("{service} at {url} did not send a complete response."),
-            format!(
-                "The connection was made, but the response did not arrive ({cause}). Try again in a moment."
-            ),
+            format!("The connection was made, but {cause}. Try again in a moment."),
         )
     }
 
     fn of_response<E: ErrorBody>(service: Service, response: &ResponseValue<E>) -> Self {
-        let error = ApiError { message: response.message(), text: response.text() };
+        let (message, text) = (response.message(), response.text());
         let advice = match response.detail() {
             Some(detail) => format!("A field has an invalid value: {detail}."),
-            None => error.message.advice(service),
+            None => message.advice(service),
         };
-        let sentence = format!("{service} says: {}.", error.text);
         Self {
-            is_transient: error.message == ErrorMessage::RequestInProgress,
+            is_transient: message == ErrorMessage::RequestInProgress,
             retry_after: client::retry_after(response.headers()).unwrap_or_default(),
-            error: Some(Box::new(error)),
-            ..Self::new(Kind::Failed, sentence, advice)
+            response: Some(text.as_str().into()),
+            ..Self::new(Code::Response(message), format!("{service} says: {text}."), advice)
         }
+    }
+
+    /// The error that the service responded with.
+    pub(super) fn message(&self) -> Option<ErrorMessage> {
+        match self.code {
+            Code::Response(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// The trace that has the cause in the logs, if nothing else has it.
+    pub(super) fn trace_to_look_for(&self) -> Option<&str> {
+        self.trace_id.as_deref().filter(|_| self.is_in_log)
     }
 
     pub(super) fn exit_code(&self) -> ExitCode {
@@ -142,30 +154,26 @@ impl Failure {
     /// The failure as JSON, for scripts.
     pub(super) fn json(&self) -> Value {
         json!({
-            "error": self.error.as_ref().map_or(&self.sentence, |error| &error.text),
+            "code": self.code.name(self.response.as_deref()),
+            "error": self.response.as_deref().unwrap_or(&self.sentence),
             "message": self.sentence,
             "advice": self.advice,
-            "trace_id": self.trace_id,
+            "trace_id": self.trace_to_look_for(),
             "exit_code": self.kind as u8,
         })
     }
 }
 
 impl From<io::Error> for Failure {
-    /// The terminal cannot be read, or the output cannot be written.
+    /// The output cannot be written.
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::new(Kind::OutputClosed, "", ""),
-            io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => {
-                Self::new(Kind::Interrupted, "Interrupted.", "")
+            io::ErrorKind::BrokenPipe => Self::new(Code::OutputClosed, "", ""),
+            _ => {
+                let cause = fault::of_system(&error);
+                let advice = "Make room, or send the output elsewhere.";
+                Self::new(Code::OutputFailed, format!("The output cannot be written: {cause}."), advice)
             }
-            _ => Self::new(Kind::Failed, format!("The output cannot be written: {error}."), ""),
         }
     }
-}
-
-/// The innermost cause, which says most.
-fn root(error: &dyn error::Error) -> String {
-    let causes = iter::successors(Some(error), |cause| cause.source());
-    causes.last().unwrap_or(error).to_string()
 }

@@ -38,8 +38,11 @@ impl Field {
     /// Parses a number, or tells what it must be. A number that would be rounded is an error.
     pub(super) fn number(&self, text: &str) -> Result<f64, String> {
         let text = text.trim();
-        let number =
-            text.parse().ok().filter(|number| self.admits(*number)).ok_or_else(|| self.to_string())?;
+        let number = text.parse().ok().filter(|number| self.admits(*number));
+        let number = number.ok_or_else(|| match with_point(text) {
+            Some(meant) if self.number(&meant).is_ok() => format!("must be a number: write {meant}"),
+            _ => self.to_string(),
+        })?;
         match significant(text).eq(significant(&format!("{number:e}"))) {
             true => Ok(number),
             false => Err("must have at most 15 digits, or it would be rounded".into()),
@@ -106,6 +109,14 @@ pub(super) fn whole_number(text: &str, range: impl RangeBounds<u64>) -> Result<u
     })
 }
 
+/// A number with a decimal comma, as in `19,99`, with a point instead.
+fn with_point(text: &str) -> Option<String> {
+    let (whole, fraction) = text.split_once(',')?;
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // 1,000 may be a thousand or one.
+    (is_digits(whole) && is_digits(fraction) && fraction.len() != 3).then(|| format!("{whole}.{fraction}"))
+}
+
 /// The digits of a number, without leading and trailing zeros.
 fn significant(number: &str) -> impl Iterator<Item = char> {
     let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
@@ -150,6 +161,8 @@ mod tests {
                 Err("must have at most 15 digits, or it would be rounded".into())
             );
         }
+        assert_eq!(PRICE.number("19,99"), Err("must be a number: write 19.99".into()));
+        assert_eq!(PRICE.number("1,000"), Err(PRICE.to_string()), "a thousand, or one");
         assert_eq!(STOCK.integer("9007199254740991"), Ok(9_007_199_254_740_991));
         for bad in ["", "-1", "1.5", "9007199254740992", "99999999999999999999"] {
             assert!(STOCK.integer(bad).is_err(), "{bad}");

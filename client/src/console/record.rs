@@ -6,6 +6,9 @@ use serde_json::{Map, Number, Value};
 /// Fields in order.
 pub(super) type Record = Map<String, Value>;
 
+/// The fields of a product.
+pub(super) const PRODUCT: &[&str] = &["id", "name", "price", "stock"];
+
 pub(super) fn product(Product { id, name, price, stock }: Product) -> Record {
     record([
         ("id", id.get().into()),

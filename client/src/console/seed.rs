@@ -3,35 +3,34 @@
 use std::{fmt, time::Instant};
 
 use clap::builder::styling::Style;
+use console::Term;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{
-    arguments::Seed,
-    catalogue,
-    failure::{Failure, Kind},
-    show,
-    store::Store,
-};
+use super::{arguments::Seed, catalogue, failure::Failure, show, store::Store, waiting};
 
 /// How often a create is sent before the command fails, with growing pauses: about half a minute.
 const TRIES: u32 = 10;
 
+/// A terminal with fewer columns has no room for a bar.
+const NARROW: u16 = 60;
+
 /// Creates the products of `seed` that do not exist yet.
 pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Failure> {
     let Seed { products, seed: number, concurrency } = *seed;
-    let highest_before = highest_id(store).await?;
     let started = Instant::now();
-    let bar = ProgressBar::new(products).with_style(style());
+    let _line = waiting::Line::claim();
+    let bar = bar(products);
     let mut created: u64 = 0;
 
-    let create = async |index| {
-        let (product, key) = catalogue::product(number, index);
-        store.create_product_with_retries(&product, &key.to_string(), TRIES).await
-    };
-    let mut responses = stream::iter(0..products).map(create).buffer_unordered(concurrency as usize);
     let all = async {
+        let highest_before = highest_id(store).await?;
+        let create = async |index| {
+            let (product, key) = catalogue::product(number, index);
+            store.create_product_with_retries(&product, &key.to_string(), TRIES).await
+        };
+        let mut responses = stream::iter(0..products).map(create).buffer_unordered(concurrency as usize);
         while let Some(product) = responses.try_next().await? {
             created += u64::from(product["id"].as_u64() > Some(highest_before));
             bar.inc(1);
@@ -40,7 +39,7 @@ pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Fa
     };
     let outcome = tokio::select! {
         outcome = all => outcome,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(Kind::Interrupted, "Interrupted.", "")),
+        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted("")),
     };
     let done = bar.position();
     bar.finish_and_clear();
@@ -66,13 +65,23 @@ pub(super) async fn run(store: &Store, seed: &Seed, json: bool) -> Result<(), Fa
     show::say(Style::new(), &report)
 }
 
-fn style() -> ProgressStyle {
-    let template = "{wide_bar:.cyan/dim} {human_pos}/{human_len}, {rate} a second, {eta} left";
+/// A bar on standard error, if that is a terminal that can draw it.
+fn bar(products: u64) -> ProgressBar {
+    let width = Term::stderr().size().1;
+    let template = match width {
+        ..NARROW => "{human_pos}/{human_len}, {eta} left",
+        _ => "{wide_bar:.cyan/dim} {human_pos}/{human_len}, {rate} a second, {eta} left",
+    };
     let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
         let _ = write!(text, "{:.0}", state.per_sec());
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.with_key("rate", rate)
+    let bar = match waiting::is_dumb() {
+        true => ProgressBar::hidden(),
+        false => ProgressBar::new(products),
+    };
+    bar.set_length(products);
+    bar.with_style(style.with_key("rate", rate))
 }
 
 /// The id of the newest product, or 0: products with a higher id were created later.

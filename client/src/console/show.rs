@@ -7,12 +7,7 @@ use console::Term;
 use serde_json::Value;
 use textwrap::{Options, WordSplitter};
 
-use super::{
-    escape::visible,
-    failure::{Failure, Kind},
-    record::Record,
-    table::Layout,
-};
+use super::{code::Code, escape::visible, failure::Failure, pager::Pager, record::Record, table::Layout};
 
 const WRONG: Style = AnsiColor::Red.on_default().bold();
 const ASIDE: Style = Style::new().dimmed();
@@ -24,25 +19,40 @@ const READABLE: usize = 100;
 pub(super) fn one(record: &Record, json: bool) -> Result<(), Failure> {
     match json {
         true => out(&format!("{:#}\n", Value::Object(record.clone()))),
-        false => out(&Layout::of_terminal().table(std::slice::from_ref(record))),
+        false => out(&Layout::of_output().page(std::slice::from_ref(record))),
     }
+}
+
+/// Prints one record for people, wherever the output goes.
+pub(super) fn table(record: &Record) -> Result<(), Failure> {
+    out(&Layout::of_people().page(std::slice::from_ref(record)))
 }
 
 /// Prints a list as it arrives, and keeps at most a page of it.
 pub(super) struct List {
     json: bool,
     layout: Layout,
+    fields: &'static [&'static str],
     printed: u64,
+    is_paged: bool,
+    pager: Option<Pager>,
 }
 
 impl List {
-    pub(super) fn new(json: bool) -> Self {
-        Self { json, layout: Layout::of_terminal(), printed: 0 }
+    /// A list of records with `fields`.
+    pub(super) fn new(fields: &'static [&'static str], json: bool) -> Self {
+        Self { json, layout: Layout::of_output(), fields, printed: 0, is_paged: false, pager: None }
     }
 
-    pub(super) fn page(&mut self, records: &[Record]) -> Result<(), Failure> {
+    /// Shows the list in the customer's pager, if the output is a terminal.
+    pub(super) fn paged(self) -> Self {
+        Self { is_paged: true, ..self }
+    }
+
+    /// Prints a page of the list. `false` means that the reader has seen enough.
+    pub(super) fn page(&mut self, records: &[Record]) -> Result<bool, Failure> {
         if records.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let text = match self.json {
             true => {
@@ -51,25 +61,41 @@ impl List {
                     records.iter().map(|record| Value::Object(record.clone()).to_string()).collect();
                 first.to_owned() + &lines.join(",\n")
             }
-            false => self.layout.table(records),
+            false => self.layout.page(records),
         };
         self.printed += records.len() as u64;
-        out(&text)
+        self.print(&text)
     }
 
-    pub(super) fn end(self) -> Result<(), Failure> {
-        match (self.json, self.printed) {
-            (true, 0) => out("[]\n"),
-            (true, _) => out("\n]\n"),
-            (false, 0) => out("The list is empty.\n"),
-            (false, _) => Ok(()),
+    pub(super) fn end(mut self) -> Result<(), Failure> {
+        let end = match (self.json, self.printed) {
+            (true, 0) => "[]\n".to_owned(),
+            (true, _) => "\n]\n".to_owned(),
+            (false, 0) => self.layout.nothing(self.fields),
+            (false, _) => String::new(),
+        };
+        self.print(&end)?;
+        self.pager.take().map_or(Ok(()), |mut pager| pager.end())
+    }
+
+    fn print(&mut self, text: &str) -> Result<bool, Failure> {
+        if std::mem::take(&mut self.is_paged) {
+            self.pager = Pager::start();
+        }
+        let result = match &mut self.pager {
+            Some(pager) => pager.write(text),
+            None => return out(text).map(|()| true),
+        };
+        match result {
+            Err(failure) if failure.code == Code::OutputClosed => Ok(false),
+            result => result.map(|()| true),
         }
     }
 }
 
 /// Prints a failure to standard error.
 pub(super) fn failure(failure: &Failure, json: bool) {
-    if failure.kind == Kind::OutputClosed {
+    if failure.code == Code::OutputClosed {
         return;
     }
     let text = if json { format!("{}\n", failure.json()) } else { in_words(failure) };
@@ -83,7 +109,7 @@ pub(super) fn in_words(failure: &Failure) -> String {
     if !failure.advice.is_empty() {
         text += &paragraph(Style::new(), &failure.advice, width);
     }
-    if let Some(id) = &failure.trace_id {
+    if let Some(id) = failure.trace_to_look_for() {
         text += &paragraph(ASIDE, &format!("Look for trace {id} in the logs."), width);
     }
     text

@@ -6,15 +6,26 @@ use client::{Error, InvalidConnection, ResponseValue, orders, payments, products
 use uuid::Uuid;
 
 use super::{
-    arguments::{Address, Addresses, NewProduct},
-    error_message::ErrorBody,
-    failure::{Failure, Kind},
+    addresses::{Address, Addresses},
+    arguments::NewProduct,
+    blame::Asked,
+    code::Code,
+    error_message::{ErrorBody, ErrorMessage},
+    failure::Failure,
     record::{self, Record},
     service::Service,
+    waiting,
 };
 
 /// The size of a page of products.
 const PAGE_SIZE: u64 = 1000;
+
+/// How long the console waits for a response: longer than the three seconds that the services allow each other, so that it
+/// hears what went wrong.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the console asks who is to blame.
+const BLAME_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a create is sent before the console gives up. Its idempotency key keeps it from being done twice.
 const TRIES: u32 = 3;
@@ -86,7 +97,17 @@ impl Store {
         let key = key.unwrap_or_else(new_key);
         let order = orders::types::NewOrder::builder().product_id(product).quantity(quantity);
         let create = || client.create_order().idempotency_key(&*key).body(order.clone()).send();
-        self.orders.create(create, TRIES).await.map(record::order)
+        match self.orders.create(create, TRIES).await.map(record::order) {
+            Err(failure) if failure.message() == Some(ErrorMessage::ProductNotFoundOrUnavailable) => {
+                let Upstream { service, client, .. } = &self.products;
+                let get = || client.get_product().id(product).send();
+                let response = self.products.call_within(BLAME_TIMEOUT, get).await.map(record::product);
+                let resource = format!("product {product}");
+                Err(Asked { caller: self.orders.service, upstream: *service, resource }
+                    .explain(failure, response))
+            }
+            result => result,
+        }
     }
 
     pub(super) async fn order(&self, id: u64) -> Outcome {
@@ -105,7 +126,17 @@ impl Store {
         let key = key.unwrap_or_else(new_key);
         let payment = payments::types::NewPayment::builder().order_id(order).amount(amount).method(method);
         let create = || client.create_payment().idempotency_key(&*key).body(payment.clone()).send();
-        self.payments.create(create, TRIES).await.map(record::payment)
+        match self.payments.create(create, TRIES).await.map(record::payment) {
+            Err(failure) if failure.message() == Some(ErrorMessage::OrderNotFoundOrUnavailable) => {
+                let Upstream { service, client, .. } = &self.orders;
+                let get = || client.get_order().id(order).send();
+                let response = self.orders.call_within(BLAME_TIMEOUT, get).await.map(record::order);
+                let resource = format!("order {order}");
+                Err(Asked { caller: self.payments.service, upstream: *service, resource }
+                    .explain(failure, response))
+            }
+            result => result,
+        }
     }
 
     pub(super) async fn payment(&self, id: u64) -> Outcome {
@@ -152,13 +183,13 @@ impl<C> Upstream<C> {
         Address { url, token }: &Address,
         connect: fn(&str, &str) -> Result<C, InvalidConnection>,
     ) -> Result<Self, Failure> {
-        let client = connect(url, token.expose()).map_err(|error| {
-            let advice = format!(
-                "It comes from {} and {}, or from the flags of the same names.",
-                service.url_variable(),
-                service.token_variable()
-            );
-            Failure::new(Kind::Usage, format!("{error}."), advice)
+        let token = token
+            .first(&service.token_variable())
+            .map_err(|(sentence, advice)| Failure::new(Code::InvalidSetting, sentence, advice))?;
+        let client = connect(url, &token).map_err(|error| {
+            let variable = service.url_variable();
+            let advice = format!("Set {variable}, or --{service}-url, to the address of {service}.");
+            Failure::new(Code::InvalidSetting, format!("{error}."), advice)
         })?;
         Ok(Self { service, url: url.clone(), client })
     }
@@ -168,7 +199,16 @@ impl<C> Upstream<C> {
         &self,
         send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
     ) -> Result<T, Failure> {
-        let (trace_id, result) = client::traced(send()).await;
+        self.call_within(CALL_TIMEOUT, send).await
+    }
+
+    async fn call_within<T, E: ErrorBody>(
+        &self,
+        timeout: Duration,
+        send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
+    ) -> Result<T, Failure> {
+        let call = client::traced_within(timeout, send());
+        let (trace_id, result) = waiting::shown(self.service.name(), call).await;
         result
             .map(ResponseValue::into_inner)
             .map_err(|error| Failure::of_call(self.service, &self.url, &trace_id, &error))

@@ -1,4 +1,4 @@
-//! Tables that fit the terminal.
+//! Tables: for people, columns that fit the terminal; for programs, fields separated by tabs.
 
 use std::{
     io::{self, IsTerminal},
@@ -25,22 +25,61 @@ const GAP: u16 = 2;
 /// The least width of a column whose text is wrapped.
 const READABLE_COLUMN: u16 = 12;
 
-/// The layout of a table. All of its pages have the same columns.
-pub(super) struct Layout {
+/// The layout of a table.
+pub(super) enum Layout {
+    /// A header, then a line for each record, whose fields are separated by a tab. `bool`: whether the header is printed.
+    Tabs(bool),
+    Columns(Columns),
+}
+
+impl Layout {
+    /// Columns for a terminal, tabs for a file or a pipe.
+    pub(super) fn of_output() -> Self {
+        match io::stdout().is_terminal() {
+            true => Self::of_people(),
+            false => Self::Tabs(false),
+        }
+    }
+
+    pub(super) fn of_people() -> Self {
+        let terminal = io::stdout().is_terminal().then(|| Term::stdout().size().1);
+        Self::Columns(Columns { terminal, widths: None })
+    }
+
+    /// Some records, with a header on the first page.
+    pub(super) fn page(&mut self, records: &[Record]) -> String {
+        match self {
+            Self::Columns(columns) => columns.table(records),
+            Self::Tabs(has_header) => {
+                let names = records.first().map(|record| record.keys().cloned().collect());
+                let header = names.filter(|_| !std::mem::replace(has_header, true));
+                let rows = records.iter().map(|record| record.values().map(cell).collect());
+                let lines = header.into_iter().chain(rows);
+                lines.map(|cells: Vec<String>| cells.join("\t") + "\n").collect()
+            }
+        }
+    }
+
+    /// A list without records, which would have had `fields`.
+    pub(super) fn nothing(&self, fields: &[&str]) -> String {
+        match self {
+            Self::Columns(_) => "The list is empty.\n".into(),
+            Self::Tabs(_) => fields.join("\t") + "\n",
+        }
+    }
+}
+
+/// Columns. All pages have the same.
+pub(super) struct Columns {
     /// The width of the terminal, if the output is one.
     terminal: Option<u16>,
     /// The widths of the columns, after the first page.
     widths: Option<Vec<u16>>,
 }
 
-impl Layout {
-    pub(super) fn of_terminal() -> Self {
-        let terminal = io::stdout().is_terminal().then(|| Term::stdout().size().1);
-        Self { terminal, widths: None }
-    }
-
+impl Columns {
     /// A row for each record, a column for each field, and a header on the first page.
-    pub(super) fn table(&mut self, records: &[Record]) -> String {
+    fn table(&mut self, records: &[Record]) -> String {
         let fields = &records[0];
         let mut table = Table::new();
         table.load_style(if self.terminal.is_some() { RULED } else { presets::NOTHING });

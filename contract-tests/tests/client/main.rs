@@ -4,10 +4,12 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod commands;
+mod customer;
 mod errors;
 mod examples;
 mod menu;
 mod output;
+mod prompts;
 mod terminal;
 mod tools;
 
@@ -45,20 +47,27 @@ const CASES: &[Case] = cases! {
         invalid_arguments_are_not_sent
         the_advice_on_a_wrong_token_names_its_variable
         an_unreachable_service_is_named_with_its_address
+        a_silent_service_is_named
+        the_service_to_blame_is_named
+        tokens_are_set_as_those_of_the_services
         an_error_inside_a_service_names_its_trace
         an_undocumented_response_is_an_error
         errors_are_printed_as_json
+        usage_errors_are_printed_as_json
         control_characters_are_escaped
         an_empty_variable_counts_as_unset_except_for_a_token
         a_create_is_not_retried_before_retry_after;
     output:
         only_terminals_get_colours
         a_table_fits_the_terminal
+        a_list_in_a_pipe_has_tabs
+        a_list_in_a_terminal_goes_through_the_pager
         a_closed_output_is_no_failure
         a_failed_write_is_a_failure
         every_command_survives_a_closed_or_full_output;
     tools:
         the_demo_explains_a_purchase_and_its_errors
+        an_interrupted_demo_says_what_it_created
         a_seed_continues_after_an_interruption_and_creates_nothing_twice
         a_failed_seed_says_how_to_continue
         a_check_shows_services_that_are_ready
@@ -66,14 +75,20 @@ const CASES: &[Case] = cases! {
         a_check_reports_a_wrong_token;
     menu:
         the_menu_leads_through_a_purchase
-        the_menu_checks_input_with_every_key
-        escape_returns_to_the_menu_and_leaves_it
-        control_c_returns_to_the_menu_and_leaves_it
+        the_menu_replaces_a_product_from_its_current_fields
+        the_menu_checks_demonstrates_and_fills_the_store
+        a_product_is_found_by_its_name_and_by_its_id
+        what_was_typed_is_kept_after_a_refusal
         an_unreachable_service_does_not_end_the_menu
         a_long_list_is_shown_a_screen_at_a_time
-        the_menu_fits_a_narrow_terminal
-        the_menu_works_without_colours
         without_a_terminal_there_is_no_menu;
+    prompts:
+        the_menu_checks_input_with_every_key
+        escape_returns_to_the_menu_and_leaves_it
+        control_d_leaves_from_anywhere
+        control_c_leaves_with_130_from_anywhere
+        the_menu_fits_a_narrow_terminal
+        the_menu_works_without_colours;
     examples:
         the_purchase_succeeds
         every_error_is_handled

@@ -47,6 +47,44 @@ pub(crate) fn a_table_fits_the_terminal(console: &Console) {
     }
 }
 
+pub(crate) fn a_list_in_a_pipe_has_tabs(console: &Console) {
+    let mut create = console.command("products create --price 1 --stock 2 --name");
+    assert!(
+        create.arg(format!("a\ttab, a\nline and 広い椅子{}", " wide".repeat(30))).status().unwrap().success()
+    );
+    console.succeeds("products create --name Mouse --price 19.99 --stock 0");
+    let list = console.succeeds("products list --color always");
+    let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows[0], ["id", "name", "price", "stock"]);
+    let name = format!(r"a\ttab, a\nline and 広い椅子{}", " wide".repeat(30));
+    assert_eq!(rows[1], ["1", &name, "1", "2"]);
+    assert_eq!(rows[2], ["2", "Mouse", "19.99", "0"]);
+    let check = console.succeeds("check");
+    assert!(check.starts_with("service\tstate\tversion\tms\turl\nproducts\tready\t"), "{check}");
+}
+
+pub(crate) fn a_list_in_a_terminal_goes_through_the_pager(console: &Console) {
+    console.succeeds("seed --products 60");
+    let in_terminal = |line: &str, pager: &str| {
+        let mut terminal = Terminal::start(console, 80, line, &[("PAGER", pager)]);
+        (terminal.ends(), terminal.raw())
+    };
+    let (code, shown) = in_terminal("products list", "sed s/^/page:/");
+    assert_eq!((code, shown.matches("page:").count()), (0, 62), "{shown}");
+    for (line, pager) in [("products list --no-pager", "sed s/^/page:/"), ("products list", "")] {
+        let (code, shown) = in_terminal(line, pager);
+        assert!(code == 0 && shown.contains("\n60  ") && !shown.contains("page:"), "{shown}");
+    }
+    let (code, shown) = in_terminal("products list", "head -3");
+    assert_eq!((code, shown.lines().count()), (0, 3), "{shown}");
+    let (code, shown) = in_terminal("products list", "no-such-pager");
+    assert!(code == 2 && shown.contains("PAGER is not a program that can be run."), "{code} {shown}");
+    assert_eq!(
+        console.command("products list").env("PAGER", "no-such-pager").output().unwrap().status.code(),
+        Some(0)
+    );
+}
+
 pub(crate) fn a_closed_output_is_no_failure(console: &Console) {
     console.succeeds("seed --products 2000");
     for line in ["products list", "products list --json"] {

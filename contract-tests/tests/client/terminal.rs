@@ -45,6 +45,7 @@ impl Terminal {
         for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
             command.env_remove(variable);
         }
+        command.env("PAGER", "");
         console.addresses().for_each(|(variable, url)| command.env(variable, url));
         variables.iter().for_each(|(variable, value)| command.env(variable, value));
         let child = pair.slave.spawn_command(command).unwrap();

@@ -1,6 +1,6 @@
 //! The commands `demo`, `seed` and `check`.
 
-use std::sync::Arc;
+use std::{net::TcpListener, sync::Arc};
 
 use contract_tests::{
     engine::exchange::Answer,
@@ -35,6 +35,17 @@ pub(crate) fn the_demo_explains_a_purchase_and_its_errors(console: &Console) {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("orders cannot be reached"));
+}
+
+pub(crate) fn an_interrupted_demo_says_what_it_created(console: &Console) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut terminal = Terminal::start(console, 80, "demo", &[("ORDERS_URL", &url)]);
+    terminal.shows("Waiting for orders");
+    terminal.types("\u{3}");
+    assert_eq!(terminal.ends(), 130);
+    let screen = terminal.screen();
+    assert!(screen.contains("Interrupted.\nThe demo ended in step 2 and created product 1;"), "{screen}");
 }
 
 pub(crate) fn a_seed_continues_after_an_interruption_and_creates_nothing_twice(console: &Console) {
@@ -80,7 +91,7 @@ pub(crate) fn a_failed_seed_says_how_to_continue(console: &Console) {
 pub(crate) fn a_check_shows_services_that_are_ready(console: &Console) {
     let table = console.succeeds("check");
     for (line, process) in table.lines().skip(1).zip(&console.store.services) {
-        let cells: Vec<&str> = line.split_whitespace().collect();
+        let cells: Vec<&str> = line.split('\t').collect();
         assert_eq!(
             [cells[0], cells[1], cells[2], cells[4]],
             [process.service(), "ready", "1.1.0", process.url()]
@@ -105,7 +116,9 @@ pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
         }
         false => forward(&request),
     })));
+    let silent = FakeUpstream::start("", FaultMode::SaysNothing);
     for (url, state, message) in [
+        (&*silent.url(), "silent", "did not respond in time."),
         ("http://127.0.0.1:1", "unreachable", "orders cannot be reached at http://127.0.0.1:1."),
         (&broken.url(), "unreachable", "did not send a complete response.\nThe connection was made, but"),
         (full.url(), "failing", "orders says: Service unavailable."),
@@ -118,9 +131,9 @@ pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
         let (table, errors) =
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert_eq!(output.status.code(), Some(3), "{table}{errors}");
-        assert!(table.contains(&format!("orders    {state}")) && errors.contains(message), "{table}{errors}");
+        assert!(table.contains(&format!("orders\t{state}\t")) && errors.contains(message), "{table}{errors}");
         assert!(!errors.contains("request ."), "{errors}");
-        assert_eq!(table.matches("ready  ").count() - table.matches("not ready  ").count(), 2, "{table}");
+        assert_eq!(table.matches("\tready\t").count(), 2, "{table}");
     }
 }
 
@@ -130,6 +143,6 @@ pub(crate) fn a_check_reports_a_wrong_token(console: &Console) {
     let output = command.output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("payments  wrong token  1.1.0"));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("payments\twrong token\t1.1.0"));
     assert!(errors.contains("payments says: Unauthorized.") && errors.contains("PAYMENTS_TOKEN"), "{errors}");
 }
