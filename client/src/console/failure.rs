@@ -3,6 +3,7 @@
 use std::{error, io, iter, process::ExitCode, time::Duration};
 
 use client::{Error, ResponseValue};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
@@ -31,6 +32,7 @@ pub(super) struct Failure {
 /// The error in a response.
 #[derive(Debug)]
 pub(super) struct ApiError {
+    pub(super) status: StatusCode,
     pub(super) message: ErrorMessage,
     /// The message as the service wrote it.
     pub(super) text: String,
@@ -121,10 +123,12 @@ impl Failure {
     }
 
     fn of_response<E: ErrorBody>(service: Service, response: &ResponseValue<E>) -> Self {
-        let error = ApiError { message: response.message(), text: response.text() };
-        let advice = match response.detail() {
-            Some(detail) => format!("A field has an invalid value: {detail}."),
-            None => error.message.advice(service),
+        let status = response.status();
+        let error = ApiError { status, message: response.message(status), text: response.text().to_owned() };
+        let advice = match (error.message, response.detail()) {
+            (ErrorMessage::InvalidFields, Some(detail)) => format!("A field has an invalid value: {detail}."),
+            (message, Some(detail)) => format!("The service adds: {detail}. {}", message.advice(service)),
+            (message, None) => message.advice(service),
         };
         let sentence = format!("{service} says: {}.", error.text);
         Self {
@@ -143,6 +147,7 @@ impl Failure {
     pub(super) fn json(&self) -> Value {
         json!({
             "error": self.error.as_ref().map_or(&self.sentence, |error| &error.text),
+            "status": self.error.as_ref().map(|error| error.status.as_u16()),
             "message": self.sentence,
             "advice": self.advice,
             "trace_id": self.trace_id,

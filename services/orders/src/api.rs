@@ -16,7 +16,7 @@ use chassis::{
     storage::sqlite::Database,
     values::{Count, Decimal, Id, Quantity},
 };
-use client::products;
+use client::products::{self, types::GetProductErrorMessage};
 use poem::http::StatusCode;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde::Serialize;
@@ -105,7 +105,9 @@ impl Api {
         let id = product_id.get() as u64;
         let product = match self.products.get_product().id(id).send().await {
             Ok(response) => response.into_inner(),
-            Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
+            Err(client::Error::ErrorResponse(error))
+                if error.error == GetProductErrorMessage::ProductNotFound =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(format!("product {id}: {}", client::cause(&error))),
