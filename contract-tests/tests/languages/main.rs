@@ -42,7 +42,8 @@ fn main() -> ExitCode {
         // To list the tests, nothing is installed.
         let client = (!arguments.list).then(|| Client::install(section)).transpose();
         if let Err(reason) = &client {
-            eprintln!("skipped: {name}: {}", reason.trim_end());
+            let reason = reason.lines().find(|line| !line.trim().is_empty());
+            eprintln!("skipped: {name} is not installed: {}", reason.unwrap_or("nothing says why"));
         }
         let is_missing = client.is_err();
         // The checks of a client share its folder.
