@@ -1,14 +1,15 @@
 //! Handles every error of an operation.
 //!
 //! Run it with `cargo run -p client --example errors` while the store is running. The error messages of an operation are an
-//! enum that is generated from the document. When the document gets a new message, this example no longer compiles.
+//! enum that is generated from the document. When the document gets a new message, this example no longer compiles; until
+//! then, a service that has the new message already is handled by the status of its response.
 
 #![allow(clippy::disallowed_macros, reason = "examples print their results")]
 
 use std::env;
 
 use client::{
-    Error, InvalidConnection,
+    Error, InvalidConnection, ResponseValue,
     orders::{
         Client,
         types::{CreateOrderErrorBody, CreateOrderErrorMessage, NewOrder},
@@ -49,7 +50,7 @@ async fn order(orders: &Client, product: u64, quantity: u64) -> String {
 }
 
 /// What to do about each error message of the operation.
-fn what_to_do(error: &CreateOrderErrorBody) -> &str {
+fn what_to_do(error: &ResponseValue<CreateOrderErrorBody>) -> &str {
     match error.error {
         CreateOrderErrorMessage::ProductNotFoundOrUnavailable => "choose another product, or try again later",
         CreateOrderErrorMessage::NotEnoughStock => "order fewer",
@@ -67,5 +68,7 @@ fn what_to_do(error: &CreateOrderErrorBody) -> &str {
             "this program is for another version of the service"
         }
         CreateOrderErrorMessage::InternalError => "look in the log of the service",
+        CreateOrderErrorMessage::Unknown(_) if error.status().is_server_error() => "try again later",
+        CreateOrderErrorMessage::Unknown(_) => "change the order, or update this program",
     }
 }

@@ -2,10 +2,8 @@
 //!
 //! The messages come from the enums that are generated from the documents, so a new one does not compile without advice.
 
-use std::fmt::Debug;
-
 use client::{orders, payments, products};
-use serde::Serialize;
+use reqwest::StatusCode;
 
 use super::service::Service;
 
@@ -29,30 +27,21 @@ pub(super) enum ErrorMessage {
     RequestInProgress,
     ServiceUnavailable,
     InternalError,
+    /// A message that the documents do not have, in a response with this status.
+    Unknown(StatusCode),
 }
 
 /// The body of an error response.
-pub(super) trait ErrorBody: Serialize + Debug {
-    /// The message as the service wrote it.
-    fn text(&self) -> String;
-
-    fn message(&self) -> ErrorMessage;
-
-    /// What is wrong with a field, for the operations that have fields.
-    fn detail(&self) -> Option<&str> {
-        None
-    }
+pub(super) trait ErrorBody: client::ErrorBody {
+    /// The message, in a response with this status.
+    fn message(&self, status: StatusCode) -> ErrorMessage;
 }
 
 /// Lists the messages of each operation beside those that every operation has.
 macro_rules! error_bodies {
-    ($($service:ident $body:ident $message:ident $($detail:ident)?: $($variant:ident)*;)*) => {$(
+    ($($service:ident $body:ident $message:ident: $($variant:ident)*;)*) => {$(
         impl ErrorBody for $service::types::$body {
-            fn text(&self) -> String {
-                self.error.to_string()
-            }
-
-            fn message(&self) -> ErrorMessage {
+            fn message(&self, status: StatusCode) -> ErrorMessage {
                 use $service::types::$message as Generated;
                 match self.error {
                     Generated::MalformedRequest => ErrorMessage::MalformedRequest,
@@ -60,31 +49,28 @@ macro_rules! error_bodies {
                     Generated::InternalError => ErrorMessage::InternalError,
                     Generated::ServiceUnavailable => ErrorMessage::ServiceUnavailable,
                     $(Generated::$variant => ErrorMessage::$variant,)*
+                    Generated::Unknown(_) => ErrorMessage::Unknown(status),
                 }
             }
-
-            $(fn $detail(&self) -> Option<&str> {
-                self.$detail.as_deref()
-            })?
         }
     )*};
 }
 
 error_bodies! {
-    products ListProductsErrorBody ListProductsErrorMessage detail: InvalidFields;
+    products ListProductsErrorBody ListProductsErrorMessage: InvalidFields;
     products GetProductErrorBody GetProductErrorMessage: ProductNotFound;
-    products CreateProductErrorBody CreateProductErrorMessage detail:
+    products CreateProductErrorBody CreateProductErrorMessage:
         MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
         IdempotencyKeyReused RequestInProgress;
-    products ReplaceProductErrorBody ReplaceProductErrorMessage detail:
+    products ReplaceProductErrorBody ReplaceProductErrorMessage:
         MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
         ProductNotFound;
     orders GetOrderErrorBody GetOrderErrorMessage: OrderNotFound;
-    orders CreateOrderErrorBody CreateOrderErrorMessage detail:
+    orders CreateOrderErrorBody CreateOrderErrorMessage:
         MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
         IdempotencyKeyReused RequestInProgress ProductNotFoundOrUnavailable NotEnoughStock;
     payments GetPaymentErrorBody GetPaymentErrorMessage: PaymentNotFound;
-    payments CreatePaymentErrorBody CreatePaymentErrorMessage detail:
+    payments CreatePaymentErrorBody CreatePaymentErrorMessage:
         MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
         IdempotencyKeyReused RequestInProgress OrderNotFoundOrUnavailable;
 }
@@ -137,6 +123,11 @@ impl ErrorMessage {
                 "The service is overloaded or stopping, and did nothing. Try again in a moment."
             }
             Self::InternalError => "Something is wrong inside the service. The cause is in its log.",
+            Self::Unknown(status) => {
+                return format!(
+                    "The status is {status}, and this console does not know the message: the service may be of a later version. Update the console, or run `client check`."
+                );
+            }
         };
         advice.to_owned()
     }

@@ -3,6 +3,7 @@
 use std::{io, process::ExitCode, time::Duration};
 
 use client::{Error, ResponseValue};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
@@ -25,6 +26,8 @@ pub(super) struct Failure {
     pub(super) is_in_log: bool,
     /// The error that the service responded with, as it wrote it.
     pub(super) response: Option<Box<str>>,
+    /// The status of that response.
+    pub(super) status: Option<StatusCode>,
     /// Whether the same request may succeed in a moment.
     pub(super) is_transient: bool,
     /// How long the service asks its callers to wait before they try again.
@@ -42,6 +45,7 @@ impl Failure {
             trace_id: None,
             is_in_log: false,
             response: None,
+            status: None,
             is_transient: false,
             retry_after: Duration::ZERO,
             code,
@@ -121,15 +125,18 @@ impl Failure {
     }
 
     fn of_response<E: ErrorBody>(service: Service, response: &ResponseValue<E>) -> Self {
-        let (message, text) = (response.message(), response.text());
-        let advice = match response.detail() {
-            Some(detail) => format!("A field has an invalid value: {detail}."),
-            None => message.advice(service),
+        let (status, text) = (response.status(), response.text());
+        let message = response.message(status);
+        let advice = match (message, response.detail()) {
+            (ErrorMessage::InvalidFields, Some(detail)) => format!("A field has an invalid value: {detail}."),
+            (message, Some(detail)) => format!("The service adds: {detail}. {}", message.advice(service)),
+            (message, None) => message.advice(service),
         };
         Self {
             is_transient: message == ErrorMessage::RequestInProgress,
             retry_after: client::retry_after(response.headers()).unwrap_or_default(),
-            response: Some(text.as_str().into()),
+            response: Some(text.into()),
+            status: Some(status),
             ..Self::new(Code::Response(message), format!("{service} says: {text}."), advice)
         }
     }
@@ -156,6 +163,7 @@ impl Failure {
         json!({
             "code": self.code.name(self.response.as_deref()),
             "error": self.response.as_deref().unwrap_or(&self.sentence),
+            "status": self.status.map(|status| status.as_u16()),
             "message": self.sentence,
             "advice": self.advice,
             "trace_id": self.trace_to_look_for(),

@@ -6,6 +6,7 @@
 mod commands;
 mod customer;
 mod errors;
+mod evolution;
 mod examples;
 mod menu;
 mod output;
@@ -57,6 +58,10 @@ const CASES: &[Case] = cases! {
         control_characters_are_escaped
         an_empty_variable_counts_as_unset_except_for_a_token
         a_create_is_not_retried_before_retry_after;
+    evolution:
+        a_client_has_the_status_and_the_text_of_an_unknown_error
+        the_console_shows_an_unknown_error_with_its_status
+        an_unknown_value_of_an_enum_is_an_undocumented_response;
     output:
         only_terminals_get_colours
         a_table_fits_the_terminal

@@ -34,7 +34,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 const IN_TIME: Duration = Duration::from_millis(3500);
 
 /// The failures: name, mode, and the cause in the log.
-const FAILURES: [(&str, FaultMode, &str); 27] = [
+const FAILURES: [(&str, FaultMode, &str); 32] = [
     ("refuses", FaultMode::Refuses, "Connection refused"),
     ("says_nothing", FaultMode::SaysNothing, "timed out"),
     ("drips_the_head", FaultMode::DripsTheHead, "timed out"),
@@ -71,7 +71,37 @@ const FAILURES: [(&str, FaultMode, &str); 27] = [
     ("echoes_json", FaultMode::Echoes(200, Echo::Json), "of another shape at line 1 column "),
     ("echoes_broken_json", FaultMode::Echoes(200, Echo::BrokenJson), "cut off at line 1 column "),
     ("refuses_with_an_echo", FaultMode::Echoes(500, Echo::Text), "500 Internal Server Error, text/plain, "),
-    ("refuses_with_a_json_echo", FaultMode::Echoes(401, Echo::Json), "of another shape at line 1 column "),
+    (
+        "refuses_with_a_json_echo",
+        FaultMode::Echoes(401, Echo::Json),
+        "401 Unauthorized: an error message of ",
+    ),
+    // A later version of the upstream: messages, statuses and values that its document does not have.
+    (
+        "answers_400_with_a_new_message",
+        FaultMode::AnswersStatus(400, Some(r#"{"error":"Region is closed"}"#)),
+        "400 Bad Request: Region is closed",
+    ),
+    (
+        "answers_404_with_a_new_message",
+        FaultMode::AnswersStatus(404, Some(r#"{"error":"Moved to the archive"}"#)),
+        "404 Not Found: Moved to the archive",
+    ),
+    (
+        "answers_a_new_status",
+        FaultMode::AnswersStatus(409, Some(r#"{"error":"Being moved","detail":"to a shelf"}"#)),
+        "409 Conflict: Being moved",
+    ),
+    (
+        "answers_a_status_without_a_message",
+        FaultMode::AnswersStatus(418, None),
+        "bytes: JSON without an error message",
+    ),
+    (
+        "answers_a_message_with_a_token",
+        FaultMode::AnswersStatus(403, Some(r#"{"error":"authorization no.url is over"}"#)),
+        "403 Forbidden: an error message of 28 bytes that is not documented",
+    ),
     (
         "is_full_for_longer_than_any_timeout",
         FaultMode::IsFullFor(60),
@@ -198,7 +228,7 @@ fn says_why(store: &mut Store, edge: &'static Edge, cause: &str) -> Result<(), F
         return Err(format!("the log does not say `{cause}`: {told}").into());
     }
     // That no token is in the log was checked when it was read. A body is not there either.
-    let contents = ["Oh no", "Not here", "no.url", "authorization"].map(ToOwned::to_owned);
+    let contents = ["Oh no", "Not here", "to a shelf", "no.url", "authorization"].map(ToOwned::to_owned);
     for content in contents.into_iter().chain(edge.contents()) {
         if log.contains(&content) {
             return Err(format!("`{content}` is in the log: {told}").into());

@@ -16,7 +16,7 @@ use chassis::{
     storage::sqlite::Database,
     values::{Count, Decimal, Id, Quantity},
 };
-use client::products;
+use client::products::{self, types::GetProductErrorMessage};
 use poem::http::StatusCode;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde::Serialize;
@@ -110,7 +110,9 @@ async fn find_stock(products: products::Client, product_id: Id) -> Result<Option
     let id = product_id.get() as u64;
     let product = match products.get_product().id(id).send().await {
         Ok(response) => response.into_inner(),
-        Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
+        Err(client::Error::ErrorResponse(error))
+            if error.error == GetProductErrorMessage::ProductNotFound =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(format!("product {id}: {}", client::cause(&error))),

@@ -16,7 +16,7 @@ use chassis::{
     storage::sqlite::Database,
     values::{Decimal, Id, Text},
 };
-use client::orders;
+use client::orders::{self, types::GetOrderErrorMessage};
 use poem::http::StatusCode;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde::Serialize;
@@ -103,7 +103,7 @@ async fn has_order(orders: orders::Client, order_id: Id) -> Result<bool, String>
     let id = order_id.get() as u64;
     let order = match orders.get_order().id(id).send().await {
         Ok(response) => response.into_inner(),
-        Err(client::Error::ErrorResponse(error)) if error.status() == StatusCode::NOT_FOUND => {
+        Err(client::Error::ErrorResponse(error)) if error.error == GetOrderErrorMessage::OrderNotFound => {
             return Ok(false);
         }
         Err(error) => return Err(format!("order {id}: {}", client::cause(&error))),

@@ -56,7 +56,7 @@ pub(crate) fn add_to_workspace(root: &Path, names: &Names) -> Result<(), String>
 }
 
 pub(crate) fn add_to_client(root: &Path, names: &Names) -> Result<(), String> {
-    let line = format!("service!({0}, \"../openapi/{0}.json\");", names.things);
+    let line = format!("service!({});", names.things);
     edit(&root.join("client/src/lib.rs"), |text| {
         after_last(text, |line| line.starts_with("service!("), &line)
     })

@@ -64,6 +64,9 @@ fn texts<O: Operation>() -> impl Iterator<Item = ErrorMessage> {
     O::ERRORS.iter().copied().flatten().copied()
 }
 
+/// The description of each enum of texts.
+const MESSAGE_DESCRIPTION: &str = "The exact text of the error. A later version may have others: handle one that you do not know by the status.";
+
 impl<O: Operation> ApiResponse for OperationError<O> {
     fn meta() -> MetaResponses {
         let mut statuses: Vec<StatusCode> = texts::<O>().map(|message| message.status).collect();
@@ -84,7 +87,7 @@ impl<O: Operation> ApiResponse for OperationError<O> {
 
     fn register(registry: &mut Registry) {
         registry.create_schema::<O, _>(message_name::<O>(), |_| MetaSchema {
-            description: Some("The exact text of the error."),
+            description: Some(MESSAGE_DESCRIPTION),
             enum_items: texts::<O>().map(|message| message.text.into()).collect(),
             ..MetaSchema::new("string")
         });

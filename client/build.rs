@@ -1,0 +1,157 @@
+//! Generates a client from each document in `openapi/`, with progenitor.
+//!
+//! A document lists the error messages of one version of a service. A later version may have more, and more statuses, so the
+//! clients read both: each enum of error messages gets a variant [`UNKNOWN`], and an error response of any status has the body
+//! that the documented ones have. All other enums stay as they are.
+
+#![allow(clippy::disallowed_macros, reason = "cargo reads what a build script prints")]
+
+use std::{env, fs, path::Path};
+
+use heck::ToUpperCamelCase;
+use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl};
+use quote::{format_ident, quote};
+use serde_json::{Map, Value};
+use syn::{Item, parse_quote};
+
+const DOCUMENTS: &str = "../openapi";
+
+/// What the names of the schemas end in that are the body of an error, and the enum of its messages.
+const BODY: &str = "ErrorBody";
+const MESSAGE: &str = "ErrorMessage";
+
+/// The variant for messages that the document does not have.
+const UNKNOWN: &str = "Unknown";
+
+fn main() -> Result<(), String> {
+    // A new document comes with a line in `lib.rs`.
+    println!("cargo::rerun-if-changed=src/lib.rs");
+    let out = env::var("OUT_DIR").map_err(|error| format!("OUT_DIR: {error}"))?;
+    for entry in fs::read_dir(DOCUMENTS).map_err(|error| format!("{DOCUMENTS}: {error}"))?.flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            println!("cargo::rerun-if-changed={}", path.display());
+            let code = client(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let name = path.with_extension("rs").file_name().map(|name| Path::new(&out).join(name));
+            fs::write(name.unwrap_or_default(), code).map_err(|error| format!("{out}: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The client of the document at `path`.
+fn client(path: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let mut document: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    for operation in operations(&mut document) {
+        read_every_error(operation);
+    }
+    let none = Map::new();
+    let schemas = document["components"]["schemas"].as_object().unwrap_or(&none);
+    let messages = schemas.iter().filter(|(name, _)| name.ends_with(MESSAGE));
+    let bodies = schemas.iter().filter(|(name, _)| name.ends_with(BODY));
+
+    let mut settings = GenerationSettings::new();
+    settings.with_interface(InterfaceStyle::Builder);
+    settings.with_hooks(HooksMode::Expected);
+    settings.with_inner_type(quote!(crate::transport::Transport));
+    let service = path.file_stem().unwrap_or_default().display();
+    for (name, _) in messages.clone() {
+        let path = format!("crate::{service}::types::{name}");
+        settings.with_replacement(name, path, [TypeImpl::Display].into_iter());
+    }
+    let spec = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
+    let code = Generator::new(&settings).generate_tokens(&spec).map_err(|error| error.to_string())?;
+    let mut file: syn::File = syn::parse2(code).map_err(|error| error.to_string())?;
+    let types = file.items.iter_mut().find_map(|item| match item {
+        Item::Mod(module) if module.ident == "types" => module.content.as_mut(),
+        _ => None,
+    });
+    let (_, types) = types.ok_or("progenitor generates no module `types`")?;
+    types.extend(messages.flat_map(|(name, schema)| message(name, schema)));
+    types.extend(bodies.map(|(name, schema)| body(name, schema)));
+    Ok(quote!(#file).to_string())
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    let operations = paths.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
+    operations.filter(|operation| operation["responses"].is_object())
+}
+
+/// Gives every error status, documented or not, the body of the documented ones.
+fn read_every_error(operation: &mut Value) {
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    let is_error = |status: &str| status.starts_with(['4', '5']);
+    let documented = responses.iter().find(|(status, _)| is_error(status));
+    let Some(error) = documented.map(|(_, response)| response.clone()) else { return };
+    responses.retain(|status, _| !is_error(status));
+    for class in ["4XX", "5XX"] {
+        responses.insert(class.to_owned(), error.clone());
+    }
+}
+
+/// The enum of the error messages `schema`.
+fn message(name: &str, schema: &Value) -> Vec<Item> {
+    let texts: Vec<&str> =
+        schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let variants: Vec<_> = texts.iter().map(|text| format_ident!("{}", text.to_upper_camel_case())).collect();
+    let docs = texts.iter().map(|text| format!("`{text}`"));
+    let (name, unknown) = (format_ident!("{name}"), format_ident!("{UNKNOWN}"));
+    vec![
+        parse_quote! {
+            /// An error message. A service of a later version may have others.
+            #[derive(Clone, Debug, Eq, Hash, PartialEq, ::serde::Deserialize, ::serde::Serialize)]
+            pub enum #name {
+                #(#[doc = #docs] #[serde(rename = #texts)] #variants,)*
+                /// A message that the document does not have. The status of the response says what kind of error it is.
+                #[serde(untagged)]
+                #unknown(::std::string::String),
+            }
+        },
+        parse_quote! {
+            impl #name {
+                /// The message as the service wrote it.
+                pub fn as_str(&self) -> &str {
+                    match self {
+                        #(Self::#variants => #texts,)*
+                        Self::#unknown(text) => text,
+                    }
+                }
+            }
+        },
+        parse_quote! {
+            impl ::std::fmt::Display for #name {
+                fn fmt(&self, formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                    formatter.write_str(self.as_str())
+                }
+            }
+        },
+    ]
+}
+
+/// What all bodies of errors have in common.
+fn body(name: &str, schema: &Value) -> Item {
+    let message = schema["properties"]["error"]["$ref"].as_str().unwrap_or_default();
+    let message = format_ident!("{}", message.rsplit('/').next().unwrap_or_default());
+    let detail = match schema["properties"]["detail"].is_object() {
+        true => quote!(self.detail.as_deref()),
+        false => quote!(None),
+    };
+    let (name, unknown) = (format_ident!("{name}"), format_ident!("{UNKNOWN}"));
+    parse_quote! {
+        impl crate::ErrorBody for #name {
+            fn text(&self) -> &str {
+                self.error.as_str()
+            }
+
+            fn detail(&self) -> Option<&str> {
+                #detail
+            }
+
+            fn is_known(&self) -> bool {
+                !matches!(self.error, #message::#unknown(_))
+            }
+        }
+    }
+}
