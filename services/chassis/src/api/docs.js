@@ -29,7 +29,7 @@ SwaggerUIBundle({
   spec: {
     ...{document},
     // The page may talk to its own service only, so it offers no other server.
-    servers: [{ url: base, description: "This service" }],
+    servers: [{ url: base }],
     externalDocs: { url: `${base}/openapi.json`, description: "openapi.json" },
   },
   deepLinking: true,
