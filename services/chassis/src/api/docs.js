@@ -33,7 +33,7 @@ const SUGGESTED_LIMIT = 20;
 
 const spec = {document};
 // The page may talk to its own service only, so it offers no other server.
-spec.servers = [{ url: base, description: "This service" }];
+spec.servers = [{ url: base }];
 spec.externalDocs = { url: `${base}/openapi.json`, description: "openapi.json" };
 
 for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
