@@ -7,6 +7,7 @@ use contract_tests::{
         swagger_ui::{Page, Shown},
     },
 };
+use serde_json::json;
 use thirtyfour::{Key, TypingData};
 
 use crate::Scene;
@@ -29,6 +30,10 @@ async fn open_dialog(page: &Page<'_>) -> Outcome {
     press(page, Key::Enter).await?;
     page.see(".dialog-ux input").await?;
     assert!(has_focus(page, ".dialog-ux input").await?, "the field for the token has the focus");
+    // What has no size, or is behind something, is not where it says that it is.
+    let is_in_sight = "const box = document.activeElement.getBoundingClientRect();
+        return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === document.activeElement";
+    assert_eq!(page.tab.driver.execute(is_in_sight, []).await?.json(), true, "the field can be seen");
     Ok(())
 }
 
@@ -57,10 +62,14 @@ pub(crate) fn stays_in_the_dialog(scene: &Scene, document: &Document) -> Outcome
 
 pub(crate) fn leaves_the_dialog(scene: &Scene, document: &Document) -> Outcome {
     scene.look(document.service, async |page, address| {
+        let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+        page.tab.driver.cdp().send_raw("Emulation.setEmulatedMedia", dark).await?;
         open_dialog(&page).await?;
         press(&page, Key::Escape).await?;
         page.is_gone(".dialog-ux").await?;
         page.see(&format!("{BUTTON}:focus")).await?;
+        let light = json!({ "features": [{ "name": "prefers-color-scheme", "value": "light" }] });
+        page.tab.driver.cdp().send_raw("Emulation.setEmulatedMedia", light).await?;
         // It can be opened again, and what was given there is used.
         open_dialog(&page).await?;
         press(&page, address.token.clone() + Key::Enter).await?;
