@@ -9,10 +9,10 @@
 use std::{env, fs, path::Path};
 
 use heck::ToUpperCamelCase;
+use proc_macro2::{Group, TokenStream, TokenTree};
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl};
 use quote::{format_ident, quote};
 use serde_json::{Map, Value};
-use syn::{Item, parse_quote};
 
 const DOCUMENTS: &str = "../openapi";
 
@@ -62,15 +62,26 @@ fn client(path: &Path) -> Result<String, String> {
     }
     let spec = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
     let code = Generator::new(&settings).generate_tokens(&spec).map_err(|error| error.to_string())?;
-    let mut file: syn::File = syn::parse2(code).map_err(|error| error.to_string())?;
-    let types = file.items.iter_mut().find_map(|item| match item {
-        Item::Mod(module) if module.ident == "types" => module.content.as_mut(),
-        _ => None,
+    let messages = messages.map(|(name, schema)| message(name, schema));
+    let bodies = bodies.map(|(name, schema)| body(name, schema));
+    Ok(with_types(code, &quote!(#(#messages)* #(#bodies)*)).to_string())
+}
+
+/// The client `code` with more `items` in its module `types`.
+fn with_types(code: TokenStream, items: &TokenStream) -> TokenStream {
+    let mut is_types = false;
+    let tokens = code.into_iter().map(|token| match token {
+        TokenTree::Group(group) if is_types => {
+            is_types = false;
+            let types = group.stream();
+            Group::new(group.delimiter(), quote!(#types #items)).into()
+        }
+        token => {
+            is_types = matches!(&token, TokenTree::Ident(name) if name == "types");
+            token
+        }
     });
-    let (_, types) = types.ok_or("progenitor generates no module `types`")?;
-    types.extend(messages.flat_map(|(name, schema)| message(name, schema)));
-    types.extend(bodies.map(|(name, schema)| body(name, schema)));
-    Ok(quote!(#file).to_string())
+    tokens.collect()
 }
 
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
@@ -92,14 +103,13 @@ fn read_every_error(operation: &mut Value) {
 }
 
 /// The enum of the error messages `schema`.
-fn message(name: &str, schema: &Value) -> Vec<Item> {
+fn message(name: &str, schema: &Value) -> TokenStream {
     let texts: Vec<&str> =
         schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let variants: Vec<_> = texts.iter().map(|text| format_ident!("{}", text.to_upper_camel_case())).collect();
     let docs = texts.iter().map(|text| format!("`{text}`"));
     let (name, unknown) = (format_ident!("{name}"), format_ident!("{UNKNOWN}"));
-    vec![
-        parse_quote! {
+    quote! {
             /// An error message. A service of a later version may have others.
             #[derive(Clone, Debug, Eq, Hash, PartialEq, ::serde::Deserialize, ::serde::Serialize)]
             pub enum #name {
@@ -108,8 +118,7 @@ fn message(name: &str, schema: &Value) -> Vec<Item> {
                 #[serde(untagged)]
                 #unknown(::std::string::String),
             }
-        },
-        parse_quote! {
+
             impl #name {
                 /// The message as the service wrote it.
                 pub fn as_str(&self) -> &str {
@@ -119,19 +128,17 @@ fn message(name: &str, schema: &Value) -> Vec<Item> {
                     }
                 }
             }
-        },
-        parse_quote! {
+
             impl ::std::fmt::Display for #name {
                 fn fmt(&self, formatter: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                     formatter.write_str(self.as_str())
                 }
             }
-        },
-    ]
+    }
 }
 
 /// What all bodies of errors have in common.
-fn body(name: &str, schema: &Value) -> Item {
+fn body(name: &str, schema: &Value) -> TokenStream {
     let message = schema["properties"]["error"]["$ref"].as_str().unwrap_or_default();
     let message = format_ident!("{}", message.rsplit('/').next().unwrap_or_default());
     let detail = match schema["properties"]["detail"].is_object() {
@@ -139,7 +146,7 @@ fn body(name: &str, schema: &Value) -> Item {
         false => quote!(None),
     };
     let (name, unknown) = (format_ident!("{name}"), format_ident!("{UNKNOWN}"));
-    parse_quote! {
+    quote! {
         impl crate::ErrorBody for #name {
             fn text(&self) -> &str {
                 self.error.as_str()
