@@ -216,7 +216,9 @@ impl RequestHandler {
         if ambiguity.is_none() {
             match target {
                 Target::Open(_) | Target::Route(_) if method == Method::OPTIONS => return Ok(no_content()),
-                Target::Open(path) if target.is_probe() => return self.open(path, &request, connection).await,
+                Target::Open(path) if target.is_probe() => {
+                    return self.open(path, &request, connection).await;
+                }
                 _ => {}
             }
         }

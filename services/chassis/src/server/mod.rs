@@ -26,8 +26,8 @@ use std::{net::SocketAddr, sync::Arc};
 use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
 
-pub(crate) use self::{admission::RESERVE, connections::Stopped};
 use self::{addresses::Addresses, cors::Cors, handler::RequestHandler, routes::Routes};
+pub(crate) use self::{admission::RESERVE, connections::Stopped};
 use crate::{
     api::document::Document,
     context::ServiceContext,
