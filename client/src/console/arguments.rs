@@ -5,7 +5,7 @@ use std::{convert::Infallible, fmt};
 use clap::{Arg, ArgMatches, Args, ColorChoice, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 
-use super::{limits, service::Service};
+use super::{limits, reservations::Reservations, service::Service};
 
 /// Console of the store: products, orders and payments.
 ///
@@ -226,6 +226,9 @@ pub(super) enum Products {
         #[command(flatten)]
         product: NewProduct,
     },
+    /// Take stock off a product, and give it back
+    #[command(subcommand)]
+    Reservations(Reservations),
 }
 
 /// The fields of a new product.

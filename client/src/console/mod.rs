@@ -7,6 +7,7 @@ mod menu;
 mod catalogue;
 mod store;
 mod arguments;
+mod reservations;
 mod limits;
 mod show;
 mod table;
@@ -28,6 +29,7 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum, builder::Rese
 use self::{
     arguments::{Arguments, Command, Orders, Payments, Products},
     failure::{Failure, Kind},
+    reservations::Reservations,
     show::List,
     store::Store,
 };
@@ -137,6 +139,13 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Products(Products::Replace { id, product })) => {
             store.replace_product(id, &product).await
         }
+        Some(Command::Products(Products::Reservations(command))) => match &command {
+            Reservations::Put { reservation, quantity } => {
+                store.make_reservation(reservation, *quantity).await
+            }
+            Reservations::Show { reservation } => store.reservation(reservation).await,
+            Reservations::Release { reservation } => store.release_reservation(reservation).await,
+        },
         Some(Command::Orders(Orders::Create { product, quantity, key })) => {
             store.create_order(product, quantity, key.key).await
         }
