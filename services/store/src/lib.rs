@@ -17,7 +17,7 @@ use chassis::{
     process::signals::shutdown_signal,
     settings::{Common, ServiceInfo, StartupError, command_line},
 };
-use clap::{ArgMatches, Command, parser::ValueSource};
+use clap::{ArgMatches, Args, Command, parser::ValueSource};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use self::child::Child;
@@ -65,6 +65,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
     let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
+    let command = orders::Own::augment_args(command);
     let programs = listed(services().map(|name| format!("`store {name}`")));
     let long =
         format!("{about}.\n\n{programs} run a single service, like the program of that name.\n\n{SIGNALS}");

@@ -24,26 +24,34 @@ pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
     unavailable: ErrorMessage,
     send: impl FnOnce(HeaderMap, Instant) -> F,
 ) -> Result<T, ApiError> {
-    let _permit = UpstreamPermit::acquire()?;
-    let (span, headers, deadline) = error::in_request(|context| {
-        let mut headers = HeaderMap::new();
-        let span = trace::client_span(name, &context.trace, &mut headers);
-        context.write_request_id(&mut headers);
-        (span, headers, context.deadline)
-    })?;
-    let started = Instant::now();
-    let outcome = send(headers, deadline).await;
-    metrics::record_call(name, outcome.is_ok(), started.elapsed());
-    span.end(outcome).map_err(|cause| unavailable.caused_by(format_args!("{name}: {cause}")))
+    Permit::acquire()?.call(name, unavailable, send).await
 }
 
-/// The permit of a request that waits for an upstream, until this is dropped.
-struct UpstreamPermit {
+/// Calls the service `name` for no request, and records the call like any other.
+///
+/// # Errors
+/// `call` fails.
+pub async fn call_unattended<T, E>(
+    name: &'static str,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let started = Instant::now();
+    let outcome = call.await;
+    metrics::record_call(name, outcome.is_ok(), started.elapsed());
+    outcome
+}
+
+/// The permit of a request that calls an upstream, until this is dropped.
+pub struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
-impl UpstreamPermit {
-    fn acquire() -> Result<Self, ApiError> {
+impl Permit {
+    /// A permit for the current request, which has to do something else before its [`call`](Self::call).
+    ///
+    /// # Errors
+    /// 503: too many requests wait for an upstream already.
+    pub fn acquire() -> Result<Self, ApiError> {
         let permit =
             error::in_request(|context| context.service.upstream_permits.clone().try_acquire_owned())?;
         let Ok(permit) = permit else {
@@ -53,9 +61,31 @@ impl UpstreamPermit {
         metrics::count_waiting(1);
         Ok(Self { _permit: permit })
     }
+
+    /// The same as the function [`call`].
+    ///
+    /// # Errors
+    /// `unavailable` if `send` fails; the log gets the cause.
+    pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
+        self,
+        name: &'static str,
+        unavailable: ErrorMessage,
+        send: impl FnOnce(HeaderMap, Instant) -> F,
+    ) -> Result<T, ApiError> {
+        let (span, headers, deadline) = error::in_request(|context| {
+            let mut headers = HeaderMap::new();
+            let span = trace::client_span(name, &context.trace, &mut headers);
+            context.write_request_id(&mut headers);
+            (span, headers, context.deadline)
+        })?;
+        let started = Instant::now();
+        let outcome = send(headers, deadline).await;
+        metrics::record_call(name, outcome.is_ok(), started.elapsed());
+        span.end(outcome).map_err(|cause| unavailable.caused_by(format_args!("{name}: {cause}")))
+    }
 }
 
-impl Drop for UpstreamPermit {
+impl Drop for Permit {
     fn drop(&mut self) {
         metrics::count_waiting(-1);
     }

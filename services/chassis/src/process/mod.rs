@@ -5,6 +5,7 @@ pub mod signals;
 
 use std::{
     ffi::OsString,
+    future,
     io::{self, Read},
     process::ExitCode,
     thread,
@@ -54,6 +55,15 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
     /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop. If the
     /// service cannot start, the reason is printed to standard error.
     pub fn run(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+        self.run_with(arguments, |_| future::ready(()))
+    }
+
+    /// The same, with `work` beside the requests: from the start until the last response is sent, unless it ends by itself.
+    pub fn run_with<W: Future<Output = ()> + Send + 'static>(
+        self,
+        arguments: impl IntoIterator<Item = OsString>,
+        work: fn(&Api) -> W,
+    ) -> ExitCode {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         // The document depends on no setting, so none has to be right for it.
         if arguments.iter().skip(1).any(|argument| argument == "--openapi") {
@@ -61,20 +71,26 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             return ExitCode::SUCCESS;
         }
         match Settings::parse(self.service, self.about, self.upstreams, &arguments) {
-            Ok(settings) => run(self.service.name, &settings.common, || self.assemble(&settings)),
+            Ok(settings) => run(self.service.name, &settings.common, || self.assemble(&settings, work)),
             Err(code) => code,
         }
     }
 
-    fn assemble(&self, settings: &Settings<N, Own>) -> Result<Service<Api>, StartupError> {
+    fn assemble<W: Future<Output = ()> + Send + 'static>(
+        &self,
+        settings: &Settings<N, Own>,
+        work: fn(&Api) -> W,
+    ) -> Result<Service<Api>, StartupError> {
         let token = settings.token.check(settings.listen)?;
         let database = Database::open(&settings.common.data_dir, self.service.name, self.schema)?;
+        let api = (self.build)(settings, database.clone())?;
         Ok(Service {
             info: self.service,
             listen: settings.listen,
             token,
             limits: settings.common.limits.clone(),
-            api: (self.build)(settings, database.clone())?,
+            work: Box::pin(work(&api)),
+            api,
             database,
             document: (self.document)(),
         })

@@ -17,7 +17,7 @@ mod parse_errors;
 mod admission;
 mod connection;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
 
 use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
@@ -49,6 +49,8 @@ pub struct Service<A> {
     pub document: Document,
     /// Its operations.
     pub api: A,
+    /// What it does beside the requests.
+    pub work: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl<A: OpenApi + 'static> Service<A> {
@@ -78,6 +80,9 @@ impl<A: OpenApi + 'static> Service<A> {
         metrics::set_build_info(name);
         let handler = RequestHandler::new(service, Routes::new(self.api), self.document, self.database);
         output::stdout(format!("{name} is ready at http://{address}\n"));
-        Ok(connections::serve(listener, &limits, Arc::new(handler), stop).await)
+        let work = tokio::spawn(self.work);
+        let end = connections::serve(listener, &limits, Arc::new(handler), stop).await;
+        work.abort();
+        Ok(end)
     }
 }

@@ -1,0 +1,185 @@
+//! Settles intents that became no order: releases their reservations, and removes them.
+//!
+//! It runs beside the requests, from the start of the service, and also if orders only check the stock: an earlier run may have
+//! left intents. A stop ends it wherever it is; the next start goes on.
+
+use std::{sync::LazyLock, time::Duration};
+
+use chassis::{
+    storage::sqlite::{self, Database},
+    values::Key,
+};
+use futures_util::{StreamExt, stream};
+use prometheus::{IntCounterVec, IntGauge, register_int_counter_vec, register_int_gauge};
+use tokio::time::{self, MissedTickBehavior};
+
+use crate::{
+    db::intents::{self, Intent},
+    live::Live,
+    products::{Products, Released},
+};
+
+/// How many intents are read and given up at once.
+const PAGE: usize = 64;
+
+/// How many releases are in flight at once.
+const AT_ONCE: usize = 4;
+
+/// The pause between two releases: 500 a second at most, so that a restart after a crash leaves the products service to others.
+const PACE: Duration = Duration::from_millis(2);
+
+/// The first and the longest pause after a failure.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often intents are looked for that nobody has told of, such as those of a commit that failed.
+const SWEEP: Duration = Duration::from_secs(5);
+
+#[expect(clippy::expect_used, reason = "descriptions are fixed, so the first test finds a wrong one")]
+static METRICS: LazyLock<Metrics> =
+    LazyLock::new(|| Metrics::register().expect("metrics with right descriptions"));
+
+struct Metrics {
+    open: IntGauge,
+    settled: IntCounterVec,
+}
+
+const GIVEN_BACK: &str = "given_back";
+const NOTHING_TAKEN: &str = "nothing_taken";
+
+impl Metrics {
+    fn register() -> prometheus::Result<Self> {
+        let metrics = Self {
+            open: register_int_gauge!(
+                "intents_open",
+                "Intents that became no order, and whose reservations are not released yet."
+            )?,
+            settled: register_int_counter_vec!(
+                "intents_settled_total",
+                "Intents that became no order and are settled, by what their release has found.",
+                &["outcome"]
+            )?,
+        };
+        for outcome in [GIVEN_BACK, NOTHING_TAKEN] {
+            metrics.settled.with_label_values(&[outcome]).reset();
+        }
+        Ok(metrics)
+    }
+}
+
+/// How a pass over all intents ended.
+#[derive(Default)]
+struct Pass {
+    settled: usize,
+    /// Why an intent is left, if one is.
+    failure: Option<String>,
+}
+
+/// Settles intents. Clones settle the same ones.
+#[derive(Clone)]
+pub(crate) struct Settler {
+    database: Database,
+    products: Products,
+    live: Live,
+}
+
+impl Settler {
+    /// The intents that `live` has are left alone.
+    pub(crate) fn new(database: Database, products: Products, live: Live) -> Self {
+        Self { database, products, live }
+    }
+
+    /// Settles intents, as long as the service runs; if it does not reserve stock itself, until those of an earlier run are settled.
+    pub(crate) async fn run(self, is_reserving: bool) {
+        let mut pause = PAUSE;
+        let mut left = self.database.read(intents::count).unwrap_or_default();
+        if left > 0 {
+            tracing::info!(intents = left, "settling the intents that the last run left open");
+        }
+        loop {
+            let pass = self.settle_all().await;
+            let open = self.database.read(intents::count).unwrap_or_default() - self.live.count() as i64;
+            METRICS.open.set(open.max(0));
+            if left > 0 && pass.failure.is_none() {
+                tracing::info!(intents = left, "settled the intents that the last run left open");
+                left = 0;
+            }
+            match pass.failure {
+                Some(cause) => {
+                    tracing::warn!(open, cause, "intents are not settled yet; trying again");
+                    time::sleep(pause).await;
+                    pause = LONGEST_PAUSE.min(2 * pause);
+                }
+                None if !is_reserving => return,
+                None => {
+                    pause = PAUSE;
+                    let _ = time::timeout(SWEEP, self.live.abandoned()).await;
+                }
+            }
+        }
+    }
+
+    /// Settles every intent that is not in flight, until the products service fails.
+    async fn settle_all(&self) -> Pass {
+        let mut pass = Pass::default();
+        let mut after = String::new();
+        loop {
+            let page = match self.database.read(|connection| intents::page(connection, &after, PAGE)) {
+                Ok(page) => page,
+                Err(error) => return Pass { failure: Some(error.to_string()), ..pass },
+            };
+            let Some(last) = page.last() else { return pass };
+            after = last.key.as_str().to_owned();
+            let abandoned = page.into_iter().filter(|intent| !self.live.has(&intent.key)).collect();
+            if let Err(error) = self.settle_page(abandoned, &mut pass).await {
+                pass.failure = Some(error);
+                return pass;
+            }
+        }
+    }
+
+    /// Settles these intents, and fails if the products service or the database does.
+    async fn settle_page(&self, abandoned: Vec<Intent>, pass: &mut Pass) -> Result<(), String> {
+        if abandoned.is_empty() {
+            return Ok(());
+        }
+        let text = |error: sqlite::Error| error.to_string();
+        let given_up = self.database.write(move |connection| intents::give_up(connection, abandoned)).await;
+        let mut pace = time::interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut releases =
+            stream::unfold((pace, given_up.map_err(text)?.into_iter()), |(mut pace, mut left)| async {
+                let intent = left.next()?;
+                pace.tick().await;
+                Some((self.release(intent), (pace, left)))
+            })
+            .buffer_unordered(AT_ONCE)
+            .boxed();
+        let mut settled = Vec::new();
+        let mut unavailable = None;
+        while let Some((key, released)) = releases.next().await {
+            match released {
+                Released::GivenBack => settled.push((key, GIVEN_BACK)),
+                Released::NothingTaken => settled.push((key, NOTHING_TAKEN)),
+                Released::Refused(cause) => pass.failure = Some(format!("{}: {cause}", key.as_str())),
+                Released::Unavailable(cause) => {
+                    unavailable = Some(cause);
+                    break;
+                }
+            }
+        }
+        drop(releases);
+        let keys: Vec<Key> = settled.iter().map(|(key, _)| key.clone()).collect();
+        self.database.write(move |connection| intents::remove(connection, &keys)).await.map_err(text)?;
+        for (_, outcome) in &settled {
+            METRICS.settled.with_label_values(&[outcome]).inc();
+        }
+        pass.settled += settled.len();
+        unavailable.map_or(Ok(()), Err)
+    }
+
+    async fn release(&self, intent: Intent) -> (Key, Released) {
+        let released = self.products.release(&intent).await;
+        (intent.key, released)
+    }
+}
