@@ -20,7 +20,11 @@ use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde::Serialize;
 
 use crate::{
-    NOT_ENOUGH_STOCK, PRODUCT_UNAVAILABLE, db, products::Products, reserve::Reserve, settle::Settler,
+    db,
+    errors::{NOT_ENOUGH_STOCK, PRODUCT_UNAVAILABLE},
+    products::Products,
+    reserve::Reserve,
+    settle::Settler,
     stock::Decision,
 };
 

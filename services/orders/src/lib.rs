@@ -13,6 +13,7 @@ mod live;
 mod products;
 mod db;
 pub mod stock;
+mod errors;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -21,13 +22,11 @@ use chassis::{
         document::{ApiInfo, Document},
         idempotency::Keys,
     },
-    error::ErrorMessage,
     process::Program,
     settings::{ServiceInfo, Settings, StartupError},
     storage::sqlite::Database,
 };
 use clap::{Args, ValueEnum};
-use poem::http::StatusCode;
 
 use self::{api::Stock, live::Live, products::Products, reserve::Reserve, settle::Settler};
 
@@ -35,10 +34,6 @@ use self::{api::Stock, live::Live, products::Products, reserve::Reserve, settle:
 pub const SERVICE: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// The service that orders calls, by its name and port.
 const PRODUCTS: ServiceInfo = ServiceInfo::new("products", 5001);
-
-const PRODUCT_UNAVAILABLE: ErrorMessage =
-    ErrorMessage::new(StatusCode::BAD_REQUEST, "Product not found or unavailable");
-const NOT_ENOUGH_STOCK: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Not enough stock");
 
 /// The settings that no other service has.
 #[derive(Args, Clone, Debug)]

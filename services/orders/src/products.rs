@@ -12,8 +12,8 @@ use client::products::{
 use poem::http::StatusCode;
 
 use crate::{
-    PRODUCT_UNAVAILABLE,
     db::{Content, intents::Intent},
+    errors::PRODUCT_UNAVAILABLE,
     stock::{self, Decision},
 };
 

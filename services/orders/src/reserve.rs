@@ -13,8 +13,8 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::{
-    NOT_ENOUGH_STOCK,
     db::{Content, Order, intents},
+    errors::NOT_ENOUGH_STOCK,
     live::{Live, LiveIntent},
     products::Products,
     stock::Decision,

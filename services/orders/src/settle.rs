@@ -67,14 +67,6 @@ impl Metrics {
     }
 }
 
-/// How a pass over all intents ended.
-#[derive(Default)]
-struct Pass {
-    settled: usize,
-    /// Why an intent is left, if one is.
-    failure: Option<String>,
-}
-
 /// Settles intents. Clones settle the same ones.
 #[derive(Clone)]
 pub(crate) struct Settler {
@@ -97,21 +89,21 @@ impl Settler {
             tracing::info!(intents = left, "settling the intents that the last run left open");
         }
         loop {
-            let pass = self.settle_all().await;
-            let open = self.database.read(intents::count).unwrap_or_default() - self.live.count() as i64;
-            METRICS.open.set(open.max(0));
-            if left > 0 && pass.failure.is_none() {
+            self.count_open();
+            let settled = self.settle_all().await;
+            let open = self.count_open();
+            if left > 0 && settled.is_ok() {
                 tracing::info!(intents = left, "settled the intents that the last run left open");
                 left = 0;
             }
-            match pass.failure {
-                Some(cause) => {
+            match settled {
+                Err(cause) => {
                     tracing::warn!(open, cause, "intents are not settled yet; trying again");
                     time::sleep(pause).await;
                     pause = LONGEST_PAUSE.min(2 * pause);
                 }
-                None if !is_reserving => return,
-                None => {
+                Ok(()) if !is_reserving => return,
+                Ok(()) => {
                     pause = PAUSE;
                     let _ = time::timeout(SWEEP, self.live.abandoned()).await;
                 }
@@ -119,49 +111,52 @@ impl Settler {
         }
     }
 
-    /// Settles every intent that is not in flight, until the products service fails.
-    async fn settle_all(&self) -> Pass {
-        let mut pass = Pass::default();
-        let mut after = String::new();
+    /// Shows in the metrics how many intents are not in flight.
+    fn count_open(&self) -> i64 {
+        let stored = self.database.read(intents::count).unwrap_or_default();
+        let open = (stored - self.live.count() as i64).max(0);
+        METRICS.open.set(open);
+        open
+    }
+
+    /// Settles every intent that is not in flight, or says why one is left.
+    async fn settle_all(&self) -> Result<(), String> {
+        let (mut after, mut refused) = (String::new(), None);
         loop {
-            let page = match self.database.read(|connection| intents::page(connection, &after, PAGE)) {
-                Ok(page) => page,
-                Err(error) => return Pass { failure: Some(error.to_string()), ..pass },
-            };
-            let Some(last) = page.last() else { return pass };
+            let page =
+                self.database.read(|connection| intents::page(connection, &after, PAGE)).map_err(text)?;
+            let Some(last) = page.last() else { return refused.map_or(Ok(()), Err) };
             after = last.key.as_str().to_owned();
-            let abandoned = page.into_iter().filter(|intent| !self.live.has(&intent.key)).collect();
-            if let Err(error) = self.settle_page(abandoned, &mut pass).await {
-                pass.failure = Some(error);
-                return pass;
+            let abandoned: Vec<Intent> =
+                page.into_iter().filter(|intent| !self.live.has(&intent.key)).collect();
+            if !abandoned.is_empty() {
+                refused = self.settle_page(abandoned).await?.or(refused);
             }
         }
     }
 
-    /// Settles these intents, and fails if the products service or the database does.
-    async fn settle_page(&self, abandoned: Vec<Intent>, pass: &mut Pass) -> Result<(), String> {
-        if abandoned.is_empty() {
-            return Ok(());
-        }
-        let text = |error: sqlite::Error| error.to_string();
-        let given_up = self.database.write(move |connection| intents::give_up(connection, abandoned)).await;
+    /// Settles these intents, and returns why one of them cannot be settled, if that is so.
+    ///
+    /// # Errors
+    /// The products service or the database fails, so that nothing can be settled at the moment.
+    async fn settle_page(&self, abandoned: Vec<Intent>) -> Result<Option<String>, String> {
+        let give_up = move |connection: &_| intents::give_up(connection, abandoned);
+        let given_up = self.database.write(give_up).await.map_err(text)?;
         let mut pace = time::interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut releases =
-            stream::unfold((pace, given_up.map_err(text)?.into_iter()), |(mut pace, mut left)| async {
-                let intent = left.next()?;
-                pace.tick().await;
-                Some((self.release(intent), (pace, left)))
-            })
-            .buffer_unordered(AT_ONCE)
-            .boxed();
-        let mut settled = Vec::new();
-        let mut unavailable = None;
+        let mut releases = stream::unfold((pace, given_up.into_iter()), |(mut pace, mut left)| async {
+            let intent = left.next()?;
+            pace.tick().await;
+            Some((self.release(intent), (pace, left)))
+        })
+        .buffer_unordered(AT_ONCE)
+        .boxed();
+        let (mut settled, mut refused, mut unavailable) = (Vec::new(), None, None);
         while let Some((key, released)) = releases.next().await {
             match released {
                 Released::GivenBack => settled.push((key, GIVEN_BACK)),
                 Released::NothingTaken => settled.push((key, NOTHING_TAKEN)),
-                Released::Refused(cause) => pass.failure = Some(format!("{}: {cause}", key.as_str())),
+                Released::Refused(cause) => refused = Some(format!("{}: {cause}", key.as_str())),
                 Released::Unavailable(cause) => {
                     unavailable = Some(cause);
                     break;
@@ -174,12 +169,15 @@ impl Settler {
         for (_, outcome) in &settled {
             METRICS.settled.with_label_values(&[outcome]).inc();
         }
-        pass.settled += settled.len();
-        unavailable.map_or(Ok(()), Err)
+        unavailable.map_or(Ok(refused), Err)
     }
 
     async fn release(&self, intent: Intent) -> (Key, Released) {
         let released = self.products.release(&intent).await;
         (intent.key, released)
     }
+}
+
+fn text(error: sqlite::Error) -> String {
+    error.to_string()
 }

@@ -22,7 +22,7 @@ use futures_util::{StreamExt, stream};
 use poem_openapi::{Object, OpenApi, Tags};
 use serde::Serialize;
 
-use crate::{PRODUCT_NOT_FOUND, db};
+use crate::{db, errors::PRODUCT_NOT_FOUND};
 
 /// The most products in a chunk of the whole list. Three times as many save a seventh of the time of a list, but then each
 /// stalled caller holds three times as much memory.

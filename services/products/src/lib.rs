@@ -7,6 +7,7 @@
 pub mod api;
 mod db;
 pub mod reservations;
+mod errors;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -15,18 +16,13 @@ use chassis::{
         document::{ApiInfo, Document},
         idempotency::Keys,
     },
-    error::ErrorMessage,
     process::Program,
     settings::{ServiceInfo, Settings, StartupError},
     storage::sqlite::Database,
 };
-use poem::http::StatusCode;
 
 /// The name and the port of products.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("products", 5001);
-
-/// The error of an operation whose product does not exist.
-const PRODUCT_NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND, "Product not found");
 
 /// The operations of the service.
 type Api = (api::Api, reservations::api::Api);

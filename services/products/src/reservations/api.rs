@@ -20,7 +20,7 @@ use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde::Serialize;
 
 use super::db::{self, Made, Released};
-use crate::PRODUCT_NOT_FOUND;
+use crate::errors::PRODUCT_NOT_FOUND;
 
 const NOT_ENOUGH_STOCK: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Not enough stock");
 const TOO_MUCH_STOCK: ErrorMessage = ErrorMessage::new(StatusCode::CONFLICT, "Too much stock");
