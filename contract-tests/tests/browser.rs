@@ -173,6 +173,7 @@ fn lists_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
 fn tries_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
     // What one operation deletes is an example of another, so each has a store of its own.
     let (_store, deployment) = prepared_store();
+    make_what_is_asked_for(operation, &deployment);
     let address = deployment.service(operation.service);
     scene.browser.visit(&address.url, async |tab| {
         let page = Page::load(tab).await?;
@@ -198,6 +199,21 @@ fn tries_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
         }
         Ok(())
     })
+}
+
+/// Makes what the examples of an operation find at paths that their callers choose.
+fn make_what_is_asked_for(operation: &Operation, deployment: &Deployment) {
+    let makes = |other: &&Operation| {
+        let is_at_path = other.template == operation.template && other.service == operation.service;
+        is_at_path && other.method == "PUT" && other.answers.contains_key(&201) && other.id != operation.id
+    };
+    let Some(making) = CONTRACT.operations().find(makes) else { return };
+    let session = Session::new(deployment.clone());
+    let body = making.example().unwrap_or_default();
+    for example in Example::all(operation).into_iter().filter(|example| example.status < 300) {
+        let request = session.request(making.service, "PUT", &*example.path).json(&body);
+        session.expect(&request, 201, None).unwrap_or_else(|failure| panic!("{failure}"));
+    }
 }
 
 /// Whether each field of `sent` is the same in `shown`: what is beside them, the service has chosen. What is sent as `null`
