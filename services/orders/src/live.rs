@@ -2,13 +2,19 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use chassis::values::Key;
 use tokio::sync::Notify;
 
 use crate::db::intents::Intent;
+
+/// How many intents may wait to be settled. Beyond that no order is begun, since the products service does not keep up or is gone.
+const LIMIT: i64 = 1000;
 
 /// The keys of the intents in flight. Clones share them.
 #[derive(Clone, Default)]
@@ -17,21 +23,23 @@ pub(crate) struct Live(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     keys: Mutex<HashSet<Key>>,
-    /// Told when an intent has ended without an order.
+    /// Told when an intent was dropped before its end.
     abandoned: Notify,
+    /// How many intents wait to be settled, when they were last counted.
+    waiting: AtomicI64,
 }
 
-/// An intent in flight, until this is dropped. It has to be settled then, unless it [ended](Self::end) as an order.
+/// An intent in flight, until this is dropped. It has to be settled then, unless it [ended](Self::end).
 pub(crate) struct LiveIntent {
     pub(crate) intent: Intent,
     live: Live,
-    is_order: bool,
+    has_ended: bool,
 }
 
 impl Live {
     pub(crate) fn begin(&self, intent: Intent) -> LiveIntent {
         self.keys().insert(intent.key.clone());
-        LiveIntent { intent, live: self.clone(), is_order: false }
+        LiveIntent { intent, live: self.clone(), has_ended: false }
     }
 
     pub(crate) fn has(&self, key: &Key) -> bool {
@@ -42,9 +50,18 @@ impl Live {
         self.keys().len()
     }
 
-    /// Resolves when an intent has ended without an order since the last time.
+    /// Resolves when an intent was dropped before its end, since the last time.
     pub(crate) async fn abandoned(&self) {
         self.0.abandoned.notified().await;
+    }
+
+    pub(crate) fn set_waiting(&self, intents: i64) {
+        self.0.waiting.store(intents, Ordering::Relaxed);
+    }
+
+    /// Whether too many intents wait to be settled.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) >= LIMIT
     }
 
     fn keys(&self) -> MutexGuard<'_, HashSet<Key>> {
@@ -53,16 +70,16 @@ impl Live {
 }
 
 impl LiveIntent {
-    /// It is an order now.
+    /// It is an order now, or nothing.
     pub(crate) fn end(mut self) {
-        self.is_order = true;
+        self.has_ended = true;
     }
 }
 
 impl Drop for LiveIntent {
     fn drop(&mut self) {
         self.live.keys().remove(&self.intent.key);
-        if !self.is_order {
+        if !self.has_ended {
             self.live.0.abandoned.notify_one();
         }
     }

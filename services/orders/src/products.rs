@@ -1,7 +1,7 @@
 //! The products service, as orders calls it.
 
 use chassis::{
-    api::upstream,
+    api::upstream::{self, Permit},
     error::ApiError,
     values::{Count, Decimal, Id},
 };
@@ -52,27 +52,52 @@ impl Products {
         Ok(stock::decide(order.quantity, stock.await?.ok_or(PRODUCT_UNAVAILABLE)?))
     }
 
-    /// Decides about an order by taking its quantity off the stock of the product. `permit` is for the call.
+    /// Decides about an order by taking its quantity off the stock of the product. None if there is no such product.
     ///
     /// # Errors
-    /// There is no such product, or the service does not say whether the stock was taken.
+    /// The service does not say whether the stock was taken.
     pub(crate) async fn reserve(
         &self,
         intent: &Intent,
-        permit: upstream::Permit,
-    ) -> Result<Decision, ApiError> {
-        let decision = permit.call(NAME, PRODUCT_UNAVAILABLE, |headers, deadline| {
+        permit: &Permit,
+    ) -> Result<Option<Decision>, ApiError> {
+        let make = permit.call(NAME, PRODUCT_UNAVAILABLE, |headers, deadline| {
             client::on_behalf_of(headers, deadline, self.make_reservation(intent))
         });
-        Ok(decision.await?.ok_or(PRODUCT_UNAVAILABLE)?)
+        make.await
+    }
+
+    /// Releases the reservation of an intent that was refused, for the current request.
+    ///
+    /// # Errors
+    /// It is not known to be released.
+    pub(crate) async fn release_refused(&self, intent: &Intent, permit: &Permit) -> Result<(), ApiError> {
+        let release = async {
+            match self.release_reservation(intent).await {
+                Released::GivenBack | Released::NothingTaken => Ok(()),
+                Released::Refused(cause) | Released::Unavailable(cause) => Err(cause),
+            }
+        };
+        let release = permit.call(NAME, PRODUCT_UNAVAILABLE, |headers, deadline| {
+            client::on_behalf_of(headers, deadline, release)
+        });
+        release.await
     }
 
     /// Releases the reservation of an intent, which may have been made or not. No request waits for it.
-    pub(crate) async fn release(&self, Intent { key, content }: &Intent) -> Released {
+    pub(crate) async fn release(&self, intent: &Intent) -> Released {
+        let release = async {
+            match client::traced(self.release_reservation(intent)).await.1 {
+                Released::Unavailable(cause) => Err(cause),
+                released => Ok(released),
+            }
+        };
+        upstream::call_unattended(NAME, release).await.unwrap_or_else(Released::Unavailable)
+    }
+
+    async fn release_reservation(&self, Intent { key, content }: &Intent) -> Released {
         let id = content.product_id.get() as u64;
-        let release = self.0.release_reservation().id(id).key(key.as_str()).send();
-        let released = upstream::call_unattended(NAME, async { client::traced(release).await.1 }).await;
-        match released.map(client::ResponseValue::into_inner) {
+        match self.0.release_reservation().id(id).key(key.as_str()).send().await {
             Ok(released) if released.status != ReservationStatus::Released => {
                 Released::Refused("the response says that it is held".into())
             }

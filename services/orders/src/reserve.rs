@@ -1,12 +1,12 @@
 //! Orders whose stock is reserved: nothing is sold twice, and nothing is taken without an order, whatever crashes in between.
 //!
 //! An order is first stored as an intent, under the key of its reservation; then the reservation is made; then the intent becomes
-//! the order, in one transaction. An intent that ends in any other way (a refusal, no response, a caller that hung up, a crash)
+//! the order, in one transaction. An intent that ends in any other way (no response, a caller that hung up, a crash)
 //! becomes no order: [`settle`](crate::settle) releases its reservation and then removes it. The database decides between the two, so an order
 //! is never made of an intent that was given up.
 //!
-//! A refused intent is released as well, although nothing was taken: a proxy may have sent the request twice, and a release is
-//! what keeps the late one from taking stock.
+//! The reservation of a refused intent is released before the caller is told, although nothing was taken: a proxy may have sent the
+//! request twice, and a release is what keeps the late one from taking stock.
 
 use chassis::{api::upstream, error::ApiError, storage::sqlite::Database, values::Key};
 use rusqlite::Connection;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     db::{Content, Order, intents},
-    errors::NOT_ENOUGH_STOCK,
+    errors::{NOT_ENOUGH_STOCK, PRODUCT_UNAVAILABLE},
     live::{Live, LiveIntent},
     products::Products,
     stock::Decision,
@@ -38,6 +38,9 @@ impl Reserve {
     /// # Errors
     /// The order is refused, or the products service does not say whether it has reserved the stock.
     pub(crate) async fn take(&self, content: Content) -> Result<Reserved, ApiError> {
+        if self.live.is_full() {
+            return Err(PRODUCT_UNAVAILABLE.caused_by("too many intents wait to be settled"));
+        }
         // Acquired first, so that a request that is one too many leaves no intent.
         let permit = upstream::Permit::acquire()?;
         let intent = intents::Intent { key: new_key()?, content };
@@ -48,9 +51,30 @@ impl Reserve {
             Ok(live)
         };
         let live = self.database.write(open).await?;
-        match self.products.reserve(&live.intent, permit).await? {
-            Decision::Accepted => Ok(Reserved(live)),
-            Decision::NotEnough => Err(NOT_ENOUGH_STOCK.into()),
+        match self.products.reserve(&live.intent, &permit).await? {
+            Some(Decision::Accepted) => Ok(Reserved(live)),
+            Some(Decision::NotEnough) => {
+                self.close(live, &permit).await;
+                Err(NOT_ENOUGH_STOCK.into())
+            }
+            None => {
+                self.close(live, &permit).await;
+                Err(PRODUCT_UNAVAILABLE.into())
+            }
+        }
+    }
+
+    /// Ends a refused intent. If that fails, it is settled later.
+    async fn close(&self, live: LiveIntent, permit: &upstream::Permit) {
+        if let Err(error) = self.products.release_refused(&live.intent, permit).await {
+            return tracing::debug!(%error, "a refused order is settled later");
+        }
+        let close = move |connection: &Connection| {
+            intents::close(connection, &live.intent.key)?;
+            Ok(live)
+        };
+        if let Ok(live) = self.database.write(close).await {
+            live.end();
         }
     }
 }

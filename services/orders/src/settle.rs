@@ -23,7 +23,7 @@ use crate::{
 const PAGE: usize = 64;
 
 /// How many releases are in flight at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// The pause between two releases: 500 a second at most, so that a restart after a crash leaves the products service to others.
 const PACE: Duration = Duration::from_millis(2);
@@ -116,6 +116,7 @@ impl Settler {
         let stored = self.database.read(intents::count).unwrap_or_default();
         let open = (stored - self.live.count() as i64).max(0);
         METRICS.open.set(open);
+        self.live.set_waiting(open);
         open
     }
 

@@ -47,7 +47,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// A permit for the current request, which has to do something else before its [`call`](Self::call).
+    /// A permit for the current request, which does something else as well, or makes several [calls](Self::call).
     ///
     /// # Errors
     /// 503: too many requests wait for an upstream already.
@@ -67,7 +67,7 @@ impl Permit {
     /// # Errors
     /// `unavailable` if `send` fails; the log gets the cause.
     pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
-        self,
+        &self,
         name: &'static str,
         unavailable: ErrorMessage,
         send: impl FnOnce(HeaderMap, Instant) -> F,
