@@ -3,7 +3,7 @@
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::{addresses::Addresses, limits};
+use super::{addresses::Addresses, limits, reservations::Reservations};
 
 /// Examples and exit codes, which every help of the console has.
 macro_rules! examples {
@@ -143,6 +143,9 @@ pub(super) enum Products {
         #[command(flatten)]
         product: NewProduct,
     },
+    /// Take stock off a product, and give it back
+    #[command(subcommand)]
+    Reservations(Reservations),
 }
 
 /// The fields of a new product.

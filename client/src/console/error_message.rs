@@ -20,6 +20,11 @@ pub(super) enum ErrorMessage {
     ProductNotFound,
     ProductNotFoundOrUnavailable,
     NotEnoughStock,
+    TooMuchStock,
+    PreconditionFailed,
+    ReservationNotFound,
+    ReservationReleased,
+    ReservationDiffers,
     OrderNotFound,
     OrderNotFoundOrUnavailable,
     PaymentNotFound,
@@ -64,7 +69,13 @@ error_bodies! {
         IdempotencyKeyReused RequestInProgress;
     products ReplaceProductErrorBody ReplaceProductErrorMessage:
         MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
-        ProductNotFound;
+        ProductNotFound PreconditionFailed;
+    products MakeReservationErrorBody MakeReservationErrorMessage:
+        MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
+        ProductNotFound NotEnoughStock ReservationReleased ReservationDiffers;
+    products GetReservationErrorBody GetReservationErrorMessage: ProductNotFound ReservationNotFound;
+    products ReleaseReservationErrorBody ReleaseReservationErrorMessage:
+        ProductNotFound ReservationNotFound TooMuchStock;
     orders GetOrderErrorBody GetOrderErrorMessage: OrderNotFound;
     orders CreateOrderErrorBody CreateOrderErrorMessage:
         MissingFields InvalidFields RequestTimeout PayloadTooLarge UnsupportedMediaType
@@ -101,6 +112,22 @@ impl ErrorMessage {
             Self::ProductNotFoundOrUnavailable => {
                 "There is no product with this id, or products did not respond. `client products list` lists all products."
             }
+            Self::TooMuchStock => {
+                "The stock would be larger than the largest number. Lower it with `client products replace` first."
+            }
+            Self::PreconditionFailed => "The product has changed since it was read. Read it again.",
+            Self::ReservationNotFound => {
+                "The product has no reservation with this key. `client products reservations put` makes one."
+            }
+            Self::ReservationReleased => {
+                "A reservation is released once and for all. Use a new key for a new one."
+            }
+            Self::ReservationDiffers => {
+                "The reservation has another quantity. `client products reservations show` tells which."
+            }
+            Self::NotEnoughStock if service == Service::Products => {
+                "There are fewer in stock. `client products show` tells how many."
+            }
             Self::NotEnoughStock => {
                 "The order is for more than the stock. Order fewer, or look up the stock with `client products show`."
             }
@@ -134,6 +161,9 @@ impl ErrorMessage {
 
     /// Whether a resource does not exist, which only a service that works can tell.
     pub(super) fn is_not_found(self) -> bool {
-        matches!(self, Self::ProductNotFound | Self::OrderNotFound | Self::PaymentNotFound)
+        matches!(
+            self,
+            Self::ProductNotFound | Self::ReservationNotFound | Self::OrderNotFound | Self::PaymentNotFound
+        )
     }
 }

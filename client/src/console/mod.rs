@@ -10,6 +10,7 @@ mod catalogue;
 mod store;
 mod usage;
 mod arguments;
+mod reservations;
 mod addresses;
 mod limits;
 mod show;
@@ -38,6 +39,7 @@ use self::{
     arguments::{Arguments, Command, Orders, Payments, Products},
     code::Code,
     failure::Failure,
+    reservations::Reservations,
     show::List,
     store::Store,
 };
@@ -87,6 +89,13 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Products(Products::Replace { id, product })) => {
             store.replace_product(id, &product).await
         }
+        Some(Command::Products(Products::Reservations(command))) => match &command {
+            Reservations::Put { reservation, quantity } => {
+                store.make_reservation(reservation, *quantity).await
+            }
+            Reservations::Show { reservation } => store.reservation(reservation).await,
+            Reservations::Release { reservation } => store.release_reservation(reservation).await,
+        },
         Some(Command::Orders(Orders::Create { product, quantity, key })) => {
             store.create_order(product, quantity, key.key).await
         }

@@ -1,6 +1,10 @@
 //! Resources as records: fields with their names, in the order of the documents.
 
-use client::{orders::types::Order, payments::types::Payment, products::types::Product};
+use client::{
+    orders::types::Order,
+    payments::types::Payment,
+    products::types::{Product, Reservation},
+};
 use serde_json::{Map, Number, Value};
 
 /// Fields in order.
@@ -15,6 +19,15 @@ pub(super) fn product(Product { id, name, price, stock }: Product) -> Record {
         ("name", name.as_str().into()),
         ("price", number(price)),
         ("stock", stock.into()),
+    ])
+}
+
+pub(super) fn reservation(Reservation { product_id, key, quantity, status }: Reservation) -> Record {
+    record([
+        ("product_id", product_id.get().into()),
+        ("key", key.as_str().into()),
+        ("quantity", quantity.into()),
+        ("status", status.to_string().into()),
     ])
 }
 

@@ -13,6 +13,7 @@ use super::{
     error_message::{ErrorBody, ErrorMessage},
     failure::Failure,
     record::{self, Record},
+    reservations::Reservation,
     service::Service,
     waiting,
 };
@@ -90,6 +91,25 @@ impl Store {
         let Upstream { client, .. } = &self.products;
         let replace = || client.replace_product().id(id).body(body(product)).send();
         self.products.call(replace).await.map(record::product)
+    }
+
+    pub(super) async fn make_reservation(&self, of: &Reservation, quantity: u64) -> Outcome {
+        let Upstream { client, .. } = &self.products;
+        let body = || products::types::NewReservation::builder().quantity(quantity);
+        let make = || client.make_reservation().id(of.product).key(&*of.key).body(body()).send();
+        self.products.call(make).await.map(record::reservation)
+    }
+
+    pub(super) async fn reservation(&self, of: &Reservation) -> Outcome {
+        let Upstream { client, .. } = &self.products;
+        let get = || client.get_reservation().id(of.product).key(&*of.key).send();
+        self.products.call(get).await.map(record::reservation)
+    }
+
+    pub(super) async fn release_reservation(&self, of: &Reservation) -> Outcome {
+        let Upstream { client, .. } = &self.products;
+        let release = || client.release_reservation().id(of.product).key(&*of.key).send();
+        self.products.call(release).await.map(record::reservation)
     }
 
     pub(super) async fn create_order(&self, product: u64, quantity: u64, key: Option<String>) -> Outcome {

@@ -15,11 +15,13 @@ use crate::engine::{
     schema::{self, requires, resolve},
 };
 
-/// The limits of a parameter. A DELETE is not tried at the lower edge of a path: what is there first, others refer to.
+/// The limits of a parameter. A DELETE is not tried at the lower edge of a path: what is there first, others refer to. A part of a
+/// path is never empty, since it would be another path.
 pub(crate) fn parameter_limits(operation: &Operation, parameter: &Value) -> Vec<Limit> {
     let spares = operation.method == "DELETE" && parameter["in"] == "path";
     let mut limits = limits(operation.schemas(), &parameter["schema"]);
     limits.retain(|limit| !(spares && limit.is_within && limit.name() == "at its minimum"));
+    limits.retain(|limit| !(parameter["in"] == "path" && limit.value.as_ref().is_some_and(|it| it == "")));
     limits
 }
 

@@ -58,15 +58,19 @@ pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
                 limits.push(limit("as short as it may be", Some("x".repeat(least as usize).into()), true));
                 limits.push(limit("too short", Some("x".repeat(least as usize - 1).into()), false));
             }
-            // The longest text that fits a pattern does not follow from it.
-            let has_pattern = !schema["pattern"].is_null();
+            let pattern = schema["pattern"].as_str().and_then(|pattern| Regex::new(pattern).ok());
+            let fits = |text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
             if let Some(most) = whole(&schema["maxLength"]) {
-                let longest = |more| (!has_pattern).then(|| "é".repeat(most as usize + more).into());
+                // The longest text that fits a pattern need not follow from it.
+                let letter = if pattern.is_some() { "x" } else { "é" };
+                let longest = fits(&letter.repeat(most as usize));
+                let longest = |more| longest.then(|| letter.repeat(most as usize + more).into());
                 limits.push(limit("as long as it may be", longest(0), true));
                 limits.push(limit("too long", longest(1), false));
             }
-            if has_pattern {
-                limits.push(limit("against its pattern", None, false));
+            if !schema["pattern"].is_null() {
+                let unfit = ["é", " ", "!", "x"].into_iter().find(|text| !fits(text));
+                limits.push(limit("against its pattern", unfit.map(Value::from), false));
             }
         }
         Some("boolean") => {

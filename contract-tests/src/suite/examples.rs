@@ -130,6 +130,11 @@ impl Recorder {
         if let (true, Some(body)) = (fits, body) {
             add(&mut at["requestBody"], name, &summary, body);
         }
+        // A path of which an example can show only a part would be another path.
+        let mut in_path = operation.parameters().filter(|parameter| parameter["in"] == "path");
+        if in_path.any(|parameter| sent(operation, request, parameter).is_none()) {
+            return;
+        }
         for parameter in at.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(value) = sent(operation, request, parameter) {
                 let example = json!({ "summary": summary, "value": value });

@@ -11,6 +11,7 @@ mod examples;
 mod menu;
 mod output;
 mod prompts;
+mod reservations;
 mod terminal;
 mod tools;
 
@@ -70,6 +71,8 @@ const CASES: &[Case] = cases! {
         a_closed_output_is_no_failure
         a_failed_write_is_a_failure
         every_command_survives_a_closed_or_full_output;
+    reservations:
+        the_console_reserves_stock_and_gives_it_back;
     tools:
         the_demo_explains_a_purchase_and_its_errors
         an_interrupted_demo_says_what_it_created

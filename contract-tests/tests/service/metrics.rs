@@ -118,7 +118,7 @@ fn the_dashboard_shows_every_metric_and_no_other() {
     let known: BTreeSet<&str> = all.iter().flat_map(Metrics::names).collect();
     let dashboard = include_str!("../../../services/chassis/dashboard.json");
     let dashboard: Value = serde_json::from_str(dashboard).unwrap();
-    let name = Regex::new(r"\b(?:http|sqlite|build|process)_[a-z_]+\b").unwrap();
+    let name = Regex::new(r"\b(?:http|sqlite|build|process|intents)_[a-z_]+\b").unwrap();
     let labels = Regex::new(r"_(?:method|route|code|name)$").unwrap();
     let mut asked = BTreeSet::new();
     for panel in dashboard["panels"].as_array().unwrap() {

@@ -108,6 +108,9 @@ fn responses_of_an_older_version_are_replayed() {
                  INSERT INTO idempotency SELECT key, request, location, body, 1700000000 FROM stored_response;
                  DROP TABLE stored_response;
                  DROP TABLE generation;
+                 DROP TABLE IF EXISTS reservation;
+                 DROP TABLE IF EXISTS intent;
+                 DROP TABLE IF EXISTS order_reservation;
                  PRAGMA user_version = 2;",
             )
             .unwrap();

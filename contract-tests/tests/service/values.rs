@@ -82,6 +82,10 @@ fn an_integer_may_be_written_in_any_way() {
         // A product that is replaced has no stock left for orders.
         let (_store, session) = start(&[]);
         let status = if operation.method == "POST" { 201 } else { 200 };
+        if operation.method == "PUT" && operation.answers.contains_key(&201) {
+            // Makes what the other ways of writing it find.
+            session.expect(&with(&session, operation, &field, "1"), 201, None).unwrap();
+        }
         for json in ["1", "1.0", "1e0", "10e-1", "0.1E+1", zeros.as_str()] {
             let request = with(&session, operation, &field, json);
             let answer = session.expect(&request, status, None).unwrap();

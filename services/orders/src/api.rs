@@ -9,41 +9,51 @@ use chassis::{
         operation::OperationError,
         parameters::Path,
         responses::Created,
-        upstream,
     },
-    error::{ANY_OPERATION, ApiError, ErrorMessage, WITH_BODY},
+    error::{ANY_OPERATION, ErrorMessage, WITH_BODY},
     operations,
     storage::sqlite::Database,
-    values::{Count, Decimal, Id, Quantity},
+    values::{Id, Quantity},
 };
-use client::products::{self, types::GetProductErrorMessage};
 use poem::http::StatusCode;
 use poem_openapi::{Enum, Object, OpenApi, Tags};
 use serde::Serialize;
 
 use crate::{
     db,
-    stock::{self, Decision},
+    errors::{NOT_ENOUGH_STOCK, PRODUCT_UNAVAILABLE},
+    products::Products,
+    reserve::Reserve,
+    settle::Settler,
+    stock::Decision,
 };
 
 const ORDER_NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND, "Order not found");
-const PRODUCT_UNAVAILABLE: ErrorMessage =
-    ErrorMessage::new(StatusCode::BAD_REQUEST, "Product not found or unavailable");
-const NOT_ENOUGH_STOCK: ErrorMessage = ErrorMessage::new(StatusCode::BAD_REQUEST, "Not enough stock");
 
 /// The orders API.
 pub struct Api {
     database: Database,
     keys: Keys,
-    products: products::Client,
-    /// The stocks of products, by their ids.
-    stocks: upstream::Reads<i64, Option<Count>>,
+    stock: Stock,
+    settler: Settler,
+}
+
+/// What an order does with the stock of its product.
+pub(crate) enum Stock {
+    /// It has to be there, and stays.
+    Check(Products),
+    /// It is taken.
+    Reserve(Reserve),
 }
 
 impl Api {
-    pub(crate) fn new(database: Database, keys: Keys, products: products::Client) -> Self {
-        let stocks = upstream::Reads::new("products", PRODUCT_UNAVAILABLE, client::CALL_TIMEOUT);
-        Self { database, keys, products, stocks }
+    pub(crate) fn new(database: Database, keys: Keys, stock: Stock, settler: Settler) -> Self {
+        Self { database, keys, stock, settler }
+    }
+
+    /// Settles the orders that failed on their way, beside the requests.
+    pub(crate) fn settle(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.settler.clone().run(matches!(self.stock, Stock::Reserve(_)))
     }
 }
 
@@ -64,11 +74,17 @@ impl Api {
     ) -> Result<Created<Order>, OperationError<CreateOrder>> {
         let prepare = |order| async move {
             let content = db::Content::from(order);
-            let stock = self.stock_of(content.product_id).await?;
-            match stock::decide(content.quantity, stock) {
-                Decision::Accepted => Ok(move |connection: &_| db::insert(connection, content)),
-                Decision::NotEnough => Err(NOT_ENOUGH_STOCK.into()),
-            }
+            let reserved = match &self.stock {
+                Stock::Reserve(reserve) => Some(reserve.take(content).await?),
+                Stock::Check(products) => match products.check(&content).await? {
+                    Decision::Accepted => None,
+                    Decision::NotEnough => return Err(NOT_ENOUGH_STOCK.into()),
+                },
+            };
+            Ok(move |connection: &_| match reserved {
+                Some(reserved) => reserved.confirm(connection),
+                None => db::insert(connection, content),
+            })
         };
         Ok(self.keys.create_once(key, order.0, prepare, created).await?)
     }
@@ -92,39 +108,6 @@ impl Api {
 fn created(order: db::Order) -> Created<Order> {
     let location = format!("/orders/{}", order.id.get());
     Created::new(&order.into(), location)
-}
-
-impl Api {
-    /// The stock of a product, according to the products service.
-    async fn stock_of(&self, product_id: Id) -> Result<Count, ApiError> {
-        let products = self.products.clone();
-        let stock = self.stocks.get(product_id.get(), move |headers, deadline| {
-            client::on_behalf_of(headers, deadline, find_stock(products, product_id))
-        });
-        Ok(stock.await?.ok_or(PRODUCT_UNAVAILABLE)?)
-    }
-}
-
-/// The stock of a product, or none if the products service has no such product.
-async fn find_stock(products: products::Client, product_id: Id) -> Result<Option<Count>, String> {
-    let id = product_id.get() as u64;
-    let product = match products.get_product().id(id).send().await {
-        Ok(response) => response.into_inner(),
-        Err(client::Error::ErrorResponse(error))
-            if error.error == GetProductErrorMessage::ProductNotFound =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return Err(format!("product {id}: {}", client::cause(&error))),
-    };
-    if product.id.get() != id {
-        return Err(format!("product {id}: the response has another id"));
-    }
-    // The generated types do not check the ranges of numbers.
-    match (Decimal::new(product.price), Count::new(product.stock)) {
-        (Some(_), Some(stock)) => Ok(Some(stock)),
-        _ => Err(format!("product {id}: the response has numbers out of range")),
-    }
 }
 
 #[derive(Tags)]

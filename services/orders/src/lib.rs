@@ -1,12 +1,19 @@
 //! The orders service: what customers have ordered.
 //!
 //! It implements `openapi/orders.json`: create and read orders. To create one, it reads the product and its stock from the
-//! products service, over HTTP and with the generated client.
-//! [`api`] is the HTTP side and contains no SQL, `db` is the SQL side and contains no HTTP, [`stock`] decides and contains neither.
+//! products service, over HTTP and with the generated client, or reserves the stock there.
+//! [`api`] is the HTTP side and contains no SQL, `db` is the SQL side and contains no HTTP, `products` is the products service,
+//! [`stock`] decides and contains none of them. `reserve` makes orders with reservations, and `settle` clears up after those that
+//! failed.
 
 pub mod api;
+mod reserve;
+mod settle;
+mod live;
+mod products;
 mod db;
 pub mod stock;
+mod errors;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -19,6 +26,9 @@ use chassis::{
     settings::{ServiceInfo, Settings, StartupError},
     storage::sqlite::Database,
 };
+use clap::{Args, ValueEnum};
+
+use self::{api::Stock, live::Live, products::Products, reserve::Reserve, settle::Settler};
 
 pub use self::db::SCHEMA;
 
@@ -27,11 +37,28 @@ pub const SERVICE: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// The service that orders calls, by its name and port.
 const PRODUCTS: ServiceInfo = ServiceInfo::new("products", 5001);
 
+/// The settings that no other service has.
+#[derive(Args, Clone, Debug)]
+pub struct Own {
+    /// What an order does with the stock of its product
+    #[arg(long, env = "ORDERS_STOCK", default_value = "check", value_name = "MODE")]
+    orders_stock: StockMode,
+}
+
+/// What an order does with the stock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StockMode {
+    /// The stock has to cover it, and stays as it is
+    Check,
+    /// It takes its quantity off the stock
+    Reserve,
+}
+
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Orders of the store: create, read";
     Program { service: SERVICE, about, upstreams: [PRODUCTS], schema: &SCHEMA, document, build }
-        .run(arguments)
+        .run_with(arguments, api::Api::settle)
 }
 
 /// The OpenAPI document of the service.
@@ -44,9 +71,15 @@ pub fn document() -> Document {
     })
 }
 
-fn build(settings: &Settings<1>, database: Database) -> Result<api::Api, StartupError> {
+fn build(settings: &Settings<1, Own>, database: Database) -> Result<api::Api, StartupError> {
     let [products] = &settings.upstreams;
-    let products = products.connect(client::products, client::products::Client::set_token)?;
+    let products = Products::new(products.connect(client::products, client::products::Client::set_token)?);
     let keys = Keys::new(database.clone(), "create_order", settings.common.limits.key_lifetime);
-    Ok(api::Api::new(database, keys, products))
+    let live = Live::default();
+    let settler = Settler::new(database.clone(), products.clone(), live.clone());
+    let stock = match settings.own.orders_stock {
+        StockMode::Check => Stock::Check(products),
+        StockMode::Reserve => Stock::Reserve(Reserve::new(database.clone(), products, live)),
+    };
+    Ok(api::Api::new(database, keys, stock, settler))
 }

@@ -5,6 +5,7 @@ use std::{iter, ops::RangeInclusive};
 use chassis::{
     api::{
         bearer_auth::BearerAuth,
+        conditional::{EntityTag, IfChanged, IfMatch, IfNoneMatch, PRECONDITION_FAILED, Tagged},
         fields::{Fields, FromFields},
         idempotency::{IdempotencyKey, Keys, WITH_KEY},
         json::Json,
@@ -12,19 +13,16 @@ use chassis::{
         parameters::{Path, Query},
         responses::{Chunk, Created, List},
     },
-    error::{ANY_OPERATION, ErrorMessage, INVALID_FIELDS, WITH_BODY},
+    error::{ANY_OPERATION, INVALID_FIELDS, WITH_BODY},
     operations,
     storage::sqlite::{self, Database},
     values::{Count, Decimal, Id, Limit, Text},
 };
 use futures_util::{StreamExt, stream};
-use poem::http::StatusCode;
 use poem_openapi::{Object, OpenApi, Tags};
 use serde::Serialize;
 
-use crate::db;
-
-const PRODUCT_NOT_FOUND: ErrorMessage = ErrorMessage::new(StatusCode::NOT_FOUND, "Product not found");
+use crate::{db, errors::PRODUCT_NOT_FOUND};
 
 /// The most products in a chunk of the whole list. Three times as many save a seventh of the time of a list, but then each
 /// stalled caller holds three times as much memory.
@@ -84,10 +82,13 @@ impl Api {
         _auth: BearerAuth,
         /// The id of the product.
         id: Path<Id>,
-    ) -> Result<Json<Product>, OperationError<GetProduct>> {
+        /// Entity tags that the caller has, or `*`. If the product has one of them, the response is 304, without a body.
+        #[oai(name = "If-None-Match")]
+        if_none_match: IfNoneMatch,
+    ) -> Result<IfChanged<Product>, OperationError<GetProduct>> {
         let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
         let product = self.database.read(|connection| db::get(connection, id))?;
-        Ok(Json(product.ok_or(PRODUCT_NOT_FOUND)?.into()))
+        Ok(if_none_match.unless_known(Tagged::new(&product.ok_or(PRODUCT_NOT_FOUND)?.into())))
     }
 
     /// Create a product
@@ -102,7 +103,7 @@ impl Api {
         /// same key gets the first response again and creates no second product.
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
-    ) -> Result<Created<Product>, OperationError<CreateProduct>> {
+    ) -> Result<Created<Product, true>, OperationError<CreateProduct>> {
         let prepare = |product| async {
             let content = db::Content::from(product);
             Ok(move |connection: &_| db::insert(connection, content))
@@ -112,7 +113,7 @@ impl Api {
 
     /// Replace a product
     ///
-    /// Replaces everything but the id. All fields are required.
+    /// Replaces everything but the id. All fields are required. With `If-Match`, a product that has changed meanwhile stays as it is.
     #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
     async fn replace_product(
         &self,
@@ -120,15 +121,25 @@ impl Api {
         /// The id of the product.
         id: Path<Id>,
         product: Json<NewProduct>,
-    ) -> Result<Json<Product>, OperationError<ReplaceProduct>> {
+        /// Entity tags, or `*`. The product is replaced only if it has one of them; a weak tag never matches.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<Tagged<Product>, OperationError<ReplaceProduct>> {
         let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
         let content = product.0.into();
-        let product = self.database.write(move |connection| db::replace(connection, id, &content)).await?;
-        Ok(Json(product.ok_or(PRODUCT_NOT_FOUND)?.into()))
+        let replace = move |connection: &_| {
+            let is_expected = |product: db::Product| if_match.admits(&EntityTag::of(&Product::from(product)));
+            match if_match.is_sent() {
+                true => db::replace_if(connection, id, &content, is_expected),
+                false => Ok(db::replace(connection, id, &content)?.map(Some)),
+            }
+        };
+        let product = self.database.write(replace).await?.ok_or(PRODUCT_NOT_FOUND)?;
+        Ok(Tagged::new(&product.ok_or(PRECONDITION_FAILED)?.into()))
     }
 }
 
-fn created(product: db::Product) -> Created<Product> {
+fn created(product: db::Product) -> Created<Product, true> {
     let location = format!("/products/{}", product.id.get());
     Created::new(&product.into(), location)
 }
@@ -229,5 +240,5 @@ operations! {
     ListProducts: [ANY_OPERATION, &[INVALID_FIELDS]];
     GetProduct: [ANY_OPERATION, &[PRODUCT_NOT_FOUND]];
     CreateProduct: [WITH_BODY, WITH_KEY, ANY_OPERATION];
-    ReplaceProduct: [WITH_BODY, ANY_OPERATION, &[PRODUCT_NOT_FOUND]];
+    ReplaceProduct: [WITH_BODY, ANY_OPERATION, &[PRODUCT_NOT_FOUND, PRECONDITION_FAILED]];
 }

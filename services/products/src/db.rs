@@ -1,4 +1,4 @@
-//! Every SQL statement of the products service.
+//! Every SQL statement about products.
 
 use std::ops::RangeInclusive;
 
@@ -8,6 +8,8 @@ use chassis::{
     values::{Count, Decimal, Id, Text},
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params, params};
+
+use crate::reservations;
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
 pub const SCHEMA: Schema = Schema {
@@ -23,6 +25,7 @@ pub const SCHEMA: Schema = Schema {
         ",
         idempotency::TABLE,
         chassis::stored_responses_of!("create_product"),
+        reservations::db::TABLE,
     ],
 };
 
@@ -113,4 +116,18 @@ pub(crate) fn replace(
             Product::from_row,
         )
         .optional()
+}
+
+/// The same, if the product is as expected. The outer option is none if there is no such product, the inner one if it is not.
+pub(crate) fn replace_if(
+    connection: &Connection,
+    id: Id,
+    content: &Content,
+    is_expected: impl FnOnce(Product) -> bool,
+) -> Result<Option<Option<Product>>> {
+    let Some(product) = get(connection, id)? else { return Ok(None) };
+    match is_expected(product) {
+        true => replace(connection, id, content).map(Some),
+        false => Ok(Some(None)),
+    }
 }

@@ -89,6 +89,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
     let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
+    let command = orders::Own::augment_args(command);
     let programs = listed(services().map(|name| format!("`store {name}`")));
     let long = format!("{about}.\n\n{programs} run a single service, like the program of that name.");
     let own = RestartSetting::augment_args(StartPageSettings::augment_args(command));

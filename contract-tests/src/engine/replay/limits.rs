@@ -6,7 +6,12 @@ use super::{
     case::{Case, Expectation},
     parameters::{with, written},
 };
-use crate::engine::{contract::Operation, exchange::Request, facets, schema::resolve};
+use crate::engine::{
+    contract::Operation,
+    exchange::Request,
+    facets,
+    schema::{path_parameters, resolve},
+};
 
 /// Names a request, so that it can be repeated; it has cases of its own.
 const KEY: &str = "Idempotency-Key";
@@ -46,7 +51,7 @@ pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {
 
 /// A case with a value of a parameter that its schema does not admit.
 fn beyond(operation: &Operation, name: &str, parameter: &Value, value: &Value, request: Request) -> Case {
-    if parameter["in"] == "path" {
+    if parameter["in"] == "path" && !is_chosen(operation, parameter) {
         return Case::not_found(operation, name, request).common(operation);
     }
     let parameter = parameter["name"].as_str().expect("a name");
@@ -69,11 +74,24 @@ pub(super) fn names(operation: &Operation, valid: &Request) -> Vec<Case> {
         let cases = wrong(&schema).into_iter().map(|(what, text)| {
             let name = format!("with_{article}_{name}_that_is_{what}");
             let path = operation.path_with(|other| (other == parameter["name"]).then(|| text.to_owned()));
-            Case::not_found(operation, &name, Request { path, ..valid.clone() })
+            let request = Request { path, ..valid.clone() };
+            match is_chosen(operation, parameter) {
+                true => beyond(operation, &name, parameter, &Value::Null, request),
+                false => Case::not_found(operation, &name, request),
+            }
         });
         cases.collect::<Vec<_>>()
     };
     operation.parameters().filter(|parameter| parameter["in"] == "path").flat_map(of_parameter).collect()
+}
+
+/// Whether the caller chooses this part of the path, for what the request makes there: then a wrong one is a wrong field.
+fn is_chosen(operation: &Operation, parameter: &Value) -> bool {
+    let last = path_parameters(&operation.template).last();
+    operation.method == "PUT"
+        && operation.answers.contains_key(&201)
+        && parameter["in"] == "path"
+        && parameter["name"].as_str() == last
 }
 
 /// What no value of a schema is, as it stands in a path.

@@ -56,6 +56,7 @@ pub(super) fn invented(request: &Request, _forward: Forward<'_>) -> Option<Answe
         headers: vec![
             ("Content-Type".into(), "application/json".into()),
             ("Location".into(), format!("{}/{id}", request.path)),
+            ("ETag".into(), format!("\"{id:032x}\"")),
         ],
         body: Value::Object(fields).to_string().into_bytes(),
     })
@@ -173,7 +174,10 @@ pub(super) fn merge() -> Tamper {
 
 pub(super) fn replace_once() -> Tamper {
     Arc::new(|request, forward| {
-        if request.method == "PUT" && request.path.starts_with("/products/") {
+        if request.method == "PUT"
+            && request.path.starts_with("/products/")
+            && !request.path.contains("/reservations/")
+        {
             let mut before = current(&request, forward);
             let answer = forward(&request);
             before["price"] = before["price"].as_f64().into();

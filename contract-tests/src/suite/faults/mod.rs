@@ -3,6 +3,7 @@
 //! The suite is trusted because it notices every one of them, and those that are made from the documents for each operation. A
 //! promise that is not in a document deserves a line here.
 
+mod reservations;
 mod behaviour;
 mod fields;
 
@@ -21,8 +22,12 @@ const PAYMENTS: Place = Place::Before("payments");
 const STOCK: Place = Place::Between("products");
 
 /// Every fault that is made by hand.
-#[rustfmt::skip]
 pub fn all() -> Vec<Fault> {
+    original().into_iter().chain(reservations::all()).collect()
+}
+
+#[rustfmt::skip]
+fn original() -> Vec<Fault> {
     let fault = |place, name: &str, tamper| Fault { name: name.into(), place, tamper };
     vec![
         // Statuses.

@@ -3,8 +3,10 @@
 pub mod document;
 mod page;
 pub mod idempotency;
-pub mod json;
+pub mod put;
 pub mod responses;
+pub mod json;
+pub mod conditional;
 pub mod operation;
 pub mod bearer_auth;
 pub mod fields;

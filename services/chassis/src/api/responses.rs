@@ -10,19 +10,20 @@ use poem::{
 };
 use poem_openapi::{
     ApiResponse,
-    registry::{MetaResponses, MetaSchema, Registry},
+    registry::{MetaHeader, MetaResponses, MetaSchema, Registry},
     types::Type,
 };
 use serde::Serialize;
 
+use super::conditional::EntityTag;
 use crate::{
     error::ApiError,
     wire::{describe, json},
 };
 
-/// A 201 with the created `T` as JSON, and the path where it can be read.
+/// A 201 with the created `T` as JSON, and the path where it can be read; if it is `TAGGED`, also with its entity tag.
 #[derive(Debug)]
-pub struct Created<T> {
+pub struct Created<T, const TAGGED: bool = false> {
     json: Vec<u8>,
     location: String,
     is_replayed: bool,
@@ -32,7 +33,7 @@ pub struct Created<T> {
 /// Marks a replayed response. The name is Stripe's; the draft of the Idempotency-Key header defines none.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-impl<T> Created<T> {
+impl<T, const TAGGED: bool> Created<T, TAGGED> {
     /// A response with the created resource and its path.
     pub fn new(body: &T, location: String) -> Self
     where
@@ -55,15 +56,20 @@ impl<T> Created<T> {
     }
 }
 
-impl<T: Send> IntoResponse for Created<T> {
+impl<T: Send, const TAGGED: bool> IntoResponse for Created<T, TAGGED> {
     #[expect(
         clippy::expect_used,
         reason = "only control characters are not allowed in a header, and a path has none"
     )]
     fn into_response(self) -> Response {
+        // It follows from the body, so that a stored response has it, too.
+        let tag = TAGGED.then(|| EntityTag::of_json(&self.json));
         let mut response = json::bytes_response(StatusCode::CREATED, self.json.into());
         let location = HeaderValue::try_from(self.location).expect("a path without control characters");
         response.headers_mut().insert(header::LOCATION, location);
+        if let Some(tag) = tag {
+            response.headers_mut().insert(header::ETAG, tag.header());
+        }
         if self.is_replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
@@ -71,31 +77,35 @@ impl<T: Send> IntoResponse for Created<T> {
     }
 }
 
-impl<T: Type> ApiResponse for Created<T> {
+impl<T: Type, const TAGGED: bool> ApiResponse for Created<T, TAGGED> {
     fn meta() -> MetaResponses {
-        let location = describe::header(
-            "Location",
-            "The path of the created resource (RFC 9110, section 10.2.2).",
-            true,
-            MetaSchema::new("string"),
-        );
         let replayed = describe::header(
             "Idempotency-Replayed",
             "`true` if this is the stored response to an earlier request with the same `Idempotency-Key`.",
             false,
             MetaSchema { enum_items: vec!["true".into()], ..MetaSchema::new("string") },
         );
+        let headers = [describe_location(), replayed].into_iter().chain(TAGGED.then(EntityTag::describe));
         describe::response(
             StatusCode::CREATED,
             "The created resource.",
             describe::content::<T>(),
-            vec![location, replayed],
+            headers.collect(),
         )
     }
 
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
+}
+
+pub(super) fn describe_location() -> MetaHeader {
+    describe::header(
+        "Location",
+        "The path of the created resource (RFC 9110, section 10.2.2).",
+        true,
+        MetaSchema::new("string"),
+    )
 }
 
 /// A 204: it is done, and there is nothing to say about it.

@@ -7,6 +7,7 @@ mod terminal;
 
 use std::{
     ffi::OsString,
+    future,
     io::{self, Read},
     process::ExitCode,
     sync::Arc,
@@ -54,6 +55,15 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
     /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop. If the
     /// service cannot start, the reason is printed to standard error.
     pub fn run(self, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+        self.run_with(arguments, |_| future::ready(()))
+    }
+
+    /// The same, with `work` beside the requests: from the start until the last response is sent, unless it ends by itself.
+    pub fn run_with<W: Future<Output = ()> + Send + 'static>(
+        self,
+        arguments: impl IntoIterator<Item = OsString>,
+        work: fn(&Api) -> W,
+    ) -> ExitCode {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         // The document depends on no setting, so none has to be right for it.
         if arguments.iter().skip(1).any(|argument| argument == "--openapi") {
@@ -61,12 +71,16 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             return ExitCode::SUCCESS;
         }
         match Settings::parse(self.service, self.about, self.upstreams, &arguments) {
-            Ok(settings) => run(self.service.name, &settings, || self.assemble(&settings)),
+            Ok(settings) => run(self.service.name, &settings, || self.assemble(&settings, work)),
             Err(code) => code,
         }
     }
 
-    fn assemble(&self, settings: &Settings<N, Own>) -> Result<Service<Api>, StartupError> {
+    fn assemble<W: Future<Output = ()> + Send + 'static>(
+        &self,
+        settings: &Settings<N, Own>,
+        work: fn(&Api) -> W,
+    ) -> Result<Service<Api>, StartupError> {
         let token = settings.token.check(settings.listen)?;
         let current = Arc::new(CurrentToken::new(token.clone()));
         let shared = current.clone();
@@ -74,6 +88,7 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             .token_files
             .add(&settings.token, settings.listen, token, move |token| shared.set(token.clone()));
         let database = Database::open(&settings.common.data_dir, self.service.name, self.schema)?;
+        let api = (self.build)(settings, database.clone())?;
         Ok(Service {
             info: self.service,
             listen: settings.listen,
@@ -82,7 +97,8 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             trusted_proxies: settings.common.trusted_proxies.clone().unwrap_or_default(),
             cors_origins: settings.common.cors_origins.clone(),
             limits: settings.common.limits.clone(),
-            api: (self.build)(settings, database.clone())?,
+            work: Box::pin(work(&api)),
+            api,
             database,
             document: (self.document)().with_home(settings.common.store_url.clone()),
         })

@@ -21,7 +21,7 @@ mod cors;
 mod admission;
 mod connection;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, pin::Pin, sync::Arc};
 
 use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
@@ -58,6 +58,8 @@ pub struct Service<A> {
     pub document: Document,
     /// Its operations.
     pub api: A,
+    /// What it does beside the requests.
+    pub work: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl<A: OpenApi + 'static> Service<A> {
@@ -95,6 +97,9 @@ impl<A: OpenApi + 'static> Service<A> {
         let routes = Routes::new(self.api);
         let handler = RequestHandler::new(service, routes, self.document, self.database, addresses, cors);
         output::stdout(format!("{name} is ready at http://{address}\n"));
-        Ok(connections::serve(listener, &limits, Arc::new(handler), stop).await)
+        let work = tokio::spawn(self.work);
+        let end = connections::serve(listener, &limits, Arc::new(handler), stop).await;
+        work.abort();
+        Ok(end)
     }
 }

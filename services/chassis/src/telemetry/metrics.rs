@@ -143,6 +143,11 @@ impl Metrics {
     }
 }
 
+/// Where a service registers metrics of its own, after it has started.
+pub fn registry() -> &'static Registry {
+    &METRICS.registry
+}
+
 /// From now on, metrics are those of `service`. To be called before anything is counted.
 pub(crate) fn start(service: &'static str) {
     let _ = SERVICE.set(service);

@@ -2,4 +2,4 @@
 
 pub mod log;
 pub(crate) mod trace;
-pub(crate) mod metrics;
+pub mod metrics;

@@ -46,6 +46,18 @@ impl<const MIN: i64, const MAX: i64> Integer<MIN, MAX> {
     }
 }
 
+impl Count {
+    /// No items.
+    pub const ZERO: Self = Self(0);
+}
+
+/// At least one item is a number of items.
+impl From<Quantity> for Count {
+    fn from(quantity: Quantity) -> Self {
+        Self(quantity.0)
+    }
+}
+
 impl<const MIN: i64, const MAX: i64> Value for Integer<MIN, MAX> {
     fn read(json: &str) -> Parsed<Self> {
         if json == "null" {

@@ -5,6 +5,7 @@ mod array;
 mod optional;
 pub mod text_enum;
 mod text;
+mod key;
 mod decimal;
 mod boolean;
 mod integer;
@@ -16,6 +17,7 @@ pub use self::{
     array::Array,
     decimal::Decimal,
     integer::{Count, Id, Integer, Limit, MAX_SAFE_INTEGER, Quantity},
+    key::Key,
     text::Text,
     value::{Parameter, Parsed, Problems, Value},
 };

@@ -112,13 +112,13 @@ impl Keys {
     ///
     /// # Errors
     /// `prepare` fails, the key is in flight or belongs to another request, or the database fails.
-    pub async fn create_once<Request, Prepared, Insert, Row, T>(
+    pub async fn create_once<Request, Prepared, Insert, Row, T, const TAGGED: bool>(
         &self,
         key: IdempotencyKey,
         request: Request,
         prepare: impl FnOnce(Request) -> Prepared,
-        created: fn(Row) -> Created<T>,
-    ) -> Result<Created<T>, ApiError>
+        created: fn(Row) -> Created<T, TAGGED>,
+    ) -> Result<Created<T, TAGGED>, ApiError>
     where
         Request: Serialize,
         Prepared: Future<Output = Result<Insert, ApiError>>,
@@ -176,7 +176,11 @@ impl PendingCreate {
     }
 
     /// Stores the response, and deletes some that have expired.
-    fn store<T>(&self, connection: &Connection, created: &Created<T>) -> rusqlite::Result<()> {
+    fn store<T, const TAGGED: bool>(
+        &self,
+        connection: &Connection,
+        created: &Created<T, TAGGED>,
+    ) -> rusqlite::Result<()> {
         let Keys { operation, clock, keep, .. } = &self.keys;
         let now = clock.now(connection)?;
         connection
@@ -215,7 +219,7 @@ struct StoredResponse {
 
 impl StoredResponse {
     /// Replays the response, if `request` is the same.
-    fn replay<T>(self, request: &str) -> Result<Created<T>, ApiError> {
+    fn replay<T, const TAGGED: bool>(self, request: &str) -> Result<Created<T, TAGGED>, ApiError> {
         if self.request != request {
             return Err(KEY_REUSED.into());
         }

@@ -38,9 +38,21 @@ pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
     unavailable: ErrorMessage,
     send: impl FnOnce(HeaderMap, Instant) -> F,
 ) -> Result<T, ApiError> {
-    let call = Call::begin(name)?;
-    let outcome = send(call.headers(), call.deadline).await;
-    call.end(outcome, unavailable)
+    Permit::acquire()?.call(name, unavailable, send).await
+}
+
+/// Calls the service `name` for no request, and records the call like any other.
+///
+/// # Errors
+/// `call` fails.
+pub async fn call_unattended<T, E>(
+    name: &'static str,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let started = Instant::now();
+    let outcome = call.await;
+    metrics::record_call(name, outcome.is_ok(), started.elapsed());
+    outcome
 }
 
 /// Reads from an upstream, which requests for the same thing share if they come at the same time.
@@ -80,6 +92,7 @@ where
     where
         F: Future<Output = Result<T, String>> + Send + 'static,
     {
+        let _permit = Permit::acquire()?;
         let mut call = Call::begin(self.upstream)?;
         let (read, is_shared) = self.shared.join(key, call.deadline, {
             let (send, headers, context) = (send.clone(), call.headers(), call.context.clone());
@@ -105,10 +118,9 @@ where
     }
 }
 
-/// A call in flight: its permit, span and time.
+/// A call in flight: its span and time.
 struct Call {
     name: &'static str,
-    _permit: UpstreamPermit,
     span: Span,
     /// The place of the call in the trace.
     context: TraceContext,
@@ -120,13 +132,12 @@ struct Call {
 
 impl Call {
     fn begin(name: &'static str) -> Result<Self, ApiError> {
-        let permit = UpstreamPermit::acquire()?;
         error::in_request(|request| {
             let (span, context) = trace::client_span(name, &request.trace);
             let mut request_id = HeaderMap::new();
             request.write_request_id(&mut request_id);
             let deadline = request.deadline;
-            Self { name, _permit: permit, span, context, request_id, deadline, started: Instant::now() }
+            Self { name, span, context, request_id, deadline, started: Instant::now() }
         })
     }
 
@@ -148,13 +159,17 @@ impl Call {
     }
 }
 
-/// The permit of a request that waits for an upstream, until this is dropped.
-struct UpstreamPermit {
+/// The permit of a request that calls an upstream, until this is dropped.
+pub struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
-impl UpstreamPermit {
-    fn acquire() -> Result<Self, ApiError> {
+impl Permit {
+    /// A permit for the current request, which does something else as well, or makes several [calls](Self::call).
+    ///
+    /// # Errors
+    /// 503: too many requests wait for an upstream already.
+    pub fn acquire() -> Result<Self, ApiError> {
         let permit =
             error::in_request(|context| context.service.upstream_permits.clone().try_acquire_owned())?;
         let Ok(permit) = permit else {
@@ -164,9 +179,24 @@ impl UpstreamPermit {
         metrics::count_waiting(1);
         Ok(Self { _permit: permit })
     }
+
+    /// The same as the function [`call`].
+    ///
+    /// # Errors
+    /// `unavailable` if `send` fails; the log gets the cause.
+    pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
+        &self,
+        name: &'static str,
+        unavailable: ErrorMessage,
+        send: impl FnOnce(HeaderMap, Instant) -> F,
+    ) -> Result<T, ApiError> {
+        let call = Call::begin(name)?;
+        let outcome = send(call.headers(), call.deadline).await;
+        call.end(outcome, unavailable)
+    }
 }
 
-impl Drop for UpstreamPermit {
+impl Drop for Permit {
     fn drop(&mut self) {
         metrics::count_waiting(-1);
     }

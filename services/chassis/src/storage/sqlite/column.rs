@@ -5,7 +5,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use crate::values::{Decimal, Integer, Text};
+use crate::values::{Decimal, Integer, Key, Text};
 
 impl<const MIN: i64, const MAX: i64> ToSql for Integer<MIN, MAX> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -41,5 +41,17 @@ impl<const MIN: usize, const MAX: usize> ToSql for Text<MIN, MAX> {
 impl<const MIN: usize, const MAX: usize> FromSql for Text<MIN, MAX> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::of_column(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for Key {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
+    }
+}
+
+impl FromSql for Key {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::new(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }
 }

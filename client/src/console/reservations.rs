@@ -1,0 +1,44 @@
+//! The command line of reservations.
+
+use clap::{Args, Subcommand};
+
+use super::limits;
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  client products reservations put 1 basket-7 --quantity 3
+  client products reservations release 1 basket-7")]
+pub(super) enum Reservations {
+    /// Take stock off a product, once, however often it is repeated
+    #[command(after_help = "Example:\n  client products reservations put 1 basket-7 --quantity 3")]
+    Put {
+        #[command(flatten)]
+        reservation: Reservation,
+        /// The number of pieces
+        #[arg(long, value_parser = |text: &str| limits::QUANTITY.integer(text), allow_negative_numbers = true)]
+        quantity: u64,
+    },
+    /// Show a reservation
+    #[command(after_help = "Example:\n  client products reservations show 1 basket-7")]
+    Show {
+        #[command(flatten)]
+        reservation: Reservation,
+    },
+    /// Give the stock back, once, however often it is repeated
+    #[command(after_help = "Example:\n  client products reservations release 1 basket-7")]
+    Release {
+        #[command(flatten)]
+        reservation: Reservation,
+    },
+}
+
+/// The name of a reservation.
+#[derive(Args, Debug)]
+pub(super) struct Reservation {
+    /// The id of the product
+    #[arg(value_parser = |text: &str| limits::PRODUCT_ID.integer(text), allow_negative_numbers = true)]
+    pub(super) product: u64,
+    /// The key of the reservation, which its maker chooses
+    #[arg(value_parser = limits::key)]
+    pub(super) key: String,
+}

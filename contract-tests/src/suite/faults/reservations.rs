@@ -1,0 +1,282 @@
+//! Faults of reservations and of conditional requests.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    behaviour::{current, without_id},
+    fields::change,
+};
+use crate::engine::{
+    exchange::{Answer, Request},
+    faults::{
+        answers::{answer, text_status},
+        fault::{Fault, Forward, Place, Tamper},
+        json::edit_body,
+        requests::without_header,
+    },
+};
+
+const PRODUCTS: Place = Place::Before("products");
+
+#[rustfmt::skip]
+pub(super) fn all() -> Vec<Fault> {
+    let fault = |name: &str, tamper| Fault { name: name.into(), place: PRODUCTS, tamper };
+    vec![
+        // What is taken and given back.
+        fault("a reservation that is sent again takes again", after("PUT", 200, |it| it.adjust(-it.quantity()))),
+        fault("a reservation takes nothing", after("PUT", 201, |it| it.adjust(it.quantity()))),
+        fault("a reservation takes one too many", after("PUT", 201, |it| it.adjust(-1))),
+        fault("a refused reservation takes what is there", after("PUT", 400, |it| it.adjust(i64::MIN))),
+        fault("a reservation that differs takes the difference", after("PUT", 422, |it| it.adjust(-1))),
+        fault("a refused reservation is made for less", after("PUT", 400, |it| drop((it.forward)(&it.request.clone().json(&json!({ "quantity": 1 })))))),
+        fault("a release gives nothing back", released("HELD", |it| it.adjust(-it.quantity()))),
+        fault("a release that is sent again gives back again", released("RELEASED", |it| it.adjust(it.quantity()))),
+        fault("a release of what was never made gives one back", released("null", |it| it.adjust(1))),
+        fault("a late reservation takes its stock after its release", after("PUT", 409, |it| it.adjust(-1))),
+        fault("a late reservation is made after its release", late()),
+        fault("what has no room is swallowed", saturating()),
+        // Whose reservation it is, and what it holds.
+        fault("the key of another product is the same key", one_space_of_keys()),
+        fault("a reservation that differs is found", reservation("PUT", 422, |it| it.answer = (it.forward)(&it.get()))),
+        fault("a reservation that differs is replaced", reservation("PUT", 422, |it| {
+            it.answer = (it.forward)(&it.get());
+            let quantity = it.sent();
+            edit_body(&mut it.answer.body, |body| body["quantity"] = quantity.into());
+        })),
+        fault("a released reservation is read as held", reservation("GET", 200, |it| it.set("status", "HELD"))),
+        fault("a release is answered with what was held", reservation("DELETE", 200, |it| it.set("status", "HELD"))),
+        fault("a released reservation is forgotten", reservation("GET", 200, |it| if it.answer.json()["status"] == "RELEASED" { it.refuse(404, "Reservation not found") })),
+        fault("a release that comes first is not found", reservation("DELETE", 200, |it| if it.answer.json()["quantity"] == 0 { it.refuse(404, "Reservation not found") })),
+        fault("a released reservation has no quantity", reservation("GET", 200, |it| if it.answer.json()["status"] == "RELEASED" { it.set("quantity", 0) })),
+        // Statuses, texts and headers.
+        fault("a reservation is answered 200 when it is made", reservation("PUT", 201, |it| it.answer.status = 200)),
+        fault("a reservation is answered 201 each time", reservation("PUT", 200, |it| it.answer.status = 201)),
+        fault("a reservation has another Location", reservation("PUT", 201, |it| it.header("Location", Some("/reservations/1")))),
+        fault("too little stock is a conflict", text_status("Not enough stock", 409)),
+        fault("a released reservation is gone", text_status("Reservation released", 410)),
+        fault("a reservation that differs is a conflict", text_status("Reservation differs", 409)),
+        fault("too much stock is an internal error", reservation("DELETE", 409, |it| it.refuse(500, "Internal error"))),
+        fault("a reservation of an unknown product is unknown itself", reservation("PUT", 404, |it| it.refuse(404, "Reservation not found"))),
+        // Conditional requests.
+        fault("If-Match is ignored", without_header("if-match")),
+        fault("If-None-Match is ignored", without_header("if-none-match")),
+        fault("a weak tag is enough to replace", sent("if-match", |tags| tags.replace("W/", ""))),
+        fault("a weak tag is not enough to have it", sent("if-none-match", |tags| tags.replace("W/\"", "\"-"))),
+        fault("a star is no tag to replace", sent("if-match", |tags| tags.replace('*', "\"*\""))),
+        fault("a star is no tag to have", sent("if-none-match", |tags| tags.replace('*', "\"*\""))),
+        fault("only the first of several tags counts to replace", sent("if-match", first)),
+        fault("only the first of several tags counts to have", sent("if-none-match", first)),
+        fault("a replacement with another tag is stored all the same", Arc::new(stored_all_the_same)),
+        fault("a replacement with another tag is a conflict", text_status("Precondition failed", 409)),
+        fault("a tag does not change with the stock", tag(|_, answer| { let body = answer.json(); Some(format!("\"{:032x}\"", body["id"].as_u64()?)) })),
+        fault("a tag changes with every answer", { let next = AtomicU64::new(0); tag(move |_, _| Some(format!("\"{:032x}\"", next.fetch_add(1, Ordering::Relaxed)))) }),
+        fault("tags are weak", tag(|tag, _| Some(format!("W/{tag}")))),
+        fault("a created product has no tag", answer("POST", 201, |answer| with(answer, "ETag", None))),
+        fault("a replaced product has no tag", answer("PUT", 200, |answer| with(answer, "ETag", None))),
+        fault("what is not modified has no tag", answer("GET", 304, |answer| with(answer, "ETag", None))),
+        fault("a reservation does not change the tag", tag_outlives_reservation()),
+    ]
+}
+
+/// A request about a reservation, its answer, and the service behind.
+struct Exchange<'a> {
+    request: Request,
+    answer: Answer,
+    forward: Forward<'a>,
+}
+
+impl Exchange<'_> {
+    /// The quantity that the answer has, or else the one that was asked for.
+    fn quantity(&self) -> i64 {
+        self.answer.json()["quantity"].as_i64().unwrap_or_else(|| self.sent())
+    }
+
+    fn sent(&self) -> i64 {
+        serde_json::from_slice::<Value>(&self.request.body).unwrap_or_default()["quantity"]
+            .as_i64()
+            .unwrap_or_default()
+    }
+
+    fn get(&self) -> Request {
+        Request { method: "GET".into(), body: Vec::new(), ..self.request.clone() }
+    }
+
+    /// Adds to the stock of the product.
+    fn adjust(&self, difference: i64) {
+        let path = self.request.path.split("/reservations").next().unwrap_or_default();
+        let request = Request { method: "PUT".into(), path: path.into(), ..self.request.clone() };
+        let mut product = current(&request, self.forward);
+        if product["stock"].is_u64() {
+            change(&mut product, "stock", |stock| (stock + difference as f64).max(0.0));
+            (self.forward)(&request.json(&without_id(product)));
+        }
+    }
+
+    fn set(&mut self, field: &str, value: impl Into<Value>) {
+        let value = value.into();
+        edit_body(&mut self.answer.body, |body| body[field] = value.clone());
+    }
+
+    fn header(&mut self, name: &str, value: Option<&str>) {
+        with(&mut self.answer, name, value);
+    }
+
+    fn refuse(&mut self, status: u16, text: &str) {
+        self.answer.status = status;
+        self.answer.body = json!({ "error": text }).to_string().into_bytes();
+    }
+}
+
+fn with(answer: &mut Answer, name: &str, value: Option<&str>) {
+    answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    answer.headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+}
+
+fn is_about_reservation(request: &Request) -> bool {
+    request.path.contains("/reservations/")
+}
+
+/// Alters answers about reservations to `method` that have this status.
+fn reservation(
+    method: &'static str,
+    status: u16,
+    alter: impl Fn(&mut Exchange<'_>) + Send + Sync + 'static,
+) -> Tamper {
+    Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        if !is_about_reservation(&request) || request.method != method || answer.status != status {
+            return answer;
+        }
+        let mut exchange = Exchange { request, answer, forward };
+        alter(&mut exchange);
+        exchange.answer
+    })
+}
+
+/// Does something else after answers about reservations that have this status.
+fn after(method: &'static str, status: u16, act: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Tamper {
+    reservation(method, status, move |exchange| act(exchange))
+}
+
+/// Does something else after a release of what had this status before.
+fn released(before: &'static str, act: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Tamper {
+    Arc::new(move |request, forward| {
+        if !is_about_reservation(&request) || request.method != "DELETE" {
+            return forward(&request);
+        }
+        let status = current(&request, forward)["status"].clone();
+        let answer = forward(&request);
+        let exchange = Exchange { request, answer, forward };
+        if exchange.answer.status == 200 && status.as_str().unwrap_or("null") == before {
+            act(&exchange);
+        }
+        exchange.answer
+    })
+}
+
+/// A reservation that was released is made under another key.
+fn late() -> Tamper {
+    reservation("PUT", 409, |exchange| {
+        let path = exchange.request.path.clone();
+        let again = Request { path: format!("{path}-late"), ..exchange.request.clone() };
+        exchange.answer = (exchange.forward)(&again);
+        let key = path.rsplit('/').next().unwrap_or_default().to_owned();
+        exchange.set("key", key);
+        exchange.header("Location", Some(&path));
+    })
+}
+
+/// What has no room is given back as far as there is room.
+fn saturating() -> Tamper {
+    reservation("DELETE", 409, |exchange| {
+        let held = (exchange.forward)(&exchange.get()).json()["quantity"].as_i64().unwrap_or_default();
+        exchange.adjust(-held);
+        exchange.answer = (exchange.forward)(&exchange.request);
+    })
+}
+
+/// A key that one product has is taken for that reservation when another product is asked.
+fn one_space_of_keys() -> Tamper {
+    let known: Mutex<HashMap<String, (String, Answer)>> = Mutex::default();
+    Arc::new(move |request, forward| {
+        if !is_about_reservation(&request) || request.method != "PUT" {
+            return forward(&request);
+        }
+        let key = request.path.rsplit('/').next().unwrap_or_default().to_owned();
+        let mut known = known.lock().expect("what is known");
+        if let Some((path, answer)) = known.get(&key)
+            && *path != request.path
+        {
+            return Answer { status: 200, ..answer.clone() };
+        }
+        let answer = forward(&request);
+        if answer.status == 201 {
+            known.insert(key, (request.path.clone(), answer.clone()));
+        }
+        answer
+    })
+}
+
+/// Alters a header of requests.
+fn sent(name: &'static str, alter: impl Fn(&str) -> String + Send + Sync + 'static) -> Tamper {
+    Arc::new(move |mut request, forward| {
+        for (known, value) in &mut request.headers {
+            if known.eq_ignore_ascii_case(name) {
+                *value = alter(value);
+            }
+        }
+        forward(&request)
+    })
+}
+
+fn first(tags: &str) -> String {
+    tags.split(',').next().unwrap_or_default().to_owned()
+}
+
+fn stored_all_the_same(request: Request, forward: Forward<'_>) -> Answer {
+    let answer = forward(&request);
+    if answer.status == 412 {
+        without_header("if-match")(request, forward);
+    }
+    answer
+}
+
+/// Alters the tag of answers that have one.
+fn tag(alter: impl Fn(&str, &Answer) -> Option<String> + Send + Sync + 'static) -> Tamper {
+    Arc::new(move |request, forward| {
+        let mut answer = forward(&request);
+        let altered = answer.header("ETag").and_then(|tag| alter(tag, &answer));
+        if let Some(tag) = altered {
+            with(&mut answer, "ETag", Some(&tag));
+        }
+        answer
+    })
+}
+
+/// The tag that a product had before it was reserved is still good for a replacement.
+fn tag_outlives_reservation() -> Tamper {
+    let reserved: Mutex<Vec<String>> = Mutex::default();
+    Arc::new(move |request, forward| {
+        let product = request.path.split("/reservations").next().unwrap_or_default().to_owned();
+        let mut reserved = reserved.lock().expect("what is reserved");
+        if is_about_reservation(&request) {
+            let answer = forward(&request);
+            if answer.status == 201 {
+                reserved.push(product);
+            }
+            return answer;
+        }
+        match request.method == "PUT" && reserved.contains(&product) {
+            true => without_header("if-match")(request, forward),
+            false => forward(&request),
+        }
+    })
+}

@@ -1,0 +1,189 @@
+//! What becomes of orders that fail on their way.
+
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    engine::exchange::Answer,
+    harness::{metrics::Metrics, proxy::Proxy, store::Store, waiting},
+};
+use rusqlite::Connection;
+
+use crate::{
+    PROGRAM, RESERVING, UNAVAILABLE, check_books, create_product, intents, order, orders, reserved, stock,
+    wait_until_settled,
+};
+
+const SETTLED: &str = "intents_settled_total";
+
+#[test]
+fn an_order_takes_its_stock_and_a_refused_one_takes_none() {
+    let (store, session) = Store::start_with_session(PROGRAM, &RESERVING);
+    let product = create_product(&session, 20);
+    let created = session.expect(&order(&session, product, 3), 201, None).unwrap();
+    assert_eq!(created.json()["status"], "PENDING");
+    assert_eq!(stock(&session, product), 17);
+    session.expect(&order(&session, product, 18), 400, Some("Not enough stock")).unwrap();
+    session.expect(&order(&session, 9_007_199_254_740_991, 1), 400, Some(UNAVAILABLE)).unwrap();
+    let next = session.expect(&order(&session, product, 17), 201, None).unwrap();
+    assert!(next.id() > created.id());
+    // Nothing is left to be done in the background.
+    assert_eq!(intents(&store), 0);
+    check_books(&store, &session, &[(product, 20)]);
+    let metrics = Metrics::of(&session, "orders").unwrap();
+    assert_eq!(metrics.sum(SETTLED, &[]), 0.0, "{metrics:#?}");
+}
+
+#[test]
+fn an_order_without_a_response_is_refused_and_its_stock_is_given_back() {
+    let proxy = Proxy::start("products");
+    let (store, session) =
+        Store::start_with_session(PROGRAM, &[&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat());
+    proxy.forward_to(store.services[0].url());
+    let product = create_product(&session, 20);
+    // Reservations are made and not answered, and no release gets through.
+    proxy.tamper(Some(Arc::new(|request, forward| {
+        if request.method == "PUT" {
+            forward(&request);
+        }
+        Answer { status: 502, ..Answer::default() }
+    })));
+    session.expect(&order(&session, product, 3), 400, Some(UNAVAILABLE)).unwrap();
+    let is_counted = || Metrics::of(&session, "orders").unwrap().sum("intents_open", &[]) == 1.0;
+    waiting::until("an open intent in the metrics", is_counted).unwrap();
+    assert_eq!((orders(&store), intents(&store), stock(&session, product)), (0, 1, 17));
+    store.services[1].wait_for_log("intents are not settled yet; trying again");
+    proxy.tamper(None);
+    wait_until_settled(&store);
+    check_books(&store, &session, &[(product, 20)]);
+    let is_counted = || {
+        let metrics = Metrics::of(&session, "orders").unwrap();
+        metrics.sum("intents_open", &[]) == 0.0 && metrics.sum(SETTLED, &["outcome=\"given_back\""]) == 1.0
+    };
+    waiting::until("a settled intent in the metrics", is_counted).unwrap();
+}
+
+#[test]
+fn an_order_whose_service_dies_after_the_reservation_is_settled_by_the_next_start() {
+    let proxy = Proxy::start("products");
+    let (mut store, session) =
+        Store::start_with_session(PROGRAM, &[&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat());
+    proxy.forward_to(store.services[0].url());
+    let product = create_product(&session, 20);
+    let (made, is_made) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
+    proxy.tamper(Some(Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        if request.method == "PUT" {
+            let _ = made.send(());
+            let _ = may_go_on.lock().unwrap().recv();
+        }
+        answer
+    })));
+    let request = order(&session, product, 3).header("Idempotency-Key", "once");
+    thread::scope(|scope| {
+        let caller = scope.spawn(|| session.send(&request));
+        is_made.recv_timeout(Duration::from_secs(60)).unwrap();
+        store.service("orders").kill();
+        assert!(caller.join().unwrap().is_err(), "it was answered");
+    });
+    assert_eq!((orders(&store), intents(&store), reserved(&store).len()), (0, 1, 1));
+    drop(go_on);
+    proxy.tamper(None);
+    store.service("orders").start_again();
+    wait_until_settled(&store);
+    assert_eq!((reserved(&store).len(), stock(&session, product)), (0, 20));
+    store.service("orders").wait_for_log("settling the intents that the last run left open");
+    store.service("orders").wait_for_log("settled the intents that the last run left open");
+    // The caller asks again, and gets the one order.
+    let created = session.expect(&request, 201, None).unwrap();
+    assert_eq!(session.expect(&request, 201, None).unwrap().body, created.body);
+    check_books(&store, &session, &[(product, 20)]);
+}
+
+#[test]
+fn an_intent_cannot_be_read_and_its_id_is_that_of_a_later_order() {
+    let proxy = Proxy::start("products");
+    let (store, session) =
+        Store::start_with_session(PROGRAM, &[&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat());
+    proxy.forward_to(store.services[0].url());
+    let product = create_product(&session, 20);
+    let first = session.expect(&order(&session, product, 1), 201, None).unwrap().id();
+    let is_looking = Arc::new(AtomicBool::new(false));
+    let (looks, deployment) = (is_looking.clone(), session.deployment.clone());
+    proxy.tamper(Some(Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        if request.method == "PUT" {
+            let session = contract_tests::engine::session::Session::new(deployment.clone());
+            let read = session.request("orders", "GET", format!("/orders/{}", first + 1));
+            session.expect(&read, 404, Some("Order not found")).unwrap();
+            looks.store(true, Ordering::Relaxed);
+        }
+        answer
+    })));
+    let second = session.expect(&order(&session, product, 1), 201, None).unwrap().id();
+    proxy.tamper(None);
+    assert!(is_looking.load(Ordering::Relaxed) && second > first);
+    session.expect(&session.request("orders", "GET", format!("/orders/{second}")), 200, None).unwrap();
+    check_books(&store, &session, &[(product, 20)]);
+}
+
+#[test]
+fn a_stop_with_open_intents_is_in_time() {
+    // Its connections are made, and nothing is ever read or said.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let settings = [&RESERVING[..], &[("PRODUCTS_URL", &url)]].concat();
+    let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
+    let request = order(&session, 1, 1).header("X-Request-Timeout-Ms", "200");
+    for _ in 0..5 {
+        session.expect(&request, 503, None).unwrap();
+    }
+    assert_eq!(intents(&store), 5);
+    let began = Instant::now();
+    let in_flight = session.begin(&order(&session, 1, 1));
+    waiting::until("an order in flight", || intents(&store) == 6).unwrap();
+    store.service("orders").signal("TERM");
+    assert!(store.service("orders").wait().success());
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    drop(in_flight);
+    assert_eq!(intents(&store), 6, "nothing is forgotten");
+}
+
+#[test]
+fn no_order_is_begun_while_too_many_intents_wait() {
+    const MANY: i64 = 1000;
+    let proxy = Proxy::start("products");
+    let (mut store, session) =
+        Store::start_with_session(PROGRAM, &[&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat());
+    proxy.forward_to(store.services[0].url());
+    let product = create_product(&session, 20);
+    proxy.tamper(Some(Arc::new(|_, _| Answer { status: 502, ..Answer::default() })));
+    store.service("orders").stop();
+    let insert = format!(
+        "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {MANY})
+         INSERT INTO intent (key, product_id, quantity, state)
+         SELECT printf('order-%04d', i), {product}, 1, 'OPEN' FROM number"
+    );
+    Connection::open(store.database("orders")).unwrap().execute_batch(&insert).unwrap();
+    store.service("orders").start_again();
+    store.services[1].wait_for_log("intents are not settled yet; trying again");
+    session.expect(&order(&session, product, 1), 400, Some(UNAVAILABLE)).unwrap();
+    assert_eq!(intents(&store), MANY);
+    store.services[1].wait_for_log("too many intents wait to be settled");
+    proxy.tamper(None);
+    wait_until_settled(&store);
+    // How many wait is counted when all are settled, or a moment later.
+    let is_taken = || session.send(&order(&session, product, 1)).unwrap().status == 201;
+    waiting::until("an order", is_taken).unwrap();
+    check_books(&store, &session, &[(product, 20)]);
+}

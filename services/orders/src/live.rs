@@ -1,0 +1,86 @@
+//! The intents that requests in flight are working on, which are not to be settled yet.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use chassis::values::Key;
+use tokio::sync::Notify;
+
+use crate::db::intents::Intent;
+
+/// How many intents may wait to be settled. Beyond that no order is begun, since the products service does not keep up or is gone.
+const LIMIT: i64 = 1000;
+
+/// The keys of the intents in flight. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Live(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    keys: Mutex<HashSet<Key>>,
+    /// Told when an intent was dropped before its end.
+    abandoned: Notify,
+    /// How many intents wait to be settled, when they were last counted.
+    waiting: AtomicI64,
+}
+
+/// An intent in flight, until this is dropped. It has to be settled then, unless it [ended](Self::end).
+pub(crate) struct LiveIntent {
+    pub(crate) intent: Intent,
+    live: Live,
+    has_ended: bool,
+}
+
+impl Live {
+    pub(crate) fn begin(&self, intent: Intent) -> LiveIntent {
+        self.keys().insert(intent.key.clone());
+        LiveIntent { intent, live: self.clone(), has_ended: false }
+    }
+
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.keys().contains(key)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.keys().len()
+    }
+
+    /// Resolves when an intent was dropped before its end, since the last time.
+    pub(crate) async fn abandoned(&self) {
+        self.0.abandoned.notified().await;
+    }
+
+    pub(crate) fn set_waiting(&self, intents: i64) {
+        self.0.waiting.store(intents, Ordering::Relaxed);
+    }
+
+    /// Whether too many intents wait to be settled.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) >= LIMIT
+    }
+
+    fn keys(&self) -> MutexGuard<'_, HashSet<Key>> {
+        self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveIntent {
+    /// It is an order now, or nothing.
+    pub(crate) fn end(mut self) {
+        self.has_ended = true;
+    }
+}
+
+impl Drop for LiveIntent {
+    fn drop(&mut self) {
+        self.live.keys().remove(&self.intent.key);
+        if !self.has_ended {
+            self.live.0.abandoned.notify_one();
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Every SQL statement about reservations.
+
+use chassis::values::{Count, Id, Key, MAX_SAFE_INTEGER, Quantity};
+use rusqlite::{
+    Connection, OptionalExtension, Result, Row, ToSql, named_params,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
+
+/// The migration that added reservations. A quantity of 0 is that of one which was released before it was made.
+pub(crate) const TABLE: &str = "
+    CREATE TABLE reservation (
+        product_id INTEGER NOT NULL CHECK (product_id >= 1),
+        key        TEXT    NOT NULL CHECK (key <> ''),
+        quantity   INTEGER NOT NULL CHECK (quantity >= 0),
+        status     TEXT    NOT NULL CHECK (status = 'HELD' AND quantity >= 1 OR status = 'RELEASED'),
+        PRIMARY KEY (product_id, key)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// A reservation of some of a product's stock.
+pub(crate) struct Reservation {
+    pub(crate) product_id: Id,
+    pub(crate) key: Key,
+    pub(crate) quantity: Count,
+    pub(crate) status: Status,
+}
+
+/// Whether a reservation has its quantity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Held,
+    Released,
+}
+
+/// What became of a reservation that was to be made.
+pub(crate) enum Made {
+    /// It took the stock.
+    Now(Reservation),
+    /// It had taken the stock before.
+    Before(Reservation),
+    /// It was released, and takes nothing any more.
+    Released,
+    /// It has another quantity.
+    Differs,
+    NotEnoughStock,
+    NoProduct,
+}
+
+/// What became of a reservation that was to be released.
+pub(crate) enum Released {
+    /// It has nothing now.
+    Now(Reservation),
+    /// The stock would be larger than any number of items may be.
+    TooMuchStock,
+    NoProduct,
+}
+
+impl Reservation {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self { product_id: row.get(0)?, key: row.get(1)?, quantity: row.get(2)?, status: row.get(3)? })
+    }
+
+    fn insert(&self, connection: &Connection) -> Result<()> {
+        let insert = "INSERT INTO reservation (product_id, key, quantity, status)
+                      VALUES (:product_id, :key, :quantity, :status)";
+        connection.prepare_cached(insert)?.execute(named_params! {
+            ":product_id": self.product_id,
+            ":key": self.key,
+            ":quantity": self.quantity,
+            ":status": self.status,
+        })?;
+        Ok(())
+    }
+}
+
+/// The reservation, if there is one. The outer option is none if there is no such product.
+pub(crate) fn find(
+    connection: &Connection,
+    product_id: Id,
+    key: &Key,
+) -> Result<Option<Option<Reservation>>> {
+    let select = "SELECT reservation.product_id, key, quantity, status
+                  FROM product LEFT JOIN reservation ON product_id = id AND key = :key WHERE id = :id";
+    let from_row = |row: &Row<'_>| match row.get::<_, Option<Id>>(0)? {
+        Some(_) => Reservation::from_row(row).map(Some),
+        None => Ok(None),
+    };
+    connection
+        .prepare_cached(select)?
+        .query_row(named_params! { ":id": product_id, ":key": key }, from_row)
+        .optional()
+}
+
+/// Takes the quantity off the stock, unless the reservation was made or released before.
+pub(crate) fn make(connection: &Connection, product_id: Id, key: Key, quantity: Quantity) -> Result<Made> {
+    match find(connection, product_id, &key)? {
+        None => return Ok(Made::NoProduct),
+        Some(None) => {}
+        Some(Some(found)) => {
+            return Ok(match found.status {
+                Status::Released => Made::Released,
+                Status::Held if found.quantity.get() == quantity.get() => Made::Before(found),
+                Status::Held => Made::Differs,
+            });
+        }
+    }
+    let take = "UPDATE product SET stock = stock - :quantity WHERE id = :id AND stock >= :quantity";
+    let taken = connection
+        .prepare_cached(take)?
+        .execute(named_params! { ":id": product_id, ":quantity": quantity })?;
+    if taken == 0 {
+        return Ok(Made::NotEnoughStock);
+    }
+    let reservation = Reservation { product_id, key, quantity: quantity.into(), status: Status::Held };
+    reservation.insert(connection)?;
+    Ok(Made::Now(reservation))
+}
+
+/// Puts the quantity back into the stock, unless that was done before. A reservation that was never made is stored as
+/// released, so that one that is still under way takes nothing when it arrives.
+pub(crate) fn release(connection: &Connection, product_id: Id, key: Key) -> Result<Released> {
+    let held = match find(connection, product_id, &key)? {
+        None => return Ok(Released::NoProduct),
+        Some(None) => {
+            let never_made = Reservation { product_id, key, quantity: Count::ZERO, status: Status::Released };
+            never_made.insert(connection)?;
+            return Ok(Released::Now(never_made));
+        }
+        Some(Some(found)) if found.status == Status::Released => return Ok(Released::Now(found)),
+        Some(Some(held)) => held,
+    };
+    let give_back =
+        "UPDATE product SET stock = stock + :quantity WHERE id = :id AND stock <= :most - :quantity";
+    let given = connection.prepare_cached(give_back)?.execute(named_params! {
+        ":id": product_id,
+        ":quantity": held.quantity,
+        ":most": MAX_SAFE_INTEGER,
+    })?;
+    if given == 0 {
+        return Ok(Released::TooMuchStock);
+    }
+    connection
+        .prepare_cached("UPDATE reservation SET status = 'RELEASED' WHERE product_id = :id AND key = :key")?
+        .execute(named_params! { ":id": product_id, ":key": held.key })?;
+    Ok(Released::Now(Reservation { status: Status::Released, ..held }))
+}
+
+impl Status {
+    const HELD: &str = "HELD";
+    const RELEASED: &str = "RELEASED";
+}
+
+impl ToSql for Status {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Held => Self::HELD,
+            Self::Released => Self::RELEASED,
+        }
+        .into())
+    }
+}
+
+impl FromSql for Status {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_str()? {
+            Self::HELD => Ok(Self::Held),
+            Self::RELEASED => Ok(Self::Released),
+            _ => Err(FromSqlError::InvalidType),
+        }
+    }
+}
