@@ -9,7 +9,10 @@ use chassis::{
 };
 use client::products::{
     Client,
-    types::{GetProductErrorMessage, MakeReservationErrorMessage, NewReservation, ReleaseReservationErrorMessage, ReservationStatus},
+    types::{
+        GetProductErrorMessage, MakeReservationErrorMessage, NewReservation, ReleaseReservationErrorMessage,
+        ReservationStatus,
+    },
 };
 
 use crate::{
@@ -110,15 +113,18 @@ impl Products {
             }
             Ok(released) if released.quantity == 0 => Released::NothingTaken,
             Ok(_) => Released::GivenBack,
-            Err(client::Error::ErrorResponse(error)) => match error.error {
-                ReleaseReservationErrorMessage::ProductNotFound => Released::NothingTaken,
-                unavailable @ (ReleaseReservationErrorMessage::Unauthorized
-                | ReleaseReservationErrorMessage::ServiceUnavailable) => {
-                    Released::Unavailable(unavailable.to_string())
+            Err(error) => {
+                let cause = client::cause(&error);
+                let client::Error::ErrorResponse(response) = error else {
+                    return Released::Unavailable(cause);
+                };
+                match &response.error {
+                    ReleaseReservationErrorMessage::ProductNotFound => Released::NothingTaken,
+                    ReleaseReservationErrorMessage::Unauthorized
+                    | ReleaseReservationErrorMessage::ServiceUnavailable => Released::Unavailable(cause),
+                    _ => Released::Refused(cause),
                 }
-                other => Released::Refused(other.to_string()),
-            },
-            Err(error) => Released::Unavailable(client::cause(&error)),
+            }
         }
     }
 
@@ -129,14 +135,15 @@ impl Products {
         let failed = |cause: String| format!("reservation {} of product {id}: {cause}", key.as_str());
         let made = match self.client.make_reservation().id(id).key(key.as_str()).body(body).send().await {
             Ok(response) => response.into_inner(),
-            Err(client::Error::ErrorResponse(error)) => {
-                return match error.error {
+            Err(error) => {
+                let cause = client::cause(&error);
+                let client::Error::ErrorResponse(response) = error else { return Err(failed(cause)) };
+                return match &response.error {
                     MakeReservationErrorMessage::NotEnoughStock => Ok(Some(Decision::NotEnough)),
                     MakeReservationErrorMessage::ProductNotFound => Ok(None),
-                    other => Err(failed(format!("{}: {other}", error.status()))),
+                    _ => Err(failed(cause)),
                 };
             }
-            Err(error) => return Err(failed(client::cause(&error))),
         };
         let is_ours = made.product_id.get() == id
             && made.key.as_str() == key.as_str()
