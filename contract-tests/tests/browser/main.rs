@@ -360,7 +360,7 @@ impl FrontEnd {
 
     /// Presses the button of the page in the README, with the addresses of `store`, and returns what it shows.
     fn buy(&self, scene: &Scene, store: &Store) -> Outcome<String> {
-        let readme = include_str!("../../README.md");
+        let readme = include_str!("../../../README.md");
         let (_, html) = readme.split_once("```html\n").expect("a page");
         let mut html = html.split("```").next().expect("its end").to_owned();
         for service in SERVICES.iter() {
