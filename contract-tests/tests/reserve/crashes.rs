@@ -14,8 +14,9 @@ use contract_tests::{
 use rusqlite::Connection;
 
 use crate::{
-    NOT_ENOUGH_STOCK, Numbers, PROGRAM, RESERVING, UNAVAILABLE, check_books, create_product, order, orders,
-    wait_until_settled,
+    NOT_ENOUGH_STOCK, Numbers, PROGRAM, RESERVING, UNAVAILABLE, check_books, create_product, intents,
+    network::{self, BadNetwork},
+    order, orders, wait_until_settled,
 };
 
 const STOCK: u64 = 1_000_000;
@@ -63,20 +64,35 @@ fn keep_ordering(
 
 #[test]
 fn kills_of_either_service_or_both_leave_no_reservation_without_an_order() {
-    let kills = number("RESERVE_KILLS", 6);
     let (mut store, session) = Store::start_with_session(PROGRAM, &RESERVING);
-    let products =
-        [create_product(&session, STOCK), create_product(&session, STOCK), create_product(&session, 50)];
+    kill_under_load(&mut store, &session, || {});
+}
+
+#[test]
+fn kills_on_a_bad_network_leave_no_reservation_without_an_order() {
+    let (mut store, session, proxy) = network::start();
+    let network = BadNetwork::new();
+    proxy.tamper(Some(network.tamper()));
+    kill_under_load(&mut store, &session, || {
+        proxy.tamper(None);
+        // What was sent twice arrives when all the services run again.
+        network.take_copies().iter().for_each(|copy| drop(session.send(&copy.clone()).unwrap()));
+    });
+}
+
+/// Kills products, orders or both again and again while orders are made, and looks whether the books are right after `calm`.
+fn kill_under_load(store: &mut Store, session: &Session, calm: impl FnOnce()) {
+    let kills = number("RESERVE_KILLS", 6);
+    let initial = [STOCK, STOCK, 50];
+    let products = initial.map(|stock| create_product(session, stock));
     let (is_over, count) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut numbers = Numbers(7);
     let mut left_open = 0;
     let acknowledged: Acknowledged = thread::scope(|scope| {
         let end = waiting::SetOnDrop(&is_over);
+        let (count, is_over) = (&count, &is_over);
         let callers: Vec<_> = (0..CALLERS)
-            .map(|caller| {
-                let (session, count, is_over) = (&session, &count, &is_over);
-                scope.spawn(move || keep_ordering(session, &products, caller, count, is_over))
-            })
+            .map(|caller| scope.spawn(move || keep_ordering(session, &products, caller, count, is_over)))
             .collect();
         for kill in 0..kills {
             let enough = count.load(Ordering::Relaxed) + 20 + numbers.below(40) as usize;
@@ -88,18 +104,18 @@ fn kills_of_either_service_or_both_leave_no_reservation_without_an_order() {
                 _ => &["orders", "products"],
             };
             killed.iter().for_each(|service| store.service(service).kill());
-            left_open += crate::intents(&store);
+            left_open += intents(store);
             killed.iter().rev().for_each(|service| store.service(service).start_again());
         }
         drop(end);
         callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
     });
-    wait_until_settled(&store);
-    let initial = [STOCK, STOCK, 50];
+    calm();
+    wait_until_settled(store);
     let books: Vec<(u64, u64)> = products.into_iter().zip(initial).collect();
-    check_books(&store, &session, &books);
+    check_books(store, session, &books);
     // Every key was asked for until there was an answer, so that every order has exactly one.
-    assert_eq!(acknowledged.len() as i64, orders(&store));
+    assert_eq!(acknowledged.len() as i64, orders(store));
     for id in acknowledged.values() {
         session.expect(&session.request("orders", "GET", format!("/orders/{id}")), 200, None).unwrap();
     }

@@ -24,7 +24,7 @@ use crate::{
 const TIMEOUT: u64 = 300;
 
 /// A store with a proxy between orders and products.
-fn start() -> (Store, Session, Proxy) {
+pub(crate) fn start() -> (Store, Session, Proxy) {
     let proxy = Proxy::start("products");
     let settings = [&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat();
     let (store, session) = Store::start_with_session(PROGRAM, &settings);
@@ -39,7 +39,7 @@ fn lost() -> Answer {
 
 /// A network that is bad at everything. What is sent twice may arrive a second time whenever anything else does.
 #[derive(Clone)]
-struct BadNetwork(Arc<Mutex<State>>);
+pub(crate) struct BadNetwork(Arc<Mutex<State>>);
 
 struct State {
     numbers: Numbers,
@@ -47,11 +47,11 @@ struct State {
 }
 
 impl BadNetwork {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(State { numbers: Numbers(11), copies: Vec::new() })))
     }
 
-    fn tamper(&self) -> Tamper {
+    pub(crate) fn tamper(&self) -> Tamper {
         let network = self.clone();
         Arc::new(move |request, forward| network.deliver(&request, forward))
     }
@@ -96,7 +96,7 @@ impl BadNetwork {
     }
 
     /// The copies that have not arrived yet.
-    fn take_copies(&self) -> Vec<Request> {
+    pub(crate) fn take_copies(&self) -> Vec<Request> {
         mem::take(&mut self.0.lock().unwrap().copies)
     }
 }
