@@ -14,6 +14,18 @@ pub fn escaped(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+/// The host with its port, and the path, of an address such as `http://127.0.0.1:5001/api`.
+pub(crate) fn parts(url: &str) -> (String, &str) {
+    let rest = url.trim_start_matches("http://");
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let has_port = host
+        .rsplit(':')
+        .next()
+        .is_some_and(|port| !port.is_empty() && port.chars().all(|it| it.is_ascii_digit()));
+    let is_whole = host.contains(':') && has_port;
+    (if is_whole { host.to_owned() } else { format!("{host}:80") }, path.trim_end_matches('/'))
+}
+
 /// A client that shows what is answered, whatever it is, and waits 20 seconds for it.
 pub(crate) fn http_client() -> reqwest::blocking::Client {
     reqwest::blocking::Client::builder()
@@ -24,7 +36,7 @@ pub(crate) fn http_client() -> reqwest::blocking::Client {
         .expect("an HTTP client")
 }
 
-/// A request to a service of the store.
+/// A request to a service.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The service that is asked.
@@ -153,9 +165,13 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The exact text that the request was refused with.
+    /// The exact text that the request was refused with: the `error`, or else what a problem (RFC 9457) or another convention
+    /// has for one.
     pub fn error(&self) -> Option<String> {
-        self.json()["error"].as_str().map(ToOwned::to_owned)
+        let body = self.json();
+        let keys =
+            if self.status < 400 { &["error"][..] } else { &["error", "title", "detail", "message"][..] };
+        keys.iter().find_map(|key| body[*key].as_str()).map(ToOwned::to_owned)
     }
 
     /// The id of what was answered.

@@ -46,21 +46,24 @@ pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
         Some("integer" | "number") => {
             if let Some(least) = whole(&schema["minimum"]) {
                 limits.push(limit("at its minimum", Some(least.into()), true));
-                limits.push(limit("below its minimum", Some((least - 1).into()), false));
+                limits.push(limit("below its minimum", Some(least.saturating_sub(1).into()), false));
             }
             if let Some(most) = whole(&schema["maximum"]) {
                 limits.push(limit("at its maximum", Some(most.into()), true));
-                limits.push(limit("above its maximum", Some((most + 1).into()), false));
+                limits.push(limit("above its maximum", Some(most.saturating_add(1).into()), false));
             }
         }
         Some("string") => {
-            if let Some(least) = whole(&schema["minLength"]).filter(|least| *least > 0) {
+            if let Some(least) =
+                whole(&schema["minLength"]).filter(|least| *least > 0 && (*least as usize) < LONGEST)
+            {
                 limits.push(limit("as short as it may be", Some("x".repeat(least as usize).into()), true));
                 limits.push(limit("too short", Some("x".repeat(least as usize - 1).into()), false));
             }
             // The longest text that fits a pattern does not follow from it.
             let has_pattern = !schema["pattern"].is_null();
-            if let Some(most) = whole(&schema["maxLength"]) {
+            if let Some(most) = whole(&schema["maxLength"]).filter(|most| (0..LONGEST as i64).contains(most))
+            {
                 let longest = |more| (!has_pattern).then(|| "é".repeat(most as usize + more).into());
                 limits.push(limit("as long as it may be", longest(0), true));
                 limits.push(limit("too long", longest(1), false));
@@ -75,7 +78,7 @@ pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
         Some("array") => {
             let item = schema::example(document, &schema["items"]);
             let of = |length: i64| Some(vec![item.clone(); length as usize].into());
-            if let Some(least) = whole(&schema["minItems"]).filter(|least| *least > 0) {
+            if let Some(least) = whole(&schema["minItems"]).filter(|least| (1..1000).contains(least)) {
                 limits.push(limit("with as few items as it may have", of(least), true));
                 limits.push(limit("with too few items", of(least - 1), false));
             }

@@ -1,4 +1,4 @@
-//! The engine: it reads a contract, sends requests, judges the answers and remembers them. It starts nothing.
+//! The engine: it reads a contract, sends requests, judges the answers and remembers them. It starts nothing, and knows no service.
 
 pub mod compatibility;
 pub mod truer;
@@ -12,8 +12,13 @@ pub mod ledger;
 pub mod facets;
 mod limits;
 pub mod contract;
-mod schema;
+pub mod documented;
+pub mod security;
 #[cfg(test)]
 mod made_up;
 pub mod exchange;
 pub mod deployment;
+pub mod subject;
+pub mod profile;
+pub mod openapi;
+mod schema;

@@ -1,4 +1,4 @@
-//! A session with a store: sends requests, judges each response by its document, and records it in the ledger.
+//! A session with services: sends requests, judges each response by its document, and records it in the ledger.
 
 use std::{
     fmt,
@@ -17,47 +17,54 @@ use crate::engine::{
     exchange::{self, Answer, Delivery, Request},
     judge::judge,
     ledger::Ledger,
+    profile::{Exact, Situation},
+    security::authorized,
+    subject::subject,
 };
 
-/// How much is asked of a store.
+/// How much is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// What any faithful implementation does.
     Common,
-    /// Also what this store adds.
+    /// Also what one of them adds.
     Whole,
 }
 
-/// Sends requests to a store.
+/// Sends requests to services.
 pub struct Session {
-    /// Where the store is.
+    /// Where they are.
     pub deployment: Deployment,
-    /// How much is asked of it.
+    /// How much is asked of them.
     pub scope: Scope,
     /// What was seen.
     pub ledger: Arc<Mutex<Ledger>>,
     http: reqwest::blocking::Client,
 }
 
-/// Why a store did not pass.
+/// Why something did not pass.
 #[derive(Clone, Debug)]
-pub struct Failure(String);
+pub struct Failure {
+    sentence: String,
+    /// What was sent, and what was expected of the answer.
+    pub sent: Option<Box<(Request, String)>>,
+}
 
 impl Failure {
     /// A failure that is no answer to a request.
     pub(crate) fn new(sentence: String) -> Self {
-        Self(sentence)
+        Self { sentence, sent: None }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.sentence)
     }
 }
 
 impl Session {
-    /// A session with `deployment`. A store that shows its documents is asked for the whole contract.
+    /// A session with `deployment`. Services that show their documents are asked for the whole contract.
     pub fn new(deployment: Deployment) -> Self {
         let mut session = Self::with_scope(deployment, Scope::Common);
         let shows_document = |service: &&str| {
@@ -103,7 +110,10 @@ impl Session {
 
     /// A request to an operation, with the right token.
     pub fn request(&self, service: &str, method: &str, path: impl Into<String>) -> Request {
-        Request::new(service, method, path).token(&self.deployment.service(service).token)
+        let request = Request::new(service, method, path);
+        let operation = CONTRACT.document(service).find(method, request.path_only());
+        let security = operation.and_then(|operation| operation.security.clone());
+        authorized(&security, request, &self.deployment)
     }
 
     /// Sends `request` and judges the answer by the document.
@@ -143,12 +153,41 @@ impl Session {
         Ok(answer)
     }
 
+    /// Sends `request` and expects the exact answer that the profile has for a situation.
+    ///
+    /// # Errors
+    /// The answer is another, or not as documented, or the profile has none.
+    pub fn expect_exact(&self, request: &Request, situation: Situation) -> Result<Answer, Failure> {
+        let answer = self.send(request)?;
+        self.is_exact(request, &answer, situation)?;
+        Ok(answer)
+    }
+
+    /// Whether `answer` is the exact one that the profile has for a situation.
+    ///
+    /// # Errors
+    /// It is another, or the profile has none.
+    pub fn is_exact(&self, request: &Request, answer: &Answer, situation: Situation) -> Result<(), Failure> {
+        let Some(Exact { status, text }) = subject().profile.answer(situation) else {
+            return Err(Failure::new(format!("the profile has no answer for {situation:?}")));
+        };
+        if answer.status == *status && (text.is_none() || answer.error() == *text) {
+            return Ok(());
+        }
+        Err(self.failure(request, answer, &format!("{status} {}", text.as_deref().unwrap_or_default())))
+    }
+
     /// What is to be said of an answer that is not `expected`.
     pub fn failure(&self, request: &Request, answer: &Answer, expected: &str) -> Failure {
+        self.unexpected(request, expected, &answer.to_string())
+    }
+
+    fn unexpected(&self, request: &Request, expected: &str, answer: &str) -> Failure {
         let curl = request.curl(&self.deployment.service(&request.service).url);
-        Failure(format!(
+        let sentence = format!(
             "expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {curl}"
-        ))
+        );
+        Failure { sentence, sent: Some(Box::new((request.clone(), expected.to_owned()))) }
     }
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.
@@ -165,19 +204,14 @@ impl Session {
     fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
         let url = &self.deployment.service(&request.service).url;
         let answer = match request.delivery {
-            Delivery::Whole => self.send_whole(url, request).map_err(|error| error.to_string()),
+            Delivery::Whole => self.send_whole(url, request).map_err(|error| cause(&error)),
             Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
         };
-        answer.map_err(|error| {
-            Failure(format!(
-                "expected:   an answer\nrequest:    {request}\nanswer:     none ({error})\nrepeat:     {}",
-                request.curl(url)
-            ))
-        })
+        answer.map_err(|error| self.unexpected(request, "an answer", &format!("none ({error})")))
     }
 
     fn send_whole(&self, url: &str, request: &Request) -> reqwest::Result<Answer> {
-        let method = Method::from_bytes(request.method.as_bytes()).expect("a method");
+        let method = Method::from_bytes(request.method.as_bytes()).unwrap_or_default();
         let mut builder = self.http.request(method, format!("{url}{}", request.path));
         for (name, value) in &request.headers {
             builder = builder.header(name, value.as_bytes());
@@ -187,6 +221,15 @@ impl Session {
         }
         Answer::from_response(builder.send()?)
     }
+}
+
+/// The innermost reason, such as that a connection was refused.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
+    }
+    innermost.to_string()
 }
 
 fn text(value: &Value) -> &str {
@@ -203,10 +246,10 @@ fn send_raw(url: &str, request: &Request) -> std::io::Result<Answer> {
 
 /// Sends a request in the way that its delivery says.
 fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address)?;
+    let (address, base) = exchange::parts(url);
+    let mut stream = TcpStream::connect(&address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let mut bytes = format!("{} {} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
+    let mut bytes = format!("{} {base}{} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         bytes += &format!("{name}: {value}\r\n");
     }
