@@ -234,6 +234,11 @@ impl Operation {
         escaped(&example.as_str().map_or_else(|| example.to_string(), str::to_owned))
     }
 
+    /// Whether a caller without a credential must be refused.
+    pub fn is_closed(&self) -> bool {
+        security::is_closed(&self.security)
+    }
+
     /// How the document declares it.
     pub fn declaration(&self) -> &Value {
         &self.declaration

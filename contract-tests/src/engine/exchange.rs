@@ -15,7 +15,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// The host with its port, and the path, of an address such as `http://127.0.0.1:5001/api`.
-pub(crate) fn parts(url: &str) -> (String, &str) {
+pub fn parts(url: &str) -> (String, &str) {
     let rest = url.trim_start_matches("http://");
     let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
     let has_port = host

@@ -2,6 +2,7 @@
 
 pub mod compatibility;
 pub mod truer;
+pub mod checks;
 pub mod replay;
 pub mod property;
 pub mod faults;

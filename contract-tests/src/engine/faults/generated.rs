@@ -8,6 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
+    alterations::{answers, is_of},
     fault::{Fault, Place, Tamper},
     json::edit_body,
 };
@@ -97,24 +98,8 @@ fn remove(body: &mut Value, field: &str) {
     }
 }
 
-fn is_of(operation: &Operation, request: &Request) -> bool {
-    let found = CONTRACT.document(operation.service).find(&request.method, request.path_only());
-    found.is_some_and(|found| found.id == operation.id)
-}
-
-/// Alters the answers of an operation.
-fn answers(operation: &'static Operation, alter: impl Fn(&mut Answer) + Send + Sync + 'static) -> Tamper {
-    Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
-        if is_of(operation, &request) {
-            alter(&mut answer);
-        }
-        answer
-    })
-}
-
 /// The operation does without a token.
-fn is_open(operation: &'static Operation, deployment: &Deployment) -> Tamper {
+pub(super) fn is_open(operation: &'static Operation, deployment: &Deployment) -> Tamper {
     let deployment = deployment.clone();
     Arc::new(move |mut request, forward| match is_of(operation, &request) {
         true => {
@@ -126,7 +111,7 @@ fn is_open(operation: &'static Operation, deployment: &Deployment) -> Tamper {
     })
 }
 
-fn ignores(operation: &'static Operation, parameter: &'static str) -> Tamper {
+pub(super) fn ignores(operation: &'static Operation, parameter: &'static str) -> Tamper {
     Arc::new(move |mut request, forward| {
         if is_of(operation, &request)
             && let Some((path, query)) = request.path.split_once('?')

@@ -39,6 +39,11 @@ pub struct Promise {
 }
 
 impl Promise {
+    /// The service that makes it.
+    pub fn service(&self) -> &'static str {
+        self.operation.service
+    }
+
     /// Sends requests that would show that it is not kept.
     ///
     /// # Errors
