@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Compare) -> Result<bool, String> {
         say(&format!("not judged      {what}"));
     }
     let (before, now) = (version(&old.json), version(&new.json));
-    say(&format!("{} of {} break callers ({before} to {now})", breaking, counted(changes.len(), "change")));
+    say(&format!("{}, {breaking} breaking ({before} to {now})", counted(changes.len(), "change")));
     if breaking > 0 && major(&now) > major(&before) {
         say("the major version was raised, so callers are told");
         return Ok(true);

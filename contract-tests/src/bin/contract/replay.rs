@@ -1,6 +1,6 @@
 //! `contract replay`: asks everything once, and shows what was seen.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use contract_tests::engine::{
     checks::{Check, Outcome, Verdict},
@@ -57,10 +57,14 @@ pub(crate) fn judged(deployment: &Deployment) -> Vec<String> {
     SERVICES.iter().map(of).collect()
 }
 
+/// So many failures of an operation are told in full, if they are of one kind.
+const TOLD: usize = 3;
+
 /// Runs every check, and tells at once what failed.
 fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut silent = 0;
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
     for (index, check) in checks.iter().enumerate() {
         for verdict in check.run(session) {
             match &verdict.outcome {
@@ -68,7 +72,14 @@ fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> 
                     let text = failure.to_string();
                     let is_silent = text.contains("\nanswer:     none (");
                     silent = if is_silent { silent + 1 } else { 0 };
-                    say(&format!("\nFAILED {}\n{text}", verdict.name));
+                    let expected = text.lines().next().unwrap_or_default();
+                    let kind = format!("{} {expected}", verdict.name.split("::").next().unwrap_or_default());
+                    let count = told.entry(kind).or_default();
+                    *count += 1;
+                    match *count {
+                        ..=TOLD => say(&format!("\nFAILED {}\n{text}", verdict.name)),
+                        _ => say(&format!("FAILED {} like those before ({expected})", verdict.name)),
+                    }
                 }
                 Outcome::Passed => {
                     silent = 0;
@@ -108,6 +119,9 @@ fn conclude(arguments: &Replay, session: &Session, verdicts: &[Verdict]) -> bool
     let passed = count(|outcome| matches!(outcome, Outcome::Passed));
     let unreached = count(|outcome| matches!(outcome, Outcome::NotReached));
     let unreached = if unreached > 0 { format!(", {unreached} not reached") } else { String::new() };
+    if passed == 0 && failed > 0 {
+        say("\nnothing passed: is this the right address, with the path that the service has, such as /api?");
+    }
     say(&format!("\n{passed} passed, {failed} failed{unreached}"));
     failed == 0 && is_seen
 }

@@ -40,6 +40,9 @@ pub(crate) fn choose_file(
     is_asked: bool,
 ) -> Result<Chosen, String> {
     subject::choose(Subject::read(file, profile)?)?;
+    if CONTRACT.operations().next().is_none() {
+        return Err(format!("{}: it has no operation that can be asked", file.display()));
+    }
     let deployment = deployment(place, is_asked)?;
     let mut notes: Vec<String> =
         subject().unjudged.iter().map(|what| format!("not judged: {what}")).collect();

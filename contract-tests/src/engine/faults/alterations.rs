@@ -64,7 +64,9 @@ pub(super) fn list(
 pub(super) fn stores_another(operation: &'static Operation, field: String, hides: bool) -> Tamper {
     Arc::new(move |request, forward| {
         let sent: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        if !is_of(operation, &request) || sent.get(&field).is_none_or(Value::is_null) {
+        // What does not fit is refused for that, whatever the fault makes of it.
+        let is_stored = is_of(operation, &request) && operation.fits(&sent);
+        if !is_stored || sent.get(&field).is_none_or(Value::is_null) {
             return forward(&request);
         }
         let mut other = request.clone();

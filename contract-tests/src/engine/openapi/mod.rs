@@ -60,8 +60,11 @@ fn normal(document: Value, path: &Path, files: Files) -> Result<Normal, String> 
         json["paths"][template] = bundle.inlined(item, path)?;
     }
     for (name, schema) in bundle.adopted()? {
-        if !json["components"]["schemas"].is_object() {
-            json["components"] = json!({ "schemas": {} });
+        for pointer in ["/components", "/components/schemas"] {
+            if json.pointer(pointer).is_none_or(|part| !part.is_object()) {
+                let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();
+                json.pointer_mut(parent).into_iter().for_each(|parent| parent[key] = json!({}));
+            }
         }
         json["components"]["schemas"][name] = schema;
     }

@@ -34,6 +34,8 @@ paths:
   /open:
     $ref: "shared/paths.yaml#/~1open"
 components:
+  securitySchemes:
+    key: { type: apiKey, in: header, name: X-Key }
   parameters:
     Id: { name: id, in: path, required: true, schema: { type: integer, exclusiveMinimum: 0 } }
   schemas:
@@ -72,6 +74,7 @@ fn references_path_parameters_and_security_are_in_each_operation() {
     assert_eq!(statuses, ["200", "4XX", "default"]);
     let schema = &get["responses"]["200"]["content"]["application/json"]["schema"];
     assert_eq!(*schema, json!({ "$ref": "#/components/schemas/Schema" }));
+    assert_eq!(json["components"]["securitySchemes"]["key"]["name"], "X-Key");
     let schemas = &json["components"]["schemas"];
     assert_eq!(schemas["Schema"]["properties"]["name"], json!({ "$ref": "#/components/schemas/Name" }));
     assert_eq!(schemas["Schema"]["required"], json!(["id"]));
@@ -84,6 +87,16 @@ fn references_path_parameters_and_security_are_in_each_operation() {
         (&json!("string"), &json!(["Rex"]), &json!(true))
     );
     assert_eq!(json["paths"]["/open"]["post"]["security"], json!([]));
+}
+
+#[test]
+fn a_schema_of_another_file_costs_nothing_else() {
+    let document = "openapi: 3.0.0\npaths: { /a: { get: { responses: { 200: { $ref: 'b.yaml#/b' } } } } }\ncomponents: { securitySchemes: { key: { type: http } } }";
+    let other = "b: { description: b, content: { application/json: { schema: { $ref: '#/c' } } } }\nc: { type: string }";
+    let (_folder, normal) = written(&[("a.yaml", document), ("b.yaml", other)]);
+    let components = &normal.unwrap().json["components"];
+    assert_eq!(components["securitySchemes"]["key"]["type"], "http");
+    assert_eq!(components["schemas"]["c"]["type"], "string");
 }
 
 #[test]

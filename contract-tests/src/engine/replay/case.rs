@@ -132,6 +132,12 @@ impl Case {
         if answer.status >= 500 {
             return Some("no failure of the service".into());
         }
+        let document = CONTRACT.document(&self.request.service);
+        let operation = document.find(&self.request.method, self.request.path_only());
+        let knows = !session.deployment.service(&self.request.service).token.is_empty();
+        if answer.status == 401 && knows && operation.is_some_and(Operation::is_closed) {
+            return Some("an answer to a caller with the right credential".into());
+        }
         // Where no text tells why, an example that is taken tells that it is not for what both share.
         let is_refused = matches!(answer.status, 400 | 422);
         let document = CONTRACT.document(&self.request.service);
@@ -194,6 +200,9 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
     };
     let request = Request::new(operation.service, &operation.method, operation.path_with(named));
     let request = authorized(&operation.security, request, deployment);
+    // Of several media types, JSON is the one that can be judged.
+    let has_others = operation.all_documented().any(|(_, documented)| documented.media_types.len() > 1);
+    let request = if has_others { request.header("Accept", "application/json") } else { request };
     let required = operation.parameters().filter(|one| one["required"] == true && one["in"] != "path");
     let request = required.fold(request, |request, parameter| {
         let example = facets::example(operation.schemas(), parameter);

@@ -227,9 +227,9 @@ fn methods_of(document: &Document, deployment: &Deployment) -> Vec<Case> {
     let beyond = format!("{}/nothing", longest.map_or(String::new(), |longest| path_of(document, longest)));
     for path in ["/nothing", &beyond, "//", "/openapi.yaml"] {
         let case = case(Situation::UnknownPath, format!("nothing_is_found_at_{path}"), request("GET", path));
-        cases.extend(
-            case.map(|case| case.with(Expectation::Header("Content-Type", "application/json".into()))),
-        );
+        let json = Expectation::Header("Content-Type", "application/json".into());
+        cases
+            .extend(case.map(|case| if subject().profile.bare_media_types { case.with(json) } else { case }));
     }
     cases
 }
