@@ -9,9 +9,9 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::engine::{
-    documented::{Documented, complaint, json_content, strip, validator, without},
+    documented::{Documented, complaint, json_body, json_content, strip, validator, without},
     exchange::escaped,
-    schema::{self, METHODS, is_json, path_parameters, resolve},
+    schema::{self, METHODS, path_parameters, resolve},
     security::{self, Security},
     subject::subject,
 };
@@ -308,13 +308,3 @@ impl Operation {
     }
 }
 
-/// The media type and the schema of a body that is JSON.
-fn json_body(body: &Value) -> (&str, &Value) {
-    let content = body["content"].as_object().into_iter().flatten();
-    let mut of_json = content.filter(|(name, _)| is_json(name));
-    match of_json.next() {
-        Some((name, one)) if name.contains('*') => ("application/json", &one["schema"]),
-        Some((name, one)) => (name, &one["schema"]),
-        None => ("application/json", &Value::Null),
-    }
-}

@@ -95,7 +95,7 @@ impl Deployment {
             ([], _) => Ok(None),
             (_, []) => Ok(Some(Self::new(services))),
             (set, unset) => Err(format!(
-                "{} set and {} not: set all of them to judge a deployment, or none to judge a store that is started for it.",
+                "{} set and {} not: set all of them to judge a deployment, or none to judge one that is started for it.",
                 set.join(", "),
                 unset.join(", ")
             )),
@@ -147,7 +147,7 @@ pub fn documented_url(service: &str) -> Option<String> {
 
 /// The place of the service called `name` in [`SERVICES`].
 fn index(name: &str) -> usize {
-    SERVICES.iter().position(|service| *service == name).expect("a service of the store")
+    SERVICES.iter().position(|service| *service == name).expect("a service of the contract")
 }
 
 /// `PRODUCTS_URL` for `products` and `URL`.

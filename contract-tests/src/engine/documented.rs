@@ -84,6 +84,17 @@ pub(crate) fn json_content(content: &Value) -> &Value {
     content.iter().find(is_first).or_else(|| content.iter().next()).map_or(&Value::Null, |(_, one)| one)
 }
 
+/// The media type and the schema of a body that is JSON.
+pub(crate) fn json_body(body: &Value) -> (&str, &Value) {
+    let content = body["content"].as_object().into_iter().flatten();
+    let mut of_json = content.filter(|(name, _)| is_json(name));
+    match of_json.next() {
+        Some((name, one)) if name.contains('*') => ("application/json", &one["schema"]),
+        Some((name, one)) => (name, &one["schema"]),
+        None => ("application/json", &Value::Null),
+    }
+}
+
 /// Judges by a schema. One that is no schema, which [`complaint`] tells, lets everything through.
 pub(crate) fn validator(document: &Value, schema: &Value) -> Validator {
     compiled(document, schema).unwrap_or_else(|_| jsonschema::draft7::new(&json!({})).expect("a schema"))

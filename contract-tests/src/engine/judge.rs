@@ -14,7 +14,7 @@ use crate::engine::{
     subject::subject,
 };
 
-/// Judges an answer to `operation`, and if it is the `whole` contract that is judged, also what only this store promises.
+/// Judges an answer to `operation`, and if it is the `whole` contract that is judged, also what not every implementation of it promises.
 pub(crate) fn judge(
     operation: &Operation,
     request: &Request,

@@ -279,7 +279,7 @@ fn other_values(schema: &Value, present: &Value, count: usize) -> Vec<Value> {
     values.into_iter().filter(|value| value != present).take(count).collect()
 }
 
-/// An unused key. Other callers may use the same store.
+/// An unused key. Other callers may use the same service.
 fn unused_key() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
