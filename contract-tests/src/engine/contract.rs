@@ -307,4 +307,3 @@ impl Operation {
         Some(own.unwrap_or_else(|| schema::example(&self.request_schemas, body)))
     }
 }
-

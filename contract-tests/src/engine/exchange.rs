@@ -1,6 +1,6 @@
 //! Requests and responses, as they are sent, judged and printed.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io::ErrorKind, time::Duration};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect;
@@ -34,6 +34,21 @@ pub(crate) fn http_client() -> reqwest::blocking::Client {
         .timeout(Duration::from_secs(20))
         .build()
         .expect("an HTTP client")
+}
+
+/// Whether a connection ended before anything was answered. A service may close one that is idle at the very moment that it is
+/// used again (RFC 9112, section 9.3.1), so a second attempt tells whether it was that.
+pub(crate) fn was_reset(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let is_io = io.is_some_and(|kind| matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe));
+        if is_io || error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// A request to a service.

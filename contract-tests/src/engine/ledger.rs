@@ -172,12 +172,19 @@ impl Ledger {
         let rows = self.rows();
         let mut table = String::new();
         let mut last = String::new();
+        let name = |row: &Row| format!("{} {}", row.service, row.operation);
+        let width = rows.iter().map(|row| name(row).chars().count()).max().unwrap_or_default().max(25);
         for row in &rows {
-            let operation = format!("{} {}", row.service, row.operation);
+            let operation = name(row);
             let shown = if operation == last { "" } else { &operation };
             let text = row.text.as_deref().unwrap_or("");
-            let _ =
-                writeln!(table, "{shown:<25} {} {text:<32} {:>5}  {}", row.status, row.seen, row.verdict());
+            let _ = writeln!(
+                table,
+                "{shown:<width$} {} {text:<32} {:>5}  {}",
+                row.status,
+                row.seen,
+                row.verdict()
+            );
             last = operation;
         }
         let seen = rows.iter().filter(|row| row.seen > 0).count();

@@ -40,6 +40,8 @@ pub struct Session {
     /// What was seen.
     pub ledger: Arc<Mutex<Ledger>>,
     http: reqwest::blocking::Client,
+    /// Whether what was reset is sent again.
+    is_patient: bool,
 }
 
 /// Why something did not pass.
@@ -100,7 +102,13 @@ impl Session {
 
     /// A session with `deployment` that asks for this much. Nothing is sent yet.
     pub fn with_scope(deployment: Deployment, scope: Scope) -> Self {
-        Self { deployment, scope, ledger: Arc::default(), http: exchange::http_client() }
+        Self { deployment, scope, ledger: Arc::default(), http: exchange::http_client(), is_patient: false }
+    }
+
+    /// The same session, which sends again what was reset before anything was answered. Services that are not known may close
+    /// an idle connection whenever they like.
+    pub fn patient(self) -> Self {
+        Self { is_patient: true, ..self }
     }
 
     /// The same session, with what it sees written in `ledger`.
@@ -122,21 +130,28 @@ impl Session {
     /// There is no answer, or it is not as documented.
     pub fn send(&self, request: &Request) -> Result<Answer, Failure> {
         let answer = self.exchange(request)?;
+        self.observe(request, &answer)?;
+        Ok(answer)
+    }
+
+    /// Judges the answer to `request` by the document, and records it. Returns whether the document has the operation.
+    ///
+    /// # Errors
+    /// It is not as documented.
+    pub fn observe(&self, request: &Request, answer: &Answer) -> Result<bool, Failure> {
         let document = CONTRACT.document(&request.service);
         // HEAD is answered like GET (RFC 9110, section 9.3.2).
         let is_head = request.method == "HEAD";
         let method = if is_head { "GET" } else { &request.method };
         let Some(operation) = document.find(method, request.path_only()) else {
-            return Ok(answer);
+            return Ok(false);
         };
-        judge(operation, request, &answer, self.scope == Scope::Whole)
-            .map_err(|expected| self.failure(request, &answer, &expected))?;
-        if is_head {
-            return Ok(answer);
+        judge(operation, request, answer, self.scope == Scope::Whole)
+            .map_err(|expected| self.failure(request, answer, &expected))?;
+        if !is_head {
+            self.ledger.lock().expect("the ledger").record(operation, request, answer);
         }
-        let mut ledger = self.ledger.lock().expect("the ledger");
-        ledger.record(operation, request, &answer);
-        Ok(answer)
+        Ok(true)
     }
 
     /// Sends `request` and expects this status and, if it is a refusal, this exact text.
@@ -204,7 +219,11 @@ impl Session {
     fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
         let url = &self.deployment.service(&request.service).url;
         let answer = match request.delivery {
-            Delivery::Whole => self.send_whole(url, request).map_err(|error| cause(&error)),
+            Delivery::Whole => match self.send_whole(url, request) {
+                Err(error) if self.is_patient && exchange::was_reset(&error) => self.send_whole(url, request),
+                result => result,
+            }
+            .map_err(|error| cause(&error)),
             Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
         };
         answer.map_err(|error| self.unexpected(request, "an answer", &format!("none ({error})")))

@@ -120,14 +120,22 @@ impl Shared {
     fn forward(&self, request: &Request) -> Answer {
         let target = self.target.lock().expect("the target").clone();
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).expect("a method");
-        let mut builder = self.http.request(method, format!("{target}{}", request.path));
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value.as_bytes());
-        }
-        if !request.body.is_empty() {
-            builder = builder.body(request.body.clone());
-        }
-        match builder.send() {
+        let send = || {
+            let mut builder = self.http.request(method.clone(), format!("{target}{}", request.path));
+            for (name, value) in &request.headers {
+                builder = builder.header(name, value.as_bytes());
+            }
+            if !request.body.is_empty() {
+                builder = builder.body(request.body.clone());
+            }
+            builder.send()
+        };
+        let response = match send() {
+            // The service had closed the connection, which is no fault of the caller's request.
+            Err(error) if exchange::was_reset(&error) => send(),
+            response => response,
+        };
+        match response {
             Ok(response) => Answer::from_response(response).unwrap_or_default(),
             Err(_) => Answer { status: 502, ..Answer::default() },
         }

@@ -71,6 +71,7 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
         ("", "", &["replay", "notes.yaml", "--list", "nothing_like_it"], "no check has nothing_like_it"),
         ("", "", &["prove", "notes.yaml"], "cannot be reached"),
         ("", "", &["prove", "notes.yaml", "--list", "--fault", "nothing_like_it"], "no fault is chosen"),
+        ("", "", &["watch", "notes.yaml"], "cannot be reached"),
         ("", "", &["compare", "notes.yaml", "none.yaml"], "none.yaml: there is no such file"),
         ("", "", &["compare", "good.arazzo.yaml", "notes.yaml"], "no OpenAPI document"),
         ("", "", &["again", "notes.yaml"], "no file of `replay --out`"),

@@ -10,4 +10,5 @@ mod files;
 mod input;
 mod replay;
 mod prove;
+mod watch;
 mod compare;

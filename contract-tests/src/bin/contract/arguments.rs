@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Put one fault after the other before the services, and list those that nothing notices
     Prove(Prove),
+    /// Pass on what callers send, judge every response by the documents, and show the ledger at the end (Ctrl-C)
+    Watch(Watch),
     /// List what changed from one document to another, and whether it breaks callers
     Compare(Compare),
     /// Ask again what failed, from a file that `replay --out` wrote
@@ -105,6 +107,12 @@ pub(crate) struct Prove {
     /// Name the faults that were noticed as well, and what noticed them
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Args)]

@@ -1,6 +1,7 @@
 //! The suite as a tool for any service that has an OpenAPI document: `contract --help`.
 
 mod prove;
+mod watch;
 mod replay;
 mod again;
 mod compare;
@@ -50,6 +51,7 @@ fn run(command: Command) -> Result<bool, String> {
     match command {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Prove(arguments) => prove::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Again(arguments) => again::run(&arguments),
         Command::Example(arguments) => example::run(&arguments),

@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
             "there is no workflow, so --workflows-only leaves nothing that could notice a fault".into()
         );
     }
-    let session = Session::with_scope(before, Scope::Whole);
+    let session = Session::with_scope(before, Scope::Whole).patient();
     let failing = without_a_fault(&session, &checks)?;
 
     let mut fates = Vec::new();

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     }
     let subject = judged(&deployment);
     subject.iter().chain(&notes).for_each(|line| say(line));
-    let session = Session::with_scope(deployment, Scope::Whole);
+    let session = Session::with_scope(deployment, Scope::Whole).patient();
     let verdicts = judge(&session, &checks, arguments.verbose);
     let passed = conclude(arguments, &session, &verdicts);
     if let Some(folder) = &arguments.out {
