@@ -26,12 +26,15 @@ pub fn parts(url: &str) -> (String, &str) {
     (if is_whole { host.to_owned() } else { format!("{host}:80") }, path.trim_end_matches('/'))
 }
 
-/// A client that shows what is answered, whatever it is, and waits 20 seconds for it.
-pub(crate) fn http_client() -> reqwest::blocking::Client {
+/// How long an answer may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A client that shows what is answered, whatever it is, and waits so long for it.
+pub(crate) fn http_client(patience: Duration) -> reqwest::blocking::Client {
     reqwest::blocking::Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .timeout(Duration::from_secs(20))
+        .timeout(patience)
         .build()
         .expect("an HTTP client")
 }

@@ -48,14 +48,14 @@ pub struct Session {
 #[derive(Clone, Debug)]
 pub struct Failure {
     sentence: String,
-    /// What was sent, and what was expected of the answer.
-    pub sent: Option<Box<(Request, String)>>,
+    /// Whether there was no answer.
+    pub is_silence: bool,
 }
 
 impl Failure {
     /// A failure that is no answer to a request.
     pub(crate) fn new(sentence: String) -> Self {
-        Self { sentence, sent: None }
+        Self { sentence, is_silence: false }
     }
 }
 
@@ -102,13 +102,19 @@ impl Session {
 
     /// A session with `deployment` that asks for this much. Nothing is sent yet.
     pub fn with_scope(deployment: Deployment, scope: Scope) -> Self {
-        Self { deployment, scope, ledger: Arc::default(), http: exchange::http_client(), is_patient: false }
+        Self {
+            deployment,
+            scope,
+            ledger: Arc::default(),
+            http: exchange::http_client(exchange::PATIENCE),
+            is_patient: false,
+        }
     }
 
-    /// The same session, which sends again what was reset before anything was answered. Services that are not known may close
-    /// an idle connection whenever they like.
-    pub fn patient(self) -> Self {
-        Self { is_patient: true, ..self }
+    /// The same session for services that are not known: it waits so long for an answer, and sends again what was reset before
+    /// anything was answered, since they may close an idle connection whenever they like.
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { is_patient: true, http: exchange::http_client(patience), ..self }
     }
 
     /// The same session, with what it sees written in `ledger`.
@@ -202,7 +208,7 @@ impl Session {
         let sentence = format!(
             "expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {curl}"
         );
-        Failure { sentence, sent: Some(Box::new((request.clone(), expected.to_owned()))) }
+        Failure { sentence, is_silence: false }
     }
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.
@@ -226,7 +232,10 @@ impl Session {
             .map_err(|error| cause(&error)),
             Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
         };
-        answer.map_err(|error| self.unexpected(request, "an answer", &format!("none ({error})")))
+        answer.map_err(|error| Failure {
+            is_silence: true,
+            ..self.unexpected(request, "an answer", &format!("none ({error})"))
+        })
     }
 
     fn send_whole(&self, url: &str, request: &Request) -> reqwest::Result<Answer> {
@@ -267,7 +276,7 @@ fn send_raw(url: &str, request: &Request) -> std::io::Result<Answer> {
 fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
     let (address, base) = exchange::parts(url);
     let mut stream = TcpStream::connect(&address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.set_read_timeout(Some(exchange::PATIENCE))?;
     let mut bytes = format!("{} {base}{} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         bytes += &format!("{name}: {value}\r\n");

@@ -40,7 +40,7 @@ impl Proxy {
     pub fn start(service: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let http = exchange::http_client();
+        let http = exchange::http_client(exchange::PATIENCE);
         let shared = Arc::new(Shared {
             service,
             http,

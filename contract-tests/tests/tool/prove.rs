@@ -49,8 +49,8 @@ fn cases_notice_what_no_workflow_does() {
     ] {
         assert!(ran.out.contains(by), "{by} is not in:\n{}", ran.out);
     }
-    // It comes about, and no step counts.
-    let says = "NOT NOTICED  notes create_note: what it creates is created twice\n             add a step that lists";
+    // It comes about, and no check looks at the order of the list.
+    let says = "NOT NOTICED  notes get_notes: the first item is not in the list\n             add two things";
     assert!(ran.out.contains(says), "{}", ran.out);
 }
 

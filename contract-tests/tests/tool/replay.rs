@@ -67,6 +67,16 @@ fn a_service_that_stops_is_not_waited_for() {
 }
 
 #[test]
+fn a_service_that_never_answers_is_not_waited_for() {
+    let files = Files::new();
+    // It accepts connections, as the system does for it, and reads none of them.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let arguments = ["replay", "notes.yaml", "--server", &url, "--timeout", "1"];
+    files.run(&arguments).expect(1, "nobody answers any more");
+}
+
+#[test]
 fn a_profile_makes_answers_exact() {
     let (files, service) = (Files::new(), Service::start(Flaw::None));
     files.write(

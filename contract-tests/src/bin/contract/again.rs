@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use contract_tests::engine::{
@@ -82,6 +83,7 @@ pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
         servers: kept.servers.iter().chain(&arguments.place.servers).cloned().collect(),
         tokens: arguments.place.tokens.clone(),
         headers: arguments.place.headers.clone(),
+        timeout: arguments.place.timeout,
         inputs: kept.inputs.iter().chain(&arguments.place.inputs).cloned().collect(),
     };
     let chosen = selection::choose_file(&kept.file, kept.profile.as_deref(), &place, true)?;
@@ -89,7 +91,8 @@ pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
     let check = checks.iter().find(|check| check.names().contains(&kept.check));
     let check =
         check.ok_or_else(|| format!("{}: there is no check {} any more", kept.file.display(), kept.check))?;
-    let session = Session::with_scope(chosen.deployment, Scope::Whole).patient();
+    let session =
+        Session::with_scope(chosen.deployment, Scope::Whole).patient(Duration::from_secs(place.timeout));
     let mut passed = true;
     for verdict in check.run(&session) {
         match verdict.outcome {

@@ -57,6 +57,9 @@ pub(crate) struct Place {
     /// An input of the workflows; `notes_token` is one already
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub(crate) inputs: Vec<String>,
+    /// How many seconds a response may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
 }
 
 /// Which checks are run.

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use contract_tests::{
@@ -27,7 +28,7 @@ use contract_tests::{
 use crate::{
     arguments::Prove,
     output::{counted, say},
-    replay::judged,
+    replay::{SILENCE, judged},
     selection::{self, Chosen},
 };
 
@@ -72,7 +73,8 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
             "there is no workflow, so --workflows-only leaves nothing that could notice a fault".into()
         );
     }
-    let session = Session::with_scope(before, Scope::Whole).patient();
+    let session = Session::with_scope(before, Scope::Whole)
+        .patient(Duration::from_secs(arguments.target.place.timeout));
     let failing = without_a_fault(&session, &checks)?;
 
     let mut fates = Vec::new();
@@ -92,13 +94,22 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
 /// Runs everything once as it is. Returns the verdicts that fail, which notice nothing.
 fn without_a_fault(session: &Session, checks: &[Check]) -> Result<BTreeSet<String>, String> {
     let mut failing = BTreeSet::new();
-    let mut passing = 0;
+    let (mut passing, mut silent) = (0, 0);
     for verdict in checks.iter().flat_map(|check| check.run(session)) {
         match verdict.outcome {
-            Outcome::Passed => passing += 1,
+            Outcome::Passed => {
+                passing += 1;
+                silent = 0;
+            }
             Outcome::NotReached => {}
             Outcome::Failed(failure) => {
+                // The proxy answers for a service that does not.
                 let why = failure.to_string();
+                silent =
+                    if failure.is_silence || why.contains("\nanswer:     502\n") { silent + 1 } else { 0 };
+                if silent >= SILENCE {
+                    return Err("nobody answers any more, even without a fault: see `contract replay`".into());
+                }
                 let first = why.lines().next().unwrap_or_default().to_owned();
                 say(&format!("fails without a fault, so it notices none: {} ({first})", verdict.name));
                 failing.insert(verdict.name);

@@ -1,6 +1,6 @@
 //! `contract replay`: asks everything once, and shows what was seen.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use contract_tests::engine::{
     checks::{Check, Outcome, Verdict},
@@ -18,8 +18,8 @@ use crate::{
     selection::{self, Chosen},
 };
 
-/// After so many requests in a row without an answer, it is looked at whether anybody is still there.
-const SILENCE: usize = 3;
+/// After so many requests in a row without an answer, no more are sent.
+pub(crate) const SILENCE: usize = 3;
 
 pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     let reports = report::wanted(&arguments.report)?;
@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     }
     let subject = judged(&deployment);
     subject.iter().chain(&notes).for_each(|line| say(line));
-    let session = Session::with_scope(deployment, Scope::Whole).patient();
+    let session = Session::with_scope(deployment, Scope::Whole)
+        .patient(Duration::from_secs(arguments.target.place.timeout));
     let verdicts = judge(&session, &checks, arguments.verbose);
     let passed = conclude(arguments, &session, &verdicts);
     if let Some(folder) = &arguments.out {
@@ -70,8 +71,7 @@ fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> 
             match &verdict.outcome {
                 Outcome::Failed(failure) => {
                     let text = failure.to_string();
-                    let is_silent = text.contains("\nanswer:     none (");
-                    silent = if is_silent { silent + 1 } else { 0 };
+                    silent = if failure.is_silence { silent + 1 } else { 0 };
                     let expected = text.lines().next().unwrap_or_default();
                     let kind = format!("{} {expected}", verdict.name.split("::").next().unwrap_or_default());
                     let count = told.entry(kind).or_default();
@@ -92,9 +92,11 @@ fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> 
             }
             verdicts.push(verdict);
         }
-        if silent >= SILENCE && SERVICES.iter().any(|service| selection::is_gone(session, service)) {
+        if silent >= SILENCE {
             let left = counted(checks.len() - index - 1, "check");
-            say(&format!("\nnobody answers any more, so {left} did not run: see why it stopped"));
+            say(&format!(
+                "\nnobody answers any more, so {left} did not run: see why it stopped, or raise --timeout"
+            ));
             break;
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{case::valid_request, parameters};
 use crate::engine::{
     contract::{CONTRACT, Operation},
@@ -84,6 +86,48 @@ pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Res
         }
         None => Ok(()),
     }
+}
+
+/// What was created is in the list, once, and what was refused is not.
+pub(super) fn created_is_listed_once(session: &Session, creator: &Operation) -> Result<(), Failure> {
+    let list = session.request(creator.service, "GET", &creator.template);
+    let length = |answer: &Answer| answer.json().as_array().map_or(0, Vec::len);
+    let before = session.expect(&list, 200, None)?;
+    let request = valid_request(creator, &session.deployment);
+    let answer = session.send(&request)?;
+    let after = session.expect(&list, 200, None)?;
+    // A list that has as many as before may be a page of them. An example that is refused shows nothing.
+    if answer.status >= 300 || length(&after) <= length(&before) {
+        return Ok(());
+    }
+    if length(&after) > length(&before) + 1 {
+        return Err(session.failure(&list, &after, "a list with one item more, since one was created"));
+    }
+    if has_one_twice(&after) {
+        return Err(session.failure(&list, &after, "a list in which nothing is twice"));
+    }
+    let refused = Request { body: b"{}".to_vec(), ..request };
+    let answer = session.send(&refused)?;
+    let then = session.expect(&list, 200, None)?;
+    match (400..500).contains(&answer.status) && length(&then) != length(&after) {
+        true => Err(session.failure(&list, &then, "a list as before, since a body was refused")),
+        false => Ok(()),
+    }
+}
+
+/// Whether something with an id is in a list twice.
+fn has_one_twice(list: &Answer) -> bool {
+    let items = list.json();
+    let ids = items.as_array().into_iter().flatten().filter_map(|item| item.get("id")).map(Value::to_string);
+    let mut seen = BTreeSet::new();
+    ids.into_iter().any(|id| !seen.insert(id))
+}
+
+/// Whether there is a list of what an operation creates.
+pub(super) fn can_be_listed(creator: &Operation) -> bool {
+    let list = CONTRACT.document(creator.service).find("GET", &creator.template);
+    creator.creates()
+        && list.is_some_and(|list| list.lists() && list.parameters().all(|it| it["required"] != true))
 }
 
 /// Whether what an operation creates can be read, by an id that it answers.

@@ -105,8 +105,12 @@ fn of_items() -> impl Iterator<Item = Promise> {
         ("what_is_deleted_is_gone", items::deleted_is_gone, true),
         ("no_id_is_given_again", items::no_id_is_given_again, profile.ids_are_given_once),
     ];
-    let of_creating: [(&str, OfItem, bool); 1] =
-        [("what_is_created_can_be_read", items::created_can_be_read, !profile.workflows_show_all)];
+    let is_read_back = !profile.workflows_show_all;
+    type Can = fn(&Operation) -> bool;
+    let of_creating: [(&str, OfItem, Can); 2] = [
+        ("what_is_created_can_be_read", items::created_can_be_read, items::can_be_read),
+        ("what_is_created_is_listed_once", items::created_is_listed_once, items::can_be_listed),
+    ];
     let promise = |operation: &'static Operation, name: &str, check: OfItem| Promise {
         name: format!("{}::{name}", operation.id),
         operation,
@@ -115,9 +119,10 @@ fn of_items() -> impl Iterator<Item = Promise> {
     CONTRACT.operations().filter(|operation| !operation.needs_other_body).flat_map(move |operation| {
         let deletes = operation.method == "DELETE" && items::creator(operation).is_some();
         let deleting = of_deleting.into_iter().filter(move |(.., asked)| *asked && deletes);
-        let creating =
-            of_creating.into_iter().filter(move |(.., asked)| *asked && items::can_be_read(operation));
-        deleting.chain(creating).map(move |(name, check, _)| promise(operation, name, check))
+        let creating = of_creating.into_iter().filter(move |(.., can)| is_read_back && can(operation));
+        let creating = creating.map(|(name, check, _)| (name, check));
+        let deleting = deleting.map(|(name, check, _)| (name, check));
+        deleting.chain(creating).map(move |(name, check)| promise(operation, name, check))
     })
 }
 
