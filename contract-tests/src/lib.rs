@@ -7,6 +7,7 @@
 //! | [`harness`] | starts and stops a store, and everything that meets it: a proxy, a faulty upstream, a raw caller, a browser |
 //! | [`suite`] | what is true of this store: its properties, the faults that must be noticed, the recorded examples |
 //! | [`load`] | sends load, for the benchmarks |
+//! | [`standard`] | what is judged if nothing else is chosen |
 //!
 //! `contract-tests/README.md` tells how a test uses them.
 
@@ -16,3 +17,4 @@ pub mod load;
 pub mod suite;
 pub mod harness;
 pub mod engine;
+pub mod standard;

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     let is_update = env::var("UPDATE").is_ok_and(|update| update == "1");
     let detectors = Arc::new(detectors());
     let workshop = Arc::new(Workshop::default());
-    let (faults, generated) = (faults::all(), generated::all());
+    let (faults, generated) = (faults::all(), generated::all(&Deployment::default()));
 
     let known: BTreeSet<String> = faults.iter().map(|fault| fault.name.clone()).collect();
     let mut trials = vec![unnoticed(workshop.clone()), no_others(&detectors, &known), has_faults(&generated)];

@@ -75,7 +75,7 @@ fn main() -> ExitCode {
     }
     if everything {
         let ledger = session.ledger.lock().expect("the ledger");
-        ledger.write(&results(), &subject);
+        ledger.write(&results(), &subject).expect("the ledger is written");
         print!("{}", ledger.table());
         println!("as a page: target/contract/index.html");
         for complaint in ledger.complaints() {

@@ -1,4 +1,4 @@
-//! The contract: the OpenAPI documents and the workflows, read from `openapi/`.
+//! The contract: what the documents of the services promise.
 
 use std::{
     collections::BTreeMap,
@@ -6,27 +6,23 @@ use std::{
 };
 
 use jsonschema::Validator;
-use regex::Regex;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::engine::{
-    deployment::{SERVICES, read},
+    documented::{Documented, complaint, json_body, json_content, strip, validator, without},
     exchange::escaped,
-    schema::{self, path_parameters, resolve},
+    schema::{self, METHODS, path_parameters, resolve},
+    security::{self, Security},
+    subject::subject,
 };
 
-/// What else an item of a path can have is no operation (OpenAPI 3.0, "Path Item Object").
-const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
-
-/// The contract as it is checked in.
+/// The contract that this process judges.
 pub static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
 
 /// Everything that was promised.
 pub struct Contract {
-    /// A document for each of [`SERVICES`].
+    /// A document for each service.
     pub documents: Vec<Document>,
-    /// The workflows, as text.
-    pub workflows: String,
 }
 
 /// What one service promises.
@@ -51,39 +47,36 @@ pub struct Operation {
     pub template: String,
     /// The schema of its body, if it has one.
     pub body: Option<Value>,
+    /// The media type of its body.
+    pub media_type: String,
+    /// Whether it cannot be asked without a body of which no example can be made.
+    pub needs_other_body: bool,
     /// Judges its body.
     body_schema: Validator,
     /// Whether it takes an `Idempotency-Key`.
     pub takes_key: bool,
+    /// What it asks its callers for.
+    pub security: Security,
     /// What it can answer, by status.
     pub answers: BTreeMap<u16, Documented>,
+    /// What else it can answer, by `4XX` and so on, and at last by `default`.
+    pub ranges: Vec<(String, Documented)>,
     /// How the document declares it.
     declaration: Value,
     /// The document's schemas, where references lead.
     schemas: Arc<Value>,
-}
-
-/// An answer, as it is documented.
-pub struct Documented {
-    /// The exact error texts, if it is a refusal: the document has them in backticks in the answer's description.
-    pub texts: Vec<String>,
-    /// The media types of the body. An answer of none has no body.
-    pub media_types: Vec<String>,
-    /// The headers that must be there.
-    pub headers: Vec<String>,
-    /// The fields of the body in their order, if it is an object.
-    pub fields: Vec<String>,
-    /// Judges bodies. Nothing undocumented is let through.
-    pub schema: Validator,
+    /// The same, as far as they are of requests.
+    request_schemas: Arc<Value>,
 }
 
 impl Contract {
     fn read() -> Self {
-        let documents = SERVICES.iter().map(|service| {
-            let json = serde_json::from_str(&read(&format!("{service}.json"))).expect("an OpenAPI document");
-            Document::new(service, json)
-        });
-        Self { documents: documents.collect(), workflows: read("store.arazzo.yaml") }
+        let services = subject().services.iter();
+        Self {
+            documents: services
+                .map(|service| Document::new(service.name, service.document.clone()))
+                .collect(),
+        }
     }
 
     /// All operations of all services.
@@ -93,7 +86,7 @@ impl Contract {
 
     /// The document of a service.
     pub fn document(&self, service: &str) -> &Document {
-        self.documents.iter().find(|document| document.service == service).expect("a service of the store")
+        self.documents.iter().find(|document| document.service == service).expect("a service of the contract")
     }
 }
 
@@ -101,10 +94,16 @@ impl Document {
     /// Reads a document.
     pub(crate) fn new(service: &'static str, json: Value) -> Self {
         let mut operations = Vec::new();
-        let schemas = Arc::new(json!({ "components": json["components"] }));
-        for (template, path) in json["paths"].as_object().expect("paths") {
+        let schemas = Arc::new(json!({ "openapi": json["openapi"], "components": json["components"] }));
+        let (answered, sent) =
+            (Arc::new(without(&schemas, "writeOnly")), Arc::new(without(&schemas, "readOnly")));
+        for (template, path) in json["paths"].as_object().into_iter().flatten() {
+            // What is only a part of a segment cannot be told from the rest of it.
+            if template.matches('{').count() != path_parameters(template).count() {
+                continue;
+            }
             for (method, operation) in methods(path) {
-                operations.push(Operation::new(service, &schemas, template, method, operation));
+                operations.push(Operation::new(service, [&answered, &sent], template, method, operation));
             }
         }
         Self { service, json, operations }
@@ -127,29 +126,78 @@ pub(crate) fn methods(path: &Value) -> impl Iterator<Item = (&String, &Value)> {
 impl Operation {
     fn new(
         service: &'static str,
-        document: &Arc<Value>,
+        [answered, sent]: [&Arc<Value>; 2],
         template: &str,
         method: &str,
-        operation: &Value,
+        declaration: &Value,
     ) -> Self {
-        let answers =
-            operation["responses"].as_object().expect("answers").iter().map(|(status, answer)| {
-                (status.parse().expect("a status"), Documented::new(document, answer))
-            });
-        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+        let mut answers = BTreeMap::new();
+        let mut ranges = Vec::new();
+        for (status, answer) in declaration["responses"].as_object().into_iter().flatten() {
+            let documented = Documented::new(answered, answer);
+            match status.parse() {
+                Ok(status) => drop(answers.insert(status, documented)),
+                Err(_) => ranges.push((status.clone(), documented)),
+            }
+        }
+        // `4XX` goes before `default` (OpenAPI 3.0, "Responses Object").
+        ranges.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let body = &declaration["requestBody"];
+        let (media_type, body_schema) = json_body(body);
+        let mut body_schema = body_schema.clone();
+        strip(&mut body_schema, "readOnly");
+        let mut parameters = declaration["parameters"].as_array().into_iter().flatten();
         Self {
             service,
-            id: operation["operationId"].as_str().expect("an operation id").into(),
+            id: declaration["operationId"].as_str().unwrap_or_default().into(),
             method: method.to_uppercase(),
             template: template.into(),
-            body: (!body.is_null()).then(|| resolve(document, body).clone()),
-            body_schema: validator(document, body),
+            body: (!body_schema.is_null()).then(|| resolve(sent, &body_schema).clone()),
+            media_type: media_type.into(),
+            needs_other_body: body["required"] == true && body_schema.is_null(),
+            body_schema: validator(sent, &body_schema),
             takes_key: parameters.any(|parameter| parameter["name"] == "Idempotency-Key"),
-            answers: answers.collect(),
-            declaration: operation.clone(),
-            schemas: document.clone(),
+            security: security::declared(answered, declaration),
+            answers,
+            ranges,
+            declaration: declaration.clone(),
+            schemas: answered.clone(),
+            request_schemas: sent.clone(),
         }
+    }
+
+    /// What it can answer with this status, and how the document calls that: `404`, `4XX` or `default`.
+    pub fn documented(&self, status: u16) -> Option<(String, &Documented)> {
+        if let Some(documented) = self.answers.get(&status) {
+            return Some((status.to_string(), documented));
+        }
+        let range = format!("{}XX", status / 100);
+        let mut ranges = self.ranges.iter().filter(|(name, _)| *name == range || name == "default");
+        ranges.next().map(|(name, documented)| (name.clone(), documented))
+    }
+
+    /// Every answer that it can give, by what the document calls it.
+    pub fn all_documented(&self) -> impl Iterator<Item = (String, &Documented)> {
+        let exact = self.answers.iter().map(|(status, documented)| (status.to_string(), documented));
+        exact.chain(self.ranges.iter().map(|(name, documented)| (name.clone(), documented)))
+    }
+
+    /// What is wrong with its schemas, a sentence each.
+    pub fn complaints(&self) -> Vec<String> {
+        let of_schema = |what: String, document: &Value, schema: &Value| {
+            let why = complaint(document, schema)?;
+            Some(format!("{} {}: {what}, whose schema cannot be read ({why})", self.service, self.id))
+        };
+        let responses = self.declaration["responses"].as_object().into_iter().flatten();
+        let of_responses = responses.filter_map(|(status, response)| {
+            of_schema(
+                format!("the response {status}"),
+                &self.schemas,
+                &json_content(&response["content"])["schema"],
+            )
+        });
+        let (_, body) = json_body(&self.declaration["requestBody"]);
+        of_responses.chain(of_schema("the body".into(), &self.request_schemas, body)).collect()
     }
 
     fn is_at(&self, path: &str) -> bool {
@@ -179,8 +227,16 @@ impl Operation {
 
     fn path_example(&self, name: &str) -> String {
         let parameter = self.parameters().find(|one| one["in"] == "path" && one["name"] == name);
-        let example = parameter.map_or(Value::Null, |one| schema::example(&self.schemas, &one["schema"]));
+        let example = parameter.map_or(Value::Null, |one| match one.get("example") {
+            Some(example) => example.clone(),
+            None => schema::example(&self.schemas, &one["schema"]),
+        });
         escaped(&example.as_str().map_or_else(|| example.to_string(), str::to_owned))
+    }
+
+    /// Whether a caller without a credential must be refused.
+    pub fn is_closed(&self) -> bool {
+        security::is_closed(&self.security)
     }
 
     /// How the document declares it.
@@ -191,6 +247,11 @@ impl Operation {
     /// The document's schemas, where references lead.
     pub(crate) fn schemas(&self) -> &Value {
         &self.schemas
+    }
+
+    /// The document's schemas, as far as they are of requests.
+    pub(crate) fn request_schemas(&self) -> &Value {
+        &self.request_schemas
     }
 
     /// Its parameters, as they are declared.
@@ -216,8 +277,9 @@ impl Operation {
 
     /// The schema of its answers with this status, if they have a body.
     pub(crate) fn answer_schema(&self, status: &str) -> &Value {
-        let content = self.declaration["responses"][status]["content"].as_object();
-        content.and_then(|content| content.values().next()).map_or(&Value::Null, |one| &one["schema"])
+        let key = status.parse().ok().and_then(|status| self.documented(status)).map(|(key, _)| key);
+        let response = &self.declaration["responses"][key.as_deref().unwrap_or(status)];
+        &json_content(&response["content"])["schema"]
     }
 
     /// The operation that does `method` to one of what this one lists or creates, and the name of its parameter.
@@ -235,38 +297,13 @@ impl Operation {
 
     /// A body that the operation takes, from the document.
     pub fn example(&self) -> Option<Value> {
-        self.body.as_ref().map(|body| schema::example(&self.schemas, body))
+        let body = self.body.as_ref()?;
+        // An example of the very operation goes before one of its schema.
+        let content = json_content(&self.declaration["requestBody"]["content"]);
+        let named =
+            content["examples"].as_object().and_then(|all| Some(all.values().next()?["value"].clone()));
+        let own = Some(content["example"].clone()).filter(|own| !own.is_null()).or(named);
+        let own = own.filter(|own| body.get("example").is_none() && self.fits(own));
+        Some(own.unwrap_or_else(|| schema::example(&self.request_schemas, body)))
     }
-}
-
-impl Documented {
-    fn new(document: &Value, answer: &Value) -> Self {
-        static TEXT: LazyLock<Regex> = LazyLock::new(|| Regex::new("`([^`]+)`").expect("a pattern"));
-        let empty = Map::new();
-        let content = answer["content"].as_object().unwrap_or(&empty);
-        let schema = content.values().next().map_or(json!({}), |media_type| media_type["schema"].clone());
-        let resolved = resolve(document, &schema).clone();
-        let is_refusal = resolved["properties"].get("error").is_some();
-        let description = answer["description"].as_str().unwrap_or_default();
-        let texts = TEXT.captures_iter(description).map(|found| found[1].to_owned());
-        let headers = answer["headers"].as_object().unwrap_or(&empty).iter();
-        let required = headers.filter(|(_, header)| header["required"] == true);
-        Self {
-            texts: texts.filter(|_| is_refusal).collect(),
-            media_types: content.keys().cloned().collect(),
-            headers: required.map(|(name, _)| name.clone()).collect(),
-            fields: resolved["properties"].as_object().unwrap_or(&empty).keys().cloned().collect(),
-            schema: validator(document, &schema),
-        }
-    }
-}
-
-fn validator(document: &Value, schema: &Value) -> Validator {
-    let schema = if schema.is_null() { &json!({}) } else { schema };
-    let mut whole = json!({ "allOf": [schema], "components": document["components"] });
-    let schemas = whole["components"]["schemas"].as_object_mut().into_iter().flatten();
-    for (_, schema) in schemas.filter(|(_, schema)| schema["type"] == "object") {
-        schema["additionalProperties"] = false.into();
-    }
-    jsonschema::draft7::new(&whole).expect("a schema")
 }

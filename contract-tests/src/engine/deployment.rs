@@ -1,51 +1,24 @@
-//! What a store consists of and where it is: its services, their addresses and their tokens.
+//! Where the services are that are judged, and what they ask for: their addresses, tokens and headers.
 
-use std::{env, fmt, fs, path::PathBuf, sync::LazyLock};
+use std::{collections::BTreeMap, env, fmt, path::PathBuf, sync::LazyLock};
 
-use serde::Deserialize;
-use serde_json::Value;
+use crate::engine::subject::subject;
 
-/// The services, each of which asks only those before it: the sources of `openapi/store.arazzo.yaml`.
+/// The services, each of which asks only those before it.
 pub static SERVICES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| SOURCES.iter().map(|source| source.name.as_str()).collect());
-
-static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
-    let description: Description =
-        serde_yaml_ng::from_str(&read("store.arazzo.yaml")).expect("a description with sources");
-    description.sources
-});
-
-/// What is read of the workflows' description, which is data for the workflows otherwise.
-#[derive(Deserialize)]
-struct Description {
-    #[serde(rename = "sourceDescriptions")]
-    sources: Vec<Source>,
-}
-
-#[derive(Deserialize)]
-struct Source {
-    name: String,
-    #[serde(default, rename = "x-asks")]
-    asks: Vec<String>,
-}
+    LazyLock::new(|| subject().services.iter().map(|service| service.name).collect());
 
 /// The services that `service` asks.
 ///
 /// # Panics
 /// There is no such service.
 pub fn asked_by(service: &str) -> impl Iterator<Item = &'static str> {
-    let source = SOURCES.iter().find(|source| source.name == service).expect("a service of the store");
-    source.asks.iter().map(String::as_str)
+    subject().services[index(service)].asks.iter().map(String::as_str)
 }
 
 /// The folder with the contract's files.
 pub fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../openapi")
-}
-
-/// A file of the contract.
-pub(crate) fn read(name: &str) -> String {
-    fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("openapi/{name}: {error}"))
+    subject().path.parent().map(PathBuf::from).unwrap_or_default()
 }
 
 /// Where services are, and the tokens that they ask for.
@@ -53,6 +26,10 @@ pub(crate) fn read(name: &str) -> String {
 pub struct Deployment {
     /// An address for each of [`SERVICES`].
     services: Vec<Address>,
+    /// What else each request to a service has, by its name.
+    headers: BTreeMap<String, Vec<(String, String)>>,
+    /// What workflows are given beside the tokens.
+    pub inputs: Vec<(String, String)>,
 }
 
 /// Where a service is, and the token that it asks for.
@@ -75,12 +52,8 @@ impl Default for Deployment {
     /// The addresses of development, which the documents name, and its tokens.
     fn default() -> Self {
         let address = |service: &&str| {
-            let document: Value =
-                serde_json::from_str(&read(&format!("{service}.json"))).expect("an OpenAPI document");
-            let servers = document["servers"].as_array().into_iter().flatten();
-            let mut urls = servers.filter_map(|server| server["url"].as_str());
-            let url = urls.find(|url| url.starts_with("http://")).expect("a server with an address");
-            Address { url: url.into(), token: token(service) }
+            let url = documented_url(service).expect("a server with an address");
+            Address { url, token: token(service) }
         };
         Self::new(SERVICES.iter().map(address))
     }
@@ -94,7 +67,7 @@ impl Deployment {
     pub fn new(services: impl IntoIterator<Item = Address>) -> Self {
         let services = Vec::from_iter(services);
         assert_eq!(services.len(), SERVICES.len(), "an address for each service");
-        Self { services }
+        Self { services, headers: BTreeMap::new(), inputs: Vec::new() }
     }
 
     /// The deployment that `PRODUCTS_URL` and so on name, if they are set. Tokens are taken from `PRODUCTS_TOKEN` and so on, or
@@ -120,9 +93,9 @@ impl Deployment {
         }
         match (set.as_slice(), unset.as_slice()) {
             ([], _) => Ok(None),
-            (_, []) => Ok(Some(Self { services })),
+            (_, []) => Ok(Some(Self::new(services))),
             (set, unset) => Err(format!(
-                "{} set and {} not: set all of them to judge a deployment, or none to judge a store that is started for it.",
+                "{} set and {} not: set all of them to judge a deployment, or none to judge one that is started for it.",
                 set.join(", "),
                 unset.join(", ")
             )),
@@ -132,6 +105,17 @@ impl Deployment {
     /// The service called `name`.
     pub fn service(&self, name: &str) -> &Address {
         &self.services[index(name)]
+    }
+
+    /// What else each request to a service has.
+    pub fn headers(&self, name: &str) -> &[(String, String)] {
+        self.headers.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The same deployment, but each request to the service called `name` has this header.
+    pub fn with_header(mut self, name: &str, header: (String, String)) -> Self {
+        self.headers.entry(name.into()).or_default().push(header);
+        self
     }
 
     /// The same deployment, but the service called `name` asks for `token`.
@@ -147,9 +131,23 @@ impl Deployment {
     }
 }
 
+/// The first address that the document of a service names, with the defaults of its variables.
+pub fn documented_url(service: &str) -> Option<String> {
+    let servers = subject().services[index(service)].document["servers"].as_array();
+    let url = |server: &serde_json::Value| {
+        let variables = server["variables"].as_object().into_iter().flatten();
+        let url = server["url"].as_str()?.to_owned();
+        let with = |url: String, (name, variable): (&String, &serde_json::Value)| {
+            url.replace(&format!("{{{name}}}"), variable["default"].as_str().unwrap_or_default())
+        };
+        Some(variables.fold(url, with).trim_end_matches('/').to_owned())
+    };
+    servers.into_iter().flatten().filter_map(url).find(|url| url.starts_with("http://"))
+}
+
 /// The place of the service called `name` in [`SERVICES`].
 fn index(name: &str) -> usize {
-    SERVICES.iter().position(|service| *service == name).expect("a service of the store")
+    SERVICES.iter().position(|service| *service == name).expect("a service of the contract")
 }
 
 /// `PRODUCTS_URL` for `products` and `URL`.

@@ -1,6 +1,6 @@
 //! Requests and responses, as they are sent, judged and printed.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io::ErrorKind, time::Duration};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect;
@@ -14,17 +14,47 @@ pub fn escaped(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// A client that shows what is answered, whatever it is, and waits 20 seconds for it.
-pub(crate) fn http_client() -> reqwest::blocking::Client {
+/// The host with its port, and the path, of an address such as `http://127.0.0.1:5001/api`.
+pub fn parts(url: &str) -> (String, &str) {
+    let rest = url.trim_start_matches("http://");
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let has_port = host
+        .rsplit(':')
+        .next()
+        .is_some_and(|port| !port.is_empty() && port.chars().all(|it| it.is_ascii_digit()));
+    let is_whole = host.contains(':') && has_port;
+    (if is_whole { host.to_owned() } else { format!("{host}:80") }, path.trim_end_matches('/'))
+}
+
+/// How long an answer may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A client that shows what is answered, whatever it is, and waits so long for it.
+pub(crate) fn http_client(patience: Duration) -> reqwest::blocking::Client {
     reqwest::blocking::Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .timeout(Duration::from_secs(20))
+        .timeout(patience)
         .build()
         .expect("an HTTP client")
 }
 
-/// A request to a service of the store.
+/// Whether a connection ended before anything was answered. A service may close one that is idle at the very moment that it is
+/// used again (RFC 9112, section 9.3.1), so a second attempt tells whether it was that.
+pub(crate) fn was_reset(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let is_io = io.is_some_and(|kind| matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe));
+        if is_io || error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// A request to a service.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The service that is asked.
@@ -153,9 +183,13 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The exact text that the request was refused with.
+    /// The exact text that the request was refused with: the `error`, or else what a problem (RFC 9457) or another convention
+    /// has for one.
     pub fn error(&self) -> Option<String> {
-        self.json()["error"].as_str().map(ToOwned::to_owned)
+        let body = self.json();
+        let keys =
+            if self.status < 400 { &["error"][..] } else { &["error", "title", "detail", "message"][..] };
+        keys.iter().find_map(|key| body[*key].as_str()).map(ToOwned::to_owned)
     }
 
     /// The id of what was answered.

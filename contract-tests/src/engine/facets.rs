@@ -38,12 +38,13 @@ pub fn documented(operation: &Operation) -> BTreeSet<String> {
         facets.insert(format!("{at}: sent"));
         facets.extend(parameter_limits(operation, parameter).into_iter().map(|limit| limit.named(&at)));
     }
-    let body = &declared["requestBody"]["content"]["application/json"]["schema"];
-    fields(document, "body", body, &mut |at, schema, is_required| {
+    let sent = operation.request_schemas();
+    let body = operation.body.as_ref().unwrap_or(&Value::Null);
+    fields(sent, "body", body, &mut |at, schema, is_required| {
         if !is_required {
             facets.extend([format!("{at}: left out"), format!("{at}: sent")]);
         }
-        facets.extend(limits(document, schema).into_iter().map(|limit| limit.named(at)));
+        facets.extend(limits(sent, schema).into_iter().map(|limit| limit.named(at)));
     });
     for (status, response) in declared["responses"].as_object().into_iter().flatten() {
         for (name, header) in response["headers"].as_object().into_iter().flatten() {
@@ -76,16 +77,17 @@ pub fn shown(operation: &Operation, request: &Request, answer: &Answer) -> BTree
             .extend(sent.iter().flat_map(|value| met(document, schema, value)).map(|limit| limit.named(&at)));
     }
     if let Ok(sent) = serde_json::from_slice::<Value>(&request.body) {
-        let body = &declared["requestBody"]["content"]["application/json"]["schema"];
-        fields(document, "body", body, &mut |at, schema, _| {
+        let schemas = operation.request_schemas();
+        let body = operation.body.as_ref().unwrap_or(&Value::Null);
+        fields(schemas, "body", body, &mut |at, schema, _| {
             for value in values_at(&sent, at) {
                 facets.insert(format!("{at}: {}", if value.is_some() { "sent" } else { "left out" }));
-                let met = value.map(|value| met(document, schema, value));
+                let met = value.map(|value| met(schemas, schema, value));
                 facets.extend(met.into_iter().flatten().map(|limit| limit.named(at)));
             }
         });
     }
-    let status = answer.status.to_string();
+    let Some((status, _)) = operation.documented(answer.status) else { return facets };
     let response = &declared["responses"][&status];
     for name in response["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
         let is_there = if answer.header(name).is_some() { "there" } else { "absent" };
@@ -106,6 +108,10 @@ pub fn shown(operation: &Operation, request: &Request, answer: &Answer) -> BTree
 /// Calls `visit` with each field of an object, of the objects in it and of the items of arrays: where it is, its schema,
 /// and whether it is required.
 fn fields(document: &Value, at: &str, schema: &Value, visit: &mut impl FnMut(&str, &Value, bool)) {
+    // A schema may contain itself.
+    if at.split('`').count() > DEEPEST {
+        return;
+    }
     let schema = resolve(document, schema);
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         let at = format!("{at} `{name}`");
@@ -119,6 +125,9 @@ fn fields(document: &Value, at: &str, schema: &Value, visit: &mut impl FnMut(&st
         fields(document, &at, item, visit);
     }
 }
+
+/// How deep fields are looked for: each level has two quotes in its name.
+const DEEPEST: usize = 2 * 4;
 
 /// What an item of an array is called.
 const ITEM: &str = "[]";
@@ -146,7 +155,7 @@ pub(crate) fn example(document: &Value, parameter: &Value) -> String {
 
 /// All errors of an operation have one schema, so what may be in it need not be seen with each status.
 fn response_name(status: &str) -> &str {
-    if status.starts_with(['4', '5']) { "error" } else { status }
+    if status.starts_with(['4', '5', 'd']) { "error" } else { status }
 }
 
 fn parameter_name(parameter: &Value) -> String {

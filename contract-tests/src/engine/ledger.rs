@@ -1,25 +1,31 @@
 //! The ledger: every documented response and every facet of an operation, and how often each was seen on the wire.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path};
 
 use serde::Serialize;
 use serde_json::json;
 
 use crate::engine::{
     contract::{CONTRACT, Operation},
+    deployment::SERVICES,
     exchange::{Answer, Request},
     facets,
+    subject::subject,
 };
 
-/// The documented answers that need not be seen.
-const WAIVERS: &str = include_str!("../../waivers.txt");
-
-/// What was seen, by operation, status and text.
+/// What was seen, by operation, status as it is documented, and text.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    seen: BTreeMap<(String, u16, Option<String>), usize>,
+    seen: BTreeMap<(Key, String, Option<String>), usize>,
     /// The same for facets, by operation and name.
-    facets: BTreeMap<(String, String), usize>,
+    facets: BTreeMap<(Key, String), usize>,
+}
+
+/// A service and an operation of it.
+type Key = (&'static str, String);
+
+fn key(operation: &Operation) -> Key {
+    (operation.service, operation.id.clone())
 }
 
 /// A documented answer.
@@ -27,7 +33,8 @@ pub struct Ledger {
 pub struct Row {
     service: &'static str,
     operation: String,
-    status: u16,
+    /// As it is documented: `404`, `4XX` or `default`.
+    status: String,
     /// The exact error text of a refusal.
     text: Option<String>,
     /// How often it was seen.
@@ -83,9 +90,11 @@ impl Row {
 impl Ledger {
     /// Writes down that `operation` gave this answer to this request.
     pub fn record(&mut self, operation: &Operation, request: &Request, answer: &Answer) {
-        *self.seen.entry((operation.id.clone(), answer.status, answer.error())).or_default() += 1;
+        let Some((status, documented)) = operation.documented(answer.status) else { return };
+        let text = answer.error().filter(|text| documented.texts.contains(text));
+        *self.seen.entry((key(operation), status, text)).or_default() += 1;
         for facet in facets::shown(operation, request, answer) {
-            *self.facets.entry((operation.id.clone(), facet)).or_default() += 1;
+            *self.facets.entry((key(operation), facet)).or_default() += 1;
         }
     }
 
@@ -94,8 +103,7 @@ impl Ledger {
         let waivers: Vec<&str> = waivers().collect();
         let of_operation = |operation: &'static Operation| {
             facets::documented(operation).into_iter().map(move |facet| {
-                let seen =
-                    self.facets.get(&(operation.id.clone(), facet.clone())).copied().unwrap_or_default();
+                let seen = self.facets.get(&(key(operation), facet.clone())).copied().unwrap_or_default();
                 Facet {
                     service: operation.service,
                     operation: operation.id.clone(),
@@ -115,15 +123,15 @@ impl Ledger {
         let waivers: Vec<&str> = waivers().collect();
         let mut rows = Vec::new();
         for operation in CONTRACT.operations() {
-            for (status, documented) in &operation.answers {
+            for (status, documented) in operation.all_documented() {
                 let texts: Vec<Option<String>> = match documented.texts.as_slice() {
                     [] => vec![None],
                     texts => texts.iter().cloned().map(Some).collect(),
                 };
                 for text in texts {
-                    let key = (operation.id.clone(), *status, text);
+                    let key = (key(operation), status.clone(), text);
                     let seen = self.seen.get(&key).copied().unwrap_or_default();
-                    let (operation_id, status, text) = key;
+                    let ((_, operation_id), status, text) = key;
                     let mut row = Row {
                         service: operation.service,
                         operation: operation_id,
@@ -164,12 +172,19 @@ impl Ledger {
         let rows = self.rows();
         let mut table = String::new();
         let mut last = String::new();
+        let name = |row: &Row| format!("{} {}", row.service, row.operation);
+        let width = rows.iter().map(|row| name(row).chars().count()).max().unwrap_or_default().max(25);
         for row in &rows {
-            let operation = format!("{} {}", row.service, row.operation);
+            let operation = name(row);
             let shown = if operation == last { "" } else { &operation };
             let text = row.text.as_deref().unwrap_or("");
-            let _ =
-                writeln!(table, "{shown:<25} {} {text:<32} {:>5}  {}", row.status, row.seen, row.verdict());
+            let _ = writeln!(
+                table,
+                "{shown:<width$} {} {text:<32} {:>5}  {}",
+                row.status,
+                row.seen,
+                row.verdict()
+            );
             last = operation;
         }
         let seen = rows.iter().filter(|row| row.seen > 0).count();
@@ -183,20 +198,24 @@ impl Ledger {
 
     /// Leaves the ledger in `folder`, for machines and for people. `subject` is what was judged, a line each.
     ///
-    /// # Panics
+    /// # Errors
     /// It cannot be written there.
-    pub fn write(&self, folder: &Path, subject: &[String]) {
+    pub fn write(&self, folder: &Path, subject: &[String]) -> io::Result<()> {
         let rows = self.rows();
         let facets = self.facets();
         let json = json!({ "judged": subject, "answers": rows, "facets": facets });
-        let json = serde_json::to_string_pretty(&json).expect("JSON");
-        fs::write(folder.join("ledger.json"), json).expect("the ledger is written");
-        fs::write(folder.join("index.html"), page(subject, &rows, &facets)).expect("the page is written");
+        fs::write(folder.join("ledger.json"), format!("{json:#}"))?;
+        fs::write(folder.join("index.html"), page(subject, &rows, &facets))
     }
 }
 
 fn waivers() -> impl Iterator<Item = &'static str> {
-    WAIVERS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    subject().waivers.iter().map(String::as_str)
+}
+
+/// Text as it stands in a page.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
@@ -208,8 +227,8 @@ fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
             "<section><h2><b class=\"{}\">{method}</b> {template} <small>{service} · {id}</small></h2><table>",
             method.to_lowercase()
         );
-        for row in rows.iter().filter(|row| row.operation == *id) {
-            let text = row.text.as_deref().unwrap_or("as its schema says");
+        for row in rows.iter().filter(|row| row.service == *service && row.operation == *id) {
+            let text = escaped(row.text.as_deref().unwrap_or("as its schema says"));
             let verdict = row.verdict();
             let class = verdict.replace([',', ' '], "-");
             let _ = write!(
@@ -219,12 +238,14 @@ fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
             );
         }
         sections += "</table><details><summary>Parameters, fields, headers and limits</summary><table>";
-        for Facet { facet, seen, .. } in facets.iter().filter(|facet| facet.operation == *id) {
+        let of_operation = |facet: &&Facet| facet.service == *service && facet.operation == *id;
+        for Facet { facet, seen, .. } in facets.iter().filter(of_operation) {
             let verdict = if *seen > 0 { "seen" } else { "never seen" };
             let class = verdict.replace(' ', "-");
             let _ = write!(
                 sections,
-                "<tr class=\"{class}\"><td><td>{facet}<td>{seen}<td><span>{verdict}</span></tr>"
+                "<tr class=\"{class}\"><td><td>{}<td>{seen}<td><span>{verdict}</span></tr>",
+                escaped(facet)
             );
         }
         sections += "</table></details></section>";
@@ -232,7 +253,8 @@ fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
     let seen = rows.iter().filter(|row| row.seen > 0).count();
     let waived = rows.iter().filter(|row| row.waived).count();
     include_str!("ledger.html")
-        .replace("{subject}", &subject.join("<br>"))
+        .replace("{title}", &SERVICES.join(", "))
+        .replace("{subject}", &subject.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br>"))
         .replace("{sections}", &sections)
         .replace("{seen}", &seen.to_string())
         .replace("{waived}", &waived.to_string())

@@ -46,21 +46,24 @@ pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
         Some("integer" | "number") => {
             if let Some(least) = whole(&schema["minimum"]) {
                 limits.push(limit("at its minimum", Some(least.into()), true));
-                limits.push(limit("below its minimum", Some((least - 1).into()), false));
+                limits.push(limit("below its minimum", Some(least.saturating_sub(1).into()), false));
             }
             if let Some(most) = whole(&schema["maximum"]) {
                 limits.push(limit("at its maximum", Some(most.into()), true));
-                limits.push(limit("above its maximum", Some((most + 1).into()), false));
+                limits.push(limit("above its maximum", Some(most.saturating_add(1).into()), false));
             }
         }
         Some("string") => {
-            if let Some(least) = whole(&schema["minLength"]).filter(|least| *least > 0) {
+            if let Some(least) =
+                whole(&schema["minLength"]).filter(|least| *least > 0 && (*least as usize) < LONGEST)
+            {
                 limits.push(limit("as short as it may be", Some("x".repeat(least as usize).into()), true));
                 limits.push(limit("too short", Some("x".repeat(least as usize - 1).into()), false));
             }
             let pattern = schema["pattern"].as_str().and_then(|pattern| Regex::new(pattern).ok());
             let fits = |text: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
-            if let Some(most) = whole(&schema["maxLength"]) {
+            if let Some(most) = whole(&schema["maxLength"]).filter(|most| (0..LONGEST as i64).contains(most))
+            {
                 // The longest text that fits a pattern need not follow from it.
                 let letter = if pattern.is_some() { "x" } else { "é" };
                 let longest = fits(&letter.repeat(most as usize));
@@ -79,7 +82,7 @@ pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
         Some("array") => {
             let item = schema::example(document, &schema["items"]);
             let of = |length: i64| Some(vec![item.clone(); length as usize].into());
-            if let Some(least) = whole(&schema["minItems"]).filter(|least| *least > 0) {
+            if let Some(least) = whole(&schema["minItems"]).filter(|least| (1..1000).contains(least)) {
                 limits.push(limit("with as few items as it may have", of(least), true));
                 limits.push(limit("with too few items", of(least - 1), false));
             }

@@ -1,7 +1,8 @@
-//! The engine: it reads a contract, sends requests, judges the answers and remembers them. It starts nothing.
+//! The engine: it reads a contract, sends requests, judges the answers and remembers them. It starts nothing, and knows no service.
 
 pub mod compatibility;
 pub mod truer;
+pub mod checks;
 pub mod replay;
 pub mod property;
 pub mod faults;
@@ -12,8 +13,13 @@ pub mod ledger;
 pub mod facets;
 mod limits;
 pub mod contract;
-mod schema;
+pub mod documented;
+pub mod security;
 #[cfg(test)]
 mod made_up;
 pub mod exchange;
 pub mod deployment;
+pub mod subject;
+pub mod profile;
+pub mod openapi;
+mod schema;

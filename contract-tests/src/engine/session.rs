@@ -1,4 +1,4 @@
-//! A session with a store: sends requests, judges each response by its document, and records it in the ledger.
+//! A session with services: sends requests, judges each response by its document, and records it in the ledger.
 
 use std::{
     fmt,
@@ -17,47 +17,56 @@ use crate::engine::{
     exchange::{self, Answer, Delivery, Request},
     judge::judge,
     ledger::Ledger,
+    profile::{Exact, Situation},
+    security::authorized,
+    subject::subject,
 };
 
-/// How much is asked of a store.
+/// How much is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// What any faithful implementation does.
     Common,
-    /// Also what this store adds.
+    /// Also what one of them adds.
     Whole,
 }
 
-/// Sends requests to a store.
+/// Sends requests to services.
 pub struct Session {
-    /// Where the store is.
+    /// Where they are.
     pub deployment: Deployment,
-    /// How much is asked of it.
+    /// How much is asked of them.
     pub scope: Scope,
     /// What was seen.
     pub ledger: Arc<Mutex<Ledger>>,
     http: reqwest::blocking::Client,
+    /// Whether what was reset is sent again.
+    is_patient: bool,
 }
 
-/// Why a store did not pass.
+/// Why something did not pass.
 #[derive(Clone, Debug)]
-pub struct Failure(String);
+pub struct Failure {
+    sentence: String,
+    /// Whether there was no answer.
+    pub is_silence: bool,
+}
 
 impl Failure {
     /// A failure that is no answer to a request.
     pub(crate) fn new(sentence: String) -> Self {
-        Self(sentence)
+        Self { sentence, is_silence: false }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.sentence)
     }
 }
 
 impl Session {
-    /// A session with `deployment`. A store that shows its documents is asked for the whole contract.
+    /// A session with `deployment`. Services that show their documents are asked for the whole contract.
     pub fn new(deployment: Deployment) -> Self {
         let mut session = Self::with_scope(deployment, Scope::Common);
         let shows_document = |service: &&str| {
@@ -95,7 +104,19 @@ impl Session {
 
     /// A session with `deployment` that asks for this much. Nothing is sent yet.
     pub fn with_scope(deployment: Deployment, scope: Scope) -> Self {
-        Self { deployment, scope, ledger: Arc::default(), http: exchange::http_client() }
+        Self {
+            deployment,
+            scope,
+            ledger: Arc::default(),
+            http: exchange::http_client(exchange::PATIENCE),
+            is_patient: false,
+        }
+    }
+
+    /// The same session for services that are not known: it waits so long for an answer, and sends again what was reset before
+    /// anything was answered, since they may close an idle connection whenever they like.
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { is_patient: true, http: exchange::http_client(patience), ..self }
     }
 
     /// The same session, with what it sees written in `ledger`.
@@ -105,7 +126,10 @@ impl Session {
 
     /// A request to an operation, with the right token.
     pub fn request(&self, service: &str, method: &str, path: impl Into<String>) -> Request {
-        Request::new(service, method, path).token(&self.deployment.service(service).token)
+        let request = Request::new(service, method, path);
+        let operation = CONTRACT.document(service).find(method, request.path_only());
+        let security = operation.and_then(|operation| operation.security.clone());
+        authorized(&security, request, &self.deployment)
     }
 
     /// Sends `request` and judges the answer by the document.
@@ -114,21 +138,28 @@ impl Session {
     /// There is no answer, or it is not as documented.
     pub fn send(&self, request: &Request) -> Result<Answer, Failure> {
         let answer = self.exchange(request)?;
+        self.observe(request, &answer)?;
+        Ok(answer)
+    }
+
+    /// Judges the answer to `request` by the document, and records it. Returns whether the document has the operation.
+    ///
+    /// # Errors
+    /// It is not as documented.
+    pub fn observe(&self, request: &Request, answer: &Answer) -> Result<bool, Failure> {
         let document = CONTRACT.document(&request.service);
         // HEAD is answered like GET (RFC 9110, section 9.3.2).
         let is_head = request.method == "HEAD";
         let method = if is_head { "GET" } else { &request.method };
         let Some(operation) = document.find(method, request.path_only()) else {
-            return Ok(answer);
+            return Ok(false);
         };
-        judge(operation, request, &answer, self.scope == Scope::Whole)
-            .map_err(|expected| self.failure(request, &answer, &expected))?;
-        if is_head {
-            return Ok(answer);
+        judge(operation, request, answer, self.scope == Scope::Whole)
+            .map_err(|expected| self.failure(request, answer, &expected))?;
+        if !is_head {
+            self.ledger.lock().expect("the ledger").record(operation, request, answer);
         }
-        let mut ledger = self.ledger.lock().expect("the ledger");
-        ledger.record(operation, request, &answer);
-        Ok(answer)
+        Ok(true)
     }
 
     /// Sends `request` and expects this status and, if it is a refusal, this exact text.
@@ -145,12 +176,41 @@ impl Session {
         Ok(answer)
     }
 
+    /// Sends `request` and expects the exact answer that the profile has for a situation.
+    ///
+    /// # Errors
+    /// The answer is another, or not as documented, or the profile has none.
+    pub fn expect_exact(&self, request: &Request, situation: Situation) -> Result<Answer, Failure> {
+        let answer = self.send(request)?;
+        self.is_exact(request, &answer, situation)?;
+        Ok(answer)
+    }
+
+    /// Whether `answer` is the exact one that the profile has for a situation.
+    ///
+    /// # Errors
+    /// It is another, or the profile has none.
+    pub fn is_exact(&self, request: &Request, answer: &Answer, situation: Situation) -> Result<(), Failure> {
+        let Some(Exact { status, text }) = subject().profile.answer(situation) else {
+            return Err(Failure::new(format!("the profile has no answer for {situation:?}")));
+        };
+        if answer.status == *status && (text.is_none() || answer.error() == *text) {
+            return Ok(());
+        }
+        Err(self.failure(request, answer, &format!("{status} {}", text.as_deref().unwrap_or_default())))
+    }
+
     /// What is to be said of an answer that is not `expected`.
     pub fn failure(&self, request: &Request, answer: &Answer, expected: &str) -> Failure {
+        self.unexpected(request, expected, &answer.to_string())
+    }
+
+    fn unexpected(&self, request: &Request, expected: &str, answer: &str) -> Failure {
         let curl = request.curl(&self.deployment.service(&request.service).url);
-        Failure(format!(
+        let sentence = format!(
             "expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {curl}"
-        ))
+        );
+        Failure { sentence, is_silence: false }
     }
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.
@@ -167,20 +227,22 @@ impl Session {
     fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
         let url = &self.deployment.service(&request.service).url;
         let answer = match request.delivery {
-            Delivery::Whole => self.send_whole(url, request).map_err(|error| error.to_string()),
+            Delivery::Whole => match self.send_whole(url, request) {
+                Err(error) if self.is_patient && exchange::was_reset(&error) => self.send_whole(url, request),
+                result => result,
+            }
+            .map_err(|error| cause(&error)),
             Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
         };
-        let answer = answer.map(|answer| without_prefix(answer, split(url).1));
-        answer.map_err(|error| {
-            Failure(format!(
-                "expected:   an answer\nrequest:    {request}\nanswer:     none ({error})\nrepeat:     {}",
-                request.curl(url)
-            ))
+        let answer = answer.map(|answer| without_prefix(answer, &exchange::parts(url).1));
+        answer.map_err(|error| Failure {
+            is_silence: true,
+            ..self.unexpected(request, "an answer", &format!("none ({error})"))
         })
     }
 
     fn send_whole(&self, url: &str, request: &Request) -> reqwest::Result<Answer> {
-        let method = Method::from_bytes(request.method.as_bytes()).expect("a method");
+        let method = Method::from_bytes(request.method.as_bytes()).unwrap_or_default();
         let mut builder = self.http.request(method, format!("{url}{}", request.path));
         for (name, value) in &request.headers {
             builder = builder.header(name, value.as_bytes());
@@ -199,14 +261,17 @@ fn without_servers(document: &Value) -> Value {
     document
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("(none)")
+/// The innermost reason, such as that a connection was refused.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
+    }
+    innermost.to_string()
 }
 
-/// The address in the URL of a service, and the prefix that a proxy puts before every path.
-fn split(url: &str) -> (&str, &str) {
-    let rest = url.trim_start_matches("http://");
-    rest.split_at(rest.find('/').unwrap_or(rest.len()))
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("(none)")
 }
 
 /// The answer with `Location` and `Link` as a service without a prefix writes them. What does not begin with the prefix leads
@@ -218,10 +283,13 @@ fn without_prefix(mut answer: Answer, prefix: &str) -> Answer {
             "link" => "<",
             _ => continue,
         };
-        *value = match value.strip_prefix(&format!("{start}{prefix}/")) {
-            Some(rest) => format!("{start}/{rest}"),
-            None => format!("{value} (which is not below {prefix})"),
-        };
+        match value.strip_prefix(&format!("{start}{prefix}/")) {
+            Some(rest) => *value = format!("{start}/{rest}"),
+            None if value.starts_with(&format!("{start}/")) => {
+                *value += &format!(" (which is not below {prefix})");
+            }
+            None => {}
+        }
     }
     answer
 }
@@ -236,10 +304,10 @@ fn send_raw(url: &str, request: &Request) -> std::io::Result<Answer> {
 
 /// Sends a request in the way that its delivery says.
 fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
-    let (address, prefix) = split(url);
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let mut bytes = format!("{} {prefix}{} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
+    let (address, base) = exchange::parts(url);
+    let mut stream = TcpStream::connect(&address)?;
+    stream.set_read_timeout(Some(exchange::PATIENCE))?;
+    let mut bytes = format!("{} {base}{} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         bytes += &format!("{name}: {value}\r\n");
     }

@@ -40,7 +40,7 @@ impl Proxy {
     pub fn start(service: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let http = exchange::http_client();
+        let http = exchange::http_client(exchange::PATIENCE);
         let shared = Arc::new(Shared {
             service,
             http,
@@ -120,14 +120,22 @@ impl Shared {
     fn forward(&self, request: &Request) -> Answer {
         let target = self.target.lock().expect("the target").clone();
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).expect("a method");
-        let mut builder = self.http.request(method, format!("{target}{}", request.path));
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value.as_bytes());
-        }
-        if !request.body.is_empty() {
-            builder = builder.body(request.body.clone());
-        }
-        match builder.send() {
+        let send = || {
+            let mut builder = self.http.request(method.clone(), format!("{target}{}", request.path));
+            for (name, value) in &request.headers {
+                builder = builder.header(name, value.as_bytes());
+            }
+            if !request.body.is_empty() {
+                builder = builder.body(request.body.clone());
+            }
+            builder.send()
+        };
+        let response = match send() {
+            // The service had closed the connection, which is no fault of the caller's request.
+            Err(error) if exchange::was_reset(&error) => send(),
+            response => response,
+        };
+        match response {
             Ok(response) => Answer::from_response(response).unwrap_or_default(),
             Err(_) => Answer { status: 502, ..Answer::default() },
         }

@@ -18,7 +18,7 @@ pub enum Place {
     Between(&'static str),
 }
 
-/// Something that a store does wrong.
+/// Something that a service does wrong.
 pub struct Fault {
     /// What, as a sentence.
     pub name: String,

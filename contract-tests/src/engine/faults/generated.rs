@@ -8,22 +8,24 @@ use std::{
 use serde_json::Value;
 
 use super::{
+    alterations::{answers, is_of},
     fault::{Fault, Place, Tamper},
     json::edit_body,
 };
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    deployment::token,
+    deployment::Deployment,
     exchange::{Answer, Request},
     schema::resolve,
+    security::{authorized, is_closed},
 };
 
 /// An id that no service has given yet.
 const UNKNOWN: &str = "9007199254740991";
 
 /// Every fault of every operation.
-pub fn all() -> Vec<Fault> {
-    CONTRACT.operations().flat_map(of_operation).collect()
+pub fn all(deployment: &Deployment) -> Vec<Fault> {
+    CONTRACT.operations().flat_map(|operation| of_operation(operation, deployment)).collect()
 }
 
 /// The beginning of the names of an operation's faults.
@@ -31,13 +33,16 @@ pub fn prefix(operation: &Operation) -> String {
     format!("{} ", operation.id)
 }
 
-fn of_operation(operation: &'static Operation) -> Vec<Fault> {
+fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<Fault> {
     let fault = |name: String, tamper| Fault {
         name: prefix(operation) + name.as_str(),
         place: Place::Before(operation.service),
         tamper,
     };
-    let mut faults = vec![fault("is open".into(), is_open(operation))];
+    let mut faults = Vec::new();
+    if is_closed(&operation.security) {
+        faults.push(fault("is open".into(), is_open(operation, deployment)));
+    }
     let text = [404, 401].iter().find_map(|status| operation.answers.get(status)?.texts.first());
     if let Some(text) = text {
         let other = format!("{text}.");
@@ -79,9 +84,8 @@ fn of_operation(operation: &'static Operation) -> Vec<Fault> {
 
 /// The last field that a success must have, or each thing in a list of them.
 fn required_field(operation: &'static Operation, status: u16) -> Option<&'static str> {
-    let document = &CONTRACT.document(operation.service).json;
-    let content = &operation.declaration()["responses"][status.to_string()]["content"];
-    let schema = resolve(document, &content["application/json"]["schema"]);
+    let document = operation.schemas();
+    let schema = resolve(document, operation.answer_schema(&status.to_string()));
     let thing = if schema["type"] == "array" { resolve(document, &schema["items"]) } else { schema };
     thing["required"].as_array()?.last()?.as_str()
 }
@@ -94,31 +98,20 @@ fn remove(body: &mut Value, field: &str) {
     }
 }
 
-fn is_of(operation: &Operation, request: &Request) -> bool {
-    let found = CONTRACT.document(operation.service).find(&request.method, request.path_only());
-    found.is_some_and(|found| found.id == operation.id)
-}
-
-/// Alters the answers of an operation.
-fn answers(operation: &'static Operation, alter: impl Fn(&mut Answer) + Send + Sync + 'static) -> Tamper {
-    Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
-        if is_of(operation, &request) {
-            alter(&mut answer);
-        }
-        answer
-    })
-}
-
 /// The operation does without a token.
-fn is_open(operation: &'static Operation) -> Tamper {
-    Arc::new(move |request, forward| match is_of(operation, &request) {
-        true => forward(&request.token(&token(operation.service))),
+pub(super) fn is_open(operation: &'static Operation, deployment: &Deployment) -> Tamper {
+    let deployment = deployment.clone();
+    Arc::new(move |mut request, forward| match is_of(operation, &request) {
+        true => {
+            // What is sent as well would be the first that is looked at.
+            request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Authorization"));
+            forward(&authorized(&operation.security, request, &deployment))
+        }
         false => forward(&request),
     })
 }
 
-fn ignores(operation: &'static Operation, parameter: &'static str) -> Tamper {
+pub(super) fn ignores(operation: &'static Operation, parameter: &'static str) -> Tamper {
     Arc::new(move |mut request, forward| {
         if is_of(operation, &request)
             && let Some((path, query)) = request.path.split_once('?')

@@ -1,6 +1,8 @@
 //! Faults: those that any operation could have, and the parts that others are made of.
 
+pub mod generic;
 pub mod generated;
+mod alterations;
 pub(crate) mod answers;
 pub(crate) mod requests;
 pub(crate) mod json;

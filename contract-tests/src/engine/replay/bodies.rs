@@ -3,141 +3,167 @@
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::case::{Case, Expectation};
+use super::case::{Case, detail};
 use crate::engine::{
     contract::Operation,
     exchange::{Delivery, Request},
     limits::{Limit, limits as limits_of},
+    profile::Situation,
     schema::{self, requires, resolve},
+    subject::subject,
 };
 
 /// More than a body may have.
 const TOO_LARGE: usize = 64 * 1024 + 1;
 
+/// How deep fields are looked for.
+const DEEPEST: usize = 5;
+
+/// The same without a profile that asks for more: some documents have bodies with thousands of fields.
+const DEEP_ENOUGH: usize = 2;
+
 /// Cases with a fault of the whole body.
 pub(super) fn wholes(operation: &Operation, valid: &Request) -> Vec<Case> {
-    let with_body = |body: &str| Request { body: body.into(), ..valid.clone() };
-    let with_type = |media_type: &str| valid.clone().header("Content-Type", media_type);
-    let invalid = |name: &str, body: &str| {
-        let says = Expectation::Detail("the body cannot be read".into());
-        Case::new(operation, name, with_body(body), 400, "Invalid fields").with(says)
-    };
-    let no_text = |name: &str, body: &[u8], says: &str| {
-        let request = Request { body: body.into(), ..valid.clone() };
-        Case::new(operation, name, request, 400, "Invalid fields").with(Expectation::Detail(says.into()))
-    };
-    let missing = |name: &str, body: &str| Case::new(operation, name, with_body(body), 400, "Missing fields");
-    let media_type = |name: &str, request| Case::new(operation, name, request, 415, "Unsupported media type");
-    let too_large = |name: &str, delivery| {
-        let request = Request { body: vec![b' '; TOO_LARGE], delivery, ..valid.clone() };
-        Case::new(operation, name, request, 413, "Payload too large")
-    };
-    let untyped = {
-        let mut request = valid.clone();
-        request.headers.retain(|(name, _)| name != "Content-Type");
-        request
-    };
+    use Situation::{BodyTimeout, Invalid, MediaType, Missing, OddBody, TooLarge};
     let example = String::from_utf8_lossy(&valid.body).into_owned();
-    let and = |member: &[u8]| [b"{", member, b",", &example.as_bytes()[1..]].concat();
-    let utf16: Vec<u8> = example.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let twice = example.replacen('{', &format!("{{{},", first_member(&example)), 1);
+    let of = |situation, name: &str, request| Case::of(situation, operation, name, request);
+    let with_body = |body: &[u8]| Request { body: body.into(), ..valid.clone() };
+    let with_type = |media_type: &str| valid.clone().header("Content-Type", media_type);
+    let says = |situation, name: &str, body: &[u8], says: &str| {
+        Some(of(situation, name, with_body(body))?.with(detail(says)))
+    };
+    let unread =
+        |situation, name: &str, body: &str| says(situation, name, body.as_bytes(), "the body cannot be read");
+    let large = |delivery| Request { body: vec![b' '; TOO_LARGE], delivery, ..valid.clone() };
+    let mut untyped = valid.clone();
+    untyped.headers.retain(|(name, _)| name != "Content-Type");
+    let fits = |json: &Value| operation.fits(json);
+    let is_object = operation.body.as_ref().is_some_and(|body| body["type"] == "object");
+
     let mut cases = Vec::new();
     // An object that requires nothing may be empty.
-    if operation.body.as_ref().is_some_and(|body| !operation.fits(&json!({})) && !body["required"].is_null())
-    {
-        cases.push(missing("without_a_body", ""));
-        cases.push(missing("with_null_for_a_body", " null "));
-        cases.push(missing("with_an_empty_object", "{}"));
+    if operation.body.as_ref().is_some_and(|body| !fits(&json!({})) && !body["required"].is_null()) {
+        if operation.declaration()["requestBody"]["required"] == true {
+            cases.push(of(Missing, "without_a_body", with_body(b"")));
+        }
+        if !fits(&Value::Null) {
+            cases.push(of(Missing, "with_null_for_a_body", with_body(b" null ")));
+        }
+        cases.push(of(Missing, "with_an_empty_object", with_body(b"{}")));
+    }
+    cases.push(unread(Invalid, "with_a_body_that_is_no_json", "name=Computer"));
+    if !is_object {
+        cases.push(unread(Invalid, "with_a_body_that_is_cut_off", "[1, "));
+        return cases.into_iter().flatten().collect();
+    }
+    let and = |member: &[u8]| [b"{", member, b",", &example.as_bytes()[1..]].concat();
+    let utf16: Vec<u8> = example.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let twice = first_member(&example).map(|member| example.replacen('{', &format!("{{{member},"), 1));
+    cases.extend([
+        unread(Invalid, "with_a_body_that_is_cut_off", &example[..example.len() - 1]),
+        unread(Invalid, "with_an_array_for_a_body", &format!("[{example}]")).filter(|_| !fits(&json!([{}]))),
+        unread(Invalid, "with_a_text_for_a_body", "\"Computer\"").filter(|_| !fits(&json!("Computer"))),
+        twice.and_then(|twice| unread(OddBody, "with_a_key_twice", &twice)),
+        unread(Invalid, "with_more_than_the_body", &format!("{example}{{}}")),
+    ]);
+    if example.len() > 2 {
+        let half = "half a surrogate pair";
+        cases.extend([
+            says(OddBody, "with_half_a_surrogate_pair", &and(br#""unknown":"\ud800""#), half),
+            says(OddBody, "with_half_a_surrogate_pair_in_a_key", &and(br#""\udfff":1"#), half),
+            says(
+                OddBody,
+                "with_bytes_that_are_not_utf8",
+                &and(b"\"unknown\":\"\xff\""),
+                "not UTF-8 at line 1 column 13",
+            ),
+        ]);
     }
     cases.extend([
-        invalid("with_a_body_that_is_no_json", "name=Computer"),
-        invalid("with_a_body_that_is_cut_off", &example[..example.len() - 1]),
-        invalid("with_an_array_for_a_body", &format!("[{example}]")),
-        invalid("with_a_text_for_a_body", "\"Computer\""),
-        invalid("with_a_key_twice", &twice),
-        invalid("with_more_than_the_body", &format!("{example}{{}}")),
-        no_text("with_half_a_surrogate_pair", &and(br#""unknown":"\ud800""#), "half a surrogate pair"),
-        no_text("with_half_a_surrogate_pair_in_a_key", &and(br#""\udfff":1"#), "half a surrogate pair"),
-        no_text(
-            "with_bytes_that_are_not_utf8",
-            &and(b"\"unknown\":\"\xff\""),
-            "not UTF-8 at line 1 column 13",
-        ),
-        no_text(
+        says(
+            OddBody,
             "with_a_byte_order_mark",
             &[b"\xef\xbb\xbf", example.as_bytes()].concat(),
             "a byte order mark",
         ),
-        no_text("with_a_body_in_utf16", &utf16, "send UTF-8"),
-        media_type("with_a_body_of_another_type", with_type("text/plain")),
-        media_type("with_a_form", with_type("application/x-www-form-urlencoded")),
-        media_type("with_a_body_of_no_type", untyped),
-        too_large("with_a_body_that_is_too_large", Delivery::Whole),
-        too_large("with_chunks_that_are_too_many", Delivery::Chunked),
-        Case::new(
-            operation,
-            "with_a_body_that_never_ends",
-            Request { delivery: Delivery::Half, ..valid.clone() },
-            408,
-            "Request timeout",
-        ),
+        says(OddBody, "with_a_body_in_utf16", &utf16, "send UTF-8"),
+        of(MediaType, "with_a_body_of_another_type", with_type("text/plain")),
+        of(MediaType, "with_a_form", with_type("application/x-www-form-urlencoded")),
+        of(MediaType, "with_a_body_of_no_type", untyped),
+        of(TooLarge, "with_a_body_that_is_too_large", large(Delivery::Whole)),
+        of(TooLarge, "with_chunks_that_are_too_many", large(Delivery::Chunked)),
+        of(BodyTimeout, "with_a_body_that_never_ends", Request { delivery: Delivery::Half, ..valid.clone() }),
     ]);
-    cases
+    cases.into_iter().flatten().collect()
 }
 
 /// `"name":"Computer"` of an object.
-fn first_member(object: &str) -> String {
-    let object: Value = serde_json::from_str(object).expect("an object");
-    let (name, value) = object.as_object().and_then(|object| object.iter().next()).expect("a member");
-    format!("{}:{value}", Value::from(name.as_str()))
+fn first_member(object: &str) -> Option<String> {
+    let object: Value = serde_json::from_str(object).ok()?;
+    let (name, value) = object.as_object().and_then(|object| object.iter().next())?;
+    Some(format!("{}:{value}", Value::from(name.as_str())))
 }
 
 /// Cases with a fault of one field: missing, of another type, out of its range.
 pub(super) fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
-    let schema = operation.body.as_ref().expect("a body");
-    let whole = schema::complete(operation.schemas(), schema, &operation.example().expect("an example"));
+    let (Some(schema), Some(example)) = (&operation.body, operation.example()) else { return Vec::new() };
+    let document = operation.request_schemas();
+    let whole = schema::complete(document, schema, &example);
+    let is_strict = subject().profile.strict_values;
     let mut cases = Vec::new();
-    for Field { path, schema, kind } in inner(operation.schemas(), schema, "", "") {
+    for Field { path, schema, kind } in inner(document, schema, "", "") {
         let Path { pointer, name: field } = &path;
+        if whole.pointer(pointer).is_none() {
+            continue;
+        }
+        let with_body = |body: String| Request { body: body.into(), ..valid.clone() };
         // As text, since no double holds some of the numbers.
         let with = |json: &str| {
             let mut body = whole.clone();
-            *body.pointer_mut(pointer).expect("a field") = "PLACE".into();
-            valid.clone().raw_json(body.to_string().replace("\"PLACE\"", json))
+            body.pointer_mut(pointer).into_iter().for_each(|field| *field = "PLACE".into());
+            with_body(body.to_string().replace("\"PLACE\"", json))
         };
-        let missing = |name: String, request| {
-            Case::new(operation, &name, request, 400, "Missing fields").common(operation)
+        // What the profile does not say, the schema must.
+        let is_beyond = |request: &Request| {
+            is_strict || serde_json::from_slice(&request.body).is_ok_and(|body| !operation.fits(&body))
         };
-        let invalid = |name: String, request| {
-            let says = Expectation::Detail(format!("{field} must be "));
-            Case::new(operation, &name, request, 400, "Invalid fields").with(says)
+        let missing = |name: String, request: Request| {
+            let case =
+                is_beyond(&request).then(|| Case::of(Situation::Missing, operation, &name, request))?;
+            Some(case?.common(operation))
         };
-        let fits = |name: String, request| Case::within_limits(operation, &name, request);
+        let invalid = |name: String, request: Request| {
+            let case =
+                is_beyond(&request).then(|| Case::of(Situation::Invalid, operation, &name, request))?;
+            Some(case?.with(detail(format!("{field} must be "))))
+        };
+        let fits = |name: String, request: Request| {
+            let is_within = serde_json::from_slice(&request.body).is_ok_and(|body| operation.fits(&body));
+            (is_strict || is_within).then(|| Case::within_limits(operation, &name, request))
+        };
+        let is_required = kind == Kind::Required;
         if kind != Kind::Item {
-            let without = valid.clone().json(&without(&whole, pointer));
-            let judge: &dyn Fn(String, Request) -> Case =
-                if kind == Kind::Required { &missing } else { &fits };
+            let without = with_body(without(&whole, pointer).to_string());
+            let judge: &dyn Fn(String, Request) -> Option<Case> = if is_required { &missing } else { &fits };
             cases.push(judge(format!("without_{field}"), without));
             cases.push(judge(format!("with_{field}_null"), with("null")));
         } else {
             cases.push(invalid(format!("with_{field}_null"), with("null")));
         }
         if schema["minLength"].as_u64().is_some_and(|least| least > 0) {
-            let judge: &dyn Fn(String, Request) -> Case =
-                if kind == Kind::Required { &missing } else { &invalid };
+            let judge: &dyn Fn(String, Request) -> Option<Case> =
+                if is_required { &missing } else { &invalid };
             cases.push(judge(format!("with_{field}_empty"), with("\"\"")));
         }
-        for limit in limits_of(operation.schemas(), schema).into_iter().filter(|limit| limit.is_within) {
+        for limit in limits_of(document, schema).into_iter().filter(|limit| limit.is_within) {
             let name = format!("with_{field}_{}", limit.name().replace(' ', "_"));
-            if let Some(value) = limit.value {
-                cases.push(fits(name, with(&value.to_string())));
-            }
+            cases.extend(limit.value.map(|value| fits(name, with(&value.to_string()))));
         }
-        for (what, value) in wrong_values(operation.schemas(), schema) {
+        for (what, value) in wrong_values(document, schema) {
             cases.push(invalid(format!("with_{field}_{what}"), with(&value)));
         }
     }
-    cases
+    cases.into_iter().flatten().collect()
 }
 
 /// A field of a body, of an object in it, or an item of an array.
@@ -166,6 +192,11 @@ enum Kind {
 fn inner<'a>(document: &'a Value, schema: &'a Value, pointer: &str, name: &str) -> Vec<Field<'a>> {
     let schema = resolve(document, schema);
     let mut fields = Vec::new();
+    // A schema may contain itself.
+    let deepest = if subject().profile.strict_values { DEEPEST } else { DEEP_ENOUGH };
+    if pointer.matches('/').count() >= deepest {
+        return fields;
+    }
     let mut add = |key: &str, name: String, inside: &'a Value, kind| {
         let path = Path { pointer: format!("{pointer}/{key}"), name };
         let (pointer, name) = (path.pointer.clone(), path.name.clone());
@@ -186,9 +217,9 @@ fn inner<'a>(document: &'a Value, schema: &'a Value, pointer: &str, name: &str) 
 /// `body` without the field at `pointer`.
 fn without(body: &Value, pointer: &str) -> Value {
     let mut body = body.clone();
-    let (parent, field) = pointer.rsplit_once('/').expect("a field");
-    let object = body.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object");
-    object.shift_remove(&field.replace("~1", "/").replace("~0", "~"));
+    let (parent, field) = pointer.rsplit_once('/').unwrap_or_default();
+    let object = body.pointer_mut(parent).and_then(Value::as_object_mut);
+    object.and_then(|object| object.shift_remove(&field.replace("~1", "/").replace("~0", "~")));
     body
 }
 

@@ -1,15 +1,18 @@
 //! A case: a request that is made from a document, and the response that it must get.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use super::{parameters, workflows};
 use crate::engine::{
     contract::{CONTRACT, Document, Operation},
     deployment::Deployment,
-    exchange::{Request, escaped},
+    exchange::{Answer, Request, escaped},
     facets,
     limits::limits as limits_of,
+    profile::Situation,
+    security::authorized,
     session::{Failure, Scope, Session},
+    subject::subject,
 };
 
 /// A request that is made up from a document, and what it must be answered.
@@ -18,9 +21,11 @@ pub struct Case {
     pub name: String,
     /// The request.
     pub request: Request,
-    /// None if every answer will do that does not blame the request's fields.
+    /// None if every answer will do that is among these, or that does not blame the request's fields.
     pub(super) status: Option<u16>,
     pub(super) text: Option<String>,
+    /// The statuses of which any will do.
+    pub(super) among: Option<RangeInclusive<u16>>,
     /// Expected beside status and text.
     pub(super) further: Expectation,
     /// Whether any faithful implementation passes it.
@@ -39,29 +44,48 @@ pub(super) enum Expectation {
 }
 
 impl Case {
-    pub(super) fn new(operation: &Operation, name: &str, request: Request, status: u16, text: &str) -> Self {
-        let name = format!("{}::{name}", operation.id);
+    /// A case of something wrong. None if neither the profile nor the document says what is answered to it.
+    pub(super) fn of(
+        situation: Situation,
+        operation: &Operation,
+        name: &str,
+        request: Request,
+    ) -> Option<Self> {
+        let exact = subject().profile.answer(situation);
+        let among = if exact.is_none() { Some(situation.otherwise()?) } else { None };
+        Some(Self {
+            status: exact.map(|exact| exact.status),
+            text: exact.and_then(|exact| exact.text.clone()),
+            among,
+            ..Self::within_limits(operation, name, request)
+        })
+    }
+
+    /// A case whose fields and parameters are within their limits, so that the answer depends on what is there.
+    pub(super) fn within_limits(operation: &Operation, name: &str, request: Request) -> Self {
         Self {
-            name,
+            name: format!("{}::{name}", operation.id),
             request,
-            status: Some(status),
-            text: Some(text.into()),
+            status: None,
+            text: None,
+            among: None,
             further: Expectation::Nothing,
             is_common: false,
         }
     }
 
-    /// A case whose fields and parameters are within their limits, so that the answer depends on what is there.
-    pub(super) fn within_limits(operation: &Operation, name: &str, request: Request) -> Self {
-        let name = format!("{}::{name}", operation.id);
-        Self { name, request, status: None, text: None, further: Expectation::Nothing, is_common: false }
-    }
-
     /// A case that names what is not there. Which of several texts says so, no document can tell.
-    pub(super) fn not_found(operation: &Operation, name: &str, request: Request) -> Self {
-        let texts = operation.answers.get(&404).map_or(&[][..], |documented| &documented.texts);
-        let text = if let [only] = texts { Some(only.clone()) } else { None };
-        Self { text, ..Self::new(operation, name, request, 404, "") }
+    pub(super) fn not_found(
+        situation: Situation,
+        operation: &Operation,
+        name: &str,
+        request: Request,
+    ) -> Option<Self> {
+        let case = Self::of(situation, operation, name, request)?;
+        let texts =
+            case.status.and_then(|status| operation.answers.get(&status)).map(|answer| &answer.texts[..]);
+        let text = if let Some([only]) = texts { Some(only.clone()) } else { None };
+        Some(Self { text, ..case })
     }
 
     /// A case that any faithful implementation passes, if it has the operation at all.
@@ -82,13 +106,50 @@ impl Case {
             Some(status) => session.expect(&self.request, status, self.text.as_deref())?,
             None => session.send(&self.request)?,
         };
-        let blames_request =
-            answer.error().is_some_and(|text| text == "Missing fields" || text == "Invalid fields");
-        if self.status.is_none() && blames_request {
-            let expected = "an answer that takes the request for valid";
-            return Err(session.failure(&self.request, &answer, expected));
+        let unmet = match &self.among {
+            Some(among) => self.unmet_range(among, &answer),
+            None if self.status.is_none() => self.unmet_validity(session, &answer),
+            None => None,
+        };
+        let unmet = unmet.or_else(|| self.unmet_detail(session, &answer));
+        unmet.map_or(Ok(()), |expected| Err(session.failure(&self.request, &answer, &expected)))
+    }
+
+    fn unmet_range(&self, among: &RangeInclusive<u16>, answer: &Answer) -> Option<String> {
+        let (least, most) = (among.start(), among.end());
+        (!among.contains(&answer.status))
+            .then(|| format!("a refusal: a documented status from {least} to {most}"))
+    }
+
+    /// What fits the document is not refused for not fitting it.
+    fn unmet_validity(&self, session: &Session, answer: &Answer) -> Option<String> {
+        let profile = &subject().profile;
+        let texts = [Situation::Missing, Situation::Invalid].map(|it| profile.answer(it)?.text.as_deref());
+        let blames = || answer.error().is_some_and(|text| texts.contains(&Some(text.as_str())));
+        if texts.iter().any(Option::is_some) {
+            return blames().then(|| "an answer that takes the request for valid".to_owned());
         }
-        let unmet = match &self.further {
+        if answer.status >= 500 {
+            return Some("no failure of the service".into());
+        }
+        let document = CONTRACT.document(&self.request.service);
+        let operation = document.find(&self.request.method, self.request.path_only());
+        let knows = !session.deployment.service(&self.request.service).token.is_empty();
+        if answer.status == 401 && knows && operation.is_some_and(Operation::is_closed) {
+            return Some("an answer to a caller with the right credential".into());
+        }
+        // Where no text tells why, an example that is taken tells that it is not for what both share.
+        let is_refused = matches!(answer.status, 400 | 422);
+        let document = CONTRACT.document(&self.request.service);
+        let operation =
+            document.find(&self.request.method, self.request.path_only()).filter(|_| is_refused)?;
+        let valid = valid_request(operation, &session.deployment);
+        let is_taken = session.send(&valid).is_ok_and(|answer| answer.status < 300);
+        is_taken.then(|| "an answer that takes the request for valid, as it takes the example".to_owned())
+    }
+
+    fn unmet_detail(&self, session: &Session, answer: &Answer) -> Option<String> {
+        match &self.further {
             Expectation::Nothing => None,
             Expectation::Detail(part) => {
                 let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
@@ -105,9 +166,13 @@ impl Case {
                 (listed != *elements)
                     .then(|| format!("the header {name}: {}, in any order", expected.join(", ")))
             }
-        };
-        unmet.map_or(Ok(()), |expected| Err(session.failure(&self.request, &answer, &expected)))
+        }
     }
+}
+
+/// What the `detail` of a refusal must say, if the profile has one.
+pub(super) fn detail(says: impl Into<String>) -> Expectation {
+    if subject().profile.details { Expectation::Detail(says.into()) } else { Expectation::Nothing }
 }
 
 /// A valid request that creates something in `service`.
@@ -124,7 +189,6 @@ pub(super) fn creating(document: &Document) -> Option<&Operation> {
 /// A request that nothing is wrong with, except perhaps that what it names does not exist. What others need is not
 /// deleted: a `DELETE` names the last of all ids.
 pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request {
-    let token = &deployment.service(operation.service).token;
     let named = |name: &str| {
         let mut parameters = operation.parameters();
         let parameter = parameters.find(|one| one["in"] == "path" && one["name"] == name)?;
@@ -134,14 +198,18 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
             .value
             .map(|value| escaped(&parameters::written(&value)))
     };
-    let request = Request::new(operation.service, &operation.method, operation.path_with(named)).token(token);
+    let request = Request::new(operation.service, &operation.method, operation.path_with(named));
+    let request = authorized(&operation.security, request, deployment);
+    // Of several media types, JSON is the one that can be judged.
+    let has_others = operation.all_documented().any(|(_, documented)| documented.media_types.len() > 1);
+    let request = if has_others { request.header("Accept", "application/json") } else { request };
     let required = operation.parameters().filter(|one| one["required"] == true && one["in"] != "path");
     let request = required.fold(request, |request, parameter| {
         let example = facets::example(operation.schemas(), parameter);
         parameters::with(operation, &request, parameter, &example)
     });
     match operation.example() {
-        Some(body) => request.json(&body),
+        Some(body) => request.json(&body).header("Content-Type", &*operation.media_type),
         None => request,
     }
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use super::{
     bodies,
-    case::{Case, Expectation, valid_request},
+    case::{Case, Expectation, detail, valid_request},
     limits,
 };
 use crate::engine::{
     contract::{self, CONTRACT, Document, Operation},
     deployment::{Deployment, SERVICES},
     exchange::Request,
+    profile::Situation,
+    security::{Scheme, is_closed, with_headers, with_token},
+    subject::subject,
 };
 
 /// Names a request, so that it can be repeated.
@@ -24,18 +27,29 @@ const KEY_LIMIT: usize = 255;
 
 /// Every case of every operation, and of every path.
 pub fn cases(deployment: &Deployment) -> Vec<Case> {
-    let of_operations = CONTRACT.operations().flat_map(|operation| {
+    let profile = &subject().profile;
+    // Without a body that can be made, every request is one without a body.
+    let operations = CONTRACT.operations().filter(|operation| !operation.needs_other_body);
+    let of_operations = operations.flat_map(|operation| {
         let valid = valid_request(operation, deployment);
-        let mut cases = unauthenticated(operation, &valid, deployment);
-        cases.push(expired(operation, &valid));
-        cases.push(contradictory(operation, &valid));
+        let mut cases = Vec::new();
+        if !profile.workflows_show_all {
+            cases.push(Case::within_limits(operation, "as_in_the_document", valid.clone()));
+        }
+        if profile.challenge {
+            cases.extend(unauthenticated(operation, &valid, deployment));
+        } else {
+            cases.extend(closed(operation, &valid, deployment));
+        }
+        cases.extend(expired(operation, &valid));
+        cases.extend(contradictory(operation, &valid));
         if operation.body.is_some() {
             cases.extend(bodies::wholes(operation, &valid));
             cases.extend(bodies::fields(operation, &valid));
         }
         cases.extend(limits::names(operation, &valid));
         cases.extend(limits::limits(operation, &valid));
-        if operation.takes_key {
+        if operation.takes_key && profile.idempotency_keys {
             cases.extend(keys(operation, &valid));
         }
         cases
@@ -43,56 +57,100 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
     of_operations.chain(methods(deployment)).collect()
 }
 
-/// Requests without the right token get 401.
+/// Requests without the right token get 401, with a challenge.
 fn unauthenticated(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
     let service = operation.service;
     let token = &deployment.service(service).token;
-    let refused = |name: &str, authorization: &[&str]| {
+    let refused_as = |situation, name: &str, authorization: &[&str]| {
         let mut request = valid.clone();
         request.headers.retain(|(name, _)| name != "Authorization");
         let is_bearer = |value: &&str| value.strip_prefix("Bearer ").is_some_and(|token| !token.is_empty());
         let error = if authorization.iter().any(is_bearer) { ", error=\"invalid_token\"" } else { "" };
         let challenge = Expectation::Header("WWW-Authenticate", format!("Bearer realm=\"{service}\"{error}"));
         request.headers.extend(authorization.iter().map(|value| ("Authorization".into(), (*value).into())));
-        Case::new(operation, name, request, 401, "Unauthorized").with(challenge).common(operation)
+        Some(Case::of(situation, operation, name, request)?.with(challenge))
     };
+    let refused = |name: &str, authorization: &[&str]| {
+        Some(refused_as(Situation::Unauthorized, name, authorization)?.common(operation))
+    };
+    // What part 1 leaves open, another implementation may do otherwise.
+    let odd = |name: &str, authorization: &[&str]| refused_as(Situation::OddCredential, name, authorization);
     let right = format!("Bearer {token}");
-    let mut cases = vec![
+    let shorter = right.char_indices().next_back().map_or("", |(last, _)| &right[..last]);
+    let others = SERVICES.iter().filter(|other| **other != service).map(|other| {
+        let token = &deployment.service(other).token;
+        refused(&format!("with_the_token_of_{other}"), &[&format!("Bearer {token}")])
+    });
+    let cases = [
         refused("without_a_token", &[]),
         refused("with_a_wrong_token", &["Bearer wrong"]),
         refused("with_a_wrong_token_of_the_same_length", &[&format!("Bearer {}", "x".repeat(token.len()))]),
-        refused("with_the_beginning_of_the_token", &[&right[..right.len() - 1]]),
+        refused("with_the_beginning_of_the_token", &[shorter]),
         refused("with_more_than_the_token", &[&format!("{right}x")]),
         refused("with_the_token_in_another_case", &[&format!("Bearer {}", token.to_lowercase())]),
         refused("with_the_token_in_another_scheme", &[&format!("Basic {token}")]),
         refused("with_the_token_alone", &[token]),
         refused("with_no_token_after_the_scheme", &["Bearer "]),
         refused("with_the_scheme_twice", &[&format!("Bearer {right}")]),
+        odd("with_the_token_and_then_a_wrong_one", &[&right, "Bearer wrong"]),
+        odd("with_a_wrong_token_and_then_the_right_one", &["Bearer wrong", &right]),
     ];
-    // What part 1 leaves open, another implementation may do otherwise.
-    let both = [
-        refused("with_the_token_and_then_a_wrong_one", &[&right, "Bearer wrong"]),
-        refused("with_a_wrong_token_and_then_the_right_one", &["Bearer wrong", &right]),
-    ];
-    cases.extend(both.map(|case| Case { is_common: false, ..case }));
-    cases.extend(SERVICES.iter().filter(|other| **other != service).map(|other| {
-        let token = &deployment.service(other).token;
-        refused(&format!("with_the_token_of_{other}"), &[&format!("Bearer {token}")])
-    }));
-    cases
+    cases.into_iter().chain(others).flatten().collect()
 }
 
-/// A request whose timeout is over gets 503.
-fn expired(operation: &Operation, valid: &Request) -> Case {
-    let request = valid.clone().header(TIMEOUT, "0");
-    Case::new(operation, "with_no_time_left", request, 503, "Service unavailable")
+/// Requests without a credential, or with a wrong one, to an operation that asks for one.
+fn closed(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
+    let token = &deployment.service(operation.service).token;
+    // Whatever a caller shows goes, also by `--header`.
+    let shown = |name: &str| {
+        name.eq_ignore_ascii_case("Authorization")
+            || operation.security.iter().flatten().flatten().any(|scheme| match scheme {
+                Scheme::Bearer | Scheme::Basic => false,
+                Scheme::Key(place, _) if place == "cookie" => name.eq_ignore_ascii_case("Cookie"),
+                Scheme::Key(_, key) => name.eq_ignore_ascii_case(key),
+            })
+    };
+    if !is_closed(&operation.security) {
+        return Vec::new();
+    }
+    let mut bare = valid.clone();
+    bare.headers.retain(|(name, _)| !shown(name));
+    bare.path = without_keys(operation, &bare.path);
+    let refused = |name: &str, request| Case::of(Situation::Unauthorized, operation, name, request);
+    let with = |token: &str| with_token(&operation.security, bare.clone(), token);
+    let mut cases = vec![
+        refused("without_a_credential", bare.clone()),
+        refused("with_a_wrong_credential", with("wrong")),
+    ];
+    if token.len() > 1 {
+        cases.push(refused("with_a_wrong_credential_of_the_same_length", with(&"x".repeat(token.len()))));
+        cases.push(refused("with_more_than_the_credential", with(&format!("x{token}"))));
+    }
+    cases.into_iter().flatten().collect()
 }
 
-/// A singleton header with two values is malformed.
-fn contradictory(operation: &Operation, valid: &Request) -> Case {
+/// A path without the keys in its query that open an operation.
+fn without_keys(operation: &Operation, path: &str) -> String {
+    let Some((path, query)) = path.split_once('?') else { return path.to_owned() };
+    let is_key = |pair: &&str| {
+        operation.security.iter().flatten().flatten().any(
+            |scheme| matches!(scheme, Scheme::Key(place, key) if place == "query" && pair.split('=').next() == Some(key)),
+        )
+    };
+    let rest: Vec<&str> = query.split('&').filter(|pair| !is_key(pair)).collect();
+    if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) }
+}
+
+/// A request whose timeout is over.
+fn expired(operation: &Operation, valid: &Request) -> Option<Case> {
+    Case::of(Situation::Expired, operation, "with_no_time_left", valid.clone().header(TIMEOUT, "0"))
+}
+
+/// A singleton header with two values.
+fn contradictory(operation: &Operation, valid: &Request) -> Option<Case> {
     let mut request = valid.clone();
     request.headers.extend(["5000", "6000"].map(|time| (TIMEOUT.into(), time.into())));
-    Case::new(operation, "with_two_times_to_wait", request, 400, "Malformed request")
+    Case::of(Situation::Contradictory, operation, "with_two_times_to_wait", request)
 }
 
 /// A key that is none, and two.
@@ -108,32 +166,40 @@ fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
         ("quoted_and_too_long", &quoted),
     ];
     let case = |(what, key): (&str, &str)| {
-        let request = valid.clone().header(KEY, key);
-        let says = Expectation::Detail("Idempotency-Key must be 1 to 255 characters".into());
-        Case::new(operation, &format!("with_a_key_that_is_{what}"), request, 400, "Invalid fields").with(says)
+        let name = format!("with_a_key_that_is_{what}");
+        let case = Case::of(Situation::WrongKey, operation, &name, valid.clone().header(KEY, key))?;
+        Some(case.with(detail("Idempotency-Key must be 1 to 255 characters")))
     };
     let fits = |what: &str, key: String| {
-        Case::within_limits(operation, &format!("with_a_key_that_is_{what}"), valid.clone().header(KEY, key))
+        let name = format!("with_a_key_that_is_{what}");
+        Some(Case::within_limits(operation, &name, valid.clone().header(KEY, key)))
     };
-    let longest = format!("\"{}{}\"", operation.id, "k".repeat(KEY_LIMIT - operation.id.len()));
+    let longest = format!("\"{}{}\"", operation.id, "k".repeat(KEY_LIMIT.saturating_sub(operation.id.len())));
     let within = [fits("as_short_as_it_may_be", "k".into()), fits("as_long_as_it_may_be", longest)];
     let mut twice = valid.clone();
     twice.headers.extend(["one", "other"].map(|key| (KEY.into(), key.into())));
-    let twice = Case::new(operation, "with_two_keys", twice, 400, "Malformed request");
-    wrong.into_iter().map(case).chain([twice]).chain(within).collect()
+    let twice = Case::of(Situation::Contradictory, operation, "with_two_keys", twice);
+    wrong.into_iter().map(case).chain([twice]).chain(within).flatten().collect()
 }
 
-/// Unknown methods of a path get 405, and unknown paths 404.
+/// Unknown methods of a path, and unknown paths.
 fn methods(deployment: &Deployment) -> Vec<Case> {
     CONTRACT.documents.iter().flat_map(|document| methods_of(document, deployment)).collect()
 }
 
 fn methods_of(document: &Document, deployment: &Deployment) -> Vec<Case> {
     let service = document.service;
-    let token = &deployment.service(service).token;
+    let Some(first) = document.operations.first() else { return Vec::new() };
+    let request = |method: &str, path: &str| {
+        let request = with_headers(Request::new(service, method, path), deployment);
+        with_token(&first.security, request, &deployment.service(service).token)
+    };
+    let case = |situation, name: String, request| {
+        Some(Case { name: format!("{service}::{name}"), ..Case::of(situation, first, "", request)? })
+    };
     let mut cases = Vec::new();
-    let templates = document.json["paths"].as_object().expect("paths");
-    for (template, path) in templates {
+    let templates = || document.json["paths"].as_object().into_iter().flatten();
+    for (template, path) in templates() {
         let mut known: BTreeSet<String> =
             contract::methods(path).map(|(method, _)| method.to_uppercase()).collect();
         if known.contains("GET") {
@@ -141,34 +207,29 @@ fn methods_of(document: &Document, deployment: &Deployment) -> Vec<Case> {
         }
         known.insert("OPTIONS".into());
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
-            let (verb, status) = match method {
-                "OPTIONS" => ("names_the_methods", 204),
+            let (verb, situation) = match method {
+                "OPTIONS" => ("names_the_methods", Situation::Options),
                 method if known.contains(method) => continue,
-                _ => ("is_not_allowed", 405),
+                _ => ("is_not_allowed", Situation::UnknownMethod),
             };
-            let has_body = status == 405 && method != "HEAD";
-            cases.push(Case {
-                name: format!("{service}::{}_{verb}_at_{template}", method.to_lowercase()),
-                request: Request::new(service, method, path_of(document, template)).token(token),
-                status: Some(status),
-                text: has_body.then(|| "Method not allowed".into()),
-                further: Expectation::Elements("Allow", known.clone()),
-                is_common: false,
-            });
+            let name = format!("{}_{verb}_at_{template}", method.to_lowercase());
+            let Some(mut case) = case(situation, name, request(method, &path_of(document, template))) else {
+                continue;
+            };
+            case.text = case.text.filter(|_| method != "HEAD");
+            let allow = Expectation::Elements("Allow", known.clone());
+            cases.push(if subject().profile.allow { case.with(allow) } else { case });
         }
     }
     // Longer than every path that there is.
-    let longest = templates.keys().max_by_key(|template| template.split('/').count()).expect("a path");
-    let beyond = format!("{}/nothing", path_of(document, longest));
+    let longest =
+        templates().map(|(template, _)| template).max_by_key(|template| template.split('/').count());
+    let beyond = format!("{}/nothing", longest.map_or(String::new(), |longest| path_of(document, longest)));
     for path in ["/nothing", &beyond, "//", "/openapi.yaml"] {
-        cases.push(Case {
-            name: format!("{service}::nothing_is_found_at_{path}"),
-            request: Request::new(service, "GET", path).token(token),
-            status: Some(404),
-            text: Some("Not found".into()),
-            further: Expectation::Header("Content-Type", "application/json".into()),
-            is_common: false,
-        });
+        let case = case(Situation::UnknownPath, format!("nothing_is_found_at_{path}"), request("GET", path));
+        let json = Expectation::Header("Content-Type", "application/json".into());
+        cases
+            .extend(case.map(|case| if subject().profile.bare_media_types { case.with(json) } else { case }));
     }
     cases
 }

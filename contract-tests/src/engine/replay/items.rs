@@ -1,12 +1,15 @@
-//! Promises about what is created and deleted: it is gone, and its id is never given again.
+//! Promises about what is created and deleted: it can be read, it is gone, and its id is never given again.
 
 use std::collections::BTreeSet;
 
-use super::case::valid_request;
+use serde_json::Value;
+
+use super::{case::valid_request, parameters};
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request},
+    exchange::{Answer, Request, escaped},
     session::{Failure, Session},
+    subject::subject,
 };
 
 /// How many things are created and deleted to see an id a second time.
@@ -38,14 +41,98 @@ pub(super) fn deleted_is_gone(session: &Session, deleting: &Operation) -> Result
             .is_some_and(|it| it.template == deleting.template)
     };
     if has("GET") {
-        session.expect(&session.request(deleting.service, "GET", path), 404, None)?;
+        is_gone(session, &session.request(deleting.service, "GET", path))?;
     }
-    session.expect(&delete, 404, None)?;
+    // Where a deletion may be repeated, its document has no 404.
+    if deleting.documented(404).is_some() {
+        is_gone(session, &delete)?;
+    }
     let list = path.rsplit_once('/').map_or("", |(list, _)| list);
     if CONTRACT.document(deleting.service).find("GET", list).is_some() {
         is_in_no_list(session, deleting, list, &created)?;
     }
     Ok(())
+}
+
+fn is_gone(session: &Session, request: &Request) -> Result<(), Failure> {
+    let answer = session.send(request)?;
+    match answer.status {
+        404 | 410 => Ok(()),
+        _ => Err(session.failure(request, &answer, "404, since it was deleted")),
+    }
+}
+
+/// What was created can be read, as it was answered.
+pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Result<(), Failure> {
+    let document = CONTRACT.document(creator.service);
+    let request = valid_request(creator, &session.deployment);
+    let answer = session.send(&request)?;
+    let read = creator.of_item(document, "GET").and_then(|(read, field)| {
+        let id = parameters::written(answer.json().get(field).or(answer.json().get("id"))?);
+        Some(session.request(creator.service, "GET", read.path(&escaped(&id))))
+    });
+    // An example that cannot be created twice shows nothing.
+    let (true, Some(read)) = (answer.status < 300, read) else { return Ok(()) };
+    let shown = session.expect(&read, 200, None)?;
+    let (created, found) = (answer.json(), shown.json());
+    let differs = created
+        .as_object()
+        .into_iter()
+        .flatten()
+        .find(|(name, value)| found.get(name.as_str()).is_some_and(|shown| shown != *value));
+    match differs {
+        Some((name, value)) => {
+            Err(session.failure(&read, &shown, &format!("`{name}` as it was created: {value}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What was created is in the list, once, and what was refused is not.
+pub(super) fn created_is_listed_once(session: &Session, creator: &Operation) -> Result<(), Failure> {
+    let list = session.request(creator.service, "GET", &creator.template);
+    let length = |answer: &Answer| answer.json().as_array().map_or(0, Vec::len);
+    let before = session.expect(&list, 200, None)?;
+    let request = valid_request(creator, &session.deployment);
+    let answer = session.send(&request)?;
+    let after = session.expect(&list, 200, None)?;
+    // A list that has as many as before may be a page of them. An example that is refused shows nothing.
+    if answer.status >= 300 || length(&after) <= length(&before) {
+        return Ok(());
+    }
+    if length(&after) > length(&before) + 1 {
+        return Err(session.failure(&list, &after, "a list with one item more, since one was created"));
+    }
+    if has_one_twice(&after) {
+        return Err(session.failure(&list, &after, "a list in which nothing is twice"));
+    }
+    let refused = Request { body: b"{}".to_vec(), ..request };
+    let answer = session.send(&refused)?;
+    let then = session.expect(&list, 200, None)?;
+    match (400..500).contains(&answer.status) && length(&then) != length(&after) {
+        true => Err(session.failure(&list, &then, "a list as before, since a body was refused")),
+        false => Ok(()),
+    }
+}
+
+/// Whether something with an id is in a list twice.
+fn has_one_twice(list: &Answer) -> bool {
+    let items = list.json();
+    let ids = items.as_array().into_iter().flatten().filter_map(|item| item.get("id")).map(Value::to_string);
+    let mut seen = BTreeSet::new();
+    ids.into_iter().any(|id| !seen.insert(id))
+}
+
+/// Whether there is a list of what an operation creates.
+pub(super) fn can_be_listed(creator: &Operation) -> bool {
+    let list = CONTRACT.document(creator.service).find("GET", &creator.template);
+    creator.creates()
+        && list.is_some_and(|list| list.lists() && list.parameters().all(|it| it["required"] != true))
+}
+
+/// Whether what an operation creates can be read, by an id that it answers.
+pub(super) fn can_be_read(creator: &Operation) -> bool {
+    creator.creates() && creator.of_item(CONTRACT.document(creator.service), "GET").is_some()
 }
 
 fn is_in_no_list(
@@ -105,9 +192,16 @@ fn create(session: &Session, deleting: &Operation) -> Result<Created, Failure> {
     let creator = creator(deleting).expect("an operation that creates");
     let request = valid_request(creator, &session.deployment);
     let answer = session.expect(&request, 201, None)?;
-    let path = answer.header("Location").unwrap_or_default().to_owned();
     let of_item = creator.of_item(CONTRACT.document(deleting.service), "DELETE");
     let field = of_item.map(|(_, name)| name.to_owned()).unwrap_or_default();
+    let body = answer.json();
+    // Many call the parameter otherwise than the field.
+    let field = if body.get(&field).is_none() && body.get("id").is_some() { "id".to_owned() } else { field };
+    let id = escaped(&parameters::written(&body[&field]));
+    let path = match answer.header("Location").filter(|_| subject().profile.location) {
+        Some(location) => location.to_owned(),
+        None => format!("{}/{id}", creator.template),
+    };
     Ok(Created { request, answer, path, field })
 }
 

@@ -3,14 +3,16 @@
 use serde_json::Value;
 
 use super::{
-    case::{Case, Expectation},
+    case::{Case, detail},
     parameters::{with, written},
 };
 use crate::engine::{
     contract::Operation,
     exchange::Request,
     facets,
+    profile::Situation,
     schema::{path_parameters, resolve},
+    subject::subject,
 };
 
 /// Names a request, so that it can be repeated; it has cases of its own.
@@ -23,7 +25,7 @@ const TIMEOUT: &str = "X-Request-Timeout-Ms";
 pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {
     let mut cases = Vec::new();
     for parameter in operation.parameters().filter(|one| one["name"] != KEY) {
-        let name = parameter["name"].as_str().expect("a name");
+        let name = parameter["name"].as_str().unwrap_or_default();
         for limit in facets::parameter_limits(operation, parameter) {
             let what = limit.name().replace(' ', "_");
             let Some(value) = &limit.value else { continue };
@@ -33,51 +35,62 @@ pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {
             }
             let request = with(operation, valid, parameter, &text);
             let name = format!("with_{name}_{what}");
+            // What the profile does not say, the schema must: it may have more to it than its limits.
+            if !subject().profile.strict_values && operation.takes(parameter, value) != limit.is_within {
+                continue;
+            }
             cases.push(match limit.is_within {
-                true => Case::within_limits(operation, &name, request),
+                true => Some(Case::within_limits(operation, &name, request)),
                 false => beyond(operation, &name, parameter, value, request),
             });
         }
         if parameter["in"] == "query" {
             let text = facets::example(operation.schemas(), parameter);
             let twice = with(operation, &with(operation, valid, parameter, &text), parameter, &text);
-            let says = Expectation::Detail(format!("{name} must be "));
-            let name = format!("with_{name}_twice");
-            cases.push(Case::new(operation, &name, twice, 400, "Invalid fields").with(says));
+            let case = Case::of(Situation::OddValue, operation, &format!("with_{name}_twice"), twice);
+            cases.push(case.map(|case| case.with(detail(format!("{name} must be ")))));
         }
     }
-    cases
+    cases.into_iter().flatten().collect()
 }
 
 /// A case with a value of a parameter that its schema does not admit.
-fn beyond(operation: &Operation, name: &str, parameter: &Value, value: &Value, request: Request) -> Case {
+fn beyond(
+    operation: &Operation,
+    name: &str,
+    parameter: &Value,
+    value: &Value,
+    request: Request,
+) -> Option<Case> {
     if parameter["in"] == "path" && !is_chosen(operation, parameter) {
-        return Case::not_found(operation, name, request).common(operation);
+        return Some(Case::not_found(Situation::UnknownId, operation, name, request)?.common(operation));
     }
-    let parameter = parameter["name"].as_str().expect("a name");
-    if parameter != TIMEOUT {
-        let says = Expectation::Detail(format!("{parameter} must be "));
-        return Case::new(operation, name, request, 400, "Invalid fields").with(says);
+    let parameter = parameter["name"].as_str().unwrap_or_default();
+    let profile = &subject().profile;
+    if parameter != TIMEOUT || profile.answer(Situation::Expired).is_none() {
+        let case = Case::of(Situation::Invalid, operation, name, request)?;
+        return Some(case.with(detail(format!("{parameter} must be "))));
     }
     match value.as_i64().is_some_and(i64::is_negative) {
-        true => Case::new(operation, name, request, 503, "Service unavailable"),
-        false => Case::within_limits(operation, name, request),
+        true => Case::of(Situation::Expired, operation, name, request),
+        false => Some(Case::within_limits(operation, name, request)),
     }
 }
 
 /// A path that names something by what names nothing.
 pub(super) fn names(operation: &Operation, valid: &Request) -> Vec<Case> {
     let of_parameter = |parameter: &Value| {
-        let name = parameter["name"].as_str().expect("a name");
+        let name = parameter["name"].as_str().unwrap_or_default();
         let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
         let schema = resolve(operation.schemas(), &parameter["schema"]).clone();
-        let cases = wrong(&schema).into_iter().map(|(what, text)| {
+        let cases = wrong(&schema).into_iter().filter_map(|(situation, what, text)| {
             let name = format!("with_{article}_{name}_that_is_{what}");
             let path = operation.path_with(|other| (other == parameter["name"]).then(|| text.to_owned()));
-            let request = Request { path, ..valid.clone() };
+            let query = valid.path.find('?').map_or("", |at| &valid.path[at..]);
+            let request = Request { path: format!("{path}{query}"), ..valid.clone() };
             match is_chosen(operation, parameter) {
                 true => beyond(operation, &name, parameter, &Value::Null, request),
-                false => Case::not_found(operation, &name, request),
+                false => Case::not_found(situation, operation, &name, request),
             }
         });
         cases.collect::<Vec<_>>()
@@ -95,19 +108,20 @@ fn is_chosen(operation: &Operation, parameter: &Value) -> bool {
 }
 
 /// What no value of a schema is, as it stands in a path.
-fn wrong(schema: &Value) -> Vec<(&'static str, &'static str)> {
-    let no_text = ("no_text_at_all", "%ff%00");
+fn wrong(schema: &Value) -> Vec<(Situation, &'static str, &'static str)> {
+    use Situation::{OddId, UnknownId};
+    let no_text = (OddId, "no_text_at_all", "%ff%00");
     let is_integer = schema["type"] == "integer";
     if !is_integer && schema["type"] != "number" {
         return vec![no_text];
     }
-    let mut wrong = vec![("a_word", "abc")];
+    let mut wrong = vec![(UnknownId, "a_word", "abc")];
     if is_integer {
         let is_below = |number: i64| schema["minimum"].as_i64().is_some_and(|least| number < least);
-        wrong.extend([("zero", "0")].into_iter().filter(|_| is_below(0)));
-        wrong.extend([("negative", "-1")].into_iter().filter(|_| is_below(-1)));
-        wrong.extend([("signed", "+1"), ("padded", "01"), ("a_fraction", "1.0")]);
-        wrong.push(("far_too_long", "1234567890123456789012345678901234567890"));
+        wrong.extend([(UnknownId, "zero", "0")].into_iter().filter(|_| is_below(0)));
+        wrong.extend([(UnknownId, "negative", "-1")].into_iter().filter(|_| is_below(-1)));
+        wrong.extend([(OddId, "signed", "+1"), (OddId, "padded", "01"), (OddId, "a_fraction", "1.0")]);
+        wrong.push((OddId, "far_too_long", "1234567890123456789012345678901234567890"));
     }
     wrong.push(no_text);
     wrong

@@ -1,6 +1,6 @@
 //! The replay: every documented request, and its exact answer.
 //!
-//! [`workflows`] plays `openapi/store.arazzo.yaml`. [`cases`] makes the cases that every operation has from the documents, so
+//! [`workflows`] plays an Arazzo description. [`cases`] makes the cases that every operation has from the documents, so
 //! that a new operation is judged without anyone remembering it. [`promises`] are those that take more than one request, and
 //! [`situations`] those that need a service in a certain state.
 

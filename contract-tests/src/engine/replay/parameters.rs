@@ -9,7 +9,7 @@ use crate::engine::{
 
 /// `request` with this value of a parameter.
 pub(super) fn with(operation: &Operation, request: &Request, parameter: &Value, value: &str) -> Request {
-    let name = parameter["name"].as_str().expect("a name");
+    let name = parameter["name"].as_str().unwrap_or_default();
     let escaped = escaped(value);
     match parameter["in"].as_str() {
         Some("path") => {
@@ -25,6 +25,11 @@ pub(super) fn with(operation: &Operation, request: &Request, parameter: &Value, 
         Some("query") => {
             let separator = if request.path.contains('?') { '&' } else { '?' };
             Request { path: format!("{}{separator}{name}={escaped}", request.path), ..request.clone() }
+        }
+        Some("cookie") => {
+            let others = request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case("Cookie"));
+            let others = others.map_or(String::new(), |(_, value)| format!("{value}; "));
+            request.clone().header("Cookie", format!("{others}{name}={escaped}"))
         }
         _ => request.clone().header(name, value),
     }

@@ -17,8 +17,10 @@ use crate::engine::{
     exchange::{Answer, Request},
     facets,
     limits::limits as limits_of,
+    profile::Situation,
     schema::resolve,
     session::{Failure, Session},
+    subject::subject,
 };
 
 const KEY: &str = "Idempotency-Key";
@@ -37,6 +39,11 @@ pub struct Promise {
 }
 
 impl Promise {
+    /// The service that makes it.
+    pub fn service(&self) -> &'static str {
+        self.operation.service
+    }
+
     /// Sends requests that would show that it is not kept.
     ///
     /// # Errors
@@ -62,7 +69,8 @@ pub fn all() -> impl Iterator<Item = Promise> {
         ("of_many_bodies_under_one_key_one_is_done", many_bodies),
         ("a_key_opens_nothing_for_strangers", unauthenticated),
     ];
-    let creating = CONTRACT.operations().filter(|operation| operation.takes_key);
+    let profile = &subject().profile;
+    let creating = CONTRACT.operations().filter(|operation| operation.takes_key && profile.idempotency_keys);
     let of_keys = creating.flat_map(move |operation| {
         of_keys.map(|(name, check)| Promise {
             name: format!("{}::{name}", operation.id),
@@ -70,7 +78,8 @@ pub fn all() -> impl Iterator<Item = Promise> {
             check: Box::new(check),
         })
     });
-    let of_parameters = CONTRACT.operations().flat_map(|operation| {
+    let all = CONTRACT.operations().filter(|_| profile.parameters_make_a_difference);
+    let of_parameters = all.flat_map(|operation| {
         let queries = operation.parameters().filter(|parameter| parameter["in"] == "query");
         queries.map(move |parameter| Promise {
             name: format!(
@@ -91,22 +100,35 @@ pub fn all() -> impl Iterator<Item = Promise> {
 type OfItem = fn(&Session, &Operation) -> Result<(), Failure>;
 
 fn of_items() -> impl Iterator<Item = Promise> {
-    let promises: [(&str, OfItem); 2] = [
-        ("what_is_deleted_is_gone", items::deleted_is_gone),
-        ("no_id_is_given_again", items::no_id_is_given_again),
+    let profile = &subject().profile;
+    let of_deleting: [(&str, OfItem, bool); 2] = [
+        ("what_is_deleted_is_gone", items::deleted_is_gone, true),
+        ("no_id_is_given_again", items::no_id_is_given_again, profile.ids_are_given_once),
     ];
-    let deleting = CONTRACT.operations().filter(|operation| operation.method == "DELETE");
-    deleting.filter(|operation| items::creator(operation).is_some()).flat_map(move |operation| {
-        promises.map(|(name, check)| Promise {
-            name: format!("{}::{name}", operation.id),
-            operation,
-            check: Box::new(move |session, _| check(session, operation)),
-        })
+    let is_read_back = !profile.workflows_show_all;
+    type Can = fn(&Operation) -> bool;
+    let of_creating: [(&str, OfItem, Can); 2] = [
+        ("what_is_created_can_be_read", items::created_can_be_read, items::can_be_read),
+        ("what_is_created_is_listed_once", items::created_is_listed_once, items::can_be_listed),
+    ];
+    let promise = |operation: &'static Operation, name: &str, check: OfItem| Promise {
+        name: format!("{}::{name}", operation.id),
+        operation,
+        check: Box::new(move |session, _| check(session, operation)),
+    };
+    CONTRACT.operations().filter(|operation| !operation.needs_other_body).flat_map(move |operation| {
+        let deletes = operation.method == "DELETE" && items::creator(operation).is_some();
+        let deleting = of_deleting.into_iter().filter(move |(.., asked)| *asked && deletes);
+        let creating = of_creating.into_iter().filter(move |(.., can)| is_read_back && can(operation));
+        let creating = creating.map(|(name, check, _)| (name, check));
+        let deleting = deleting.map(|(name, check, _)| (name, check));
+        deleting.chain(creating).map(move |(name, check)| promise(operation, name, check))
     })
 }
 
 fn of_heads() -> impl Iterator<Item = Promise> {
-    CONTRACT.operations().filter(|operation| operation.method == "GET").map(|operation| Promise {
+    let heads = CONTRACT.operations().filter(|_| subject().profile.heads);
+    heads.filter(|operation| operation.method == "GET").map(|operation| Promise {
         name: format!("{}::a_head_is_answered_like_it", operation.id),
         operation,
         check: Box::new(items::head_is_like_get),
@@ -141,7 +163,7 @@ fn makes_a_difference(
 
 /// If it had been done, the same key would be answered from what was stored.
 fn refused_is_not_done(session: &Session, request: &Request) -> Result<(), Failure> {
-    session.expect(&request.clone().header(TIMEOUT, "0"), 503, Some("Service unavailable"))?;
+    session.expect_exact(&request.clone().header(TIMEOUT, "0"), Situation::Expired)?;
     let answer = session.expect(request, 201, None)?;
     expect_replayed(session, request, &answer, false)
 }
@@ -176,14 +198,14 @@ fn many_bodies(session: &Session, request: &Request) -> Result<(), Failure> {
         }
     }
     match done {
-        1 => session.expect(&last, 422, Some("Idempotency key reused")).map(drop),
+        1 => session.expect_exact(&last, Situation::KeyReused).map(drop),
         _ => Err(session.failure(&requests[0], &answers[0], "201 for one of them")),
     }
 }
 
 fn unauthenticated(session: &Session, request: &Request) -> Result<(), Failure> {
     session.expect(request, 201, None)?;
-    session.expect(&request.clone().token("not-the-token"), 401, Some("Unauthorized")).map(drop)
+    session.expect_exact(&request.clone().token("not-the-token"), Situation::Unauthorized).map(drop)
 }
 
 fn expect_replayed(
@@ -262,7 +284,7 @@ fn other_values(schema: &Value, present: &Value, count: usize) -> Vec<Value> {
     values.into_iter().filter(|value| value != present).take(count).collect()
 }
 
-/// An unused key. Other callers may use the same store.
+/// An unused key. Other callers may use the same service.
 fn unused_key() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();

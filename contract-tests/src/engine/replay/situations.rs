@@ -10,6 +10,7 @@ use super::case::valid_request;
 use crate::engine::{
     contract::{CONTRACT, Document, Operation},
     exchange::{Answer, Request},
+    profile::Situation,
     session::{Failure, Session},
 };
 
@@ -50,7 +51,7 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<
         let valid = valid_request(operation, &session.deployment);
         let unauthenticated = Request { headers: Vec::new(), ..valid.clone() };
         for request in [valid, unauthenticated] {
-            let answer = session.expect(&request, 503, Some("Service unavailable"))?;
+            let answer = session.expect_exact(&request, Situation::Full)?;
             if answer.header("Retry-After").is_none_or(|seconds| seconds.parse::<u64>().is_err()) {
                 return Err(session.failure(&request, &answer, "the header Retry-After: <seconds>"));
             }
@@ -83,9 +84,7 @@ pub fn refused_while_in_flight<L>(
         (early, answers.recv().expect("another answer"))
     });
     let (early, late) = (early?, late?);
-    if early.status != 409 || early.error().as_deref() != Some("Request in progress") {
-        return Err(session.failure(&request, &early, "409 Request in progress"));
-    }
+    session.is_exact(&request, &early, Situation::InProgress)?;
     if late.status != 201 {
         return Err(session.failure(&request, &late, "201, since it was the first"));
     }
@@ -112,7 +111,7 @@ pub fn failing_without_a_table<T>(
     let taken = take();
     for request in &requests {
         wait_for(session, request, "500", |answer| answer.status == 500)?;
-        session.expect(request, 500, Some("Internal error"))?;
+        session.expect_exact(request, Situation::Failed)?;
     }
     drop(taken);
     requests.iter().try_for_each(|request| {

@@ -1,71 +1,84 @@
-//! Plays the workflows of `openapi/store.arazzo.yaml`, a step at a time, through a [`Session`] that judges every answer.
+//! Plays the workflows of an Arazzo description, a step at a time, through a [`Session`] that judges every answer.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, thread, time::Duration};
 
-use enumset::EnumSet;
-use roas_arazzo::{v1_0, v1_1, validation::Validate};
+use roas_arazzo::v1_1;
 use roas_arazzo_executor::{HttpRequest, HttpResponse, Options, Performed, Progress, Run};
 
 use crate::engine::{
     contract::{CONTRACT, Operation},
     deployment::SERVICES,
     exchange::{Answer, Request},
+    security::{with_headers, with_token},
     session::{Failure, Scope, Session},
+    subject::subject,
 };
 
-/// The workflows that any faithful implementation passes; the others are what this store adds.
-const COMMON: [&str; 4] = ["products", "orders", "payments", "purchase"];
+/// The longest that a step may wait for its next attempt.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What became of a step: an exchange, or a reason why it did not pass.
 pub type Outcome = Result<(Request, Answer), Failure>;
 
-static DESCRIPTION: LazyLock<v1_1::Description> = LazyLock::new(|| {
-    let description: v1_0::Description =
-        serde_yaml_ng::from_str(&CONTRACT.workflows).expect("an Arazzo 1.0 description");
-    description.validate(EnumSet::empty()).expect("a valid Arazzo description");
-    description.into()
-});
+/// The description, with no workflows if there is none.
+fn description() -> Option<&'static v1_1::Description> {
+    subject().workflows.as_ref()
+}
 
 /// The ids of all workflows, and of their steps.
 pub fn all() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    DESCRIPTION.workflows.iter().map(|workflow| {
+    let workflows = description().into_iter().flat_map(|description| &description.workflows);
+    workflows.map(|workflow| {
         (workflow.workflow_id.as_str(), workflow.steps.iter().map(|step| step.step_id.as_str()).collect())
     })
 }
 
-/// Whether a store is asked for this workflow.
+/// Whether services are asked for this workflow.
 pub fn is_asked(workflow: &str, scope: Scope) -> bool {
-    scope == Scope::Whole || COMMON.contains(&workflow)
+    scope == Scope::Whole || is_of_any(workflow)
+}
+
+/// Whether any implementation of the contract passes it.
+fn is_of_any(workflow: &str) -> bool {
+    let common = &subject().profile.common_workflows;
+    common.is_empty() || common.iter().any(|name| name == workflow)
 }
 
 /// Whether any faithful implementation has this operation.
 pub fn is_common(operation: &Operation) -> bool {
     let reference = format!("$sourceDescriptions.{}.{}", operation.service, operation.id);
-    let common =
-        DESCRIPTION.workflows.iter().filter(|workflow| COMMON.contains(&workflow.workflow_id.as_str()));
+    let Some(description) = description() else { return true };
+    let common = description.workflows.iter().filter(|workflow| is_of_any(&workflow.workflow_id));
     common.flat_map(|workflow| &workflow.steps).any(|step| step.operation_id.as_ref() == Some(&reference))
 }
 
 /// Plays a workflow from its first step to its last, or to the first that does not pass.
 pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
     let mut options = Options::new().workflow(workflow);
-    for document in &CONTRACT.documents {
-        let service = document.service;
-        let address = session.deployment.service(service);
+    for (document, service) in CONTRACT.documents.iter().zip(&subject().services) {
+        let address = session.deployment.service(service.name);
         options = options
-            .source(service, format!("{service}.json"), document.json.clone())
-            .base_url(service, &address.url)
-            .input(format!("{service}_token"), address.token.clone());
+            .source(service.name, service.url.clone(), document.json.clone())
+            .base_url(service.name, &address.url)
+            .input(format!("{}_token", service.name), address.token.clone());
+    }
+    for (name, value) in &session.deployment.inputs {
+        options = options.input(name.clone(), value.clone());
     }
     let mut outcomes = Vec::new();
-    let mut run = match Run::start(&DESCRIPTION, &options) {
+    let Some(description) = description() else { return outcomes };
+    let mut run = match Run::start(description, &options) {
         Ok(run) => run,
         Err(error) => return vec![Err(stuck(workflow, 0, &error.to_string()))],
     };
     let report = loop {
         match run.advance() {
             Ok(Progress::Send(request)) => {
-                let request = of_session(&request, session);
+                let Some(request) = of_session(&request, session) else {
+                    let reason = format!("{} is at none of the services", request.url);
+                    outcomes.push(Err(stuck(workflow, outcomes.len(), &reason)));
+                    return outcomes;
+                };
                 let answer = match session.send(&request) {
                     Ok(answer) => answer,
                     Err(failure) => {
@@ -84,8 +97,11 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
                 }
             }
             Ok(Progress::Done(report)) => break report,
-            Ok(Progress::Wait(_)) => {
-                outcomes.push(Err(stuck(workflow, outcomes.len(), "it asks to wait, which no step may")));
+            Ok(Progress::Wait(time)) if time <= LONGEST_WAIT => thread::sleep(time),
+            Ok(Progress::Wait(time)) => {
+                let reason =
+                    format!("it asks to wait {} s, and no step may longer than 10 s", time.as_secs());
+                outcomes.push(Err(stuck(workflow, outcomes.len(), &reason)));
                 return outcomes;
             }
             Err(error) => {
@@ -95,8 +111,13 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
         }
     };
     // Whether a step passed is known when the run is over.
-    for (step, outcome) in report.steps.iter().zip(&mut outcomes) {
-        debug_assert!(matches!(step.performed, Performed::Request { .. }));
+    let sent = report.steps.iter().filter(|step| matches!(step.performed, Performed::Request { .. }));
+    let is_tried_again =
+        |index: usize, step: &str| report.steps.iter().skip(index + 1).any(|it| it.step_id == step);
+    for ((index, step), outcome) in sent.enumerate().zip(&mut outcomes) {
+        if is_tried_again(index, &step.step_id) {
+            continue;
+        }
         if let (false, Ok((request, answer))) = (step.passed, &*outcome) {
             let unmet = step.criteria.iter().filter(|criterion| !criterion.passed);
             let expected: Vec<&str> = unmet.map(|criterion| criterion.condition.as_str()).collect();
@@ -113,17 +134,49 @@ fn stuck(workflow: &str, played: usize, reason: &str) -> Failure {
     Failure::new(format!("{workflow} cannot be played further than {played} steps, to {step}: {reason}"))
 }
 
-fn of_session(request: &HttpRequest, session: &Session) -> Request {
-    let service = SERVICES
-        .iter()
-        .find(|service| request.url.starts_with(&format!("{}/", session.deployment.service(service).url)))
-        .expect("a request to a service of the store");
-    let path = &request.url[session.deployment.service(service).url.len()..];
-    Request {
+/// The request as a session sends it. None if it goes to no service.
+fn of_session(request: &HttpRequest, session: &Session) -> Option<Request> {
+    let url = |service: &str| session.deployment.service(service).url.as_str();
+    let is_there = |service: &&&str| {
+        let path = request.url.strip_prefix(url(service));
+        path.is_some_and(|path| path.is_empty() || path.starts_with(['/', '?']))
+    };
+    // One service may be below another, or beside it at the same address.
+    let knows = |service: &str| {
+        let path = &request.url[url(service).len()..];
+        CONTRACT.document(service).find(&request.method, path.split('?').next().unwrap_or_default()).is_some()
+    };
+    let service =
+        SERVICES.iter().filter(is_there).max_by_key(|service| (url(service).len(), knows(service)))?;
+    let path = &request.url[url(service).len()..];
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let request = Request {
         headers: request.headers.clone(),
         body: request.body.clone().unwrap_or_default(),
         ..Request::new(service, &request.method, path)
+    };
+    let request = with_headers(request, &session.deployment);
+    if names_token(service) {
+        return Some(request);
     }
+    let operation = CONTRACT.document(service).find(&request.method, request.path_only());
+    let security = operation.and_then(|operation| operation.security.clone());
+    let token = &session.deployment.service(service).token;
+    let with = with_token(&security, request.clone(), token);
+    // A step that says who it is keeps its word.
+    let says = request.headers.iter().any(|(name, _)| {
+        with.headers
+            .iter()
+            .any(|header| header.0.eq_ignore_ascii_case(name) && !request.headers.contains(header))
+    });
+    Some(if says { request } else { with })
+}
+
+/// Whether the workflows send the token of a service themselves, where it is due.
+fn names_token(service: &str) -> bool {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| description().and_then(|it| serde_json::to_string(it).ok()).unwrap_or_default());
+    TEXT.contains(&format!("$inputs.{service}_token"))
 }
 
 fn of_run(answer: &Answer) -> HttpResponse {

@@ -1,0 +1,145 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Judges services by their OpenAPI documents and Arazzo workflows, and proves that the workflows would notice a fault.
+///
+/// Exit codes: 0 everything passed, 1 something failed, 2 it could not be judged.
+#[derive(Parser)]
+#[command(name = "contract", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Play the workflows, and the cases that the documents give rise to, and show what was seen
+    Replay(Replay),
+    /// Put one fault after the other before the services, and list those that nothing notices
+    Prove(Prove),
+    /// Pass on what callers send, judge every response by the documents, and show the ledger at the end (Ctrl-C)
+    Watch(Watch),
+    /// List what changed from one document to another, and whether it breaks callers
+    Compare(Compare),
+    /// Ask again what failed, from a file that `replay --out` wrote
+    Again(Again),
+    /// Write a small document, workflow and profile to begin with
+    Example(Example),
+}
+
+/// What is judged, and where it is.
+#[derive(Args)]
+pub(crate) struct Target {
+    /// An Arazzo description, or an OpenAPI document (YAML or JSON)
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The house rules [default: `contract.yaml` beside FILE, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+}
+
+/// Where services are, and what they ask for.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// Where a service is: `notes=http://127.0.0.1:8000`; without a name if there is one only [default: NOTES_URL, or the server of the document]
+    #[arg(long = "server", value_name = "NAME=URL")]
+    pub(crate) servers: Vec<String>,
+    /// The token of a service, sent as its document says [default: NOTES_TOKEN]
+    #[arg(long = "token", value_name = "NAME=TOKEN")]
+    pub(crate) tokens: Vec<String>,
+    /// A header of every request to a service: `notes=X-Api-Key: secret`
+    #[arg(long = "header", value_name = "NAME=HEADER: VALUE")]
+    pub(crate) headers: Vec<String>,
+    /// An input of the workflows; `notes_token` is one already
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+    /// How many seconds a response may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
+}
+
+/// Which checks are run.
+#[derive(Args)]
+pub(crate) struct Filter {
+    /// Only the checks with one of these in their names
+    pub(crate) only: Vec<String>,
+    /// Not those with this in their names
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) skip: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// List the checks, and ask nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Name those that passed as well
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// Leave the ledger as `ledger.json` and `index.html` in this folder, and each failure as a file in `failed`
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write a report for other programs: `junit=FILE` or `ctrf=FILE`
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub(crate) report: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Only the faults with this in their names
+    #[arg(long = "fault", value_name = "TEXT")]
+    pub(crate) faults: Vec<String>,
+    /// List the faults, and ask nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Let only the workflows count, and not the cases that are generated
+    #[arg(long)]
+    pub(crate) workflows_only: bool,
+    /// Name the faults that were noticed as well, and what noticed them
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Args)]
+pub(crate) struct Compare {
+    /// The document that callers rely on
+    pub(crate) old: PathBuf,
+    /// The document that is to replace it
+    pub(crate) new: PathBuf,
+    /// List the changes that break nobody, too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Again {
+    /// What `replay --out` wrote
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Args)]
+pub(crate) struct Example {
+    /// Where they are written
+    #[arg(default_value = "contract")]
+    pub(crate) folder: PathBuf,
+}

@@ -1,0 +1,214 @@
+//! `contract prove`: one fault after the other, and whether anything notices it.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    io::{self, IsTerminal, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use contract_tests::{
+    engine::{
+        checks::{Check, Outcome},
+        deployment::SERVICES,
+        exchange::{Answer, Request},
+        faults::{
+            fault::{Forward, Tamper},
+            generic::{self, Generic},
+        },
+        session::{Scope, Session},
+    },
+    harness::proxy::Proxy,
+};
+
+use crate::{
+    arguments::Prove,
+    output::{counted, say},
+    replay::{SILENCE, judged},
+    selection::{self, Chosen},
+};
+
+/// What became of a fault.
+enum Fate {
+    /// This verdict failed.
+    Noticed(String),
+    /// Nothing failed, though it came about.
+    Unnoticed,
+    /// No request brought it about.
+    Absent,
+}
+
+pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
+    let Chosen { deployment, notes } = selection::choose(&arguments.target, !arguments.list)?;
+    let mut faults = generic::all(&deployment);
+    let has = |fault: &Generic| arguments.faults.iter().any(|text| fault.fault.name.contains(text.as_str()));
+    faults.retain(|fault| arguments.faults.is_empty() || has(fault));
+    if faults.is_empty() {
+        return Err("no fault is chosen; `contract prove --list` shows them".into());
+    }
+    if arguments.list {
+        faults.iter().for_each(|fault| say(&fault.fault.name));
+        return Ok(true);
+    }
+    let lines = judged(&deployment);
+    lines.iter().chain(&notes).for_each(|line| say(line));
+
+    let mut proxies = BTreeMap::new();
+    let mut before = deployment;
+    for service in SERVICES.iter() {
+        let proxy = Proxy::start(service);
+        proxy.forward_to(&before.service(service).url);
+        before = before.with_url(service, proxy.url().into());
+        proxies.insert(*service, proxy);
+    }
+    let mut checks = selection::checks(&before, &arguments.filter)?;
+    // A proxy waits for the whole request, so one that never ends does not get through it.
+    checks.retain(|check| check.is_whole() && (check.is_workflow() || !arguments.workflows_only));
+    if checks.is_empty() {
+        return Err(
+            "there is no workflow, so --workflows-only leaves nothing that could notice a fault".into()
+        );
+    }
+    let session = Session::with_scope(before, Scope::Whole)
+        .patient(Duration::from_secs(arguments.target.place.timeout));
+    let failing = without_a_fault(&session, &checks)?;
+
+    let mut fates = Vec::new();
+    for (index, fault) in faults.iter().enumerate() {
+        progress(&format!("fault {} of {}", index + 1, faults.len()));
+        let Some(proxy) = proxies.get(fault.operation.service) else { continue };
+        let fate = try_out(fault, proxy, &session, &checks, &failing);
+        if SERVICES.iter().any(|service| selection::is_gone(&session, service)) {
+            return Err(format!("a service stopped while this fault was tried: {}", fault.fault.name));
+        }
+        fates.push((fault, fate));
+    }
+    progress("");
+    Ok(conclude(&fates, arguments.verbose))
+}
+
+/// Runs everything once as it is. Returns the verdicts that fail, which notice nothing.
+fn without_a_fault(session: &Session, checks: &[Check]) -> Result<BTreeSet<String>, String> {
+    let mut failing = BTreeSet::new();
+    let (mut passing, mut silent) = (0, 0);
+    for verdict in checks.iter().flat_map(|check| check.run(session)) {
+        match verdict.outcome {
+            Outcome::Passed => {
+                passing += 1;
+                silent = 0;
+            }
+            Outcome::NotReached => {}
+            Outcome::Failed(failure) => {
+                // The proxy answers for a service that does not.
+                let why = failure.to_string();
+                silent =
+                    if failure.is_silence || why.contains("\nanswer:     502\n") { silent + 1 } else { 0 };
+                if silent >= SILENCE {
+                    return Err("nobody answers any more, even without a fault: see `contract replay`".into());
+                }
+                let first = why.lines().next().unwrap_or_default().to_owned();
+                say(&format!("fails without a fault, so it notices none: {} ({first})", verdict.name));
+                failing.insert(verdict.name);
+            }
+        }
+    }
+    if passing == 0 {
+        return Err("nothing passes without a fault, so nothing can notice one: see `contract replay`".into());
+    }
+    say(&format!("{passing} of {} pass without a fault", counted(passing + failing.len(), "check")));
+    Ok(failing)
+}
+
+fn try_out(
+    Generic { fault, operation, .. }: &Generic,
+    proxy: &Proxy,
+    session: &Session,
+    checks: &[Check],
+    failing: &BTreeSet<String>,
+) -> Fate {
+    let came_about = Arc::new(AtomicBool::new(false));
+    proxy.tamper(Some(observed(fault.tamper.clone(), came_about.clone())));
+    // Those of the operation itself are the likeliest, and those of other services are asked elsewhere.
+    let own = format!("{} {}::", operation.service, operation.id);
+    let service = format!("{} ", operation.service);
+    let order = |check: &&Check| match () {
+        () if check.name.starts_with(&own) => 0,
+        () if check.is_workflow() => 1,
+        () => 2,
+    };
+    let mut chosen: Vec<&Check> =
+        checks.iter().filter(|check| check.is_workflow() || check.name.starts_with(&service)).collect();
+    chosen.sort_by_key(order);
+    let mut verdicts = chosen.into_iter().flat_map(|check| check.run(session));
+    let noticed = verdicts
+        .find(|verdict| matches!(verdict.outcome, Outcome::Failed(_)) && !failing.contains(&verdict.name))
+        .map(|verdict| verdict.name);
+    proxy.tamper(None);
+    match noticed {
+        Some(name) => Fate::Noticed(name),
+        None if came_about.load(Ordering::Relaxed) => Fate::Unnoticed,
+        None => Fate::Absent,
+    }
+}
+
+/// The same tampering, which tells whether it made a difference.
+fn observed(tamper: Tamper, came_about: Arc<AtomicBool>) -> Tamper {
+    let is_same_request = |one: &Request, other: &Request| {
+        one.path == other.path
+            && one.body == other.body
+            && one.headers == other.headers
+            && one.method == other.method
+    };
+    let is_same_answer = |one: &Answer, other: &Answer| {
+        one.status == other.status && one.body == other.body && one.headers == other.headers
+    };
+    Arc::new(move |request: Request, forward: Forward<'_>| {
+        let passed: RefCell<Vec<(Request, Answer)>> = RefCell::default();
+        let watched = |sent: &Request| {
+            let answer = forward(sent);
+            passed.borrow_mut().push((sent.clone(), answer.clone()));
+            answer
+        };
+        let answer = tamper(request.clone(), &watched);
+        let is_same = match passed.borrow().as_slice() {
+            [(sent, answered)] => is_same_request(sent, &request) && is_same_answer(answered, &answer),
+            _ => false,
+        };
+        if !is_same {
+            came_about.store(true, Ordering::Relaxed);
+        }
+        answer
+    })
+}
+
+/// Lists the faults that live. Returns whether there is none.
+fn conclude(fates: &[(&Generic, Fate)], is_verbose: bool) -> bool {
+    let mut noticed = 0;
+    for (Generic { fault, advice, .. }, fate) in fates {
+        match fate {
+            Fate::Noticed(by) => {
+                noticed += 1;
+                if is_verbose {
+                    say(&format!("noticed      {}\n             by {by}", fault.name));
+                }
+            }
+            Fate::Unnoticed => say(&format!("NOT NOTICED  {}\n             add {advice}", fault.name)),
+            Fate::Absent => say(&format!("NEVER TRIED  {}\n             add {advice}", fault.name)),
+        }
+    }
+    say(&format!("\n{noticed} of {} noticed", counted(fates.len(), "fault")));
+    noticed == fates.len()
+}
+
+/// Shows on a terminal how far it is.
+fn progress(text: &str) {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\r\x1b[K{text}");
+        let _ = stderr.flush();
+    }
+}

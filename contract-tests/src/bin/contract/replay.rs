@@ -1,0 +1,148 @@
+//! `contract replay`: asks everything once, and shows what was seen.
+
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+
+use contract_tests::engine::{
+    checks::{Check, Outcome, Verdict},
+    contract::CONTRACT,
+    deployment::{Deployment, SERVICES},
+    session::{Scope, Session},
+    subject::subject,
+};
+
+use crate::{
+    again,
+    arguments::Replay,
+    output::{counted, say},
+    report,
+    selection::{self, Chosen},
+};
+
+/// After so many requests in a row without an answer, no more are sent.
+pub(crate) const SILENCE: usize = 3;
+
+pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
+    let reports = report::wanted(&arguments.report)?;
+    let Chosen { deployment, notes } = selection::choose(&arguments.target, !arguments.list)?;
+    let checks = selection::checks(&deployment, &arguments.filter)?;
+    if arguments.list {
+        checks.iter().flat_map(Check::names).for_each(|name| say(&name));
+        return Ok(true);
+    }
+    if let Some(folder) = &arguments.out {
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let subject = judged(&deployment);
+    subject.iter().chain(&notes).for_each(|line| say(line));
+    let session = Session::with_scope(deployment, Scope::Whole)
+        .patient(Duration::from_secs(arguments.target.place.timeout));
+    let verdicts = judge(&session, &checks, arguments.verbose);
+    let passed = conclude(arguments, &session, &verdicts);
+    if let Some(folder) = &arguments.out {
+        leave(arguments, folder, &session, &subject, &verdicts)?;
+    }
+    for report in &reports {
+        report.write(&verdicts, &session.deployment)?;
+    }
+    Ok(passed)
+}
+
+/// What is judged, by what, a line each.
+pub(crate) fn judged(deployment: &Deployment) -> Vec<String> {
+    let of = |service: &&str| {
+        let document = CONTRACT.document(service);
+        let version = document.json["info"]["version"].as_str().unwrap_or("(none)");
+        let operations = counted(document.operations.len(), "operation");
+        format!("{service} at {}: {operations}, version {version}", deployment.service(service).url)
+    };
+    SERVICES.iter().map(of).collect()
+}
+
+/// So many failures of an operation are told in full, if they are of one kind.
+const TOLD: usize = 3;
+
+/// Runs every check, and tells at once what failed.
+fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    let mut silent = 0;
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, check) in checks.iter().enumerate() {
+        for verdict in check.run(session) {
+            match &verdict.outcome {
+                Outcome::Failed(failure) => {
+                    let text = failure.to_string();
+                    silent = if failure.is_silence { silent + 1 } else { 0 };
+                    let expected = text.lines().next().unwrap_or_default();
+                    let kind = format!("{} {expected}", verdict.name.split("::").next().unwrap_or_default());
+                    let count = told.entry(kind).or_default();
+                    *count += 1;
+                    match *count {
+                        ..=TOLD => say(&format!("\nFAILED {}\n{text}", verdict.name)),
+                        _ => say(&format!("FAILED {} like those before ({expected})", verdict.name)),
+                    }
+                }
+                Outcome::Passed => {
+                    silent = 0;
+                    if is_verbose {
+                        say(&format!("passed {}", verdict.name));
+                    }
+                }
+                Outcome::NotReached if is_verbose => say(&format!("not reached {}", verdict.name)),
+                Outcome::NotReached => {}
+            }
+            verdicts.push(verdict);
+        }
+        if silent >= SILENCE {
+            let left = counted(checks.len() - index - 1, "check");
+            say(&format!(
+                "\nnobody answers any more, so {left} did not run: see why it stopped, or raise --timeout"
+            ));
+            break;
+        }
+    }
+    verdicts
+}
+
+/// Shows the ledger and the numbers. Returns whether all is well.
+fn conclude(arguments: &Replay, session: &Session, verdicts: &[Verdict]) -> bool {
+    let is_everything = arguments.filter.only.is_empty() && arguments.filter.skip.is_empty();
+    let Ok(ledger) = session.ledger.lock() else { return false };
+    let mut is_seen = true;
+    if is_everything {
+        say(&format!("\n{}", ledger.table().trim_end()));
+        if subject().profile.all_must_be_seen {
+            let complaints = ledger.complaints();
+            is_seen = complaints.is_empty();
+            complaints.iter().for_each(|complaint| say(&format!("ledger: {complaint}")));
+        }
+    }
+    let count = |is: fn(&Outcome) -> bool| verdicts.iter().filter(|verdict| is(&verdict.outcome)).count();
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let passed = count(|outcome| matches!(outcome, Outcome::Passed));
+    let unreached = count(|outcome| matches!(outcome, Outcome::NotReached));
+    let unreached = if unreached > 0 { format!(", {unreached} not reached") } else { String::new() };
+    if passed == 0 && failed > 0 {
+        say("\nnothing passed: is this the right address, with the path that the service has, such as /api?");
+    }
+    say(&format!("\n{passed} passed, {failed} failed{unreached}"));
+    failed == 0 && is_seen
+}
+
+/// Leaves the ledger and the failures in a folder.
+fn leave(
+    arguments: &Replay,
+    folder: &Path,
+    session: &Session,
+    subject: &[String],
+    verdicts: &[Verdict],
+) -> Result<(), String> {
+    if let Ok(ledger) = session.ledger.lock() {
+        ledger.write(folder, subject).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let failed = again::keep(&arguments.target, folder, session, verdicts)?;
+    say(&format!("the ledger is in {}", folder.join("index.html").display()));
+    if let Some(first) = failed.first() {
+        say(&format!("to ask again: contract again {}", first.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Reports for other programs: JUnit, which build servers read, and CTRF (<https://ctrf.io>).
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use contract_tests::engine::{
+    checks::{Outcome, Verdict},
+    deployment::{Deployment, SERVICES},
+};
+use serde_json::{Value, json};
+
+/// A report that was asked for.
+pub(crate) struct Report {
+    format: Format,
+    path: PathBuf,
+}
+
+enum Format {
+    Junit,
+    Ctrf,
+}
+
+/// The reports that were asked for, such as `junit=report.xml`.
+pub(crate) fn wanted(texts: &[String]) -> Result<Vec<Report>, String> {
+    let report = |text: &String| {
+        let (format, path) = text.split_once('=').unwrap_or_default();
+        let format = match format {
+            "junit" => Format::Junit,
+            "ctrf" => Format::Ctrf,
+            _ => return Err(format!("--report {text}: write it as junit=FILE or ctrf=FILE")),
+        };
+        if path.is_empty() {
+            return Err(format!("--report {text}: name a file behind the `=`"));
+        }
+        Ok(Report { format, path: path.into() })
+    };
+    texts.iter().map(report).collect()
+}
+
+impl Report {
+    /// Writes the report.
+    pub(crate) fn write(&self, verdicts: &[Verdict], deployment: &Deployment) -> Result<(), String> {
+        let text = match self.format {
+            Format::Junit => junit(verdicts, deployment),
+            Format::Ctrf => format!("{:#}\n", ctrf(verdicts, deployment)),
+        };
+        fs::write(&self.path, text).map_err(|error| format!("{}: {error}", self.path.display()))
+    }
+}
+
+/// `text` without the tokens and headers that services are given.
+pub(crate) fn redacted(text: &str, deployment: &Deployment) -> String {
+    // What is shorter than this is no secret, and might be a part of other words.
+    const SHORTEST: usize = 4;
+    let mut text = text.to_owned();
+    for service in SERVICES.iter() {
+        let headers = deployment.headers(service).iter().map(|(_, value)| value);
+        for secret in [&deployment.service(service).token].into_iter().chain(headers) {
+            if secret.len() >= SHORTEST {
+                text = text.replace(secret.as_str(), &format!("<secret of {service}>"));
+            }
+        }
+    }
+    text
+}
+
+fn junit(verdicts: &[Verdict], deployment: &Deployment) -> String {
+    let failed = verdicts.iter().filter(|verdict| matches!(verdict.outcome, Outcome::Failed(_))).count();
+    let skipped = verdicts.iter().filter(|verdict| matches!(verdict.outcome, Outcome::NotReached)).count();
+    let time: Duration = verdicts.iter().map(|verdict| verdict.time).sum();
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    let _ = writeln!(
+        xml,
+        "<testsuite name=\"contract\" tests=\"{}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\" time=\"{:.3}\">",
+        verdicts.len(),
+        time.as_secs_f64()
+    );
+    for Verdict { name, outcome, time } in verdicts {
+        let (class, case) = name.split_once("::").unwrap_or(("contract", name));
+        let _ = write!(
+            xml,
+            "<testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
+            in_xml(class),
+            in_xml(case),
+            time.as_secs_f64()
+        );
+        xml += &match outcome {
+            Outcome::Passed => "/>\n".to_owned(),
+            Outcome::NotReached => "><skipped/></testcase>\n".to_owned(),
+            Outcome::Failed(failure) => {
+                let text = redacted(&failure.to_string(), deployment);
+                let first = text.lines().next().unwrap_or_default();
+                format!("><failure message=\"{}\">{}</failure></testcase>\n", in_xml(first), in_xml(&text))
+            }
+        };
+    }
+    xml + "</testsuite>\n</testsuites>\n"
+}
+
+/// Text as it stands in XML, which has no control characters.
+fn in_xml(text: &str) -> String {
+    let may_be = |letter: &char| matches!(letter, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let text: String = text.chars().map(|letter| if may_be(&letter) { letter } else { '\u{fffd}' }).collect();
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn ctrf(verdicts: &[Verdict], deployment: &Deployment) -> Value {
+    let count = |status: &str| verdicts.iter().filter(|verdict| status_of(verdict) == status).count();
+    let stop = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let time: Duration = verdicts.iter().map(|verdict| verdict.time).sum();
+    let tests = verdicts.iter().map(|verdict| {
+        let mut test = json!({
+            "name": verdict.name,
+            "status": status_of(verdict),
+            "duration": milliseconds(verdict.time),
+        });
+        if let Outcome::Failed(failure) = &verdict.outcome {
+            let text = redacted(&failure.to_string(), deployment);
+            test["message"] = text.lines().next().unwrap_or_default().into();
+            test["trace"] = text.into();
+        }
+        test
+    });
+    json!({
+        "reportFormat": "CTRF",
+        "specVersion": "0.0.0",
+        "results": {
+            "tool": { "name": "contract", "version": env!("CARGO_PKG_VERSION") },
+            "summary": {
+                "tests": verdicts.len(),
+                "passed": count("passed"),
+                "failed": count("failed"),
+                "skipped": count("skipped"),
+                "pending": 0,
+                "other": 0,
+                "start": milliseconds(stop.saturating_sub(time)),
+                "stop": milliseconds(stop),
+            },
+            "tests": tests.collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn status_of(verdict: &Verdict) -> &'static str {
+    match verdict.outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed(_) => "failed",
+        Outcome::NotReached => "skipped",
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

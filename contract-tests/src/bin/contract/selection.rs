@@ -1,0 +1,212 @@
+//! What was chosen on the command line: the subject, where it is, and which checks are run.
+
+use std::{
+    env,
+    net::{TcpStream, ToSocketAddrs},
+    path::Path,
+    time::Duration,
+};
+
+use contract_tests::engine::{
+    checks::{self, Check},
+    contract::CONTRACT,
+    deployment::{Address, Deployment, SERVICES, documented_url, variable},
+    session::Session,
+    subject::{self, Subject, subject},
+};
+
+use crate::arguments::{Filter, Place, Target};
+
+/// How long a service may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What `replay` passes to `again`.
+pub(crate) struct Chosen {
+    pub(crate) deployment: Deployment,
+    /// Sentences that are worth knowing and no failures.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads what is judged, for the rest of this process, and where it is. If nothing is asked, it need not be anywhere.
+pub(crate) fn choose(target: &Target, is_asked: bool) -> Result<Chosen, String> {
+    choose_file(&target.file, target.profile.as_deref(), &target.place, is_asked)
+}
+
+/// The same, of a file and a profile.
+pub(crate) fn choose_file(
+    file: &Path,
+    profile: Option<&Path>,
+    place: &Place,
+    is_asked: bool,
+) -> Result<Chosen, String> {
+    subject::choose(Subject::read(file, profile)?)?;
+    if CONTRACT.operations().next().is_none() {
+        return Err(format!("{}: it has no operation that can be asked", file.display()));
+    }
+    let deployment = deployment(place, is_asked)?;
+    let mut notes: Vec<String> =
+        subject().unjudged.iter().map(|what| format!("not judged: {what}")).collect();
+    for operation in CONTRACT.operations() {
+        notes.extend(operation.complaints().into_iter().map(|what| format!("not judged: {what}")));
+    }
+    notes.extend(without_token(&deployment));
+    if is_asked {
+        SERVICES.iter().try_for_each(|service| reach(service, &deployment.service(service).url))?;
+    }
+    Ok(Chosen { deployment, notes })
+}
+
+/// The checks that were chosen.
+pub(crate) fn checks(deployment: &Deployment, filter: &Filter) -> Result<Vec<Check>, String> {
+    let mut checks = checks::all(deployment);
+    if checks.is_empty() {
+        return Err(format!(
+            "{}: it has no workflow and no operation that can be asked",
+            subject().path.display()
+        ));
+    }
+    let has = |check: &Check, texts: &[String]| {
+        texts.iter().any(|text| {
+            check.name.contains(text.as_str())
+                || check.names().iter().any(|name| name.contains(text.as_str()))
+        })
+    };
+    checks.retain(|check| (filter.only.is_empty() || has(check, &filter.only)) && !has(check, &filter.skip));
+    if checks.is_empty() {
+        return Err(format!("no check has {} in its name; `--list` shows them", filter.only.join(" or ")));
+    }
+    Ok(checks)
+}
+
+fn deployment(place: &Place, is_asked: bool) -> Result<Deployment, String> {
+    let servers = named(&place.servers, "--server", "http://127.0.0.1:8000")?;
+    let tokens = named(&place.tokens, "--token", "secret")?;
+    let of = |pairs: &[(&str, String)], service: &str| {
+        pairs.iter().rev().find(|(name, _)| *name == service).map(|(_, value)| value.clone())
+    };
+    let from_environment = |service: &str, setting| {
+        env::var(variable(&service.replace(['-', '.'], "_"), setting)).ok().filter(|value| !value.is_empty())
+    };
+    let mut addresses = Vec::new();
+    for service in SERVICES.iter() {
+        let url = of(&servers, service)
+            .or_else(|| from_environment(service, "URL"))
+            .or_else(|| documented_url(service));
+        let url = match url {
+            Some(url) => checked(service, &url)?,
+            None if is_asked => {
+                return Err(format!(
+                    "where is {service}? Say so with --server {service}=http://127.0.0.1:8000"
+                ));
+            }
+            None => "http://127.0.0.1".to_owned(),
+        };
+        let token = of(&tokens, service).or_else(|| from_environment(service, "TOKEN")).unwrap_or_default();
+        if !is_header_value(&token) {
+            return Err(format!("the token of {service} has a character that no header can have"));
+        }
+        addresses.push(Address { url, token });
+    }
+    let mut deployment = Deployment::new(addresses);
+    for (service, header) in named(&place.headers, "--header", "X-Api-Key: secret")? {
+        let (name, value) =
+            header.split_once(':').map(|(name, value)| (name.trim(), value.trim())).unwrap_or_default();
+        let is_name = !name.is_empty()
+            && name.chars().all(|it| it.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(it));
+        if !is_name || !is_header_value(value) {
+            return Err(format!("--header {header}: write it as `{service}=X-Api-Key: secret`"));
+        }
+        deployment = deployment.with_header(service, (name.into(), value.into()));
+    }
+    for input in &place.inputs {
+        let (name, value) =
+            input.split_once('=').ok_or_else(|| format!("--input {input}: write it as name=value"))?;
+        deployment.inputs.push((name.into(), value.into()));
+    }
+    Ok(deployment)
+}
+
+fn is_header_value(text: &str) -> bool {
+    text.chars().all(|letter| letter == '\t' || !letter.is_control())
+}
+
+/// Pairs of a service and a value, such as `notes=http://127.0.0.1:8000`. If there is one service only, it need not be named.
+fn named<'a>(texts: &'a [String], flag: &str, example: &str) -> Result<Vec<(&'static str, String)>, String> {
+    let pair = |text: &'a String| {
+        if let Some((name, value)) = text.split_once('=')
+            && let Some(service) = SERVICES.iter().find(|service| **service == name.trim())
+        {
+            return Ok((*service, value.to_owned()));
+        }
+        let is_named = text
+            .split_once('=')
+            .is_some_and(|(name, _)| name.chars().all(|it| it.is_alphanumeric() || "-_.".contains(it)));
+        match SERVICES.as_slice() {
+            [only] if !is_named || flag == "--token" => Ok((*only, text.clone())),
+            services => Err(format!(
+                "{flag} {text}: which service is that? Write {flag} {}={example}; the services are {}",
+                services[0],
+                services.join(", ")
+            )),
+        }
+    };
+    texts.iter().map(pair).collect()
+}
+
+fn checked(service: &str, url: &str) -> Result<String, String> {
+    let url = url.trim().trim_end_matches('/');
+    if url.starts_with("https://") {
+        return Err(format!(
+            "{service} is at {url}, and only http:// can be reached: name an address without TLS, such as one behind the proxy that ends it"
+        ));
+    }
+    let host = url.strip_prefix("http://").unwrap_or_default();
+    if host.is_empty()
+        || host.starts_with('/')
+        || host.contains(|letter: char| letter.is_whitespace() || "?#@".contains(letter))
+    {
+        return Err(format!(
+            "{service} is at `{url}`, which is no address: write one like http://127.0.0.1:8000"
+        ));
+    }
+    Ok(url.to_owned())
+}
+
+/// Whether somebody listens there.
+fn reach(service: &str, url: &str) -> Result<(), String> {
+    let no = |error: &dyn std::fmt::Display| {
+        format!(
+            "{service} cannot be reached at {url} ({error}): start it, or name another address with --server"
+        )
+    };
+    let (host, _) = contract_tests::engine::exchange::parts(url);
+    let addresses = host.to_socket_addrs().map_err(|error| no(&error))?;
+    let mut last = no(&"no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = no(&error),
+        }
+    }
+    Err(last)
+}
+
+/// Whether nobody listens any more where a service was.
+pub(crate) fn is_gone(session: &Session, service: &str) -> bool {
+    reach(service, &session.deployment.service(service).url).is_err()
+}
+
+/// Operations that ask for a credential of which none was given.
+fn without_token(deployment: &Deployment) -> Vec<String> {
+    let lacks = |service: &&&str| {
+        deployment.service(service).token.is_empty() && deployment.headers(service).is_empty()
+    };
+    let note = |service: &&str| {
+        let closed = CONTRACT.document(service).operations.iter().filter(|operation| operation.is_closed());
+        let count = closed.count();
+        (count > 0).then(|| {
+            format!("not judged: what {count} of the operations of {service} do for those whom they know; give a token with --token {service}=…")
+        })
+    };
+    SERVICES.iter().filter(lacks).filter_map(note).collect()
+}

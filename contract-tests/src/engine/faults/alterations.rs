@@ -1,0 +1,185 @@
+//! What is done on the wire to one operation: to its answers, to what it reads, or to whether it does anything.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value;
+
+use super::{fault::Tamper, json::edit_body};
+use crate::engine::{
+    contract::{CONTRACT, Operation},
+    exchange::{Answer, Request, escaped},
+};
+
+/// Whether a request is one to this operation.
+pub(super) fn is_of(operation: &Operation, request: &Request) -> bool {
+    let found = CONTRACT.document(operation.service).find(&request.method, request.path_only());
+    found.is_some_and(|found| found.id == operation.id)
+}
+
+/// Alters the answers of an operation.
+pub(super) fn answers(
+    operation: &'static Operation,
+    alter: impl Fn(&mut Answer) + Send + Sync + 'static,
+) -> Tamper {
+    Arc::new(move |request, forward| {
+        let mut answer = forward(&request);
+        if is_of(operation, &request) {
+            alter(&mut answer);
+        }
+        answer
+    })
+}
+
+/// Alters each thing in the successes of an operation: the body, or what is in the list.
+pub(super) fn things(
+    operation: &'static Operation,
+    alter: impl Fn(&mut Value) + Send + Sync + 'static,
+) -> Tamper {
+    answers(operation, move |answer| {
+        if answer.status < 300 {
+            edit_body(&mut answer.body, |body| match body {
+                Value::Array(things) => things.iter_mut().for_each(&alter),
+                thing => alter(thing),
+            });
+        }
+    })
+}
+
+/// Alters the list that an operation answers.
+pub(super) fn list(
+    operation: &'static Operation,
+    alter: impl Fn(&mut Vec<Value>) + Send + Sync + 'static,
+) -> Tamper {
+    answers(operation, move |answer| {
+        if answer.status < 300 {
+            edit_body(&mut answer.body, |body| body.as_array_mut().into_iter().for_each(&alter));
+        }
+    })
+}
+
+/// The operation reads another value of a field than was sent. If it `hides` that, it answers what was sent all the same.
+pub(super) fn stores_another(operation: &'static Operation, field: String, hides: bool) -> Tamper {
+    Arc::new(move |request, forward| {
+        let sent: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        // What does not fit is refused for that, whatever the fault makes of it.
+        let is_stored = is_of(operation, &request) && operation.fits(&sent);
+        if !is_stored || sent.get(&field).is_none_or(Value::is_null) {
+            return forward(&request);
+        }
+        let mut other = request.clone();
+        edit_body(&mut other.body, |body| another(&mut body[field.as_str()]));
+        let mut answer = forward(&other);
+        // What is refused for its other value would be refused for the fault, and not for what was sent.
+        if answer.status >= 400 {
+            return forward(&request);
+        }
+        if hides {
+            edit_body(&mut answer.body, |body| {
+                if body.get(&field).is_some() {
+                    body[field.as_str()] = sent[field.as_str()].clone();
+                }
+            });
+        }
+        answer
+    })
+}
+
+/// Another value of the same type.
+pub(super) fn another(value: &mut Value) {
+    *value = match &*value {
+        Value::String(text) => format!("{text}x").into(),
+        Value::Bool(flag) => (!*flag).into(),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(number), _) => number.saturating_add(1).into(),
+            (_, Some(number)) => (number + 1.0).into(),
+            _ => 1.into(),
+        },
+        Value::Array(items) => items.iter().skip(1).cloned().collect::<Vec<_>>().into(),
+        other => other.clone(),
+    };
+}
+
+/// A value of another type.
+pub(super) fn of_another_type(value: &mut Value) {
+    *value = match &*value {
+        Value::String(_) => 1.into(),
+        Value::Number(number) => number.to_string().into(),
+        Value::Bool(flag) => flag.to_string().into(),
+        Value::Array(_) | Value::Object(_) => "x".into(),
+        Value::Null => 1.into(),
+    };
+}
+
+/// What it does is done twice.
+pub(super) fn twice(operation: &'static Operation) -> Tamper {
+    Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        if is_of(operation, &request) && answer.status < 300 {
+            forward(&request);
+        }
+        answer
+    })
+}
+
+/// What it refuses is done all the same, with the example in place of what was sent. If it `tells`, it says so, too.
+pub(super) fn does_what_it_refuses(operation: &'static Operation, tells: bool) -> Tamper {
+    Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        let is_refused = matches!(answer.status, 400 | 422) && is_of(operation, &request);
+        match operation.example().filter(|_| is_refused) {
+            Some(example) => {
+                let done = forward(&request.json(&example).header("Content-Type", &*operation.media_type));
+                if tells { done } else { answer }
+            }
+            None => answer,
+        }
+    })
+}
+
+/// What was created is read as if it were not there.
+pub(super) fn creates_nothing(operation: &'static Operation) -> Tamper {
+    let created: Mutex<HashSet<String>> = Mutex::default();
+    Arc::new(move |request, forward| {
+        let mut created = created.lock().unwrap_or_else(PoisonError::into_inner);
+        if request.method == "GET" && created.contains(request.path_only()) {
+            return forward(&Request { path: format!("{}/9007199254740991", operation.template), ..request });
+        }
+        let answer = forward(&request);
+        if is_of(operation, &request) && answer.status < 300 {
+            let (_, field) =
+                operation.of_item(CONTRACT.document(operation.service), "GET").unwrap_or((operation, "id"));
+            let body = answer.json();
+            let id = body.get(field).or(body.get("id")).cloned().unwrap_or_default();
+            let id = escaped(&id.as_str().map_or_else(|| id.to_string(), str::to_owned));
+            created.insert(format!("{}/{id}", operation.template));
+        }
+        answer
+    })
+}
+
+/// A change or a deletion is answered as usual, and what is read afterwards is as it was before.
+pub(super) fn changes_nothing(operation: &'static Operation) -> Tamper {
+    let before: Mutex<HashMap<String, Answer>> = Mutex::default();
+    Arc::new(move |request, forward| {
+        let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = request.path_only().to_owned();
+        if request.method == "GET"
+            && let Some(answer) = before.get(&path)
+        {
+            return answer.clone();
+        }
+        if !is_of(operation, &request) {
+            return forward(&request);
+        }
+        let read = Request { method: "GET".into(), body: Vec::new(), path: path.clone(), ..request.clone() };
+        let was = forward(&read);
+        let answer = forward(&request);
+        if answer.status < 300 && was.status == 200 {
+            before.entry(path).or_insert(was);
+        }
+        answer
+    })
+}

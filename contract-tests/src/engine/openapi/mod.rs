@@ -1,0 +1,77 @@
+//! Any OpenAPI 3 document, brought to one form before anything else sees it.
+//!
+//! In this form each operation has an id, its own parameters and its own security; references lead to schemas only, and all
+//! schemas are in the document; and a schema says what it admits in one way, whatever version the document has. What cannot be
+//! judged is named instead of being passed over.
+
+mod operations;
+mod bundle;
+mod schemas;
+pub mod files;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use self::{bundle::Bundle, files::Files};
+
+/// A document in its one form.
+pub struct Normal {
+    /// The document.
+    pub json: Value,
+    /// What is in it that cannot be judged, a sentence each.
+    pub unjudged: Vec<String>,
+}
+
+/// Reads a document, and the files that it refers to.
+///
+/// # Errors
+/// It is none, or refers to what is not there.
+pub fn read(path: &Path) -> Result<Normal, String> {
+    let mut files = Files::default();
+    let document = files.open(path)?.clone();
+    normal(document, path, files)
+}
+
+/// Brings a document that was read from `path` to its one form.
+fn normal(document: Value, path: &Path, files: Files) -> Result<Normal, String> {
+    let at = |sentence: &str| format!("{}: {sentence}", path.display());
+    match document["openapi"].as_str() {
+        Some(version) if version.starts_with("3.0") || version.starts_with("3.1") => {}
+        Some(version) => return Err(at(&format!("OpenAPI {version} cannot be read, only 3.0 and 3.1"))),
+        None if document["swagger"].is_string() => {
+            return Err(at(
+                "this is Swagger 2.0; convert it to OpenAPI 3 first, for instance with swagger2openapi",
+            ));
+        }
+        None => return Err(at("this is no OpenAPI document: it has no `openapi: 3.…`")),
+    }
+    if document["paths"].as_object().is_none_or(|paths| paths.is_empty()) {
+        return Err(at("the document has no paths, so there is nothing to ask"));
+    }
+    let mut bundle = Bundle::new(path, files, &document);
+    let mut json = document.clone();
+    if let Some(schemas) = document["components"]["schemas"].as_object() {
+        for (name, schema) in schemas {
+            json["components"]["schemas"][name] = bundle.schema(schema, path)?;
+        }
+    }
+    for (template, item) in document["paths"].as_object().into_iter().flatten() {
+        json["paths"][template] = bundle.inlined(item, path)?;
+    }
+    for (name, schema) in bundle.adopted()? {
+        for pointer in ["/components", "/components/schemas"] {
+            if json.pointer(pointer).is_none_or(|part| !part.is_object()) {
+                let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();
+                json.pointer_mut(parent).into_iter().for_each(|parent| parent[key] = json!({}));
+            }
+        }
+        json["components"]["schemas"][name] = schema;
+    }
+    schemas::merge(&mut json);
+    let unjudged = operations::complete(&mut json);
+    Ok(Normal { json, unjudged })
+}
+
+#[cfg(test)]
+mod tests;

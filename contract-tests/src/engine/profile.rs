@@ -1,0 +1,201 @@
+//! The profile: the house rules of whoever is judged. A document does not say them, so without a profile nobody is asked for them.
+//!
+//! It stands beside the workflows as `contract.yaml`. Each line of `answers` names a situation and the exact answer to it;
+//! the switches name conventions that hold for every answer.
+
+use std::{collections::BTreeMap, ops::RangeInclusive};
+
+use serde::Deserialize;
+
+/// What is wrong with a request, or with the service at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Situation {
+    /// No credential, or a wrong one.
+    Unauthorized,
+    /// A credential that is nearly right, or beside a right one.
+    OddCredential,
+    /// A required part is missing.
+    Missing,
+    /// A part is there and does not fit the document.
+    Invalid,
+    /// A body that some JSON readers accept and others do not.
+    OddBody,
+    /// A value that only exact arithmetic tells from one that fits, or a parameter twice.
+    OddValue,
+    /// A path that names nothing there can be.
+    UnknownId,
+    /// A path with an id that some services take for another.
+    OddId,
+    /// A path that no document has.
+    UnknownPath,
+    /// A method that a path does not have.
+    UnknownMethod,
+    /// `OPTIONS` on a path.
+    Options,
+    /// Another media type, or none.
+    MediaType,
+    /// A body of more than 64 KiB.
+    TooLarge,
+    /// A body that never ends.
+    BodyTimeout,
+    /// A caller that waits no longer.
+    Expired,
+    /// Two values of a header that may have one.
+    Contradictory,
+    /// An `Idempotency-Key` that is none.
+    WrongKey,
+    /// A service that has as many requests as it takes.
+    Full,
+    /// A request with the key of one that is not finished.
+    InProgress,
+    /// Another request with a key that was used.
+    KeyReused,
+    /// A failure of the service itself.
+    Failed,
+}
+
+impl Situation {
+    /// The statuses that will do if the profile names no exact answer. None if no document promises anything.
+    pub(crate) fn otherwise(self) -> Option<RangeInclusive<u16>> {
+        match self {
+            Self::Unauthorized => Some(401..=403),
+            Self::Missing | Self::Invalid | Self::UnknownId => Some(400..=499),
+            _ => None,
+        }
+    }
+}
+
+/// An exact answer: its status, and its text if it has one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Exact {
+    /// The status.
+    pub status: u16,
+    /// The exact text.
+    pub text: Option<String>,
+}
+
+/// How an exact answer is written: `404` or `400 Missing fields`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Status(u16),
+    Text(String),
+}
+
+impl TryFrom<Written> for Exact {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let text = match written {
+            Written::Status(status) => status.to_string(),
+            Written::Text(text) => text,
+        };
+        let (status, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        match status.parse() {
+            Ok(status @ 100..600) => {
+                Ok(Self { status, text: (!rest.is_empty()).then(|| rest.trim().to_owned()) })
+            }
+            _ => Err(format!("`{text}` is no answer: write a status and a text, such as 400 Missing fields")),
+        }
+    }
+}
+
+/// The house rules.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Profile {
+    /// The exact answer in each situation.
+    pub answers: BTreeMap<Situation, Exact>,
+    /// The description of an answer has its exact texts in backticks.
+    pub texts_in_backticks: bool,
+    /// `Invalid` has a `detail` that names what is wrong, and nothing else has one.
+    pub details: bool,
+    /// Objects have their fields in the order of the document.
+    pub fields_in_order: bool,
+    /// Objects have no fields but those of the document.
+    pub closed_objects: bool,
+    /// A 201 has a `Location`.
+    pub location: bool,
+    /// 204 and 405 have an `Allow` with the methods of the document.
+    pub allow: bool,
+    /// 401 has a `WWW-Authenticate: Bearer` with the service for its realm.
+    pub challenge: bool,
+    /// JSON has no blanks, and numbers no more digits than they need.
+    pub shortest_json: bool,
+    /// An answer without documented content has no body.
+    pub documented_bodies_only: bool,
+    /// Media types have no parameters.
+    pub bare_media_types: bool,
+    /// `null` is as good as absent, an empty text as missing, and numbers are judged as they are written.
+    pub strict_values: bool,
+    /// An `Idempotency-Key` makes a create happen once.
+    pub idempotency_keys: bool,
+    /// No id is given again.
+    pub ids_are_given_once: bool,
+    /// Every parameter of a query makes a difference.
+    pub parameters_make_a_difference: bool,
+    /// `HEAD` is answered like `GET`.
+    pub heads: bool,
+    /// What comes back need not be what was sent.
+    pub may_alter: bool,
+    /// The workflows show what else there is: no example of a document is sent, and nothing is read back, beside them.
+    pub workflows_show_all: bool,
+    /// A response that is documented and was never seen is a failure.
+    pub all_must_be_seen: bool,
+    /// The workflows that any implementation of the contract passes. If none is named, all of them.
+    pub common_workflows: Vec<String>,
+    /// A file beside this one with the documented answers that need not be seen, a line each.
+    pub waivers: Option<String>,
+}
+
+impl Profile {
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// The text is none. The sentence says where and why.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+            return Ok(Self::default());
+        }
+        serde_yaml_ng::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// The exact answer in a situation.
+    pub(crate) fn answer(&self, situation: Situation) -> Option<&Exact> {
+        self.answers.get(&situation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_status_and_a_text() {
+        let profile =
+            Profile::parse("answers: { missing: 400 Missing fields, unknown_id: 404 }\nlocation: true");
+        let profile = profile.unwrap();
+        let exact = |status, text: Option<&str>| Exact { status, text: text.map(str::to_owned) };
+        assert_eq!(profile.answer(Situation::Missing), Some(&exact(400, Some("Missing fields"))));
+        assert_eq!(profile.answer(Situation::UnknownId), Some(&exact(404, None)));
+        assert_eq!(profile.answer(Situation::Invalid), None);
+        assert!(profile.location && !profile.allow);
+        assert!(Profile::parse("# nothing\n").is_ok());
+    }
+
+    #[test]
+    fn a_profile_with_a_typo_is_refused() {
+        for (text, says) in [
+            ("answers: { mising: 400 }", "mising"),
+            ("locations: true", "locations"),
+            ("answers: { missing: never }", "`never` is no answer"),
+            ("answers: { missing: 99 }", "`99` is no answer"),
+            ("- location", "invalid type"),
+        ] {
+            let sentence = Profile::parse(text).unwrap_err();
+            assert!(sentence.contains(says), "{text}: {sentence}");
+        }
+    }
+}

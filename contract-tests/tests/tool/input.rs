@@ -1,0 +1,102 @@
+//! What cannot be judged is said in one sentence, with exit code 2.
+
+use super::{
+    files::Files,
+    service::{Flaw, KEY, Service},
+};
+
+/// A file that is written first, the arguments, and what the sentence says.
+type Row<'a> = (&'a str, &'a str, &'a [&'a str], &'a str);
+
+const TYPO: &str = "arazzo: 1.0.1\ninfo: { title: a, version: '1' }\nsourceDescriptions: [{ name: notes, type: openapi, url: notes.yaml }]\nworkflows: [{ workflowId: a, steps: [{ stepId: a, operationID: create_note }] }]";
+const NOWHERE: &str = "arazzo: 1.0.1\ninfo: { title: a, version: '1' }\nsourceDescriptions: [{ name: notes, type: openapi, url: none.yaml }]\nworkflows: [{ workflowId: a, steps: [{ stepId: a, operationId: create_note }] }]";
+const REMOTE: &str = "arazzo: 1.0.1\ninfo: { title: a, version: '1' }\nsourceDescriptions: [{ name: notes, type: openapi, url: 'https://example.org/a.yaml' }]\nworkflows: [{ workflowId: a, steps: [{ stepId: a, operationId: create_note }] }]";
+
+#[test]
+fn what_cannot_be_judged_is_said_in_one_sentence() {
+    let rows: &[Row<'_>] = &[
+        ("", "", &[], "Usage: contract <COMMAND>"),
+        ("", "", &["replay"], "<FILE>"),
+        ("", "", &["judge", "notes.yaml"], "unrecognized subcommand"),
+        ("", "", &["replay", "none.yaml"], "none.yaml: there is no such file"),
+        ("", "", &["replay", "."], ".: this is a folder"),
+        ("a.yaml", "", &["replay", "a.yaml"], "neither an Arazzo description"),
+        ("a.yaml", "words", &["replay", "a.yaml"], "neither an Arazzo description"),
+        ("a.yaml", "a: [", &["replay", "a.yaml"], "a.yaml: this is no YAML"),
+        ("a.yaml", "[1", &["replay", "a.yaml"], "a.yaml: this is no JSON"),
+        ("a.yaml", "openapi: 3.0.0", &["replay", "a.yaml"], "no paths"),
+        (
+            "a.yaml",
+            "openapi: 3.0.0\npaths: { /a: 1 }",
+            &["replay", "a.yaml", "--server", "http://127.0.0.1:1"],
+            "no operation that can be asked",
+        ),
+        ("a.yaml", "swagger: '2.0'", &["replay", "a.yaml"], "Swagger 2.0"),
+        ("a.yaml", TYPO, &["replay", "a.yaml"], "a.yaml: this is no Arazzo 1.0.1 description"),
+        ("a.yaml", "arazzo: 2.0.0", &["replay", "a.yaml"], "Arazzo 2.0.0 cannot be read"),
+        ("a.yaml", NOWHERE, &["replay", "a.yaml"], "none.yaml: there is no such file"),
+        ("a.yaml", REMOTE, &["replay", "a.yaml"], "nothing is fetched"),
+        ("", "", &["replay", "notes.yaml"], "notes cannot be reached at http://127.0.0.1:1"),
+        (
+            "",
+            "",
+            &["replay", "notes.yaml", "--server", "http://no-such-host.invalid"],
+            "notes cannot be reached",
+        ),
+        ("", "", &["replay", "notes.yaml", "--server", "127.0.0.1:1"], "which is no address"),
+        ("", "", &["replay", "notes.yaml", "--server", "https://127.0.0.1:1"], "only http://"),
+        ("", "", &["replay", "notes.yaml", "--server", "pets=http://127.0.0.1:1"], "the services are notes"),
+        ("", "", &["replay", "notes.yaml", "--header", "notes=X"], "write it as `notes=X-Api-Key: secret`"),
+        ("", "", &["replay", "notes.yaml", "--input", "a"], "write it as name=value"),
+        ("", "", &["replay", "notes.yaml", "--report", "xml=a"], "write it as junit=FILE or ctrf=FILE"),
+        ("", "", &["replay", "notes.yaml", "--profile", "none.yaml"], "none.yaml: there is no such file"),
+        (
+            "p.yaml",
+            "answers: { missing: often }",
+            &["replay", "notes.yaml", "--profile", "p.yaml"],
+            "`often` is no answer",
+        ),
+        (
+            "p.yaml",
+            "common_workflows: [b]",
+            &["replay", "good.arazzo.yaml", "--profile", "p.yaml"],
+            "the workflow `b`",
+        ),
+        (
+            "p.yaml",
+            "waivers: none.txt",
+            &["replay", "notes.yaml", "--profile", "p.yaml"],
+            "none.txt: there is no such file",
+        ),
+        ("", "", &["replay", "notes.yaml", "--list", "nothing_like_it"], "no check has nothing_like_it"),
+        ("", "", &["prove", "notes.yaml"], "cannot be reached"),
+        ("", "", &["prove", "notes.yaml", "--list", "--fault", "nothing_like_it"], "no fault is chosen"),
+        ("", "", &["replay", "notes.yaml", "--timeout", "0"], "0 is not in 1..=3600"),
+        ("", "", &["watch", "notes.yaml"], "cannot be reached"),
+        ("", "", &["compare", "notes.yaml", "none.yaml"], "none.yaml: there is no such file"),
+        ("", "", &["compare", "good.arazzo.yaml", "notes.yaml"], "no OpenAPI document"),
+        ("", "", &["again", "notes.yaml"], "no file of `replay --out`"),
+        ("", "", &["example", "notes.yaml"], "notes.yaml: "),
+    ];
+    for (name, text, arguments, says) in rows {
+        let files = Files::new();
+        if !name.is_empty() {
+            files.write(name, text);
+        }
+        let ran = files.run(arguments).expect(2, says);
+        assert!(!ran.err.contains("fault of this program"), "{arguments:?}: {}", ran.err);
+        let is_usage = ran.err.contains("--help");
+        assert!(is_usage || ran.err.lines().count() == 1, "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_step_that_names_no_operation_fails_and_says_so() {
+    let files = Files::new();
+    let service = Service::start(Flaw::None);
+    let text =
+        files.read("good.arazzo.yaml").replace("operationId: delete_note", "operationId: delete_notes");
+    files.write("good.arazzo.yaml", &text);
+    let arguments = ["replay", "good.arazzo.yaml", "--server", &service.url, "--token", KEY, "life"];
+    files.run(&arguments).expect(1, "operation `delete_notes` is in none of the source descriptions");
+}

@@ -1,0 +1,71 @@
+//! `contract prove`: the score of workflows that say much, and of some that say little.
+
+use super::{
+    files::{Files, Ran},
+    service::{Flaw, KEY, Service},
+};
+
+fn prove(service: &Service, file: &str, more: &[&str]) -> Ran {
+    let files = Files::new();
+    let arguments = [&["prove", file, "--server", &service.url, "--token", KEY], more].concat();
+    files.run(&arguments)
+}
+
+/// The numbers of `35 of 40 faults noticed`.
+fn score(ran: &Ran) -> (usize, usize) {
+    let line = ran.out.lines().last().unwrap_or_default();
+    let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert_eq!(numbers.len(), 2, "{}", ran.out);
+    (numbers[0], numbers[1])
+}
+
+#[test]
+fn workflows_that_say_more_notice_more() {
+    let service = Service::start(Flaw::None);
+    let weak = prove(&service, "weak.arazzo.yaml", &["--workflows-only"]);
+    let good = prove(&service, "good.arazzo.yaml", &["--workflows-only"]);
+    let weak = weak.expect(1, "NEVER TRIED  notes delete_note: nothing is changed");
+    let good = good.expect(1, "NEVER TRIED  notes get_notes: the list is empty");
+    let ((few, all), (more, same)) = (score(&weak), score(&good));
+    assert!(all == same && few < more && more < all, "{few} and {more} of {all}");
+    for noticed in [
+        "get_note: another value of `text`",
+        "delete_note: nothing is changed",
+        "create_note: nothing is created",
+    ] {
+        assert!(weak.out.contains(noticed) && !good.out.contains(noticed), "{noticed}:\n{}", good.out);
+    }
+}
+
+#[test]
+fn cases_notice_what_no_workflow_does() {
+    let service = Service::start(Flaw::None);
+    let ran = prove(&service, "good.arazzo.yaml", &["-v"]).expect(1, "pass without a fault");
+    let (noticed, all) = score(&ran);
+    assert!(noticed * 10 > all * 7, "{}", ran.out);
+    for by in [
+        "noticed      notes get_notes: no credential is looked at\n             by notes get_notes::without_a_credential",
+        "noticed      notes create_note: its body is not checked\n             by notes create_note::",
+    ] {
+        assert!(ran.out.contains(by), "{by} is not in:\n{}", ran.out);
+    }
+    // It comes about, and no check looks at the order of the list.
+    let says = "NOT NOTICED  notes get_notes: the first item is not in the list\n             add two things";
+    assert!(ran.out.contains(says), "{}", ran.out);
+}
+
+#[test]
+fn faults_that_are_all_noticed_are_a_pass() {
+    let service = Service::start(Flaw::None);
+    let ran = prove(&service, "good.arazzo.yaml", &["--fault", "get_note: another value"])
+        .expect(0, "faults noticed");
+    assert_eq!(score(&ran), (2, 2), "{}", ran.out);
+}
+
+#[test]
+fn what_fails_without_a_fault_notices_none() {
+    let service = Service::start(Flaw::Lenient);
+    let ran = prove(&service, "notes.yaml", &["--fault", "its body is not checked"]);
+    let ran = ran.expect(1, "fails without a fault, so it notices none: notes create_note::without_text");
+    assert_eq!(score(&ran), (0, 1), "{}", ran.out);
+}
