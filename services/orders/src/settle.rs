@@ -28,6 +28,9 @@ const PAGE: usize = 64;
 /// How many releases are in flight at once.
 const AT_ONCE: usize = 8;
 
+/// How many releases fail one after the other before a pass ends: then the service fails, and not only some of its responses.
+const FAILURES: usize = 2 * AT_ONCE;
+
 /// The pause between two releases: 500 a second at most, so that a restart after a crash leaves the products service to others.
 const PACE: Duration = Duration::from_millis(2);
 
@@ -73,6 +76,14 @@ impl Metrics {
     }
 }
 
+/// What became of a pass over all intents.
+#[derive(Default)]
+struct Pass {
+    settled: usize,
+    /// Why an intent is left, if one is.
+    failure: Option<String>,
+}
+
 /// Settles intents. Clones settle the same ones.
 #[derive(Clone)]
 pub(crate) struct Settler {
@@ -96,20 +107,26 @@ impl Settler {
         }
         loop {
             self.count_open();
-            let settled = self.settle_all().await;
+            let mut pass = Pass::default();
+            if let Err(error) = self.settle_all(&mut pass).await {
+                pass.failure = Some(error);
+            }
             let open = self.count_open();
-            if left > 0 && settled.is_ok() {
+            if pass.settled > 0 {
+                pause = PAUSE;
+            }
+            if left > 0 && pass.failure.is_none() {
                 tracing::info!(intents = left, "settled the intents that the last run left open");
                 left = 0;
             }
-            match settled {
-                Err(cause) => {
+            match pass.failure {
+                Some(cause) => {
                     tracing::warn!(open, cause, "intents are not settled yet; trying again");
                     time::sleep(pause).await;
                     pause = LONGEST_PAUSE.min(2 * pause);
                 }
-                Ok(()) if !is_reserving => return,
-                Ok(()) => {
+                None if !is_reserving => return,
+                None => {
                     pause = PAUSE;
                     let _ = time::timeout(SWEEP, self.live.abandoned()).await;
                 }
@@ -126,27 +143,26 @@ impl Settler {
         open
     }
 
-    /// Settles every intent that is not in flight, or says why one is left.
-    async fn settle_all(&self) -> Result<(), String> {
-        let (mut after, mut refused) = (String::new(), None);
+    /// Settles every intent that is not in flight.
+    ///
+    /// # Errors
+    /// The products service or the database fails, so that nothing can be settled at the moment.
+    async fn settle_all(&self, pass: &mut Pass) -> Result<(), String> {
+        let mut after = String::new();
         loop {
             let page =
                 self.database.read(|connection| intents::page(connection, &after, PAGE)).map_err(text)?;
-            let Some(last) = page.last() else { return refused.map_or(Ok(()), Err) };
+            let Some(last) = page.last() else { return Ok(()) };
             after = last.key.as_str().to_owned();
             let abandoned: Vec<Intent> =
                 page.into_iter().filter(|intent| !self.live.has(&intent.key)).collect();
             if !abandoned.is_empty() {
-                refused = self.settle_page(abandoned).await?.or(refused);
+                self.settle_page(abandoned, pass).await?;
             }
         }
     }
 
-    /// Settles these intents, and returns why one of them cannot be settled, if that is so.
-    ///
-    /// # Errors
-    /// The products service or the database fails, so that nothing can be settled at the moment.
-    async fn settle_page(&self, abandoned: Vec<Intent>) -> Result<Option<String>, String> {
+    async fn settle_page(&self, abandoned: Vec<Intent>, pass: &mut Pass) -> Result<(), String> {
         let give_up = move |connection: &_| intents::give_up(connection, abandoned);
         let given_up = self.database.write(give_up).await.map_err(text)?;
         let mut pace = time::interval(PACE);
@@ -158,17 +174,22 @@ impl Settler {
         })
         .buffer_unordered(AT_ONCE)
         .boxed();
-        let (mut settled, mut refused, mut unavailable) = (Vec::new(), None, None);
-        while let Some((key, released)) = releases.next().await {
+        let mut settled = Vec::new();
+        let mut failures = 0;
+        while failures < FAILURES
+            && let Some((key, released)) = releases.next().await
+        {
             match released {
                 Released::GivenBack => settled.push((key, GIVEN_BACK)),
                 Released::NothingTaken => settled.push((key, NOTHING_TAKEN)),
-                Released::Refused(cause) => refused = Some(format!("{}: {cause}", key.as_str())),
+                Released::Refused(cause) => pass.failure = Some(format!("{}: {cause}", key.as_str())),
                 Released::Unavailable(cause) => {
-                    unavailable = Some(cause);
-                    break;
+                    failures += 1;
+                    pass.failure = Some(cause);
+                    continue;
                 }
             }
+            failures = 0;
         }
         drop(releases);
         let keys: Vec<Key> = settled.iter().map(|(key, _)| key.clone()).collect();
@@ -176,7 +197,14 @@ impl Settler {
         for (_, outcome) in &settled {
             METRICS.settled.with_label_values(&[outcome]).inc();
         }
-        unavailable.map_or(Ok(refused), Err)
+        pass.settled += settled.len();
+        match pass.failure.take() {
+            Some(cause) if failures >= FAILURES => Err(cause),
+            failure => {
+                pass.failure = failure;
+                Ok(())
+            }
+        }
     }
 
     async fn release(&self, intent: Intent) -> (Key, Released) {
