@@ -204,3 +204,18 @@ fn file_name(path: &Path) -> String {
 fn service_name(path: &Path) -> String {
     file_name(path).split('.').next().filter(|name| !name.is_empty()).unwrap_or("service").to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_that_need_no_other_form_are_judged_as_they_are() {
+        let subject = subject();
+        assert_eq!(subject.unjudged, Vec::<String>::new());
+        for service in &subject.services {
+            let text = files::text(&subject.path.with_file_name(&service.url)).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), service.document, "{}", service.name);
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! What cannot be judged is said in one sentence, with exit code 2.
 
+use contract_tests::engine::openapi::files;
+use serde_json::{Value, json};
+
 use super::{
     files::Files,
     service::{Flaw, KEY, Service},
@@ -99,4 +102,53 @@ fn a_step_that_names_no_operation_fails_and_says_so() {
     files.write("good.arazzo.yaml", &text);
     let arguments = ["replay", "good.arazzo.yaml", "--server", &service.url, "--token", KEY, "life"];
     files.run(&arguments).expect(1, "operation `delete_notes` is in none of the source descriptions");
+}
+
+#[test]
+fn whatever_stands_anywhere_in_a_document_it_is_judged_or_refused() {
+    let files = Files::new();
+    let document = files::parse(&files.read("notes.yaml")).unwrap();
+    let mut places = Vec::new();
+    collect(&document, String::new(), &mut places);
+    assert!(places.len() > 80, "{}", places.len());
+    let odd = [
+        json!(null),
+        json!(-5),
+        json!([1]),
+        json!({ "$ref": "#/components/none" }),
+        json!({ "a": { "b": true } }),
+    ];
+    let mut refused = 0;
+    for (index, place) in places.iter().enumerate() {
+        let mut document = document.clone();
+        *document.pointer_mut(place).unwrap() = odd[index % odd.len()].clone();
+        files.write("odd.json", &document.to_string());
+        let ran = files.run(&["replay", "odd.json", "--list"]);
+        let is_said = ran.err.lines().count() == 1 && !ran.err.contains("fault of this program");
+        assert!(
+            ran.code == Some(0) || (ran.code == Some(2) && is_said),
+            "{place}: {:?} {}",
+            ran.code,
+            ran.err
+        );
+        refused += usize::from(ran.code == Some(2));
+    }
+    assert!((1..places.len()).contains(&refused), "{refused}");
+}
+
+/// The pointers to everything in a document but itself.
+fn collect(value: &Value, pointer: String, places: &mut Vec<String>) {
+    let escaped = |name: &str| name.replace('~', "~0").replace('/', "~1");
+    let inside: Vec<(String, &Value)> = match value {
+        Value::Object(object) => object.iter().map(|(name, value)| (escaped(name), value)).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (name, value) in inside {
+        let place = format!("{pointer}/{name}");
+        places.push(place.clone());
+        collect(value, place, places);
+    }
 }

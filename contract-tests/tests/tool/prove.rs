@@ -46,6 +46,7 @@ fn cases_notice_what_no_workflow_does() {
     for by in [
         "noticed      notes get_notes: no credential is looked at\n             by notes get_notes::without_a_credential",
         "noticed      notes create_note: its body is not checked\n             by notes create_note::",
+        "noticed      notes create_note: what it creates is created twice\n             by notes create_note::what_is_created_is_listed_once",
     ] {
         assert!(ran.out.contains(by), "{by} is not in:\n{}", ran.out);
     }

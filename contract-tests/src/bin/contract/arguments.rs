@@ -4,11 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+const EXAMPLES: &str = "Examples:
+  contract example notes
+  contract replay notes/notes.arazzo.yaml --server notes=http://127.0.0.1:8000
+  contract replay openapi.json --server http://127.0.0.1:8000/api --token secret
+  contract prove notes/notes.arazzo.yaml --server notes=http://127.0.0.1:8000
+  contract compare old.yaml new.yaml";
+
 /// Judges services by their OpenAPI documents and Arazzo workflows, and proves that the workflows would notice a fault.
 ///
 /// Exit codes: 0 everything passed, 1 something failed, 2 it could not be judged.
 #[derive(Parser)]
-#[command(name = "contract", version, max_term_width = 100)]
+#[command(name = "contract", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
