@@ -23,18 +23,20 @@ const MESSAGE: &str = "ErrorMessage";
 /// The variant for messages that the document does not have.
 const UNKNOWN: &str = "Unknown";
 
+/// The list of the services.
+const SERVICES: &str = "src/lib.rs";
+
 fn main() -> Result<(), String> {
-    // A new document comes with a line in `lib.rs`.
-    println!("cargo::rerun-if-changed=src/lib.rs");
+    println!("cargo::rerun-if-changed={SERVICES}");
     let out = env::var("OUT_DIR").map_err(|error| format!("OUT_DIR: {error}"))?;
-    for entry in fs::read_dir(DOCUMENTS).map_err(|error| format!("{DOCUMENTS}: {error}"))?.flatten() {
-        let path = entry.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            println!("cargo::rerun-if-changed={}", path.display());
-            let code = client(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            let name = path.with_extension("rs").file_name().map(|name| Path::new(&out).join(name));
-            fs::write(name.unwrap_or_default(), code).map_err(|error| format!("{out}: {error}"))?;
-        }
+    let services = fs::read_to_string(SERVICES).map_err(|error| format!("{SERVICES}: {error}"))?;
+    // A document that is not in the list may be incomplete.
+    for service in services.lines().filter_map(|line| line.strip_prefix("service!(")?.strip_suffix(");")) {
+        let path = Path::new(DOCUMENTS).join(service).with_extension("json");
+        println!("cargo::rerun-if-changed={}", path.display());
+        let code = client(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let generated = Path::new(&out).join(service).with_extension("rs");
+        fs::write(generated, code).map_err(|error| format!("{out}: {error}"))?;
     }
     Ok(())
 }

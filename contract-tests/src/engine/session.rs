@@ -234,7 +234,7 @@ impl Session {
             .map_err(|error| cause(&error)),
             Delivery::Chunked | Delivery::Half => send_raw(url, request).map_err(|error| error.to_string()),
         };
-        let answer = answer.map(|answer| without_prefix(answer, &exchange::parts(url).1));
+        let answer = answer.map(|answer| without_prefix(answer, exchange::parts(url).1));
         answer.map_err(|error| Failure {
             is_silence: true,
             ..self.unexpected(request, "an answer", &format!("none ({error})"))

@@ -4,15 +4,15 @@ use crate::Console;
 
 pub(crate) fn the_console_reserves_stock_and_gives_it_back(console: &Console) {
     console.succeeds("products create --name Computer --price 200 --stock 20");
-    let held = "product_id  key       quantity  status\n         1  basket-7         3  HELD\n";
+    let held = "product_id\tkey\tquantity\tstatus\n1\tbasket-7\t3\tHELD\n";
     let put = "products reservations put 1 basket-7 --quantity 3";
     assert_eq!(console.succeeds(put), held);
     assert_eq!(console.succeeds(put), held);
     assert_eq!(console.succeeds("products reservations show 1 basket-7"), held);
-    assert!(console.succeeds("products show 1").ends_with("   17\n"));
+    assert!(console.succeeds("products show 1").ends_with("\t17\n"));
     let released = console.succeeds("products reservations release 1 basket-7 --json");
     assert!(released.contains("\"status\": \"RELEASED\""), "{released}");
-    assert!(console.succeeds("products show 1").ends_with("   20\n"));
+    assert!(console.succeeds("products show 1").ends_with("\t20\n"));
     for (command, reason) in [
         (put, "products says: Reservation released.\nA reservation is released once and for all."),
         (

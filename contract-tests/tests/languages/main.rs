@@ -27,8 +27,11 @@ use crate::{
     page::Section,
 };
 
-/// What is true of every client, by its name.
-const CHECKS: [(&str, fn(&Client) -> Result<(), Failed>); 3] = [
+/// What is true of a client, and what shows it.
+type Check = (&'static str, fn(&Client) -> Result<(), Failed>);
+
+/// What is true of every client.
+const CHECKS: [Check; 3] = [
     ("makes_a_purchase", makes_a_purchase),
     ("reports_an_unknown_message_with_its_status", reports_an_unknown_message),
     ("rejects_a_misspelt_message", rejects_a_misspelt_message),

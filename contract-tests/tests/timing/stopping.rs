@@ -18,6 +18,7 @@ use contract_tests::{
     harness::{
         caller::Caller,
         folders::new_folder,
+        metrics::Metrics,
         store::Store,
         upstream::{FakeUpstream, FaultMode},
         waiting,
@@ -42,7 +43,9 @@ fn in_flight_requests_finish_before_the_service_stops() {
         let began = Instant::now();
         thread::scope(|scope| {
             let orders: Vec<_> = (0..8).map(|_| scope.spawn(|| session.expect(&order, 201, None))).collect();
-            let waited = waiting::until("8 orders in flight", || upstream.conversations() >= 8);
+            let waiting_orders =
+                || Metrics::of(&session, "orders").unwrap().sum("http_client_active_requests", &[]);
+            let waited = waiting::until("8 orders in flight", || waiting_orders() == 8.0);
             store.service("orders").signal(name);
             for order in orders {
                 order.join().unwrap().unwrap();

@@ -67,10 +67,7 @@ pub(crate) fn add_to_store(root: &Path, names: &Names) -> Result<(), String> {
     edit(&root.join("services/store/Cargo.toml"), |text| {
         after_last(text, |line| line == "products.workspace = true", &dependency)
     })?;
-    let member = format!(
-        "    Member::new({0}::SERVICE, &{0}::SCHEMA, |arguments| {0}::main(arguments)),",
-        names.things
-    );
+    let member = format!("    Member::new({0}::SERVICE, &{0}::SCHEMA, {0}::main),", names.things);
     edit(&root.join("services/store/src/lib.rs"), |text| {
         after_last(text, |line| line.starts_with("    Member::new("), &member)
     })

@@ -50,9 +50,9 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The services, each of which calls only those before it.
 const MEMBERS: &[Member] = &[
-    Member::new(products::SERVICE, &products::SCHEMA, |arguments| products::main(arguments)),
-    Member::new(orders::SERVICE, &orders::SCHEMA, |arguments| orders::main(arguments)),
-    Member::new(payments::SERVICE, &payments::SCHEMA, |arguments| payments::main(arguments)),
+    Member::new(products::SERVICE, &products::SCHEMA, products::main),
+    Member::new(orders::SERVICE, &orders::SCHEMA, orders::main),
+    Member::new(payments::SERVICE, &payments::SCHEMA, payments::main),
 ];
 
 /// The names of the services, in the order in which they start.
