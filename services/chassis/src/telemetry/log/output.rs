@@ -66,7 +66,7 @@ pub(super) fn start() {
     waiting().is_started = started.is_ok();
 }
 
-/// Waits until all lines are written, but no longer than [`LAST_WORDS`] and `until`.
+/// Waits until all lines are written, but no longer than a second, and not beyond `until`.
 pub fn flush(until: Instant) {
     let timeout = LAST_WORDS.min(until.saturating_duration_since(Instant::now()));
     let is_waiting =
