@@ -16,8 +16,9 @@ use futures_util::{
     future::{Shared, WeakShared},
 };
 
-/// How long a read waits for the one in flight. If that is slow, the next one begins beside it.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a read waits for the one in flight. If that is slow, the next one begins beside it. Not less than the period of the
+/// server's own timer: setting a timer that is due first takes two system calls.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A read that several callers may await. It is cancelled when all of them have gone.
 pub(super) type Read<T> = Shared<Pending<T>>;
