@@ -146,7 +146,7 @@ mod tests {
             (vec![("x-forwarded-proto", "https")], "https://127.0.0.1:5001"),
             (vec![("x-forwarded-host", "shop.example:8443")], "http://shop.example:8443"),
             (vec![("x-forwarded-host", "liar.example, shop.example")], "http://shop.example"),
-            (vec![("x-forwarded-prefix", "/products-api/")], "http://127.0.0.1:5001/products-api"),
+            (vec![("x-forwarded-prefix", "/things-api/")], "http://127.0.0.1:5001/things-api"),
             (
                 vec![("forwarded", "for=192.0.2.1;Proto=HTTPS;host=\"shop.example:8443\"")],
                 "https://shop.example:8443",

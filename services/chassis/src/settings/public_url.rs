@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::wire::uri::path_prefix;
 
-/// A URL such as `https://shop.example/products-api`.
+/// A URL such as `https://shop.example/api`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     /// The whole, without a slash at its end.
@@ -19,7 +19,7 @@ impl PublicUrl {
     /// # Errors
     /// The reason why it cannot be used.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let wrong = |reason: &str| format!("{reason}; a URL looks like https://shop.example/products-api");
+        let wrong = |reason: &str| format!("{reason}; a URL looks like https://shop.example/api");
         let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("its scheme is neither http nor https"));
@@ -44,7 +44,7 @@ mod tests {
         for (text, url, prefix) in [
             ("https://shop.example", "https://shop.example", ""),
             ("HTTP://Shop.Example:80/", "http://shop.example", ""),
-            ("http://127.0.0.1:8080/products-api/", "http://127.0.0.1:8080/products-api", "/products-api"),
+            ("http://127.0.0.1:8080/things-api/", "http://127.0.0.1:8080/things-api", "/things-api"),
             ("http://[::1]/a/b~c%20d", "http://[::1]/a/b~c%20d", "/a/b~c%20d"),
         ] {
             let read = PublicUrl { url: url.into(), prefix: prefix.into() };
@@ -56,7 +56,7 @@ mod tests {
     fn what_is_no_public_url_is_refused_with_an_example() {
         for text in [
             "shop.example",
-            "/products-api",
+            "/things-api",
             "ftp://shop.example",
             "http://",
             "http://shop.example//evil.example",
@@ -67,7 +67,7 @@ mod tests {
             "http://shop.example/a|b",
         ] {
             let reason = PublicUrl::parse(text).expect_err(text);
-            assert!(reason.ends_with("looks like https://shop.example/products-api"), "{text}: {reason}");
+            assert!(reason.ends_with("looks like https://shop.example/api"), "{text}: {reason}");
         }
     }
 }

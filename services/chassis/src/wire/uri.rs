@@ -66,7 +66,7 @@ mod tests {
     fn a_prefix_is_an_absolute_path_on_the_same_host() {
         for (path, prefix) in [
             ("/", Some("")),
-            ("/products-api", Some("/products-api")),
+            ("/things-api", Some("/things-api")),
             ("/a/b:c@d/", Some("/a/b:c@d")),
             ("/%7Ea", Some("/%7Ea")),
         ] {

@@ -9,10 +9,10 @@ use chassis::{
     settings::StartupError,
     storage::sqlite::{self, Cancellation},
 };
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
 use super::{
-    databases::{self, Databases},
+    databases::{self, Databases, Description},
     folders::Temporary,
 };
 use crate::member::Member;
@@ -24,17 +24,14 @@ Examples:
   store backup --data-dir /var/lib/store-orders --only orders backups/orders";
 
 pub(super) fn command(members: &'static [Member]) -> Command {
-    let about = "Back up the databases, whether the services run or not";
-    let long = format!(
-        "{about}.\n\nFOLDER is new or empty, and has one file for each service when the backup is complete. Everything \
-         acknowledged before the backup began is in it, tokens are not."
-    );
-    let force = Arg::new("force")
-        .long("force")
-        .action(ArgAction::SetTrue)
-        .help("Replace the backup in FOLDER, as soon as the new one is complete");
-    let command = databases::add_to(Command::new("backup").about(about).long_about(long), members);
-    command.arg(force).after_help(EXAMPLES)
+    let description = Description {
+        about: "Back up the databases, whether the services run or not",
+        folder: "FOLDER is new or empty, and has one file for each service when the backup is complete. Everything \
+                 acknowledged before the backup began is in it, tokens are not.",
+        force: "Replace the backup in FOLDER, as soon as the new one is complete",
+        examples: EXAMPLES,
+    };
+    databases::command("backup", description, members)
 }
 
 /// Writes the backup. The text says what is in it.

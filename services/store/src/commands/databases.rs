@@ -7,9 +7,24 @@ use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, v
 
 use crate::member::Member;
 
-/// Adds the arguments that name a backup and the databases to `command`.
-pub(super) fn add_to(command: Command, members: &'static [Member]) -> Command {
-    command
+/// How a command is described in its help.
+pub(super) struct Description {
+    /// In a line.
+    pub(super) about: &'static str,
+    /// What FOLDER is.
+    pub(super) folder: &'static str,
+    /// What `--force` does.
+    pub(super) force: &'static str,
+    pub(super) examples: &'static str,
+}
+
+/// A command whose arguments name a backup and databases.
+pub(super) fn command(name: &'static str, description: Description, members: &'static [Member]) -> Command {
+    let Description { about, folder, force, examples } = description;
+    Command::new(name)
+        .about(about)
+        .long_about(format!("{about}.\n\n{folder}"))
+        .after_help(examples)
         .arg(
             Arg::new("folder")
                 .value_name("FOLDER")
@@ -34,6 +49,7 @@ pub(super) fn add_to(command: Command, members: &'static [Member]) -> Command {
                 .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
                 .help("The database of this service alone; may be given several times"),
         )
+        .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(force))
 }
 
 /// What the arguments name.

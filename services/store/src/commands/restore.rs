@@ -10,10 +10,10 @@ use chassis::{
     settings::StartupError,
     storage::sqlite::{self, Cancellation, Place, Staged},
 };
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
 use super::{
-    databases::{self, Databases},
+    databases::{self, Databases, Description},
     folders::{Temporary, sync_parent},
 };
 use crate::member::Member;
@@ -24,17 +24,14 @@ Examples:
   store restore --force backups/monday";
 
 pub(super) fn command(members: &'static [Member]) -> Command {
-    let about = "Put the databases of a backup back, while no service runs";
-    let long = format!(
-        "{about}.\n\nFOLDER is what `store backup` wrote. Its files are checked and copied first, and put in place when all of \
-         them are sound."
-    );
-    let force = Arg::new("force")
-        .long("force")
-        .action(ArgAction::SetTrue)
-        .help("Even if there are databases, which are kept beside under another name, with the time");
-    let command = databases::add_to(Command::new("restore").about(about).long_about(long), members);
-    command.arg(force).after_help(EXAMPLES)
+    let description = Description {
+        about: "Put the databases of a backup back, while no service runs",
+        folder: "FOLDER is what `store backup` wrote. Its files are checked and copied first, and put in place when all of \
+                 them are sound.",
+        force: "Even if there are databases, which are kept beside under another name, with the time",
+        examples: EXAMPLES,
+    };
+    databases::command("restore", description, members)
 }
 
 /// Restores the backup. The text says what was done.
