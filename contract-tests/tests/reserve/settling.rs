@@ -160,6 +160,22 @@ fn a_stop_with_open_intents_is_in_time() {
 }
 
 #[test]
+fn an_order_that_waits_for_its_reservation_when_the_service_stops_is_refused() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let settings = [&RESERVING[..], &[("PRODUCTS_URL", &url), ("DRAIN_TIMEOUT", "300ms")]].concat();
+    let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
+    thread::scope(|scope| {
+        let caller = scope.spawn(|| session.expect(&order(&session, 1, 1), 503, Some("Service unavailable")));
+        waiting::until("an order in flight", || intents(&store) == 1).unwrap();
+        store.service("orders").signal("TERM");
+        caller.join().unwrap().unwrap();
+    });
+    assert!(store.service("orders").wait().success());
+    assert_eq!((orders(&store), intents(&store)), (0, 1), "the next start settles it");
+}
+
+#[test]
 fn no_order_is_begun_while_too_many_intents_wait() {
     const MANY: i64 = 1000;
     let proxy = Proxy::start("products");

@@ -125,7 +125,10 @@ impl Writer {
             mpsc::error::TrySendError::Full(_) => Error::Busy,
             mpsc::error::TrySendError::Closed(_) => Error::Stopped,
         })?;
-        outcome.await.map_err(|_| Error::Stopped)?
+        let outcome = outcome.await;
+        // The request may still be given up while it does something else.
+        RequestContext::with(|context| context.write.take());
+        outcome.map_err(|_| Error::Stopped)?
     }
 
     /// Waits until all queued writes are done and the thread has ended.
