@@ -61,7 +61,7 @@ impl Api {
 impl Api {
     /// Create an order
     ///
-    /// Accepts the order if the product exists and its stock covers the quantity. The stock does not change.
+    /// Accepts the order if the product exists and its stock covers the quantity. By default, the stock does not change.
     #[oai(path = "/orders", method = "post", operation_id = "create_order")]
     async fn create_order(
         &self,

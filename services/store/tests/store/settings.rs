@@ -112,7 +112,7 @@ fn an_invalid_variable_is_named() {
             "PAYMENTS_PUBLIC_URL",
             "nowhere",
             "PAYMENTS_PUBLIC_URL is `nowhere`, which cannot be used (relative URL without a base; a URL looks like \
-             https://shop.example/products-api): see --help, or unset it.",
+             https://shop.example/api): see --help, or unset it.",
         ),
         (
             "CORS_ORIGINS",
