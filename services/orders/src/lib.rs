@@ -13,6 +13,7 @@ mod live;
 mod products;
 mod db;
 pub mod stock;
+mod metrics;
 mod errors;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -1,12 +1,14 @@
 //! Orders whose stock is reserved: nothing is sold twice, and nothing is taken without an order, whatever crashes in between.
 //!
 //! An order is first stored as an intent, under the key of its reservation; then the reservation is made; then the intent becomes
-//! the order, in one transaction. An intent that ends in any other way (no response, a caller that hung up, a crash)
-//! becomes no order: [`settle`](crate::settle) releases its reservation and then removes it. The database decides between the two, so an order
-//! is never made of an intent that was given up.
+//! the order, in one transaction. An intent that ends in any other way (no response, a caller that hung up, a crash) becomes no
+//! order: [`settle`](crate::settle) releases its reservation and then removes it. The database decides between the two, so an
+//! order is never made of an intent that was given up.
 //!
-//! The reservation of a refused intent is released before the caller is told, although nothing was taken: a proxy may have sent the
-//! request twice, and a release is what keeps the late one from taking stock.
+//! The reservation of a refused intent is released before the caller is told, although nothing was taken: a proxy may have sent
+//! the request twice, and a release is what keeps the late one from taking stock.
+
+use std::slice;
 
 use chassis::{api::upstream, error::ApiError, storage::sqlite::Database, values::Key};
 use rusqlite::Connection;
@@ -70,7 +72,7 @@ impl Reserve {
             return tracing::debug!(%error, "a refused order is settled later");
         }
         let close = move |connection: &Connection| {
-            intents::close(connection, &live.intent.key)?;
+            intents::remove(connection, slice::from_ref(&live.intent.key))?;
             Ok(live)
         };
         if let Ok(live) = self.database.write(close).await {

@@ -1,6 +1,4 @@
 //! The stock rule: an order is accepted if and only if there is as much as it asks for.
-//!
-//! Accepting it changes no stock: the check is all that is promised.
 
 use chassis::values::{Count, Quantity};
 

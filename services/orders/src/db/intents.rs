@@ -86,14 +86,8 @@ pub(crate) fn give_up(connection: &Connection, intents: Vec<Intent>) -> Result<V
     Ok(given_up)
 }
 
-/// Removes the intent of an order that was refused, whose reservation was released.
-pub(crate) fn close(connection: &Connection, key: &Key) -> Result<()> {
-    connection.prepare_cached("DELETE FROM intent WHERE key = ?1")?.execute([key]).map(drop)
-}
-
-/// Removes intents that were given up, and whose reservations were released.
+/// Removes intents that were refused or given up, and whose reservations were released.
 pub(crate) fn remove(connection: &Connection, keys: &[Key]) -> Result<()> {
-    let mut statement =
-        connection.prepare_cached("DELETE FROM intent WHERE key = ?1 AND state = 'RELEASING'")?;
+    let mut statement = connection.prepare_cached("DELETE FROM intent WHERE key = ?1")?;
     keys.iter().try_for_each(|key| statement.execute([key]).map(drop))
 }
