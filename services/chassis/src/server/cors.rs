@@ -16,8 +16,8 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 
 /// The headers that a page may send. `*` would not include `Authorization`.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, tracestate, x-request-id, \
-     x-request-timeout-ms",
+    "authorization, baggage, content-type, idempotency-key, if-match, if-none-match, traceparent, tracestate, \
+     x-request-id, x-request-timeout-ms",
 );
 
 /// The headers that a page may read, beside those that it always may.
