@@ -11,7 +11,7 @@ use chassis::{
         json::Json,
         operation::OperationError,
         parameters::{Path, Query},
-        responses::{Chunk, Created, List},
+        responses::{Chunk, Created, List, next_page},
     },
     error::{ANY_OPERATION, INVALID_FIELDS, WITH_BODY},
     operations,
@@ -67,8 +67,8 @@ impl Api {
         let more_follow = products.len() > limit;
         products.truncate(limit);
         let next = products.last().filter(|_| more_follow).map(|last| {
-            let after = last.id.get();
-            format!("/products?limit={limit}&after={after}")
+            let (limit, after) = (limit.to_string(), last.id.get().to_string());
+            next_page("/products", [("limit", &*limit), ("after", &*after)])
         });
         Ok(List::Page { items: products.into_iter().map(Product::from).collect(), next })
     }
@@ -127,15 +127,15 @@ impl Api {
     ) -> Result<Tagged<Product>, OperationError<ReplaceProduct>> {
         let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
         let content = product.0.into();
-        let replace = move |connection: &_| {
-            let is_expected = |product: db::Product| if_match.admits(&EntityTag::of(&Product::from(product)));
-            match if_match.is_sent() {
-                true => db::replace_if(connection, id, &content, is_expected),
-                false => Ok(db::replace(connection, id, &content)?.map(Some)),
-            }
-        };
-        let product = self.database.write(replace).await?.ok_or(PRODUCT_NOT_FOUND)?;
-        Ok(Tagged::new(&product.ok_or(PRECONDITION_FAILED)?.into()))
+        let is_expected = if_match
+            .is_sent()
+            .then_some(move |product: db::Product| if_match.admits(&EntityTag::of(&Product::from(product))));
+        let replace = move |connection: &_| db::replace(connection, id, &content, is_expected);
+        match self.database.write(replace).await? {
+            db::Replaced::Done(product) => Ok(Tagged::new(&product.into())),
+            db::Replaced::Unexpected => Err(PRECONDITION_FAILED.into()),
+            db::Replaced::NotFound => Err(PRODUCT_NOT_FOUND.into()),
+        }
     }
 }
 

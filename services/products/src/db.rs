@@ -100,13 +100,28 @@ pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Produc
     Ok(Product { id: sqlite::last_id(connection)?, content })
 }
 
-/// Replaces everything but the id, if there is such a product.
+/// What became of a replacement.
+pub(crate) enum Replaced {
+    Done(Product),
+    /// The product is another than was expected, and stays as it is.
+    Unexpected,
+    NotFound,
+}
+
+/// Replaces everything but the id, if there is such a product, and if it is as expected.
 pub(crate) fn replace(
     connection: &Connection,
     id: Id,
     Content { name, price, stock }: &Content,
-) -> Result<Option<Product>> {
-    connection
+    is_expected: Option<impl FnOnce(Product) -> bool>,
+) -> Result<Replaced> {
+    if let Some(is_expected) = is_expected {
+        let Some(product) = get(connection, id)? else { return Ok(Replaced::NotFound) };
+        if !is_expected(product) {
+            return Ok(Replaced::Unexpected);
+        }
+    }
+    let product = connection
         .prepare_cached(
             "UPDATE product SET name = :name, price = :price, stock = :stock WHERE id = :id
              RETURNING id, name, price, stock",
@@ -115,19 +130,6 @@ pub(crate) fn replace(
             named_params! { ":id": id, ":name": name, ":price": price, ":stock": stock },
             Product::from_row,
         )
-        .optional()
-}
-
-/// The same, if the product is as expected. The outer option is none if there is no such product, the inner one if it is not.
-pub(crate) fn replace_if(
-    connection: &Connection,
-    id: Id,
-    content: &Content,
-    is_expected: impl FnOnce(Product) -> bool,
-) -> Result<Option<Option<Product>>> {
-    let Some(product) = get(connection, id)? else { return Ok(None) };
-    match is_expected(product) {
-        true => replace(connection, id, content).map(Some),
-        false => Ok(Some(None)),
-    }
+        .optional()?;
+    Ok(product.map_or(Replaced::NotFound, Replaced::Done))
 }

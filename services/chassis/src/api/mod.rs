@@ -3,7 +3,7 @@
 pub mod document;
 mod page;
 pub mod idempotency;
-pub mod put;
+pub mod made_or_found;
 pub mod responses;
 pub mod json;
 pub mod conditional;

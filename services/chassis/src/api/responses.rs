@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream::BoxStream};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::{
     Body, IntoResponse, Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -42,17 +43,14 @@ impl<T, const TAGGED: bool> Created<T, TAGGED> {
         Self { json: json::to_vec(body), location, is_replayed: false, created: PhantomData }
     }
 
-    /// A stored response, sent again.
-    pub(crate) fn replayed(json: Vec<u8>, location: String) -> Self {
+    /// A stored response, sent again: its path and its body.
+    pub(crate) fn replayed((location, json): (String, Vec<u8>)) -> Self {
         Self { json, location, is_replayed: true, created: PhantomData }
     }
 
-    pub(crate) fn json(&self) -> &[u8] {
-        &self.json
-    }
-
-    pub(crate) fn location(&self) -> &str {
-        &self.location
+    /// What has to be stored for it to be sent again.
+    pub(crate) fn stored(&self) -> (&str, &[u8]) {
+        (&self.location, &self.json)
     }
 }
 
@@ -144,6 +142,14 @@ pub fn next_page<'a>(path: &str, query: impl IntoIterator<Item = (&'a str, &'a s
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     format!("{path}?{query}")
 }
+
+/// A path of segments, each encoded where it has to be (RFC 3986, section 2.3).
+pub fn path_of<'a>(segments: impl IntoIterator<Item = &'a str>) -> String {
+    segments.into_iter().map(|segment| format!("/{}", utf8_percent_encode(segment, RESERVED))).collect()
+}
+
+/// Everything but the unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Some items of a list, serialized.
 pub struct Chunk<T> {

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use poem::http::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
 pub(crate) use self::{
@@ -76,7 +76,7 @@ impl RequestContext {
         let service = ServiceContext {
             name: "test",
             token: Arc::new(CurrentToken::new(crate::settings::Token::new("secret").unwrap())),
-            limits: Limits::of_test(),
+            limits: Limits::defaults(),
             upstream_permits: Arc::new(Semaphore::new(1)),
         };
         Self {
@@ -94,11 +94,6 @@ impl RequestContext {
     #[expect(clippy::expect_used, reason = "the id is ASCII: the handler made it, or checked the caller's")]
     pub(crate) fn request_id(&self) -> &str {
         self.request_id.to_str().expect("an id that is ASCII")
-    }
-
-    /// Adds the request's id to the headers of a call that is made on its behalf.
-    pub(crate) fn write_request_id(&self, headers: &mut HeaderMap) {
-        headers.insert(REQUEST_ID, self.request_id.clone());
     }
 
     pub(crate) fn path_value(&self, index: usize) -> Option<&str> {

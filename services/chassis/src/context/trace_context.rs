@@ -61,16 +61,16 @@ impl TraceContext {
 
     /// Adds the headers that carry it; without its place in the trace if not `with_trace`.
     #[expect(clippy::expect_used, reason = "a header may have hexadecimal digits and dashes")]
-    pub(crate) fn inject(self, headers: &mut HeaderMap, with_trace: bool) {
+    pub(crate) fn inject(&self, headers: &mut HeaderMap, with_trace: bool) {
         let Self { trace_id, span_id, is_sampled, state, baggage } = self;
-        headers.extend(baggage.map(|baggage| (BAGGAGE, baggage)));
+        headers.extend(baggage.clone().map(|baggage| (BAGGAGE, baggage)));
         if !with_trace {
             return;
         }
-        let flags = if is_sampled { SAMPLED } else { 0 };
+        let flags = if *is_sampled { SAMPLED } else { 0 };
         let parent = format!("00-{trace_id:032x}-{span_id:016x}-{flags:02x}");
         headers.insert(TRACEPARENT, HeaderValue::try_from(parent).expect("hexadecimal digits and dashes"));
-        headers.extend(state.map(|state| (TRACESTATE, state)));
+        headers.extend(state.clone().map(|state| (TRACESTATE, state)));
     }
 
     /// The id of the trace, for log lines.

@@ -84,9 +84,10 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
         let token = settings.token.check(settings.listen)?;
         let current = Arc::new(CurrentToken::new(token.clone()));
         let shared = current.clone();
-        settings
-            .token_files
-            .add(&settings.token, settings.listen, token, move |token| shared.set(token.clone()));
+        settings.token_files.add(&settings.token, settings.listen, token, move |token| {
+            shared.set(token.clone());
+            Ok(())
+        });
         let database = Database::open(&settings.common.data_dir, self.service.name, self.schema)?;
         let api = (self.build)(settings, database.clone())?;
         Ok(Service {

@@ -1,7 +1,7 @@
 //! Where callers find the service. The operator says so, or a trusted proxy, or else the request itself. A caller can lie about
 //! it, but only to itself: nothing that depends on a request is kept or may be cached.
 
-use std::net::SocketAddr;
+use std::{borrow::Cow, net::SocketAddr};
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -26,15 +26,15 @@ impl Addresses {
     }
 
     /// What the caller sees before every path of the service. None if that is nothing.
-    pub(super) fn prefix(&self, headers: &HeaderMap, peer: SocketAddr) -> Option<String> {
-        let prefix = match &self.public {
-            Some(public) => &public.prefix,
+    pub(super) fn prefix(&self, headers: &HeaderMap, peer: SocketAddr) -> Option<Cow<'_, str>> {
+        let prefix: Cow<'_, str> = match &self.public {
+            Some(public) => (&*public.prefix).into(),
             None if self.proxies.contain(peer.ip()) => {
-                last(headers, &X_FORWARDED_PREFIX).and_then(path_prefix)?
+                last(headers, &X_FORWARDED_PREFIX).and_then(path_prefix)?.to_owned().into()
             }
             None => return None,
         };
-        (!prefix.is_empty()).then(|| prefix.to_owned())
+        Some(prefix).filter(|prefix| !prefix.is_empty())
     }
 
     /// The URL of the service as the caller sees it, without a slash at its end. Over HTTP/1.0, a caller that names no host gets
@@ -55,15 +55,15 @@ impl Addresses {
         match host.or_else(target).or_else(sent).filter(|host| is_host(host.as_bytes())) {
             Some(host) => format!("{}://{host}{prefix}", scheme.unwrap_or("http")),
             None if prefix.is_empty() => "/".to_owned(),
-            None => prefix,
+            None => prefix.into_owned(),
         }
     }
 }
 
 /// Puts `prefix` before the paths in the headers of a response.
 pub(super) fn prepend(prefix: &str, headers: &mut HeaderMap) {
-    let mut change = |name, change: fn(&str, &str) -> Option<String>| {
-        let changed = headers.get(&name).and_then(|value| change(value.to_str().ok()?, prefix));
+    let mut change = |name, rewrite: fn(&str, &str) -> Option<String>| {
+        let changed = headers.get(&name).and_then(|value| rewrite(value.to_str().ok()?, prefix));
         if let Some(Ok(value)) = changed.map(HeaderValue::try_from) {
             headers.insert(name, value);
         }

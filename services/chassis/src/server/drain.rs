@@ -40,12 +40,6 @@ const IDLE: Duration = Duration::from_millis(100);
 /// How long handshakes that have begun may take to complete, once no new ones begin.
 pub(super) const HANDSHAKE: Duration = Duration::from_millis(20);
 
-/// How long the responses after the drain timeout may take to be sent.
-const LAST_RESPONSES: Duration = Duration::from_millis(200);
-
-/// How long the last writes, spans and log lines may take after that.
-const LAST_OUTPUT: Duration = Duration::from_millis(300);
-
 /// The response to an unfinished head after the drain timeout, without the last fields of its head.
 const CUT_HEAD: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 31\r\n\
@@ -67,10 +61,14 @@ pub(super) struct Schedule {
 impl Schedule {
     /// The schedule of a stop that begins now.
     pub(super) fn begin(limits: &Limits) -> Self {
-        let accept = Instant::now() + limits.stop_delay;
-        let drain = accept + limits.drain_timeout;
-        let last_responses = drain + LAST_RESPONSES;
-        Self { accept, drain, last_responses, end: last_responses + LAST_OUTPUT }
+        let now = Instant::now();
+        let accept = now + limits.stop_delay;
+        Self {
+            accept,
+            drain: accept + limits.drain_timeout,
+            last_responses: now + limits.last_responses(),
+            end: now + limits.stop_timeout(),
+        }
     }
 }
 

@@ -13,7 +13,11 @@ const NO_BODY: &[u8] = b"\r\ncontent-length: 0\r\n";
 
 /// The status of hyper's response in `bytes`, and the same response with a body. None if it is not hyper's own. hyper takes an
 /// unfinished request line for header fields that are too large. The response also has `more_fields`.
-pub(super) fn with_body(bytes: &[u8], has_line: bool, more_fields: &[u8]) -> Option<(StatusCode, Vec<u8>)> {
+pub(super) fn with_body(
+    bytes: &[u8],
+    has_line: bool,
+    more_fields: impl FnOnce() -> Vec<u8>,
+) -> Option<(StatusCode, Vec<u8>)> {
     let is_bare =
         bytes.starts_with(b"HTTP/1.1 4") && bytes.ends_with(b"\r\n\r\n") && find(bytes, OURS).is_none();
     if !is_bare {
@@ -41,7 +45,8 @@ pub(super) fn with_body(bytes: &[u8], has_line: bool, more_fields: &[u8]) -> Opt
     let rest = &bytes[at + NO_BODY.len()..];
     Some((
         status,
-        [start.as_bytes(), &bytes[line..at], fields.as_bytes(), more_fields, rest, body.as_bytes()].concat(),
+        [start.as_bytes(), &bytes[line..at], fields.as_bytes(), &more_fields(), rest, body.as_bytes()]
+            .concat(),
     ))
 }
 

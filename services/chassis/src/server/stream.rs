@@ -176,10 +176,8 @@ impl TimeoutStream {
         {
             return false;
         }
-        let Some((status, replacement)) = parse_errors::with_body(bytes, self.has_line, &self.cors_fields())
-        else {
-            return false;
-        };
+        let with_body = parse_errors::with_body(bytes, self.has_line, || self.cors_fields());
+        let Some((status, replacement)) = with_body else { return false };
         self.connection.log_parse_error(status.as_str());
         self.replacement = replacement;
         true

@@ -6,8 +6,11 @@ use clap::{Args, Command, FromArgMatches, builder::Resettable};
 
 use super::duration::{duration, positive_duration};
 
-/// How long the end of a stop may take, after the drain timeout.
-const LAST_OUTPUT: Duration = Duration::from_millis(500);
+/// How long the responses after the drain timeout may take to be sent.
+const LAST_RESPONSES: Duration = Duration::from_millis(200);
+
+/// How long the last writes, spans and log lines may take after that.
+const LAST_OUTPUT: Duration = Duration::from_millis(300);
 
 /// The limits of a service.
 #[derive(Args, Clone, Debug)]
@@ -65,28 +68,27 @@ impl Limits {
         self.max_upstream_requests.unwrap_or_else(|| self.max_requests.div_ceil(2)) as usize
     }
 
-    /// The limits by default.
-    #[cfg(test)]
-    pub(crate) fn of_test() -> Self {
-        #[derive(clap::Parser)]
-        struct Arguments {
-            #[command(flatten)]
-            limits: Limits,
-        }
-        <Arguments as clap::Parser>::parse_from(["test"]).limits
+    /// The limits without any setting.
+    #[expect(clippy::expect_used, reason = "each limit has a default, or need not be there")]
+    pub(crate) fn defaults() -> Self {
+        let without_variables =
+            Self::augment_args(Command::new("defaults")).mut_args(|argument| argument.env(Resettable::Reset));
+        Self::from_arg_matches(&without_variables.get_matches_from([""])).expect("limits")
     }
 
     /// How long a service may take to stop: until it closes its listener, for its requests, and for its last output.
     pub fn stop_timeout(&self) -> Duration {
-        self.stop_delay + self.drain_timeout + LAST_OUTPUT
+        self.last_responses() + LAST_OUTPUT
+    }
+
+    /// When the last responses have to be sent, from the beginning of the stop.
+    pub(crate) fn last_responses(&self) -> Duration {
+        self.stop_delay + self.drain_timeout + LAST_RESPONSES
     }
 
     /// The limits that differ from their defaults, by their variables, such as `MAX_REQUESTS=8`. None if there are none.
     pub(crate) fn changed(&self) -> Option<String> {
-        let without_variables =
-            Self::augment_args(Command::new("defaults")).mut_args(|argument| argument.env(Resettable::Reset));
-        let defaults = Self::from_arg_matches(&without_variables.get_matches_from([""])).ok()?;
-        let pairs = self.values().into_iter().zip(defaults.values());
+        let pairs = self.values().into_iter().zip(Self::defaults().values());
         let changed =
             pairs.filter(|(own, default)| own != default).map(|((name, value), _)| format!("{name}={value}"));
         Some(changed.collect::<Vec<_>>().join(" ")).filter(|changed| !changed.is_empty())

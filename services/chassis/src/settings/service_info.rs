@@ -15,8 +15,8 @@ const TOKEN_FILE: &str = "token-file";
 /// A service, as seen by the programs that run or call it.
 ///
 /// The name `shop` and the port 5001 give `--shop-listen` (`SHOP_LISTEN`, by default `127.0.0.1:5001`), `--shop-url`
-/// (`SHOP_URL`, by default `http://127.0.0.1:5001`), `--shop-public-url` (`SHOP_PUBLIC_URL`), `--shop-token` (`SHOP_TOKEN`, by default `SECRET_SHOP_TOKEN`) and
-/// `--shop-token-file` (`SHOP_TOKEN_FILE`).
+/// (`SHOP_URL`, by default `http://127.0.0.1:5001`), `--shop-public-url` (`SHOP_PUBLIC_URL`), `--shop-token` (`SHOP_TOKEN`, by
+/// default `SECRET_SHOP_TOKEN`) and `--shop-token-file` (`SHOP_TOKEN_FILE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceInfo {
     /// The name of its program and its database, and the realm of its tokens.

@@ -98,10 +98,10 @@ impl Upstream {
         let client = connect(&self.url, token.expose())
             .map_err(|error| StartupError::new(format!("{} is wrong: {error}.", self.url_variable)))?;
         let shared = client.clone();
+        let variable = self.token.variable.clone();
         self.token_files.add(&self.token, self.listen, token, move |token| {
-            if let Err(error) = set_token(&shared, token.expose()) {
-                tracing::error!(%error, "a token cannot be sent; the old one stays in use");
-            }
+            set_token(&shared, token.expose())
+                .map_err(|error| StartupError::new(format!("{variable} cannot be sent: {error}.")))
         });
         Ok(client)
     }

@@ -19,9 +19,11 @@ struct TokenFile {
     /// The address of the service, which decides whether the development token may be used.
     listen: SocketAddr,
     token: Token,
-    /// Makes the service use another token.
-    apply: Box<dyn Fn(&Token) + Send>,
+    apply: Apply,
 }
+
+/// Makes the service use another token.
+type Apply = Box<dyn Fn(&Token) -> Result<(), StartupError> + Send>;
 
 /// What came of reading a token file again.
 pub(crate) enum Reread {
@@ -40,7 +42,7 @@ impl TokenFiles {
         setting: &TokenSetting,
         listen: SocketAddr,
         token: Token,
-        apply: impl Fn(&Token) + Send + 'static,
+        apply: impl Fn(&Token) -> Result<(), StartupError> + Send + 'static,
     ) {
         let Some(path) = setting.file.clone() else { return };
         let file = TokenFile { path, setting: setting.clone(), listen, token, apply: Box::new(apply) };
@@ -55,15 +57,16 @@ impl TokenFiles {
 
 impl TokenFile {
     fn read_again(&mut self) -> Reread {
-        match self.setting.check(self.listen) {
-            Err(error) => Reread::Failed(error),
-            Ok(token) if token == self.token => Reread::Unchanged(self.path.clone()),
-            Ok(token) => {
-                (self.apply)(&token);
-                self.token = token;
-                Reread::Changed(self.path.clone())
-            }
+        let token = match self.setting.check(self.listen) {
+            Err(error) => return Reread::Failed(error),
+            Ok(token) if token == self.token => return Reread::Unchanged(self.path.clone()),
+            Ok(token) => token,
+        };
+        if let Err(error) = (self.apply)(&token) {
+            return Reread::Failed(error);
         }
+        self.token = token;
+        Reread::Changed(self.path.clone())
     }
 }
 

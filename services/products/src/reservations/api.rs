@@ -5,10 +5,10 @@ use chassis::{
         bearer_auth::BearerAuth,
         fields::{Fields, FromFields},
         json::Json,
+        made_or_found::MadeOrFound,
         operation::OperationError,
         parameters::Path,
-        put::{Put, path_of},
-        responses::Created,
+        responses::{Created, path_of},
     },
     error::{ANY_OPERATION, ErrorMessage, INVALID_FIELDS, WITH_BODY},
     operations,
@@ -54,15 +54,15 @@ impl Api {
         /// The caller's own name for the reservation, unique among those of the product.
         key: Path<Key>,
         reservation: Json<NewReservation>,
-    ) -> Result<Put<Reservation>, OperationError<MakeReservation>> {
+    ) -> Result<MadeOrFound<Reservation>, OperationError<MakeReservation>> {
         let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
         let invalid = || INVALID_FIELDS.with_detail(format!("key must be {}", Key::requirement()));
         let key = key.0.ok_or_else(invalid)?;
         let quantity = reservation.0.quantity;
         let made = self.database.write(move |connection| db::make(connection, id, key, quantity)).await?;
         match made {
-            Made::Now(reservation) => Ok(Put::Made(made_at(reservation))),
-            Made::Before(reservation) => Ok(Put::Found(Json(reservation.into()))),
+            Made::Now(reservation) => Ok(MadeOrFound::Made(made_at(reservation))),
+            Made::Before(reservation) => Ok(MadeOrFound::Found(Json(reservation.into()))),
             Made::Released => Err(RESERVATION_RELEASED.into()),
             Made::Differs => Err(RESERVATION_DIFFERS.into()),
             Made::NotEnoughStock => Err(NOT_ENOUGH_STOCK.into()),

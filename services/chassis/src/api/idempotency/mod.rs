@@ -131,15 +131,15 @@ impl Keys {
         };
         let pending = self.claim(key, &request)?;
         if let Some(stored) = self.database.read(|connection| pending.find(connection))? {
-            return stored.replay(&pending.request);
+            return stored.replay(&pending.request).map(Created::replayed);
         }
         let insert = prepare(request).await?;
         let write = move |connection: &Connection| {
             let outcome = match pending.find(connection)? {
-                Some(stored) => stored.replay(&pending.request),
+                Some(stored) => stored.replay(&pending.request).map(Created::replayed),
                 None => {
                     let created = created(insert(connection)?);
-                    pending.store(connection, &created)?;
+                    pending.store(connection, created.stored())?;
                     Ok(created)
                 }
             };
@@ -176,11 +176,7 @@ impl PendingCreate {
     }
 
     /// Stores the response, and deletes some that have expired.
-    fn store<T, const TAGGED: bool>(
-        &self,
-        connection: &Connection,
-        created: &Created<T, TAGGED>,
-    ) -> rusqlite::Result<()> {
+    fn store(&self, connection: &Connection, (location, body): (&str, &[u8])) -> rusqlite::Result<()> {
         let Keys { operation, clock, keep, .. } = &self.keys;
         let now = clock.now(connection)?;
         connection
@@ -192,8 +188,8 @@ impl PendingCreate {
                 ":operation": operation,
                 ":key": self.key,
                 ":request": self.request,
-                ":location": created.location(),
-                ":body": created.json(),
+                ":location": location,
+                ":body": body,
                 ":stored_at": now.as_secs() as i64,
             })?;
         connection
@@ -218,12 +214,12 @@ struct StoredResponse {
 }
 
 impl StoredResponse {
-    /// Replays the response, if `request` is the same.
-    fn replay<T, const TAGGED: bool>(self, request: &str) -> Result<Created<T, TAGGED>, ApiError> {
+    /// The path and the body of the response, if `request` is the same.
+    fn replay(self, request: &str) -> Result<(String, Vec<u8>), ApiError> {
         if self.request != request {
             return Err(KEY_REUSED.into());
         }
-        Ok(Created::replayed(self.body, self.location))
+        Ok((self.location, self.body))
     }
 }
 

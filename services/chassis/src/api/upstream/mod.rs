@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, HeaderValue};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{error::Elapsed, timeout_at},
@@ -19,27 +19,13 @@ use tokio::{
 
 use self::shared_reads::SharedReads;
 use crate::{
-    context::TraceContext,
+    context::{REQUEST_ID, TraceContext},
     error::{self, ApiError, ErrorMessage, SERVICE_UNAVAILABLE},
     telemetry::{
         metrics,
         trace::{self, Span},
     },
 };
-
-/// Calls the service `name` for the current request. `send` gets the headers with the request id and the trace context, and the
-/// deadline of the request.
-///
-/// # Errors
-/// `unavailable` if `send` fails; the log gets the cause. 503 if too many requests wait for an upstream already; then nothing
-/// is sent.
-pub async fn call<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
-    name: &'static str,
-    unavailable: ErrorMessage,
-    send: impl FnOnce(HeaderMap, Instant) -> F,
-) -> Result<T, ApiError> {
-    Permit::acquire()?.call(name, unavailable, send).await
-}
 
 /// Calls the service `name` for no request, and records the call like any other.
 ///
@@ -95,17 +81,17 @@ where
         let _permit = Permit::acquire()?;
         let mut call = Call::begin(self.upstream)?;
         let (read, is_shared) = self.shared.join(key, call.deadline, {
-            let (send, headers, context) = (send.clone(), call.headers(), call.context.clone());
-            move |deadline| async move { (send(headers, deadline).await, context) }
+            let (send, place) = (send.clone(), call.place.clone());
+            move |deadline| async move { (send(place.headers(), deadline).await, place.trace) }
         });
         let outcome = if is_shared {
             metrics::count_shared(self.upstream, 1);
             let until = call.deadline.min(call.started + self.timeout);
             let joined = async {
-                let (outcome, context) = read.await;
-                call.span.link(&context);
+                let (outcome, trace) = read.await;
+                call.span.link(&trace);
                 match outcome {
-                    Err(_) => send(call.headers(), until).await,
+                    Err(_) => send(call.place.headers(), until).await,
                     outcome => outcome,
                 }
             };
@@ -122,30 +108,36 @@ where
 struct Call {
     name: &'static str,
     span: Span,
-    /// The place of the call in the trace.
-    context: TraceContext,
-    request_id: HeaderMap,
+    place: Place,
     /// That of the request.
     deadline: Instant,
     started: Instant,
 }
 
+/// What a call belongs to.
+#[derive(Clone)]
+struct Place {
+    request_id: HeaderValue,
+    trace: TraceContext,
+}
+
+impl Place {
+    /// The headers that tell an upstream.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, self.request_id.clone());
+        trace::inject(&self.trace, &mut headers);
+        headers
+    }
+}
+
 impl Call {
     fn begin(name: &'static str) -> Result<Self, ApiError> {
         error::in_request(|request| {
-            let (span, context) = trace::client_span(name, &request.trace);
-            let mut request_id = HeaderMap::new();
-            request.write_request_id(&mut request_id);
-            let deadline = request.deadline;
-            Self { name, span, context, request_id, deadline, started: Instant::now() }
+            let (span, trace) = trace::client_span(name, &request.trace);
+            let place = Place { request_id: request.request_id.clone(), trace };
+            Self { name, span, place, deadline: request.deadline, started: Instant::now() }
         })
-    }
-
-    /// The headers that tell the upstream which request it is called for.
-    fn headers(&self) -> HeaderMap {
-        let mut headers = self.request_id.clone();
-        trace::inject(&self.context, &mut headers);
-        headers
     }
 
     fn end<T, E: fmt::Display>(
@@ -180,7 +172,8 @@ impl Permit {
         Ok(Self { _permit: permit })
     }
 
-    /// The same as the function [`call`].
+    /// Calls the service `name` for the current request. `send` gets the headers with the request id and the trace context, and
+    /// the deadline of the request.
     ///
     /// # Errors
     /// `unavailable` if `send` fails; the log gets the cause.
@@ -191,7 +184,7 @@ impl Permit {
         send: impl FnOnce(HeaderMap, Instant) -> F,
     ) -> Result<T, ApiError> {
         let call = Call::begin(name)?;
-        let outcome = send(call.headers(), call.deadline).await;
+        let outcome = send(call.place.headers(), call.deadline).await;
         call.end(outcome, unavailable)
     }
 }

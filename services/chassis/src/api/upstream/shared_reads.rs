@@ -47,7 +47,7 @@ struct Waiting<T> {
     id: u64,
     read: WeakShared<Pending<T>>,
     /// The latest deadline of its callers.
-    deadline: Arc<Mutex<Instant>>,
+    deadline: Instant,
 }
 
 impl<K, T> Default for SharedReads<K, T> {
@@ -89,26 +89,23 @@ where
         let id = keys.next_id;
         keys.next_id += 1;
         let reads = keys.reads.entry(key.clone()).or_insert(Reads { in_flight: None, waiting: None });
-        if let Some(waiting) = &reads.waiting
+        if let Some(waiting) = &mut reads.waiting
             && let Some(read) = waiting.read.upgrade()
         {
-            let mut latest = waiting.deadline.lock().unwrap_or_else(PoisonError::into_inner);
-            *latest = latest.max(deadline);
+            waiting.deadline = waiting.deadline.max(deadline);
             return (read, true);
         }
 
         let in_flight = reads.in_flight.as_ref().and_then(|(_, read)| read.upgrade());
         let waits = in_flight.is_some();
         let (entry, patience) = (Entry { reads: self.clone(), key, id }, self.patience);
-        let deadline = Arc::new(Mutex::new(deadline));
-        let latest = deadline.clone();
         let pending: Pending<T> = Box::pin(async move {
+            let mut latest = deadline;
             if let Some(in_flight) = in_flight {
                 let _ = tokio::time::timeout(patience, in_flight).await;
-                entry.begin();
+                latest = entry.begin().unwrap_or(deadline);
             }
-            let deadline = *latest.lock().unwrap_or_else(PoisonError::into_inner);
-            read(deadline).await
+            read(latest).await
         });
         let made = pending.shared();
         let weak = made.downgrade();
@@ -128,13 +125,13 @@ struct Entry<K: Eq + Hash, T> {
 }
 
 impl<K: Eq + Hash, T> Entry<K, T> {
-    /// From now on, callers wait for the next read.
-    fn begin(&self) {
+    /// From now on, callers wait for the next read. Returns the latest deadline of those who have joined this one.
+    fn begin(&self) -> Option<Instant> {
         let mut keys = self.reads.lock();
-        let Some(reads) = keys.reads.get_mut(&self.key) else { return };
-        if let Some(waiting) = reads.waiting.take_if(|waiting| waiting.id == self.id) {
-            reads.in_flight = Some((waiting.id, waiting.read));
-        }
+        let reads = keys.reads.get_mut(&self.key)?;
+        let Waiting { id, read, deadline } = reads.waiting.take_if(|waiting| waiting.id == self.id)?;
+        reads.in_flight = Some((id, read));
+        Some(deadline)
     }
 }
 

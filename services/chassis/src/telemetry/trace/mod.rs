@@ -1,8 +1,8 @@
 //! Traces: one id for everything that a request leads to, in the log lines of every service, and spans for a collector.
 //!
 //! The id is always there: it is the caller's, or a new one. Spans are there only if a variable says where they go; `export`
-//! sends them, and `variables` has what can be set. They are made with OpenTelemetry's own API: spans of `tracing` would pass through the log's
-//! filter and registry even when no collector is set, and libraries would add theirs.
+//! sends them, and `variables` has what can be set. They are made with OpenTelemetry's own API: spans of `tracing` would pass
+//! through the log's filter and registry even when no collector is set, and libraries would add theirs.
 
 mod export;
 mod variables;
@@ -69,7 +69,7 @@ pub(crate) fn client_span(name: &'static str, parent: &TraceContext) -> (Span, T
 
 /// Adds the headers that tell an upstream its place in a trace.
 pub(crate) fn inject(context: &TraceContext, headers: &mut HeaderMap) {
-    context.clone().inject(headers, propagation().trace_context);
+    context.inject(headers, propagation().trace_context);
 }
 
 /// Starts the span of a use of the database in `file` by the current request. Names follow the conventions for

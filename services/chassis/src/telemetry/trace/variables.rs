@@ -2,7 +2,8 @@
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): each is honoured, or refused in a sentence that names it. The SDK
 //! reads most of them itself, but falls back in silence to its default for what it cannot use.
 
-use std::{collections::HashMap, env, fmt::Display, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::fmt::Display;
+use std::{collections::HashMap, env, ops::RangeInclusive, time::Duration};
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::Compression;
@@ -262,11 +263,7 @@ fn number(variable: &'static str, range: RangeInclusive<u64>) -> Result<Option<u
     text(variable)?.map(|value| parsed(variable, &value, range)).transpose()
 }
 
-fn parsed<T: FromStr + PartialOrd + Display>(
-    variable: &str,
-    value: &str,
-    range: RangeInclusive<T>,
-) -> Result<T, StartupError> {
+fn parsed(variable: &str, value: &str, range: RangeInclusive<u64>) -> Result<u64, StartupError> {
     let number = value.parse().ok().filter(|number| range.contains(number));
     let (least, most) = (range.start(), range.end());
     number.ok_or_else(|| {

@@ -1,6 +1,5 @@
 //! Resources whose paths the caller chose, so that a request can be sent again without making a second one.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::{
     ApiResponse,
@@ -17,14 +16,14 @@ use crate::wire::describe;
 
 /// A resource whose path the caller chose: a 201 with its path if this request made it, a 200 if it was there already.
 #[derive(Debug)]
-pub enum Put<T> {
+pub enum MadeOrFound<T> {
     /// It was made.
     Made(Created<T>),
     /// It was there already.
     Found(Json<T>),
 }
 
-impl<T: Serialize + Send> IntoResponse for Put<T> {
+impl<T: Serialize + Send> IntoResponse for MadeOrFound<T> {
     fn into_response(self) -> Response {
         match self {
             Self::Made(created) => created.into_response(),
@@ -33,7 +32,7 @@ impl<T: Serialize + Send> IntoResponse for Put<T> {
     }
 }
 
-impl<T: Type> ApiResponse for Put<T> {
+impl<T: Type> ApiResponse for MadeOrFound<T> {
     fn meta() -> MetaResponses {
         let found = describe::response(
             StatusCode::OK,
@@ -52,23 +51,5 @@ impl<T: Type> ApiResponse for Put<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
-    }
-}
-
-/// A path of segments, each encoded where it has to be (RFC 3986, section 2.3).
-pub fn path_of<'a>(segments: impl IntoIterator<Item = &'a str>) -> String {
-    segments.into_iter().map(|segment| format!("/{}", utf8_percent_encode(segment, RESERVED))).collect()
-}
-
-/// Everything but the unreserved characters.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_has_its_segments_encoded() {
-        assert_eq!(path_of(["things", "a/b c~1"]), "/things/a%2Fb%20c~1");
     }
 }
