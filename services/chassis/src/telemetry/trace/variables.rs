@@ -2,8 +2,7 @@
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): each is honoured, or refused in a sentence that names it. The SDK
 //! reads most of them itself, but falls back in silence to its default for what it cannot use.
 
-use std::fmt::Display;
-use std::{collections::HashMap, env, ops::RangeInclusive, time::Duration};
+use std::{collections::HashMap, env, fmt::Display, ops::RangeInclusive, time::Duration};
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::Compression;
