@@ -13,6 +13,7 @@ mod output;
 mod prompts;
 mod reservations;
 mod terminal;
+mod tls;
 mod tools;
 
 use std::{
@@ -73,6 +74,8 @@ const CASES: &[Case] = cases! {
         every_command_survives_a_closed_or_full_output;
     reservations:
         the_console_reserves_stock_and_gives_it_back;
+    tls:
+        a_service_is_reached_over_tls;
     tools:
         the_demo_explains_a_purchase_and_its_errors
         an_interrupted_demo_says_what_it_created
