@@ -159,6 +159,11 @@ impl ErrorMessage {
         advice.to_owned()
     }
 
+    /// Whether another service does not have a resource, or did not respond.
+    pub(super) fn is_not_found_or_unavailable(self) -> bool {
+        matches!(self, Self::ProductNotFoundOrUnavailable | Self::OrderNotFoundOrUnavailable)
+    }
+
     /// Whether a resource does not exist, which only a service that works can tell.
     pub(super) fn is_not_found(self) -> bool {
         matches!(

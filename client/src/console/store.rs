@@ -117,17 +117,9 @@ impl Store {
         let key = key.unwrap_or_else(new_key);
         let order = orders::types::NewOrder::builder().product_id(product).quantity(quantity);
         let create = || client.create_order().idempotency_key(&*key).body(order.clone()).send();
-        match self.orders.create(create, TRIES).await.map(record::order) {
-            Err(failure) if failure.message() == Some(ErrorMessage::ProductNotFoundOrUnavailable) => {
-                let Upstream { service, client, .. } = &self.products;
-                let get = || client.get_product().id(product).send();
-                let response = self.products.call_within(BLAME_TIMEOUT, get).await.map(record::product);
-                let resource = format!("product {product}");
-                Err(Asked { caller: self.orders.service, upstream: *service, resource }
-                    .explain(failure, response))
-            }
-            result => result,
-        }
+        let created = self.orders.create(create, TRIES).await.map(record::order);
+        let get = || self.products.client.get_product().id(product).send();
+        self.products.explain(created, self.orders.service, &format!("product {product}"), get).await
     }
 
     pub(super) async fn order(&self, id: u64) -> Outcome {
@@ -146,17 +138,9 @@ impl Store {
         let key = key.unwrap_or_else(new_key);
         let payment = payments::types::NewPayment::builder().order_id(order).amount(amount).method(method);
         let create = || client.create_payment().idempotency_key(&*key).body(payment.clone()).send();
-        match self.payments.create(create, TRIES).await.map(record::payment) {
-            Err(failure) if failure.message() == Some(ErrorMessage::OrderNotFoundOrUnavailable) => {
-                let Upstream { service, client, .. } = &self.orders;
-                let get = || client.get_order().id(order).send();
-                let response = self.orders.call_within(BLAME_TIMEOUT, get).await.map(record::order);
-                let resource = format!("order {order}");
-                Err(Asked { caller: self.payments.service, upstream: *service, resource }
-                    .explain(failure, response))
-            }
-            result => result,
-        }
+        let created = self.payments.create(create, TRIES).await.map(record::payment);
+        let get = || self.orders.client.get_order().id(order).send();
+        self.orders.explain(created, self.payments.service, &format!("order {order}"), get).await
     }
 
     pub(super) async fn payment(&self, id: u64) -> Outcome {
@@ -219,19 +203,34 @@ impl<C> Upstream<C> {
         &self,
         send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
     ) -> Result<T, Failure> {
-        self.call_within(CALL_TIMEOUT, send).await
+        self.call_within(CALL_TIMEOUT, send).await.map(ResponseValue::into_inner)
     }
 
     async fn call_within<T, E: ErrorBody>(
         &self,
         timeout: Duration,
         send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
-    ) -> Result<T, Failure> {
+    ) -> Result<ResponseValue<T>, Failure> {
         let call = client::traced_within(timeout, send());
         let (trace_id, result) = waiting::shown(self.service.name(), call).await;
-        result
-            .map(ResponseValue::into_inner)
-            .map_err(|error| Failure::of_call(self.service, &self.url, &trace_id, &error))
+        result.map_err(|error| Failure::of_call(self.service, &self.url, &trace_id, &error))
+    }
+
+    /// If `caller` says that it did not get `resource` from this service, asks for it with `get`, and adds who is to blame.
+    async fn explain<T, E: ErrorBody>(
+        &self,
+        outcome: Outcome,
+        caller: Service,
+        resource: &str,
+        get: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
+    ) -> Outcome {
+        match outcome {
+            Err(failure) if failure.message().is_some_and(ErrorMessage::is_not_found_or_unavailable) => {
+                let response = self.call_within(BLAME_TIMEOUT, get).await;
+                Err(Asked { caller, upstream: self.service, resource }.explain(failure, response.err()))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Calls the service with an idempotency key, up to `tries` times while the failure is transient.
