@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use client::{Error, InvalidConnection, ResponseValue, orders, payments, products};
+use http::header::ETAG;
 use uuid::Uuid;
 
 use super::{
@@ -66,8 +67,16 @@ impl Store {
     }
 
     pub(super) async fn product(&self, id: u64) -> Outcome {
+        self.product_with_etag(id).await.map(|(product, _)| product)
+    }
+
+    /// A product, and the `ETag` of just this content, if the service sends one.
+    pub(super) async fn product_with_etag(&self, id: u64) -> Result<(Record, Option<String>), Failure> {
         let Upstream { client, .. } = &self.products;
-        self.products.call(|| client.get_product().id(id).send()).await.map(record::product)
+        let get = || client.get_product().id(id).send();
+        let response = self.products.call_within(CALL_TIMEOUT, get).await?;
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(ToOwned::to_owned);
+        Ok((record::product(response.into_inner()), etag))
     }
 
     pub(super) async fn create_product(&self, product: &NewProduct, key: Option<String>) -> Outcome {
@@ -87,9 +96,21 @@ impl Store {
         self.products.create(create, tries).await.map(record::product)
     }
 
-    pub(super) async fn replace_product(&self, id: u64, product: &NewProduct) -> Outcome {
+    /// Replaces a product, only as long as it has the tag in `if_match` if there is one.
+    pub(super) async fn replace_product(
+        &self,
+        id: u64,
+        product: &NewProduct,
+        if_match: Option<&str>,
+    ) -> Outcome {
         let Upstream { client, .. } = &self.products;
-        let replace = || client.replace_product().id(id).body(body(product)).send();
+        let replace = || {
+            let request = client.replace_product().id(id).body(body(product));
+            match if_match {
+                Some(etag) => request.if_match(etag).send(),
+                None => request.send(),
+            }
+        };
         self.products.call(replace).await.map(record::product)
     }
 

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use contract_tests::{engine::exchange::Answer, harness::proxy::Proxy};
+use serde_json::Value;
 
 use crate::Console;
 
@@ -62,6 +63,32 @@ pub(crate) fn a_list_has_the_requested_length(console: &Console) {
     }
     let table = console.succeeds("products list");
     assert_eq!(table.lines().count(), 2346, "one header and a line for each");
+}
+
+pub(crate) fn a_replacement_with_an_etag_spares_a_product_that_has_changed(console: &Console) {
+    console.succeeds("products create --name Computer --price 200 --stock 20");
+    let etag = || {
+        let shown: Value = serde_json::from_str(&console.succeeds("products show 1 --etag --json")).unwrap();
+        shown["etag"].as_str().unwrap().to_owned()
+    };
+    let replace = "products replace 1 --name Computer --price 180.5 --stock 15 --if-match";
+    let read = etag();
+    let row = format!("id\tname\tprice\tstock\tetag\n1\tComputer\t200\t20\t{read}\n");
+    assert_eq!(console.succeeds("products show 1 --etag"), row);
+    console.succeeds("products reservations put 1 basket-7 --quantity 3");
+    let refusal = "products says: Precondition failed.\nThe product has changed since it was read.";
+    console.fails(&format!("{replace} {read}"), 1, refusal);
+    assert!(console.succeeds("products show 1").ends_with("\t200\t17\n"));
+
+    let replaced = "id\tname\tprice\tstock\n1\tComputer\t180.5\t15\n";
+    let without_quotes = etag().trim_matches('"').to_owned();
+    for tag in [&*etag(), "*", &without_quotes, &format!("\"other\", {}", etag())] {
+        let mut command = console.command(replace);
+        assert_eq!(command.arg(tag).output().unwrap().stdout, replaced.as_bytes(), "{tag}");
+        console.succeeds("products replace 1 --name Computer --price 200 --stock 17");
+    }
+    // A variable of a script that is not set must not turn the check off.
+    console.fails(&format!("{replace} "), 2, "it must be an ETag, as `client products show --etag` shows it");
 }
 
 pub(crate) fn a_command_with_a_key_can_be_repeated(console: &Console) {

@@ -40,6 +40,7 @@ const CASES: &[Case] = cases! {
         the_console_drives_all_three_services
         json_output_is_the_response_of_the_service
         a_list_has_the_requested_length
+        a_replacement_with_an_etag_spares_a_product_that_has_changed
         a_command_with_a_key_can_be_repeated
         a_create_without_a_response_is_retried_and_creates_once
         every_help_has_examples
@@ -84,6 +85,7 @@ const CASES: &[Case] = cases! {
     menu:
         the_menu_leads_through_a_purchase
         the_menu_replaces_a_product_from_its_current_fields
+        a_reservation_during_a_replacement_is_not_lost
         the_menu_checks_demonstrates_and_fills_the_store
         a_product_is_found_by_its_name_and_by_its_id
         what_was_typed_is_kept_after_a_refusal

@@ -2,7 +2,7 @@
 
 use crate::{
     Console,
-    customer::{BACKSPACE, CONTROL_U, Customer, DOWN, ENTER},
+    customer::{BACKSPACE, CONTROL_U, Customer, DOWN, ENTER, LINE_HELP},
     fails,
     terminal::Terminal,
 };
@@ -48,6 +48,35 @@ pub(crate) fn the_menu_replaces_a_product_from_its_current_fields(console: &Cons
     customer.enters("Price", &format!("{CONTROL_U}180.5"));
     customer.enters("Stock", "");
     customer.terminal.shows(" 1  Computer 2  180.5     20");
+    customer.leaves();
+}
+
+/// What was typed is kept, and the stock is not what the prompt began with.
+pub(crate) fn a_reservation_during_a_replacement_is_not_lost(console: &Console) {
+    console.succeeds("products create --name Computer --price 200 --stock 20");
+    let mut customer = Customer::start(console, 80, &[]);
+    customer.chooses("Replace a product");
+    customer.takes_the_first_product();
+    customer.enters("Name", " 2");
+    customer.enters("Price", &format!("{CONTROL_U}180.5"));
+    customer.terminal.ends_with(&["◆  Stock", "│  20", LINE_HELP]);
+    console.succeeds("products reservations put 1 basket-7 --quantity 3");
+    customer.enters("Stock", "");
+    customer.terminal.shows(
+        "products says: Precondition failed.\nThe product has changed since you began. It is now: Computer, 200, 17 in stock.",
+    );
+    customer.terminal.shows("What you typed is kept: press Enter to change it.");
+    customer.is_at_the_menu();
+    assert!(console.succeeds("products show 1").ends_with("\n1\tComputer\t200\t17\n"));
+
+    customer.terminal.types(ENTER);
+    customer.takes_the_first_product();
+    for (prompt, text) in [("◆  Name", "│  Computer 2"), ("◆  Price", "│  180.5"), ("◆  Stock", "│  17")]
+    {
+        customer.terminal.ends_with(&[prompt, text, LINE_HELP]);
+        customer.terminal.types(ENTER);
+    }
+    customer.terminal.shows(" 1  Computer 2  180.5     17");
     customer.leaves();
 }
 
