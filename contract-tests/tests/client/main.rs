@@ -76,6 +76,7 @@ const CASES: &[Case] = cases! {
         the_console_reserves_stock_and_gives_it_back;
     tools:
         the_demo_explains_a_purchase_and_its_errors
+        the_demo_shows_who_gets_the_last_piece
         an_interrupted_demo_says_what_it_created
         a_seed_continues_after_an_interruption_and_creates_nothing_twice
         a_failed_seed_says_how_to_continue
@@ -111,7 +112,7 @@ fn main() -> ExitCode {
     }
     let trial = |(name, case): Case| {
         Trial::test(format!("client::{name}"), move || {
-            case(&Console::start());
+            case(&Console::start(&[]));
             Ok::<(), Failed>(())
         })
     };
@@ -124,8 +125,8 @@ struct Console {
 }
 
 impl Console {
-    fn start() -> Self {
-        Self { store: Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]) }
+    fn start(settings: &[(&str, &str)]) -> Self {
+        Self { store: Store::start(env!("CARGO_BIN_EXE_store-under-test"), settings) }
     }
 
     /// The variables with the addresses of the services.

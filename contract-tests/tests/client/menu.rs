@@ -88,9 +88,9 @@ pub(crate) fn the_menu_checks_demonstrates_and_fills_the_store(console: &Console
     customer.chooses("Check the services");
     customer.terminal.shows("payments  ready");
     customer.chooses("Walk through a purchase");
-    customer.terminal.shows("8. Use a wrong token");
+    customer.terminal.shows("9. Use a wrong token");
     customer.leaves();
-    assert_eq!(console.store.rows("products"), 13);
+    assert_eq!(console.store.rows("products"), 14);
 }
 
 pub(crate) fn a_product_is_found_by_its_name_and_by_its_id(console: &Console) {
