@@ -1,6 +1,6 @@
 //! The store as the console sees it: calls of the generated clients, with failures in words.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::{Error, InvalidConnection, ResponseValue, orders, payments, products};
 use http::header::ETAG;
@@ -31,6 +31,9 @@ const BLAME_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a create is sent before the console gives up. Its idempotency key keeps it from being done twice.
 const TRIES: u32 = 3;
+
+/// A service that takes as long as this to fail is not asked again: each try could take as long.
+const SLOW: Duration = client::CALL_TIMEOUT;
 
 /// The longest `Retry-After` that the console waits for.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -262,8 +265,11 @@ impl<C> Upstream<C> {
     ) -> Result<T, Failure> {
         let mut pause = Duration::from_millis(50);
         for _ in 1..tries {
-            match self.call(&send).await {
-                Err(failure) if failure.is_transient && failure.retry_after <= LONGEST_WAIT => {
+            let sent = Instant::now();
+            let result = self.call(&send).await;
+            let is_prompt = sent.elapsed() < SLOW;
+            match result {
+                Err(failure) if failure.is_transient && is_prompt && failure.retry_after <= LONGEST_WAIT => {
                     tokio::time::sleep(pause.max(failure.retry_after)).await;
                 }
                 result => return result,

@@ -1,11 +1,6 @@
 //! Errors in words.
 
-use std::{
-    ffi::OsStr,
-    net::TcpListener,
-    os::unix::ffi::OsStrExt,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsStr, net::TcpListener, os::unix::ffi::OsStrExt};
 
 use contract_tests::harness::upstream::{FakeUpstream, FaultMode};
 use serde_json::Value;
@@ -272,17 +267,4 @@ pub(crate) fn an_empty_variable_counts_as_unset_except_for_a_token(console: &Con
     command.env("PRODUCTS_TOKEN", OsStr::from_bytes(b"secret\xff"));
     let message = fails(command, 2, "PRODUCTS_TOKEN is not valid UTF-8.");
     assert!(!message.contains("secret"), "{message}");
-}
-
-pub(crate) fn a_create_is_not_retried_before_retry_after(console: &Console) {
-    let product = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
-    for (seconds, times) in [(1, 2), (60, 1)] {
-        let upstream = FakeUpstream::start(product, FaultMode::IsFullFor(seconds));
-        let mut command = console.command("products create --name Computer --price 200 --stock 20");
-        let began = Instant::now();
-        let output = command.env("PRODUCTS_URL", upstream.url()).output().unwrap();
-        let message = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(upstream.conversations(), times, "{message}");
-        assert!(times == 1 || began.elapsed() >= Duration::from_secs(1), "{message}");
-    }
 }

@@ -12,6 +12,7 @@ mod menu;
 mod output;
 mod prompts;
 mod reservations;
+mod retries;
 mod terminal;
 mod tools;
 
@@ -42,7 +43,6 @@ const CASES: &[Case] = cases! {
         a_list_has_the_requested_length
         a_replacement_with_an_etag_spares_a_product_that_has_changed
         a_command_with_a_key_can_be_repeated
-        a_create_without_a_response_is_retried_and_creates_once
         every_help_has_examples
         shells_complete_commands;
     errors:
@@ -58,8 +58,7 @@ const CASES: &[Case] = cases! {
         errors_are_printed_as_json
         usage_errors_are_printed_as_json
         control_characters_are_escaped
-        an_empty_variable_counts_as_unset_except_for_a_token
-        a_create_is_not_retried_before_retry_after;
+        an_empty_variable_counts_as_unset_except_for_a_token;
     evolution:
         a_client_has_the_status_and_the_text_of_an_unknown_error
         the_console_shows_an_unknown_error_with_its_status
@@ -74,6 +73,11 @@ const CASES: &[Case] = cases! {
         every_command_survives_a_closed_or_full_output;
     reservations:
         the_console_reserves_stock_and_gives_it_back;
+    retries:
+        a_create_without_a_response_is_retried_and_creates_once
+        a_create_is_not_retried_before_retry_after
+        a_service_that_fails_slowly_is_asked_once
+        the_console_waits_longer_than_it_tells_the_service;
     tools:
         the_demo_explains_a_purchase_and_its_errors
         the_demo_shows_who_gets_the_last_piece
