@@ -33,7 +33,7 @@ use tokio::time;
 
 use crate::{
     context,
-    deadline::{self, CONNECT_TIMEOUT},
+    deadline::{CONNECT_TIMEOUT, Deadline},
     response::{retry_after, whole},
 };
 
@@ -105,7 +105,7 @@ impl Transport {
         let result = match *request.method() {
             Method::GET => self.0.read(&Get { request, url, deadline }).await,
             _ => {
-                deadline::announce(request.headers_mut(), deadline);
+                deadline.announce(request.headers_mut());
                 within(deadline, exchange(&self.0.pooled(), request, &url)).await
             }
         };
@@ -120,7 +120,7 @@ impl Transport {
 struct Get {
     request: Request<Body>,
     url: Url,
-    deadline: Instant,
+    deadline: Deadline,
 }
 
 impl Get {
@@ -128,12 +128,12 @@ impl Get {
         let mut request = Request::new(Body::default());
         request.uri_mut().clone_from(self.request.uri());
         request.headers_mut().clone_from(self.request.headers());
-        deadline::announce(request.headers_mut(), self.deadline);
+        self.deadline.announce(request.headers_mut());
         exchange(client, request, &self.url).await
     }
 
     fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.deadline.end.saturating_duration_since(Instant::now())
     }
 }
 
@@ -148,7 +148,7 @@ impl Connections {
         match self.hedge(get).await {
             Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 let pause = retry_after(response.headers()).unwrap_or(PAUSE);
-                if get.time_left() <= pause {
+                if get.deadline.left_to_announce() <= pause {
                     return Ok(response);
                 }
                 time::sleep(pause).await;
@@ -235,8 +235,8 @@ async fn exchange(client: &HttpClient, request: Request<Body>, url: &Url) -> Res
     whole(response, url).await.map_err(Failure::Body)
 }
 
-async fn within<T>(deadline: Instant, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    time::timeout_at(deadline.into(), work).await.unwrap_or(Err(Failure::TimedOut))
+async fn within<T>(deadline: Deadline, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    time::timeout_at(deadline.end.into(), work).await.unwrap_or(Err(Failure::TimedOut))
 }
 
 /// The generated clients return errors of reqwest, which only reqwest can create: this is the error of a body that cannot be
