@@ -9,6 +9,7 @@ mod service;
 mod files;
 mod input;
 mod replay;
+mod example;
 mod prove;
 mod watch;
 mod compare;
