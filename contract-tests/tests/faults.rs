@@ -242,10 +242,12 @@ fn first_failure(session: &Session) -> Option<Noticed> {
     if session.scope != Scope::Whole {
         return noticed("the documents".into(), &"they are not shown");
     }
-    for (workflow, steps) in workflows::all() {
-        let outcomes = workflows::play(workflow, session).into_iter().zip(steps);
-        if let Some((failure, step)) = outcomes.filter_map(|(it, step)| Some((it.err()?, step))).next() {
-            return noticed(format!("replay::{workflow}::{step}"), &failure);
+    for (workflow, _) in workflows::all() {
+        let played = workflows::play(workflow, session);
+        if let Some((label, failure)) =
+            played.iter().find_map(|it| Some((&it.label, it.outcome.as_ref().err()?)))
+        {
+            return noticed(format!("replay::{}::{}", label.workflow, label.step), failure);
         }
     }
     // A proxy waits for the whole body, so one that never ends does not get through it.

@@ -150,9 +150,9 @@ fn index(name: &str) -> usize {
     SERVICES.iter().position(|service| *service == name).expect("a service of the contract")
 }
 
-/// `PRODUCTS_URL` for `products` and `URL`.
+/// `PRODUCTS_URL` for `products` and `URL`. What no shell takes in the name of a variable is an underscore.
 pub fn variable(service: &str, setting: &str) -> String {
-    format!("{}_{setting}", service.to_uppercase())
+    format!("{}_{setting}", service.to_uppercase().replace(['-', '.'], "_"))
 }
 
 /// The token of `service`: `PRODUCTS_TOKEN` and so on, or that of development.

@@ -14,6 +14,19 @@ pub fn escaped(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+/// How a value is written as a parameter: a text without its quotes.
+pub fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// How `text` is written as one word of a shell.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The header that names a request, so that it can be repeated.
+pub(crate) const KEY: &str = "Idempotency-Key";
+
 /// The host with its port, and the path, of an address such as `http://127.0.0.1:5001/api`.
 pub fn parts(url: &str) -> (String, &str) {
     let rest = url.trim_start_matches("http://");
@@ -119,7 +132,6 @@ impl Request {
 
     /// A line for a shell that sends the same, to the service at `url`.
     pub fn curl(&self, url: &str) -> String {
-        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
         let mut line = format!("curl -i -X {} {}", self.method, quoted(&format!("{url}{}", self.path)));
         for (name, value) in &self.headers {
             line += &format!(" -H {}", quoted(&format!("{name}: {value}")));
@@ -176,6 +188,40 @@ impl Answer {
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The answer of a service at `url` with `Location` and `Link` as one without a prefix writes them. What does not begin with
+    /// the prefix leads nowhere, and says so to whoever compares it.
+    pub(crate) fn without_prefix(mut self, url: &str) -> Self {
+        let prefix = parts(url).1;
+        for (name, value) in self.headers.iter_mut().filter(|_| !prefix.is_empty()) {
+            // A `Link` may have several targets, each in angle brackets, and an absolute one is as good.
+            let is_link = name.eq_ignore_ascii_case("Link");
+            if !is_link && !name.eq_ignore_ascii_case("Location") {
+                continue;
+            }
+            let mut leads_nowhere = false;
+            let mut without = |target: &str| {
+                let below = target.strip_prefix(url.trim_end_matches('/')).filter(|_| is_link);
+                match below.or(target.strip_prefix(prefix)).filter(|rest| rest.starts_with('/')) {
+                    Some(rest) => rest.to_owned(),
+                    None => {
+                        leads_nowhere |= target.starts_with('/');
+                        target.to_owned()
+                    }
+                }
+            };
+            let targets = value.split('<').enumerate();
+            let rest = targets.map(|(index, part)| match is_link && index == 0 {
+                true => part.to_owned(),
+                false => without(part),
+            });
+            *value = rest.collect::<Vec<_>>().join("<");
+            if leads_nowhere {
+                *value += &format!(" (which is not below {prefix})");
+            }
+        }
+        self
     }
 
     /// The body as JSON; `null` if it is none.

@@ -8,6 +8,7 @@ pub mod property;
 pub mod faults;
 pub mod edges;
 pub mod session;
+pub(crate) mod raw;
 mod judge;
 pub mod ledger;
 pub mod facets;
@@ -17,6 +18,7 @@ pub mod documented;
 pub mod security;
 #[cfg(test)]
 mod made_up;
+pub mod failure;
 pub mod exchange;
 pub mod deployment;
 pub mod subject;

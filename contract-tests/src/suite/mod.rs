@@ -2,5 +2,6 @@
 
 pub mod faults;
 pub mod stock;
+pub mod judged;
 pub mod specmatic;
 pub mod examples;

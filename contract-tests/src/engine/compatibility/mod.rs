@@ -12,11 +12,12 @@ mod consumers;
 use serde_json::Value;
 
 pub use self::change::Change;
+use crate::engine::exchange::written;
 
 /// Every change from `old` to `new` that breaks a caller of `service`, in words: the operation, what changed, and which of the
 /// sources here call it. None if the document has a new major version.
 pub fn breaks(service: &str, old: &Value, new: &Value) -> Vec<String> {
-    if major(new) > major(old) {
+    if is_major(old, new) {
         return Vec::new();
     }
     let breaking = changes(old, new).into_iter().filter(|change| change.is_breaking);
@@ -37,9 +38,20 @@ pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
     changes
 }
 
-fn major(document: &Value) -> u64 {
-    let version = document["info"]["version"].as_str().unwrap_or_default();
-    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default()
+/// The version of a document. YAML reads one without quotes as a number.
+pub fn version(document: &Value) -> String {
+    match &document["info"]["version"] {
+        Value::Null => "no version".to_owned(),
+        version => written(version),
+    }
+}
+
+/// Whether `new` has a higher major version than `old`, so that callers are told.
+pub fn is_major(old: &Value, new: &Value) -> bool {
+    let major = |document: &Value| -> u64 {
+        version(document).split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default()
+    };
+    major(new) > major(old)
 }
 
 #[cfg(test)]

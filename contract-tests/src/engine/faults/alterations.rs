@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{fault::Tamper, json::edit_body};
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request, escaped},
+    exchange::{Answer, Request, escaped, written},
 };
 
 /// Whether a request is one to this operation.
@@ -153,8 +153,7 @@ pub(super) fn creates_nothing(operation: &'static Operation) -> Tamper {
                 operation.of_item(CONTRACT.document(operation.service), "GET").unwrap_or((operation, "id"));
             let body = answer.json();
             let id = body.get(field).or(body.get("id")).cloned().unwrap_or_default();
-            let id = escaped(&id.as_str().map_or_else(|| id.to_string(), str::to_owned));
-            created.insert(format!("{}/{id}", operation.template));
+            created.insert(format!("{}/{}", operation.template, escaped(&written(&id))));
         }
         answer
     })
