@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     files::{Files, Ran},
+    scripted::{self, Asked, Reply},
     service::{Flaw, KEY, Service},
 };
 
@@ -50,7 +51,7 @@ fn a_flaw_is_found() {
         (Flaw::Lenient, "FAILED notes create_note::without_text"),
         (Flaw::Shouts, "expected:   `text` as it was sent: \"Buy milk\""),
         (Flaw::Crashes, "expected:   a status that create_note documents: 201, 4XX"),
-        (Flaw::Undocumented, "302"),
+        (Flaw::Undocumented, "answer:     302\n"),
         (Flaw::Silent, "\"text\" is a required property"),
         (Flaw::Keeps, "FAILED notes delete_note::what_is_deleted_is_gone"),
     ] {
@@ -193,4 +194,51 @@ fn the_example_passes_its_own_checks() {
     files.run(&["example", "new"]).expect(2, "new/notes.openapi.yaml is there already");
     let ran = files.run(&["replay", "new/notes.arazzo.yaml", "--list"]).expect(0, "notes::it_is_in_the_list");
     assert!(ran.out.contains("notes create_note::with_text_too_long"), "{}", ran.out);
+    let url = scripted::start(of_the_example());
+    let arguments = ["replay", "new/notes.arazzo.yaml", "--server", &url, "-v"];
+    let ran = files.run(&arguments).expect(0, " 0 failed");
+    assert!(ran.out.contains("passed notes::it_is_in_the_list\n"), "{}", ran.out);
+    assert!(ran.out.contains("passed notes create_note::with_text_too_long\n"), "{}", ran.out);
+}
+
+/// A service that keeps what the document of `contract example` promises.
+fn of_the_example() -> impl FnMut(&Asked) -> Reply {
+    let mut notes: Vec<Value> = Vec::new();
+    move |asked| {
+        let refused = |status, error: &str| Reply::new(status, json!({ "error": error }));
+        let id = asked.path.strip_prefix("/notes/").map(|id| id.parse().unwrap_or(0_usize));
+        match (asked.method.as_str(), asked.path.as_str(), id) {
+            ("GET", "/notes", _) => Reply::new(200, notes.clone().into()),
+            ("POST", "/notes", _) => {
+                let text = asked.body["text"].as_str().filter(|it| (1..=200).contains(&it.chars().count()));
+                let Some(text) = text else { return refused(400, "This is no note") };
+                let note = json!({ "id": notes.len() + 1, "text": text });
+                notes.push(note.clone());
+                Reply::new(201, note)
+            }
+            ("GET", _, Some(id)) => match id.checked_sub(1).and_then(|index| notes.get(index)) {
+                Some(note) => Reply::new(200, note.clone()),
+                None => refused(404, "No such note"),
+            },
+            _ => refused(404, "No such path"),
+        }
+    }
+}
+
+#[test]
+fn nothing_is_asked_if_a_report_cannot_be_written() {
+    let files = Files::new();
+    let url = scripted::start(|asked| panic!("{asked:?}"));
+    let arguments = ["replay", "notes.yaml", "--server", &url, "--report", "junit=none/report.xml"];
+    let ran = files.run(&arguments).expect(2, "none/report.xml: ");
+    assert!(!ran.out.contains("FAILED"), "{}", ran.out);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_costs_no_report() {
+    let (files, service) = (Files::new(), Service::start(Flaw::None));
+    fs::create_dir_all(files.path("out/index.html")).unwrap();
+    replay(&files, &service, "notes.yaml", &["--out", "out", "--report", "junit=report.xml"])
+        .expect(2, "out: ");
+    assert!(files.read("report.xml").contains("</testsuites>"));
 }
