@@ -1,7 +1,6 @@
 //! The engine: it reads a contract, sends requests, judges the answers and remembers them. It starts nothing, and knows no service.
 
 pub mod compatibility;
-pub mod truer;
 pub mod checks;
 pub mod replay;
 pub mod property;

@@ -8,6 +8,7 @@ pub mod proxy;
 pub mod upstream;
 pub mod store;
 pub mod process;
+pub mod development;
 pub mod address;
 pub mod folders;
 pub mod programs;

@@ -7,8 +7,8 @@ use std::{
 };
 
 use contract_tests::{
-    engine::deployment::{Address, Deployment, SERVICES, token},
-    harness::{address::Reserved, folders::new_folder, waiting},
+    engine::deployment::{Address, Deployment, SERVICES},
+    harness::{address::Reserved, development::token, folders::new_folder, waiting},
 };
 use tempfile::TempDir;
 

@@ -9,7 +9,7 @@ use crate::{
 
 pub(crate) fn run(arguments: &Compare) -> Result<bool, String> {
     let (old, new) = (openapi::read(&arguments.old)?, openapi::read(&arguments.new)?);
-    let changes = compatibility::changes(&old.json, &new.json);
+    let changes = compatibility::changes(&old.json, &new.json, &[]);
     let breaking = changes.iter().filter(|change| change.is_breaking).count();
     for change in changes.iter().filter(|change| change.is_breaking || arguments.all) {
         let verdict = if change.is_breaking { "breaks callers" } else { "breaks nobody" };
