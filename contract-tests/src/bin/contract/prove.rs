@@ -1,7 +1,6 @@
 //! `contract prove`: one fault after the other, and whether anything notices it.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     io::{self, IsTerminal, Write},
     sync::{
@@ -16,9 +15,8 @@ use contract_tests::{
         checks::{Check, Outcome, Verdict},
         contract::Operation,
         deployment::SERVICES,
-        exchange::{Answer, Request},
         faults::{
-            fault::{Forward, Tamper},
+            fault::observed,
             generic::{self, Generic},
         },
         session::{Scope, Session},
@@ -206,36 +204,6 @@ impl Trial {
         }
         Ok(None)
     }
-}
-
-/// The same tampering, which tells whether it made a difference.
-fn observed(tamper: Tamper, came_about: Arc<AtomicBool>) -> Tamper {
-    let is_same_request = |one: &Request, other: &Request| {
-        one.path == other.path
-            && one.body == other.body
-            && one.headers == other.headers
-            && one.method == other.method
-    };
-    let is_same_answer = |one: &Answer, other: &Answer| {
-        one.status == other.status && one.body == other.body && one.headers == other.headers
-    };
-    Arc::new(move |request: Request, forward: Forward<'_>| {
-        let passed: RefCell<Vec<(Request, Answer)>> = RefCell::default();
-        let watched = |sent: &Request| {
-            let answer = forward(sent);
-            passed.borrow_mut().push((sent.clone(), answer.clone()));
-            answer
-        };
-        let answer = tamper(request.clone(), &watched);
-        let is_same = match passed.borrow().as_slice() {
-            [(sent, answered)] => is_same_request(sent, &request) && is_same_answer(answered, &answer),
-            _ => false,
-        };
-        if !is_same {
-            came_about.store(true, Ordering::Relaxed);
-        }
-        answer
-    })
 }
 
 /// Lists the faults that live. Returns whether there is none.

@@ -39,9 +39,9 @@ pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     subject.iter().chain(&notes).for_each(|line| say(line));
     let session = Session::with_scope(deployment, Scope::Whole)
         .patient(Duration::from_secs(arguments.target.place.timeout));
+    let secrets = Secrets::of(&session.deployment)?;
     let verdicts = judge(&session, &checks, arguments.verbose);
     let passed = conclude(arguments, &session, &verdicts);
-    let secrets = Secrets::of(&session.deployment);
     // Whatever cannot be written, the rest is.
     let mut written = Vec::from_iter(reports.into_iter().map(|report| report.write(&verdicts, &secrets)));
     if let Some(folder) = &arguments.out {

@@ -23,7 +23,7 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     /// The secrets of the services, and the inputs of the workflows.
-    pub(crate) fn of(deployment: &Deployment) -> Self {
+    pub(crate) fn of(deployment: &Deployment) -> Result<Self, String> {
         let mut places = BTreeMap::new();
         for service in SERVICES.iter() {
             let headers = deployment.headers(service).iter().map(|(_, value)| value);
@@ -38,7 +38,9 @@ impl Secrets {
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         let any = forms.into_iter().map(|form| regex::escape(form)).collect::<Vec<_>>().join("|");
         let any = (!any.is_empty()).then(|| RegexBuilder::new(&any).size_limit(usize::MAX).build());
-        Self { places, any: any.map(|any| any.expect("a pattern of texts")) }
+        let any =
+            any.transpose().map_err(|error| format!("a token, header or input is too long: {error}"))?;
+        Ok(Self { places, any })
     }
 
     /// `text` without them.

@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::{fault::Tamper, json::edit_body};
 use crate::engine::{
     contract::{CONTRACT, Operation},
+    deployment::Deployment,
     exchange::{Answer, Request, escaped, written},
+    security::authorized,
 };
 
 /// Whether a request is one to this operation.
@@ -111,6 +113,34 @@ pub(super) fn of_another_type(value: &mut Value) {
         Value::Array(_) | Value::Object(_) => "x".into(),
         Value::Null => 1.into(),
     };
+}
+
+/// The operation does without a token.
+pub(super) fn is_open(operation: &'static Operation, deployment: &Deployment) -> Tamper {
+    let deployment = deployment.clone();
+    Arc::new(move |mut request, forward| match is_of(operation, &request) {
+        true => {
+            // What is sent as well would be the first that is looked at.
+            request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Authorization"));
+            forward(&authorized(&operation.security, request, &deployment))
+        }
+        false => forward(&request),
+    })
+}
+
+/// A parameter of the query is not read.
+pub(super) fn ignores(operation: &'static Operation, parameter: String) -> Tamper {
+    Arc::new(move |mut request, forward| {
+        if is_of(operation, &request)
+            && let Some((path, query)) = request.path.split_once('?')
+        {
+            let is_other = |pair: &&str| pair.split('=').next() != Some(parameter.as_str());
+            let others: Vec<&str> = query.split('&').filter(is_other).collect();
+            let mark = if others.is_empty() { "" } else { "?" };
+            request.path = format!("{path}{mark}{}", others.join("&"));
+        }
+        forward(&request)
+    })
 }
 
 /// What it does is done twice.
