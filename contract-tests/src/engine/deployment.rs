@@ -111,3 +111,14 @@ fn index(name: &str) -> usize {
 pub fn variable(service: &str, setting: &str) -> String {
     format!("{}_{setting}", service.to_uppercase().replace(['-', '.'], "_"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_has_a_name_that_a_shell_takes() {
+        assert_eq!(variable("products", "URL"), "PRODUCTS_URL");
+        assert_eq!(variable("my-notes.v1", "TOKEN"), "MY_NOTES_V1_TOKEN");
+    }
+}

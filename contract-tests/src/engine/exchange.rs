@@ -262,3 +262,31 @@ fn shortened(body: &[u8]) -> String {
         None => text.into_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_prefix(name: &str, value: &str) -> String {
+        let headers = vec![(name.to_owned(), value.to_owned())];
+        let answer = Answer { headers, ..Answer::default() }.without_prefix("http://host:1/api");
+        answer.headers[0].1.clone()
+    }
+
+    #[test]
+    fn a_prefix_goes_from_each_place_that_a_header_names() {
+        for (name, value, without) in [
+            ("Location", "/api/notes/1", "/notes/1"),
+            ("Location", "/notes/1", "/notes/1 (which is not below /api)"),
+            ("Location", "/apiary", "/apiary (which is not below /api)"),
+            ("Location", "http://host:1/api/notes/1", "http://host:1/api/notes/1"),
+            ("link", "</api/a?p=1>; rel=prev, </api/a?p=3>; rel=next", "</a?p=1>; rel=prev, </a?p=3>; rel=next"),
+            ("Link", "<http://host:1/api/a?p=3>; rel=next", "</a?p=3>; rel=next"),
+            ("Link", "</a?p=3>; rel=next", "</a?p=3>; rel=next (which is not below /api)"),
+            ("Link", "<?p=3>; rel=next", "<?p=3>; rel=next"),
+            ("X-Other", "/api/notes/1", "/api/notes/1"),
+        ] {
+            assert_eq!(without_prefix(name, value), without, "{name}: {value}");
+        }
+    }
+}

@@ -187,6 +187,28 @@ fn a_cookie_is_seen() {
 }
 
 #[test]
+fn a_required_parameter_is_sent_once() {
+    let files = document(
+        "  /a:
+    get:
+      parameters:
+        - { name: q, in: query, required: true, schema: { type: integer, minimum: 1, maximum: 9 } }
+        - { name: c, in: cookie, required: true, schema: { type: integer, minimum: 1, maximum: 9 } }
+      responses: { 200: { description: A }, 400: { description: No } }",
+    );
+    let ran = replay(&files, &["-v"], |asked| {
+        let is_within = |text: Option<&str>| {
+            text.and_then(|text| text.parse().ok()).is_some_and(|number: u64| (1..=9).contains(&number))
+        };
+        let fits = is_within(asked.path.strip_prefix("/a?q="))
+            && is_within(asked.header("cookie").and_then(|cookie| cookie.strip_prefix("c=")));
+        if fits { Reply::new(200, Value::Null) } else { refused() }
+    });
+    let ran = ran.expect(0, "passed a get_a::with_q_at_its_maximum");
+    assert!(ran.out.contains("passed a get_a::with_c_at_its_maximum"), "{}", ran.out);
+}
+
+#[test]
 fn a_field_is_replaced_and_no_other_of_the_same_value() {
     let files = document(
         "  /a:
