@@ -280,7 +280,11 @@ mod tests {
             ("Location", "/notes/1", "/notes/1 (which is not below /api)"),
             ("Location", "/apiary", "/apiary (which is not below /api)"),
             ("Location", "http://host:1/api/notes/1", "http://host:1/api/notes/1"),
-            ("link", "</api/a?p=1>; rel=prev, </api/a?p=3>; rel=next", "</a?p=1>; rel=prev, </a?p=3>; rel=next"),
+            (
+                "link",
+                "</api/a?p=1>; rel=prev, </api/a?p=3>; rel=next",
+                "</a?p=1>; rel=prev, </a?p=3>; rel=next",
+            ),
             ("Link", "<http://host:1/api/a?p=3>; rel=next", "</a?p=3>; rel=next"),
             ("Link", "</a?p=3>; rel=next", "</a?p=3>; rel=next (which is not below /api)"),
             ("Link", "<?p=3>; rel=next", "<?p=3>; rel=next"),

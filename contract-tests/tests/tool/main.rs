@@ -10,6 +10,7 @@ mod service;
 mod files;
 mod input;
 mod replay;
+mod example;
 mod workflows;
 mod documents;
 mod secrets;

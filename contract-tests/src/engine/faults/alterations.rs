@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{fault::Tamper, json::edit_body};
 use crate::engine::{
@@ -154,18 +154,29 @@ pub(super) fn twice(operation: &'static Operation) -> Tamper {
     })
 }
 
-/// What it refuses is done all the same, with the example in place of what was sent. If it `tells`, it says so, too.
+/// What it refuses is done all the same, with the example in place of what does not fit. If it `tells`, it says so, too.
 pub(super) fn does_what_it_refuses(operation: &'static Operation, tells: bool) -> Tamper {
     Arc::new(move |request, forward| {
         let answer = forward(&request);
         let is_refused = matches!(answer.status, 400 | 422) && is_of(operation, &request);
         match operation.example().filter(|_| is_refused) {
             Some(example) => {
-                let done = forward(&request.json(&example).header("Content-Type", &*operation.media_type));
+                let body = completed(operation, example, &request);
+                let done = forward(&request.json(&body).header("Content-Type", &*operation.media_type));
                 if tells { done } else { answer }
             }
             None => answer,
         }
+    })
+}
+
+/// The example with each field that was sent and fits.
+fn completed(operation: &Operation, example: Value, request: &Request) -> Value {
+    let sent = serde_json::from_slice::<Map<String, Value>>(&request.body).unwrap_or_default();
+    sent.into_iter().fold(example, |body, (name, value)| {
+        let mut with = body.clone();
+        with.as_object_mut().and_then(|fields| fields.insert(name, value));
+        if operation.fits(&with) { with } else { body }
     })
 }
 
