@@ -170,9 +170,12 @@ pub(super) fn does_what_it_refuses(operation: &'static Operation, tells: bool) -
     })
 }
 
-/// The example with each field that was sent and fits.
+/// The example with each field that was sent and fits. What fits as a whole is refused for something else, so it is the example.
 fn completed(operation: &Operation, example: Value, request: &Request) -> Value {
     let sent = serde_json::from_slice::<Map<String, Value>>(&request.body).unwrap_or_default();
+    if operation.fits(&Value::Object(sent.clone())) {
+        return example;
+    }
     sent.into_iter().fold(example, |body, (name, value)| {
         let mut with = body.clone();
         with.as_object_mut().and_then(|fields| fields.insert(name, value));
