@@ -10,6 +10,7 @@ pub mod upstream;
 pub mod tls;
 pub mod store;
 pub mod process;
+pub mod development;
 pub mod address;
 pub mod folders;
 pub mod programs;

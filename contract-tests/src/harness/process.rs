@@ -10,8 +10,8 @@ use std::{
 
 use serde_json::Value;
 
-use super::{address::Reserved, waiting};
-use crate::engine::deployment::{SERVICES, token, variable};
+use super::{address::Reserved, development::token, waiting};
+use crate::engine::deployment::{SERVICES, variable};
 
 /// A service that was started for a test.
 pub struct Process {

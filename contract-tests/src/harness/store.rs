@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{folders::new_folder, process::Process};
+use super::{development::token, folders::new_folder, process::Process};
 use crate::engine::{
-    deployment::{Address, Deployment, SERVICES, token, variable},
+    deployment::{Address, Deployment, SERVICES, variable},
     session::Session,
 };
 

@@ -3,8 +3,8 @@
 use std::{fs, process::Command};
 
 use contract_tests::{
-    engine::deployment::{Address, Deployment, SERVICES, token},
-    harness::{address::Reserved, folders::new_folder, nginx::Nginx, server::Server},
+    engine::deployment::{Address, Deployment, SERVICES},
+    harness::{address::Reserved, development::token, folders::new_folder, nginx::Nginx, server::Server},
 };
 
 use crate::{file, find};

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     files::{Files, Ran},
+    scripted,
     service::{Flaw, KEY, Service},
 };
 
@@ -184,4 +185,22 @@ fn a_failure_can_be_asked_again() {
     // The next run answers for its own failures only.
     replay(&files, &mended, "notes.yaml", &["--out", "out"]).expect(0, " 0 failed");
     assert_eq!(fs::read_dir(files.path("out/failed")).unwrap().count(), 0);
+}
+
+#[test]
+fn nothing_is_asked_if_a_report_cannot_be_written() {
+    let files = Files::new();
+    let url = scripted::start(|asked| panic!("{asked:?}"));
+    let arguments = ["replay", "notes.yaml", "--server", &url, "--report", "junit=none/report.xml"];
+    let ran = files.run(&arguments).expect(2, "none/report.xml: ");
+    assert!(!ran.out.contains("FAILED"), "{}", ran.out);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_costs_no_report() {
+    let (files, service) = (Files::new(), Service::start(Flaw::None));
+    fs::create_dir_all(files.path("out/index.html")).unwrap();
+    replay(&files, &service, "notes.yaml", &["--out", "out", "--report", "junit=report.xml"])
+        .expect(2, "out: ");
+    assert!(files.read("report.xml").contains("</testsuites>"));
 }

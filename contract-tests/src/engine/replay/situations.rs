@@ -10,13 +10,11 @@ use std::{
 use super::case::valid_request;
 use crate::engine::{
     contract::{CONTRACT, Document, Operation},
-    exchange::{Answer, Request},
+    exchange::{Answer, KEY, Request},
+    failure::Failure,
     profile::Situation,
-    session::{Failure, Session},
+    session::Session,
 };
-
-/// Names a request, so that it can be repeated.
-const KEY: &str = "Idempotency-Key";
 
 /// Makes the things that valid requests name.
 ///
