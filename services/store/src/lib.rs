@@ -16,6 +16,7 @@ mod supervisor;
 mod child;
 mod restart;
 mod member;
+mod address;
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +29,7 @@ use std::{
 use chassis::{
     output,
     process::signals::{Parent, shutdown_signal},
-    settings::{Common, StartupError, command_line},
+    settings::{Common, PublicUrl, StartupError, TokenSource, command_line},
     telemetry::log,
 };
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
@@ -36,7 +37,7 @@ use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use self::{
-    member::{Member, reachable},
+    member::Member,
     restart::{Restart, RestartSetting},
     start_page::{Content, Entry, StartPageSettings},
     supervisor::{End, Shared, Supervisor},
@@ -112,21 +113,42 @@ struct Settings {
     common: Common,
     start_page: StartPageSettings,
     restart: Restart,
-    /// The token of each service, or where it was set.
-    tokens: Vec<String>,
+    /// The services, in the order of [`MEMBERS`].
+    services: Vec<Described>,
     /// The variables for the services.
     environment: Vec<(OsString, OsString)>,
 }
 
 impl Settings {
     fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
+        let common = Common::read(matches)?;
         Ok(Self {
-            common: Common::read(matches)?,
             start_page: StartPageSettings::from_arg_matches(matches)?,
             restart: RestartSetting::from_arg_matches(matches)?.restart,
-            tokens: MEMBERS.iter().map(|member| member.info.token(matches).describe()).collect(),
+            services: MEMBERS.iter().map(|member| Described::read(member, &common, matches)).collect(),
             environment: environment(matches),
+            common,
         })
+    }
+}
+
+/// What the store has to know of a service to lead people to it.
+struct Described {
+    public_url: Option<PublicUrl>,
+    token: TokenSource,
+    /// Whether only this machine can call it, as far as the settings tell.
+    is_local: bool,
+}
+
+impl Described {
+    fn read(member: &Member, common: &Common, matches: &ArgMatches) -> Self {
+        let public_url = member.info.public_url(matches);
+        let is_behind_proxy = public_url.is_some() || common.trusted_proxies.is_some();
+        Self {
+            public_url,
+            token: member.info.token(matches).source(),
+            is_local: member.info.listen(matches).ip().is_loopback() && !is_behind_proxy,
+        }
     }
 }
 
@@ -163,16 +185,18 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
         tracing::warn!("{sentence}");
         None
     });
-    let page_url =
-        page.as_ref().and_then(|page| Some(format!("http://{}", reachable(page.local_addr().ok()?))));
-    // People may reach the page under another name than this one.
-    if settings.common.store_url.is_none() {
-        environment.extend(page_url.iter().map(|url| ("STORE_URL".into(), url.into())));
-    }
+    let page_address = page.as_ref().and_then(|page| page.local_addr().ok());
+    let page_url = page_address.map(address::url);
+    let is_page_for_all = page_address.is_some_and(address::is_found_elsewhere);
     let (mut services, mut entries) = (Vec::new(), Vec::new());
     // One after the other, since a service needs the URLs of those that it calls.
-    for (Member { info, .. }, token) in MEMBERS.iter().zip(&settings.tokens) {
-        let mut service = Supervisor::new(*info, shared.clone(), environment.clone());
+    for (Member { info, .. }, described) in MEMBERS.iter().zip(&settings.services) {
+        let mut own = environment.clone();
+        // No link is better than one that leads a browser elsewhere to its own machine.
+        if settings.common.store_url.is_none() && (described.is_local || is_page_for_all) {
+            own.extend(page_url.iter().map(|url| ("STORE_URL".into(), url.into())));
+        }
+        let mut service = Supervisor::new(*info, shared.clone(), own);
         let address = tokio::select! {
             address = service.start() => address,
             signal = &mut stop => {
@@ -186,8 +210,14 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
             stop_all(services, &BTreeMap::new()).await;
             return address.map(|_| ExitCode::FAILURE);
         };
-        environment.push((info.url_variable().into(), format!("http://{}", reachable(address)).into()));
-        entries.push(Entry { name: info.name, address, token: token.clone() });
+        environment.push((info.url_variable().into(), address::url(address).into()));
+        let Described { public_url, token, .. } = described;
+        entries.push(Entry {
+            name: info.name,
+            address,
+            public_url: public_url.clone(),
+            token: token.clone(),
+        });
     }
     print_summary(settings, page_url.as_deref(), &entries);
     if let Some(page) = page {
@@ -235,8 +265,8 @@ async fn stop_all(services: Vec<Supervisor>, ends: &BTreeMap<&str, End>) -> bool
 fn print_summary(settings: &Settings, page_url: Option<&str>, entries: &[Entry]) {
     let mut text = String::from("\n");
     text.extend(page_url.map(|url| format!("{:<10} start here  {url}\n\n", NAME)));
-    for Entry { name, address, token } in entries {
-        let url = format!("http://{}", reachable(*address));
+    for Entry { name, address, token, .. } in entries {
+        let url = address::url(*address);
         let database = settings.common.data_dir.join(format!("{name}.db"));
         let lines = [
             format!("{name:<10} URL         {url}\n"),
@@ -264,7 +294,8 @@ mod tests {
     fn a_secret_token_is_not_shown() {
         let tokens = ["--products-token=4711", "--orders-token-file=/run/token"];
         let matches = command().get_matches_from(["store"].into_iter().chain(tokens));
-        let tokens = Settings::read(&matches).unwrap().tokens;
+        let services = Settings::read(&matches).unwrap().services;
+        let tokens: Vec<String> = services.iter().map(|service| service.token.to_string()).collect();
         assert_eq!(tokens[..3], ["as set in PRODUCTS_TOKEN", "as in /run/token", "SECRET_PAYMENTS_TOKEN"]);
     }
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, thread};
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use super::{
-    address::web_address, cors_origins::CorsOrigins, limits::Limits, old_names, startup_error::StartupError,
+    cors_origins::CorsOrigins, limits::Limits, old_names, public_url::page_url, startup_error::StartupError,
     trusted_proxies::TrustedProxies,
 };
 
@@ -58,7 +58,7 @@ pub struct Common {
     pub trusted_proxies: Option<TrustedProxies>,
 
     /// URL of the page that leads to all services, for a link in `/docs`; the store sets it
-    #[arg(long, env = "STORE_URL", value_name = "URL", value_parser = web_address)]
+    #[arg(long, env = "STORE_URL", value_name = "URL", value_parser = page_url)]
     pub store_url: Option<String>,
 
     /// Stop when standard input is closed, as it is when the parent process exits
