@@ -10,6 +10,7 @@ use contract_tests::{
     engine::deployment::{Address, Deployment, SERVICES, token},
     harness::{address::Reserved, folders::new_folder, waiting},
 };
+use regex::{Captures, Regex};
 use tempfile::TempDir;
 
 use crate::file;
@@ -44,22 +45,8 @@ impl Proxy {
             Kind::HaProxy => "haproxy.cfg",
             Kind::Nginx => "nginx.conf",
         };
-        let mut text = fs::read_to_string(file(name)).unwrap();
         let ports: Vec<Reserved> = services.iter().map(|_| Reserved::new()).collect();
-        for (index, (service, port)) in services.iter().zip(&ports).enumerate() {
-            let number = index + 1;
-            let listen = match kind {
-                Kind::HaProxy => ("bind :800", "bind "),
-                Kind::Nginx => ("listen 800", "listen "),
-            };
-            for (from, to) in [
-                (format!("127.0.0.1:500{number}"), service.clone()),
-                (format!("{}{number}", listen.0), format!("{}{}", listen.1, port.text())),
-            ] {
-                assert!(text.contains(&from), "{name} has no {from}");
-                text = text.replace(&from, &to);
-            }
-        }
+        let text = moved(&fs::read_to_string(file(name)).unwrap(), services, &ports);
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
         let arguments = match kind {
@@ -109,6 +96,33 @@ impl Proxy {
 
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+}
+
+/// A configuration with other addresses: 5001 is the port of the first service, and 8001 that of the proxy for it.
+#[track_caller]
+fn moved(text: &str, services: &[String], ports: &[Reserved]) -> String {
+    let replace = |text: &str, pattern: &str, address: &dyn Fn(usize) -> String| {
+        let pattern = Regex::new(pattern).unwrap();
+        let numbers = || pattern.captures_iter(text).map(|found| found["number"].parse::<usize>().unwrap());
+        for number in 1..=services.len() {
+            assert!(
+                numbers().any(|found| found == number),
+                "service {number} has no {pattern} in the configuration"
+            );
+        }
+        let replaced = pattern.replace_all(text, |found: &Captures<'_>| {
+            format!("{}{}", &found["before"], address(found["number"].parse::<usize>().unwrap() - 1))
+        });
+        replaced.into_owned()
+    };
+    let text = replace(text, r"(?<before>)127\.0\.0\.1:500(?<number>\d)\b", &|index| services[index].clone());
+    // nginx also tells by the port which service is meant.
+    let text = replace(&text, r"(?<before>bind |listen ):?800(?<number>\d)\b", &|index| ports[index].text());
+    let port = |index: usize| ports[index].address().port().to_string();
+    match text.contains("$server_port") {
+        true => replace(&text, r"(?m)(?<before>^ *)800(?<number>\d)\b", &port),
+        false => text,
     }
 }
 
