@@ -6,10 +6,11 @@
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
-//! only one binary to build. [`main`] runs the whole store or one service. `start_page` leads to all services. A
+//! only one binary to build. [`main`] runs the whole store or one service, with its `settings`. `start_page` leads to all services. A
 //! `supervisor` keeps a service running, `child` is a process of a service, and `restart` says when there is another one.
 //! `commands` are what an operator does beside it.
 
+mod settings;
 mod commands;
 mod start_page;
 mod supervisor;
@@ -29,17 +30,16 @@ use std::{
 use chassis::{
     output,
     process::signals::{Parent, shutdown_signal},
-    settings::{Common, PublicUrl, StartupError, TokenSource, command_line},
+    settings::{StartupError, command_line},
     telemetry::log,
 };
-use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use self::{
     member::Member,
-    restart::{Restart, RestartSetting},
-    start_page::{Content, Entry, StartPageSettings},
+    settings::{Described, Settings},
+    start_page::{Content, Entry},
     supervisor::{End, Shared, Supervisor},
 };
 
@@ -72,7 +72,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = commands::run(MEMBERS, &arguments) {
         return code;
     }
-    let settings = match command_line::parse(command(), &arguments, Settings::read) {
+    let settings = match command_line::parse(settings::command(MEMBERS), &arguments, |matches| {
+        Settings::read(MEMBERS, matches)
+    }) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
@@ -83,85 +85,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         log::failure(NAME, format, &error);
         ExitCode::FAILURE
     })
-}
-
-fn command() -> Command {
-    let command = Command::new("store")
-        .version(env!("CARGO_PKG_VERSION"))
-        .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
-    let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
-    let command = orders::Own::augment_args(command);
-    let programs = listed(services().map(|name| format!("`store {name}`")));
-    let long = format!("{about}.\n\n{programs} run a single service, like the program of that name.");
-    let own = RestartSetting::augment_args(StartPageSettings::augment_args(command));
-    let command = Common::add_to(own).about(about).long_about(long);
-    command.subcommands(commands::all(MEMBERS)).args_conflicts_with_subcommands(true)
-}
-
-/// `one, other and last`
-fn listed(names: impl DoubleEndedIterator<Item = String>) -> String {
-    let mut names = names;
-    let last = names.next_back().unwrap_or_default();
-    match names.collect::<Vec<_>>().join(", ") {
-        others if others.is_empty() => last,
-        others => format!("{others} and {last}"),
-    }
-}
-
-/// The settings of the store.
-struct Settings {
-    common: Common,
-    start_page: StartPageSettings,
-    restart: Restart,
-    /// The services, in the order of [`MEMBERS`].
-    services: Vec<Described>,
-    /// The variables for the services.
-    environment: Vec<(OsString, OsString)>,
-}
-
-impl Settings {
-    fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
-        let common = Common::read(matches)?;
-        Ok(Self {
-            start_page: StartPageSettings::from_arg_matches(matches)?,
-            restart: RestartSetting::from_arg_matches(matches)?.restart,
-            services: MEMBERS.iter().map(|member| Described::read(member, &common, matches)).collect(),
-            environment: environment(matches),
-            common,
-        })
-    }
-}
-
-/// What the store has to know of a service to lead people to it.
-struct Described {
-    public_url: Option<PublicUrl>,
-    token: TokenSource,
-    /// Whether only this machine can call it, as far as the settings tell.
-    is_local: bool,
-}
-
-impl Described {
-    fn read(member: &Member, common: &Common, matches: &ArgMatches) -> Self {
-        let public_url = member.info.public_url(matches);
-        let is_behind_proxy = public_url.is_some() || common.trusted_proxies.is_some();
-        Self {
-            public_url,
-            token: member.info.token(matches).source(),
-            is_local: member.info.listen(matches).ip().is_loopback() && !is_behind_proxy,
-        }
-    }
-}
-
-/// The settings that were given, as variables. The services have the same defaults.
-fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
-    let command = command();
-    let settings = command.get_arguments().filter_map(|argument| {
-        let id = argument.get_id().as_str();
-        let value = matches.get_raw(id)?.next()?;
-        let is_given = matches.value_source(id) != Some(ValueSource::DefaultValue);
-        is_given.then_some((argument.get_env()?.to_owned(), value.to_owned()))
-    });
-    settings.collect()
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -277,25 +200,4 @@ fn print_summary(settings: &Settings, page_url: Option<&str>, entries: &[Entry])
         text.extend(lines);
     }
     output::stdout(text + "Ctrl-C stops the store.\n");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_help_names_every_service() {
-        let names = |names: &[&str]| listed(names.iter().map(|name| (*name).to_owned()));
-        assert_eq!(names(&["products"]), "products");
-        assert_eq!(names(&["products", "orders", "payments"]), "products, orders and payments");
-    }
-
-    #[test]
-    fn a_secret_token_is_not_shown() {
-        let tokens = ["--products-token=4711", "--orders-token-file=/run/token"];
-        let matches = command().get_matches_from(["store"].into_iter().chain(tokens));
-        let services = Settings::read(&matches).unwrap().services;
-        let tokens: Vec<String> = services.iter().map(|service| service.token.to_string()).collect();
-        assert_eq!(tokens[..3], ["as set in PRODUCTS_TOKEN", "as in /run/token", "SECRET_PAYMENTS_TOKEN"]);
-    }
 }
