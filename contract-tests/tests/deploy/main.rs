@@ -38,6 +38,10 @@ fn main() -> ExitCode {
             units::settings_exist();
             Ok(())
         }),
+        Trial::test("systemd::every_service_of_a_machine_is_backed_up", || {
+            units::back_up_what_is_there();
+            Ok(())
+        }),
     ];
     for kind in [proxy::Kind::HaProxy, proxy::Kind::Nginx] {
         let program = kind.program();
