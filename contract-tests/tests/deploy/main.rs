@@ -1,11 +1,13 @@
 //! What is in `services/store/deploy`: `cargo test --test deploy`.
 //!
-//! It needs `systemd-analyze`, `haproxy` and `nginx`, which Debian has in packages of these names. The tests of a program that
-//! is not there are shown as ignored.
+//! It needs `systemd-analyze`, `haproxy` and `nginx`, which Debian has in packages of these names. The units run in a machine of
+//! systemd-nspawn (package `systemd-container`), which takes root. What cannot be tested here is shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
+mod machine;
+mod operation;
 mod proxies;
 mod proxy;
 mod recorder;
@@ -41,6 +43,24 @@ fn main() -> ExitCode {
             Ok(())
         }),
     ];
+    let obstacle = if arguments.list { None } else { machine::obstacle() };
+    let operations: [(&str, fn()); 4] = [
+        ("services_run_without_rights", operation::run_without_rights),
+        ("a_service_that_dies_is_started_again", operation::start_again),
+        ("a_token_is_changed_by_restarts", operation::change_a_token),
+        ("a_backup_is_restored", operation::back_up_and_restore),
+    ];
+    for (name, check) in operations {
+        let name = format!("systemd::{name}");
+        if let Some(obstacle) = &obstacle {
+            eprintln!("skipped: {name}, because {obstacle}");
+        }
+        let trial = Trial::test(name, move || {
+            check();
+            Ok(())
+        });
+        trials.push(trial.with_ignored_flag(obstacle.is_some()));
+    }
     for kind in [proxy::Kind::HaProxy, proxy::Kind::Nginx] {
         let program = kind.program();
         let name = |name: &str| format!("{program}::{name}");
