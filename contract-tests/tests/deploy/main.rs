@@ -1,11 +1,13 @@
 //! What is in `services/store/deploy`: `cargo test --test deploy`.
 //!
 //! It needs `systemd-analyze`, `haproxy` and `nginx`, which Debian has in packages of these names. The units run in a machine of
-//! systemd-nspawn (package `systemd-container`), which takes root. What cannot be tested here is shown as ignored.
+//! systemd-nspawn (package `systemd-container`), which takes root, and so does the image, with `podman`. `STATIC_STORE` names a
+//! static program to put into it. What cannot be tested here is shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
+mod container;
 mod machine;
 mod operation;
 mod proxies;
@@ -18,6 +20,7 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
+use contract_tests::harness::programs;
 use libtest_mimic::{Arguments, Trial};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -43,16 +46,20 @@ fn main() -> ExitCode {
             Ok(())
         }),
     ];
-    let obstacle = if arguments.list { None } else { machine::obstacle() };
-    let operations: [(&str, fn()); 4] = [
-        ("services_run_without_rights", operation::run_without_rights),
-        ("a_service_that_dies_is_started_again", operation::start_again),
-        ("a_token_is_changed_by_restarts", operation::change_a_token),
-        ("a_backup_is_restored", operation::back_up_and_restore),
+    let in_machine: [(&str, fn()); 7] = [
+        ("systemd::services_run_without_rights", operation::run_without_rights),
+        ("systemd::a_service_that_dies_is_started_again", operation::start_again),
+        ("systemd::a_token_is_changed_by_restarts", operation::change_a_token),
+        ("systemd::a_backup_is_restored", operation::back_up_and_restore),
+        ("podman::a_container_runs_without_rights", container::run_without_rights),
+        ("podman::a_container_says_whether_it_is_healthy", container::tell_health),
+        ("podman::data_outlive_a_container", container::keep_data),
     ];
-    for (name, check) in operations {
-        let name = format!("systemd::{name}");
-        if let Some(obstacle) = &obstacle {
+    let no_machine = if arguments.list { None } else { machine::obstacle() };
+    for (name, check) in in_machine {
+        let no_podman = name.starts_with("podman").then(|| programs::find("", "podman").err()).flatten();
+        let obstacle = no_machine.as_ref().or(no_podman.as_ref());
+        if let Some(obstacle) = obstacle {
             eprintln!("skipped: {name}, because {obstacle}");
         }
         let trial = Trial::test(name, move || {

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use crate::{PROGRAM, file, machine::Machine};
 
-const CREATE: &str = "/src/console products create --name Computer --price 200 --stock 20";
-const LIST: &str = "/src/console products list --json";
+pub(crate) const CREATE: &str = "/src/console products create --name Computer --price 200 --stock 20";
+pub(crate) const LIST: &str = "/src/console products list --json";
 const ORDER: &str = "/src/console orders create --product 1 --quantity 3";
 const PAY: &str = "/src/console payments create --order 1 --amount 600 --method fake-card";
 
@@ -147,7 +147,7 @@ impl Installed {
 }
 
 /// The commands of the README below this comment, for root.
-fn readme(comment: &str) -> String {
+pub(crate) fn readme(comment: &str) -> String {
     let text = fs::read_to_string(file("../README.md")).unwrap();
     let (_, rest) =
         text.split_once(&format!("\n{comment}")).unwrap_or_else(|| panic!("there is no {comment}"));
