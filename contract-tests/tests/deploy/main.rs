@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let mut trials = vec![
         trial("systemd-analyze", "systemd::the_units_are_valid", Box::new(units::are_valid)),
         trial("systemd-analyze", "systemd::a_service_is_exposed_to_little", Box::new(units::are_hardened)),
-        Trial::test("systemd::every_setting_of_a_unit_exists", || {
+        Trial::test("every_setting_of_a_unit_and_a_container_exists", || {
             units::settings_exist();
             Ok(())
         }),
