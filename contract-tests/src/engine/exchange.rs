@@ -4,6 +4,7 @@ use std::{fmt, io::ErrorKind, time::Duration};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect;
+use rustls::crypto::ring;
 use serde_json::Value;
 
 /// What a path and a query need to escape (RFC 3986, section 2.3).
@@ -29,8 +30,14 @@ pub fn parts(url: &str) -> (String, &str) {
 /// How long an answer may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Has reqwest encrypt with ring. Whoever comes first decides.
+pub(crate) fn prepare_tls() {
+    let _ = ring::default_provider().install_default();
+}
+
 /// A client that shows what is answered, whatever it is, and waits so long for it.
 pub(crate) fn http_client(patience: Duration) -> reqwest::blocking::Client {
+    prepare_tls();
     reqwest::blocking::Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()

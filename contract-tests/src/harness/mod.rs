@@ -6,6 +6,7 @@ pub mod metrics;
 pub mod nginx;
 pub mod proxy;
 pub mod upstream;
+pub mod tls;
 pub mod store;
 pub mod process;
 pub mod address;

@@ -1,7 +1,7 @@
 //! One purchase is one trace over three services: its id is in every log line, and its spans are exported to a collector, which
 //! sees no secret and delays no response.
 
-mod collector;
+pub(crate) mod collector;
 mod variables;
 
 use std::{
@@ -22,7 +22,7 @@ use self::collector::{Collector, Span};
 
 use crate::PROGRAM;
 
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+pub(crate) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 /// The spans in which a client orders and pays.

@@ -40,10 +40,10 @@ fn parent(flags: &str) -> String {
 fn what_cannot_be_honoured_is_refused_with_a_sentence_that_names_it() {
     let secret = "authorization=Bearer 4711\u{7f}";
     for (variable, value) in [
-        (ENDPOINT, "https://127.0.0.1:4318"),
+        (ENDPOINT, "ftp://127.0.0.1:4318"),
         (ENDPOINT, "127.0.0.1:4318"),
         (ENDPOINT, "http://"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://127.0.0.1:4318/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/v1/traces"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
         ("OTEL_EXPORTER_OTLP_HEADERS", secret),

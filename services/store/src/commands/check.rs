@@ -46,6 +46,8 @@ pub(super) fn run(members: &'static [Member], matches: &ArgMatches) -> ExitCode 
 /// The status of the probe.
 #[tokio::main(flavor = "current_thread")]
 async fn ask(address: SocketAddr) -> Result<u16, String> {
+    // reqwest takes this one, though no probe is encrypted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(cause)?;
     let response = client.get(format!("http://{address}/readyz")).send().await.map_err(cause)?;
     Ok(response.status().as_u16())
