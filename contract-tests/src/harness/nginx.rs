@@ -29,7 +29,8 @@ impl Nginx {
             format!(
                 "location {prefix}/ {{\nproxy_pass {url}/;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n\
                  proxy_set_header Forwarded \"\";\nproxy_set_header X-Forwarded-Host $http_host;\n\
-                 proxy_set_header X-Forwarded-Proto $scheme;\nproxy_set_header X-Forwarded-Prefix {prefix};\n}}\n"
+                 proxy_set_header X-Forwarded-Port \"\";\nproxy_set_header X-Forwarded-Proto $scheme;\n\
+                 proxy_set_header X-Forwarded-Prefix {prefix};\n}}\n"
             )
         };
         let locations: String = SERVICES.iter().map(location).collect();

@@ -74,6 +74,7 @@ pub(crate) fn name_the_caller(kind: Kind) {
     let session = Session::with_scope(proxy.deployment(), Scope::Common);
     let request = create(&session, "orders")
         .header("X-Forwarded-For", "192.0.2.1")
+        .header("X-Forwarded-Port", "elsewhere")
         .header("X-Forwarded-Proto", "gopher")
         .header("X-Forwarded-Host", "elsewhere")
         .header("X-Forwarded-Prefix", "/elsewhere")

@@ -106,16 +106,20 @@ pub(crate) fn back_up_what_is_there() {
     }
 }
 
-/// Each variable that a unit sets is in the help of its service.
+/// Each variable that a unit or a container sets is in the help of its service.
 pub(crate) fn settings_exist() {
+    let container = fs::read_to_string(file("container.env")).unwrap();
     for service in SERVICES.iter() {
         let help = process::help(PROGRAM, service);
         let texts = ["store@.service".to_owned(), format!("store@{service}.service.d/tokens.conf")]
             .map(|name| fs::read_to_string(file("systemd").join(name)).unwrap());
         let lines = texts.iter().flat_map(|text| text.lines());
-        let variables: BTreeSet<&str> =
+        let mut variables: BTreeSet<&str> =
             lines.filter_map(|line| Some(line.strip_prefix("Environment=")?.split_once('=')?.0)).collect();
         assert!(variables.len() > 2, "{variables:?}");
+        let own = format!("{}_", service.to_uppercase());
+        let lines = container.lines().filter(|line| line.starts_with(&own));
+        variables.extend(lines.filter_map(|line| Some(line.split_once('=')?.0)));
         for variable in variables {
             assert!(help.contains(&format!("[env: {variable}=")), "{service} has no {variable}: {help}");
         }
