@@ -129,8 +129,8 @@ fn a_preflight_is_granted_at_every_path_without_a_token() {
                 ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"),
                 (
                     "Access-Control-Allow-Headers",
-                    "authorization, baggage, content-type, idempotency-key, if-match, if-none-match, traceparent, \
-                     tracestate, x-request-id, x-request-timeout-ms",
+                    "authorization, baggage, content-type, idempotency-key, if-match, if-none-match, prefer, \
+                     traceparent, tracestate, x-request-id, x-request-timeout-ms",
                 ),
                 ("Access-Control-Max-Age", "7200"),
             ] {

@@ -96,6 +96,7 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             token: current,
             public_url: settings.public_url.clone(),
             trusted_proxies: settings.common.trusted_proxies.clone().unwrap_or_default(),
+            prefer_examples: settings.common.prefer_examples,
             cors_origins: settings.common.cors_origins.clone(),
             limits: settings.common.limits.clone(),
             work: Box::pin(work(&api)),

@@ -16,13 +16,13 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 
 /// The headers that a page may send. `*` would not include `Authorization`.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, baggage, content-type, idempotency-key, if-match, if-none-match, traceparent, tracestate, \
-     x-request-id, x-request-timeout-ms",
+    "authorization, baggage, content-type, idempotency-key, if-match, if-none-match, prefer, traceparent, \
+     tracestate, x-request-id, x-request-timeout-ms",
 );
 
 /// The headers that a page may read, beside those that it always may.
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
-    "allow, etag, idempotency-replayed, link, location, retry-after, www-authenticate, x-request-id",
+    "allow, etag, idempotency-replayed, link, location, preference-applied, retry-after, www-authenticate, x-request-id",
 );
 
 /// How long a browser may reuse the response to a preflight, in seconds: no browser does for longer than a day, Chromium for two

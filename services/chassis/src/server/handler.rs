@@ -28,6 +28,7 @@ use super::{
     head,
     keep_alive::{KeepAlive, keeps_connection},
     open_paths,
+    preferences::Examples,
     readiness::Readiness,
     request_id::request_id,
     routes::{Route, Routes},
@@ -58,6 +59,8 @@ pub(super) struct RequestHandler {
     keep_alive: KeepAlive,
     addresses: Addresses,
     cors: Arc<Cors>,
+    /// What callers may prefer to what an operation would do, if that is on.
+    examples: Option<Examples>,
 }
 
 impl RequestHandler {
@@ -68,6 +71,7 @@ impl RequestHandler {
         database: Database,
         addresses: Addresses,
         cors: Cors,
+        examples: Option<Examples>,
     ) -> Self {
         Self {
             keep_alive: KeepAlive::new(service.limits.idle_timeout),
@@ -80,6 +84,7 @@ impl RequestHandler {
             drain: Arc::default(),
             addresses,
             cors: Arc::new(cors),
+            examples,
         }
     }
 
@@ -263,6 +268,11 @@ impl RequestHandler {
         started: Instant,
     ) -> Result<Response, ApiError> {
         let operation = route.operation(request.method()).ok_or(METHOD_NOT_ALLOWED)?;
+        if let Some(examples) = &self.examples
+            && let Some(preferred) = examples.preferred(request.method(), route.template, request.headers())
+        {
+            return preferred;
+        }
         let deadline = error::in_request(|context| context.deadline)?;
         if deadline <= started {
             return Err(ApiError::unavailable("the caller's deadline had passed when the request came"));

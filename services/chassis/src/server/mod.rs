@@ -7,6 +7,7 @@ mod connections;
 mod handler;
 mod target;
 mod open_paths;
+mod preferences;
 mod readiness;
 mod routes;
 mod addresses;
@@ -26,7 +27,9 @@ use std::{net::SocketAddr, pin::Pin, sync::Arc};
 use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
 
-use self::{addresses::Addresses, cors::Cors, handler::RequestHandler, routes::Routes};
+use self::{
+    addresses::Addresses, cors::Cors, handler::RequestHandler, preferences::Examples, routes::Routes,
+};
 pub(crate) use self::{admission::RESERVE, connections::Stopped};
 use crate::{
     api::document::Document,
@@ -50,6 +53,8 @@ pub struct Service<A> {
     pub trusted_proxies: TrustedProxies,
     /// The origins whose pages may call it.
     pub cors_origins: Option<CorsOrigins>,
+    /// Whether callers may prefer an example of the document to what an operation would do.
+    pub prefer_examples: bool,
     /// The limits that it works within.
     pub limits: Limits,
     /// Its database, which `/readyz` checks.
@@ -95,7 +100,12 @@ impl<A: OpenApi + 'static> Service<A> {
         let addresses = Addresses::new(self.public_url, self.trusted_proxies);
         let cors = Cors::new(self.cors_origins);
         let routes = Routes::new(self.api);
-        let handler = RequestHandler::new(service, routes, self.document, self.database, addresses, cors);
+        let examples = self.prefer_examples.then(|| Examples::of(&self.document));
+        if examples.is_some() {
+            tracing::warn!("callers get the examples that they prefer, so this is for developers only");
+        }
+        let handler =
+            RequestHandler::new(service, routes, self.document, self.database, addresses, cors, examples);
         output::stdout(format!("{name} is ready at http://{address}\n"));
         let work = tokio::spawn(self.work);
         let end = connections::serve(listener, &limits, Arc::new(handler), stop).await;

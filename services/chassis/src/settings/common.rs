@@ -54,6 +54,10 @@ pub struct Common {
     #[arg(long, env, value_name = "ORIGINS", value_parser = CorsOrigins::parse)]
     pub cors_origins: Option<CorsOrigins>,
 
+    /// Respond with an example of the document to a request that prefers one (`Prefer: code=404`), as `store stub` does
+    #[arg(long, env = "PREFER_EXAMPLES")]
+    pub prefer_examples: bool,
+
     /// Proxies whose Forwarded and X-Forwarded-* headers are believed: addresses or networks, with commas [default: none]
     #[arg(long, env, value_name = "NETWORKS", value_parser = TrustedProxies::parse)]
     pub trusted_proxies: Option<TrustedProxies>,
