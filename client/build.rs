@@ -3,6 +3,8 @@
 //! A document lists the error messages of one version of a service. A later version may have more, and more statuses, so the
 //! clients read both: each enum of error messages gets a variant [`UNKNOWN`], and an error response of any status has the body
 //! that the documented ones have. All other enums stay as they are.
+//!
+//! With the feature `mocks`, there are mocks of each service, too.
 
 #![allow(clippy::disallowed_macros, reason = "cargo reads what a build script prints")]
 
@@ -34,15 +36,21 @@ fn main() -> Result<(), String> {
     for service in services.lines().filter_map(|line| line.strip_prefix("service!(")?.strip_suffix(");")) {
         let path = Path::new(DOCUMENTS).join(service).with_extension("json");
         println!("cargo::rerun-if-changed={}", path.display());
-        let code = client(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let generated = Path::new(&out).join(service).with_extension("rs");
-        fs::write(generated, code).map_err(|error| format!("{out}: {error}"))?;
+        let (client, mocks) = generate(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let write = |name: &str, code: String| {
+            let generated = Path::new(&out).join(name).with_extension("rs");
+            fs::write(generated, code).map_err(|error| format!("{out}: {error}"))
+        };
+        write(service, client)?;
+        if let Some(mocks) = mocks {
+            write(&format!("{service}_mocks"), mocks)?;
+        }
     }
     Ok(())
 }
 
-/// The client of the document at `path`.
-fn client(path: &Path) -> Result<String, String> {
+/// The client of the document at `path`, and the mocks of its service if they are wanted.
+fn generate(path: &Path) -> Result<(String, Option<String>), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut document: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     for operation in operations(&mut document) {
@@ -66,7 +74,12 @@ fn client(path: &Path) -> Result<String, String> {
     let code = Generator::new(&settings).generate_tokens(&spec).map_err(|error| error.to_string())?;
     let messages = messages.map(|(name, schema)| message(name, schema));
     let bodies = bodies.map(|(name, schema)| body(name, schema));
-    Ok(with_types(code, &quote!(#(#messages)* #(#bodies)*)).to_string())
+    let client = with_types(code, &quote!(#(#messages)* #(#bodies)*)).to_string();
+    let mocks = env::var_os("CARGO_FEATURE_MOCKS")
+        .map(|_| Generator::new(&settings).httpmock(&spec, &format!("crate::{service}")))
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    Ok((client, mocks.map(|mocks| mocks.to_string())))
 }
 
 /// The client `code` with more `items` in its module `types`.

@@ -41,6 +41,11 @@
 //!
 //! Reads need no key. A client retries a read once if the connection failed or the response was a 503, after its `Retry-After`.
 //!
+//! # In a consumer's unit tests
+//!
+//! With the feature `mocks`, each client has a module `mocks`: servers that respond as a test says, in the types of the document.
+//! `client/examples/mocks.rs` shows it.
+//!
 //! # In a service
 //!
 //! A service calls another with [`on_behalf_of()`]: the calls carry the id of the request that it handles, and end by that
@@ -65,6 +70,8 @@ pub use connection::InvalidConnection;
 pub use context::{on_behalf_of, traced, traced_within};
 pub use deadline::{CALL_TIMEOUT, CONNECT_TIMEOUT};
 pub use error_body::ErrorBody;
+#[cfg(feature = "mocks")]
+pub use httpmock;
 pub use progenitor_client::{Error, ResponseValue};
 pub use response::{RESPONSE_LIMIT, cause, retry_after};
 
@@ -74,6 +81,12 @@ macro_rules! service {
         #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::unwrap_used, reason = "generated")]
         pub mod $service {
             include!(concat!(env!("OUT_DIR"), "/", stringify!($service), ".rs"));
+
+            /// Mocks of the service for [`httpmock`](crate::httpmock), in the types of its document.
+            #[cfg(feature = "mocks")]
+            pub mod mocks {
+                include!(concat!(env!("OUT_DIR"), "/", stringify!($service), "_mocks.rs"));
+            }
 
             impl Client {
                 /// Sends `token` with each further request, as do all clones of this client.

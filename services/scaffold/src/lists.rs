@@ -67,7 +67,8 @@ pub(crate) fn add_to_store(root: &Path, names: &Names) -> Result<(), String> {
     edit(&root.join("services/store/Cargo.toml"), |text| {
         after_last(text, |line| line == "products.workspace = true", &dependency)
     })?;
-    let member = format!("    Member::new({0}::SERVICE, &{0}::SCHEMA, {0}::main),", names.things);
+    let member =
+        format!("    Member::new({0}::SERVICE, &{0}::SCHEMA, {0}::document, {0}::main),", names.things);
     edit(&root.join("services/store/src/lib.rs"), |text| {
         after_last(text, |line| line.starts_with("    Member::new("), &member)
     })

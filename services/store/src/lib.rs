@@ -6,10 +6,11 @@
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
-//! only one binary to build. [`main`] runs the whole store or one service, with its `settings`. `start_page` leads to all services. A
-//! `supervisor` keeps a service running, `child` is a process of a service, and `restart` says when there is another one.
+//! only one binary to build. [`main`] runs the whole store or one service, with its `settings`. `stub` is a store for the
+//! developers of its consumers. `start_page` leads to all services. A `supervisor` keeps a service running, `child` is a process of a service, and `restart` says when there is another one.
 //! `commands` are what an operator does beside it.
 
+mod stub;
 mod settings;
 mod commands;
 mod start_page;
@@ -23,6 +24,7 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::OsString,
+    net::SocketAddr,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -40,6 +42,7 @@ use self::{
     member::Member,
     settings::{Described, Settings},
     start_page::{Content, Entry},
+    stub::Stub,
     supervisor::{End, Shared, Supervisor},
 };
 
@@ -51,9 +54,9 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The services, each of which calls only those before it.
 const MEMBERS: &[Member] = &[
-    Member::new(products::SERVICE, &products::SCHEMA, products::main),
-    Member::new(orders::SERVICE, &orders::SCHEMA, orders::main),
-    Member::new(payments::SERVICE, &payments::SCHEMA, payments::main),
+    Member::new(products::SERVICE, &products::SCHEMA, products::document, products::main),
+    Member::new(orders::SERVICE, &orders::SCHEMA, orders::document, orders::main),
+    Member::new(payments::SERVICE, &payments::SCHEMA, payments::document, payments::main),
 ];
 
 /// The names of the services, in the order in which they start.
@@ -72,14 +75,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = commands::run(MEMBERS, &arguments) {
         return code;
     }
-    let settings = match command_line::parse(settings::command(MEMBERS), &arguments, |matches| {
-        Settings::read(MEMBERS, matches)
-    }) {
-        Ok(settings) => settings,
+    let is_stub = arguments.get(1).is_some_and(|argument| argument == stub::NAME);
+    let parsed = match is_stub {
+        true => stub::parse(settings::arguments(MEMBERS), MEMBERS, &arguments[1..]).map(Run::Stub),
+        false => {
+            let read = |matches: &_| Settings::read(MEMBERS, matches);
+            let command =
+                settings::command(MEMBERS).subcommand(stub::command(settings::arguments(MEMBERS), MEMBERS));
+            command_line::parse(command, &arguments, read).map(Run::Store)
+        }
+    };
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
         Err(code) => return code,
     };
-    let format = settings.common.log_format;
-    let outcome = log::to_standard_error(NAME, format).and_then(|()| run(&settings));
+    let format = parsed.settings().common.log_format;
+    let outcome = log::to_standard_error(NAME, format).and_then(|()| run(parsed));
     log::flush(Instant::now() + FLUSH_TIMEOUT);
     outcome.unwrap_or_else(|error| {
         log::failure(NAME, format, &error);
@@ -87,8 +98,59 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
+/// What is run.
+enum Run {
+    Store(Settings),
+    Stub(Stub),
+}
+
+impl Run {
+    fn settings(&self) -> &Settings {
+        match self {
+            Self::Store(settings) => settings,
+            Self::Stub(stub) => &stub.settings,
+        }
+    }
+
+    fn members(&self) -> &'static [Member] {
+        match self {
+            Self::Store(_) => MEMBERS,
+            Self::Stub(stub) => stub.members,
+        }
+    }
+
+    /// The variables that one service has and others have not.
+    fn environment(&self, member: &Member) -> Vec<(OsString, OsString)> {
+        match self {
+            Self::Store(_) => Vec::new(),
+            Self::Stub(stub) => stub.environment(member),
+        }
+    }
+
+    /// Where callers find a service that is at `address`, and where other services do.
+    fn addresses(
+        &mut self,
+        member: &Member,
+        address: SocketAddr,
+    ) -> Result<(SocketAddr, SocketAddr), StartupError> {
+        match self {
+            Self::Store(_) => Ok((address, address)),
+            Self::Stub(stub) => stub.stand_before(member, address),
+        }
+    }
+
+    /// Does what is left to do when all services are ready.
+    async fn prepare(&mut self) -> Result<(), StartupError> {
+        match self {
+            Self::Store(_) => Ok(()),
+            Self::Stub(stub) => stub.prepare().await,
+        }
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
+async fn run(mut run: Run) -> Result<ExitCode, StartupError> {
+    let settings = run.settings();
     let (request_reload, reload) = watch::channel(());
     let mut stop = std::pin::pin!(shutdown_signal(Parent::None, move || {
         tracing::info!("the services read their token files again");
@@ -104,7 +166,12 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
         reload,
     };
     let mut environment = settings.environment.clone();
-    let page = settings.start_page.bind().await.unwrap_or_else(|sentence| {
+    // The page leads to all services.
+    let bound = match run.members().len() == MEMBERS.len() {
+        true => settings.start_page.bind().await,
+        false => Ok(None),
+    };
+    let page = bound.unwrap_or_else(|sentence| {
         tracing::warn!("{sentence}");
         None
     });
@@ -113,13 +180,17 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
     let is_page_for_all = page_address.is_some_and(address::is_found_elsewhere);
     let (mut services, mut entries) = (Vec::new(), Vec::new());
     // One after the other, since a service needs the URLs of those that it calls.
-    for (Member { info, .. }, described) in MEMBERS.iter().zip(&settings.services) {
+    for (index, member) in run.members().iter().enumerate() {
+        let settings = run.settings();
+        let Described { public_url, token, is_local } = &settings.services[index];
+        let (public_url, token) = (public_url.clone(), token.clone());
         let mut own = environment.clone();
+        own.extend(run.environment(member));
         // No link is better than one that leads a browser elsewhere to its own machine.
-        if settings.common.store_url.is_none() && (described.is_local || is_page_for_all) {
+        if settings.common.store_url.is_none() && (*is_local || is_page_for_all) {
             own.extend(page_url.iter().map(|url| ("STORE_URL".into(), url.into())));
         }
-        let mut service = Supervisor::new(*info, shared.clone(), own);
+        let mut service = Supervisor::new(member.info, shared.clone(), own);
         let address = tokio::select! {
             address = service.start() => address,
             signal = &mut stop => {
@@ -133,16 +204,28 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
             stop_all(services, &BTreeMap::new()).await;
             return address.map(|_| ExitCode::FAILURE);
         };
-        environment.push((info.url_variable().into(), address::url(address).into()));
-        let Described { public_url, token, .. } = described;
-        entries.push(Entry {
-            name: info.name,
-            address,
-            public_url: public_url.clone(),
-            token: token.clone(),
-        });
+        let (outside, inside) = match run.addresses(member, address) {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                stop_all(services, &BTreeMap::new()).await;
+                return Err(error);
+            }
+        };
+        environment.push((member.info.url_variable().into(), address::url(inside).into()));
+        entries.push(Entry { name: member.info.name, address: outside, public_url, token });
     }
-    print_summary(settings, page_url.as_deref(), &entries);
+    let prepared = tokio::select! {
+        prepared = run.prepare() => prepared,
+        signal = &mut stop => {
+            tracing::info!(%signal, "stopping");
+            return Ok(exit_code(stop_all(services, &BTreeMap::new()).await));
+        }
+    };
+    if let Err(error) = prepared {
+        stop_all(services, &BTreeMap::new()).await;
+        return Err(error);
+    }
+    print_summary(&run, page_url.as_deref(), &entries);
     if let Some(page) = page {
         tokio::spawn(start_page::serve(page, Content(entries)));
     }
@@ -185,19 +268,25 @@ async fn stop_all(services: Vec<Supervisor>, ends: &BTreeMap<&str, End>) -> bool
     join_all(stopping).await.into_iter().all(|is_well| is_well)
 }
 
-fn print_summary(settings: &Settings, page_url: Option<&str>, entries: &[Entry]) {
+fn print_summary(run: &Run, page_url: Option<&str>, entries: &[Entry]) {
     let mut text = String::from("\n");
     text.extend(page_url.map(|url| format!("{:<10} start here  {url}\n\n", NAME)));
-    for Entry { name, address, token, .. } in entries {
-        let url = address::url(*address);
-        let database = settings.common.data_dir.join(format!("{name}.db"));
-        let lines = [
-            format!("{name:<10} URL         {url}\n"),
-            format!("{:<10} Swagger UI  {url}/docs\n", ""),
-            format!("{:<10} token       {token}\n", ""),
-            format!("{:<10} database    {}\n\n", "", database.display()),
-        ];
-        text.extend(lines);
+    for entry in entries {
+        let (name, token, url) = (entry.name, &entry.token, address::url(entry.address));
+        text += &format!("{name:<10} URL         {url}\n{:<10} Swagger UI  {url}/docs\n", "");
+        text += &match run {
+            Run::Store(settings) => {
+                let database = settings.common.data_dir.join(format!("{name}.db"));
+                let database = database.display();
+                format!("{0:<10} token       {token}\n{0:<10} database    {database}\n", "")
+            }
+            Run::Stub(stub) => stub.lines(name, &url, &entry.token_in_shell()),
+        };
+        text.push('\n');
     }
-    output::stdout(text + "Ctrl-C stops the store.\n");
+    text += &match run {
+        Run::Store(_) => "Ctrl-C stops the store.\n".to_owned(),
+        Run::Stub(stub) => stub.last_lines(),
+    };
+    output::stdout(text);
 }

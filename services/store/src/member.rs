@@ -2,12 +2,13 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use chassis::{settings::ServiceInfo, storage::sqlite::Schema};
+use chassis::{api::document::Document, settings::ServiceInfo, storage::sqlite::Schema};
 
 /// A service of the store.
 pub(crate) struct Member {
     pub(crate) info: ServiceInfo,
     pub(crate) schema: &'static Schema,
+    pub(crate) document: fn() -> Document,
     pub(crate) main: fn(Vec<OsString>) -> ExitCode,
 }
 
@@ -15,8 +16,9 @@ impl Member {
     pub(crate) const fn new(
         info: ServiceInfo,
         schema: &'static Schema,
+        document: fn() -> Document,
         main: fn(Vec<OsString>) -> ExitCode,
     ) -> Self {
-        Self { info, schema, main }
+        Self { info, schema, document, main }
     }
 }

@@ -12,8 +12,14 @@ use crate::{
     start_page::StartPageSettings,
 };
 
-/// The arguments of the program.
+/// The arguments of the program, with its commands.
 pub(crate) fn command(members: &'static [Member]) -> Command {
+    let command = arguments(members).subcommands(commands::all(members));
+    command.args_conflicts_with_subcommands(true)
+}
+
+/// The arguments of the program.
+pub(crate) fn arguments(members: &'static [Member]) -> Command {
     let names = || members.iter().map(|member| member.info.name);
     let command = Command::new("store")
         .version(env!("CARGO_PKG_VERSION"))
@@ -23,8 +29,7 @@ pub(crate) fn command(members: &'static [Member]) -> Command {
     let programs = listed(names().map(|name| format!("`store {name}`")));
     let long = format!("{about}.\n\n{programs} run a single service, like the program of that name.");
     let own = RestartSetting::augment_args(StartPageSettings::augment_args(command));
-    let command = Common::add_to(own).about(about).long_about(long);
-    command.subcommands(commands::all(members)).args_conflicts_with_subcommands(true)
+    Common::add_to(own).about(about).long_about(long)
 }
 
 /// `one, other and last`
@@ -85,7 +90,7 @@ impl Described {
 
 /// The settings that were given, as variables. The services have the same defaults.
 fn environment(members: &'static [Member], matches: &ArgMatches) -> Vec<(OsString, OsString)> {
-    let command = command(members);
+    let command = arguments(members);
     let settings = command.get_arguments().filter_map(|argument| {
         let id = argument.get_id().as_str();
         let value = matches.get_raw(id)?.next()?;

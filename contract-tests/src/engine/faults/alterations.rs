@@ -5,9 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use faults::json::edit_body;
 use serde_json::{Map, Value};
 
-use super::{fault::Tamper, json::edit_body};
+use super::fault::Tamper;
 use crate::engine::{
     contract::{CONTRACT, Operation},
     deployment::Deployment,

@@ -1,5 +1,6 @@
 //! The faults that any service could have, in each of its operations, with what would notice them.
 
+use faults::json::edit_body;
 use serde_json::Value;
 
 use super::{
@@ -9,7 +10,6 @@ use super::{
     },
     fault::{Add, Fault, Place, Tamper},
     fields,
-    json::edit_body,
 };
 use crate::engine::{
     contract::{CONTRACT, Operation},

@@ -1,9 +1,6 @@
-//! Faults: those that any operation could have, and the parts that others are made of.
+//! Faults that any operation could have.
 
 pub mod generic;
 mod fields;
 mod alterations;
-pub(crate) mod answers;
-pub(crate) mod requests;
-pub(crate) mod json;
 pub mod fault;

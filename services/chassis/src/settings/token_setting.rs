@@ -55,7 +55,7 @@ impl TokenSetting {
     /// # Errors
     /// The token is empty or not a bearer token, its file cannot be read, or it is the development default and `listen` is not a
     /// loopback address.
-    pub(crate) fn check(&self, listen: SocketAddr) -> Result<Token, StartupError> {
+    pub fn check(&self, listen: SocketAddr) -> Result<Token, StartupError> {
         let variable = &self.variable;
         let value = match &self.file {
             None => Cow::Borrowed(self.value.expose()),

@@ -37,7 +37,7 @@ impl Content {
         let page = PAGE.replace("{rows}", &rows.collect::<String>());
         self.0.iter().fold(page, |page, entry| {
             page.replace(&format!("{{{}}}", entry.name), &entry.url(host.as_ref()))
-                .replace(&format!("{{{}_token}}", entry.name), &escaped(&token_in_shell(&entry.token)))
+                .replace(&format!("{{{}_token}}", entry.name), &escaped(&entry.token_in_shell()))
         })
     }
 }
@@ -52,14 +52,14 @@ impl Entry {
             (None, None) => address::url(self.address),
         }
     }
-}
 
-/// The token between double quotes in a shell, without telling a secret.
-fn token_in_shell(token: &TokenSource) -> String {
-    match token {
-        TokenSource::Development(token) => token.clone(),
-        TokenSource::Variable(variable) => format!("${variable}"),
-        TokenSource::File(file) => format!("$(head -n1 {})", word_in_shell(file)),
+    /// The token between double quotes in a shell, without telling a secret.
+    pub(crate) fn token_in_shell(&self) -> String {
+        match &self.token {
+            TokenSource::Development(token) => token.clone(),
+            TokenSource::Variable(variable) => format!("${variable}"),
+            TokenSource::File(file) => format!("$(head -n1 {})", word_in_shell(file)),
+        }
     }
 }
 

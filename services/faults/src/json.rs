@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Alters JSON, which is left as it was written if nothing is altered.
-pub(crate) fn edit_body(bytes: &mut Vec<u8>, alter: impl Fn(&mut Value)) {
+pub fn edit_body(bytes: &mut Vec<u8>, alter: impl Fn(&mut Value)) {
     if let Ok(mut body) = serde_json::from_slice(bytes) {
         let before = serde_json::to_vec(&body).expect("JSON");
         alter(&mut body);

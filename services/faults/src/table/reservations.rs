@@ -14,14 +14,12 @@ use super::{
     behaviour::{current, without_id},
     fields::change,
 };
-use crate::engine::{
-    exchange::{Answer, Request},
-    faults::{
-        answers::{answer, text_status},
-        fault::{Fault, Forward, Place, Tamper},
-        json::edit_body,
-        requests::without_header,
-    },
+use crate::{
+    answers::{answer, text_status},
+    fault::{Fault, Forward, Place, Tamper},
+    json::edit_body,
+    message::{Answer, Request},
+    requests::without_header,
 };
 
 const PRODUCTS: Place = Place::Before("products");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::engine::{exchange::Answer, faults::json::edit_body};
+use crate::{json::edit_body, message::Answer};
 
 /// Alters a number, if it is one.
 pub(super) fn change(body: &mut Value, field: &str, alter: impl Fn(f64) -> f64) {

@@ -8,12 +8,10 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use super::fields::change;
-use crate::engine::{
-    exchange::{Answer, Request},
-    faults::{
-        fault::{Forward, Tamper},
-        requests::token,
-    },
+use crate::{
+    fault::{Forward, Tamper},
+    message::{Answer, Request},
+    requests::token,
 };
 
 /// Replaces requests that would have got this status.

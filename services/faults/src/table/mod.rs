@@ -1,7 +1,4 @@
-//! Faults that a store could have, one a line, each made on the wire by a proxy before a real service.
-//!
-//! The suite is trusted because it notices every one of them, and those that are made from the documents for each operation. A
-//! promise that is not in a document deserves a line here.
+//! Faults that this store could have, one a line. A promise that is not in a document deserves a line here.
 
 mod reservations;
 mod behaviour;
@@ -10,7 +7,7 @@ mod fields;
 use serde_json::json;
 
 use self::{behaviour::*, fields::*};
-use crate::engine::faults::{
+use crate::{
     answers::*,
     fault::{Fault, Place},
     requests::*,
@@ -21,7 +18,7 @@ const ORDERS: Place = Place::Before("orders");
 const PAYMENTS: Place = Place::Before("payments");
 const STOCK: Place = Place::Between("products");
 
-/// Every fault that is made by hand.
+/// Every fault, each with a name of its own.
 pub fn all() -> Vec<Fault> {
     original().into_iter().chain(reservations::all()).collect()
 }

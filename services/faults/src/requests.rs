@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::json::edit_body;
-use crate::engine::{exchange::Request, faults::fault::Tamper};
+use crate::{fault::Tamper, json::edit_body, message::Request};
 
 /// Alters the JSON of requests with `method` before they are sent on.
 pub(crate) fn write(method: &'static str, alter: impl Fn(&mut Value) + Send + Sync + 'static) -> Tamper {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::json::edit_body;
-use crate::engine::{
-    exchange::{Answer, Request},
-    faults::fault::Tamper,
+use crate::{
+    fault::Tamper,
+    json::edit_body,
+    message::{Answer, Request},
 };
 
 /// Alters answers to `method` that have this status.

@@ -1,0 +1,40 @@
+//! The faults that this store could have, as the engine brings them about. `services/faults` has their table, a line each.
+
+use std::sync::Arc;
+
+use faults::{message, table};
+
+use crate::engine::{
+    exchange::{Answer, Request},
+    faults::fault::{Fault, Place, Tamper},
+};
+
+/// Every fault that is made by hand.
+pub fn all() -> Vec<Fault> {
+    table::all()
+        .into_iter()
+        .map(|fault| Fault { name: fault.name, place: place(fault.place), tamper: on_the_wire(fault.tamper) })
+        .collect()
+}
+
+fn place(place: faults::fault::Place) -> Place {
+    match place {
+        faults::fault::Place::Before(service) => Place::Before(service),
+        faults::fault::Place::Between(service) => Place::Between(service),
+    }
+}
+
+fn on_the_wire(tamper: faults::fault::Tamper) -> Tamper {
+    Arc::new(move |request, forward| {
+        let Request { service, delivery, method, path, headers, body } = request;
+        let sent = |request: &message::Request| {
+            let message::Request { method, path, headers, body } = request.clone();
+            let Answer { status, headers, body } =
+                forward(&Request { service: service.clone(), delivery, method, path, headers, body });
+            message::Answer { status, headers, body }
+        };
+        let message::Answer { status, headers, body } =
+            tamper(message::Request { method, path, headers, body }, &sent);
+        Answer { status, headers, body }
+    })
+}

@@ -1,0 +1,95 @@
+//! What a stub holds, and what a caller can ask it for.
+
+use std::collections::BTreeSet;
+
+use contract_tests::engine::{
+    contract::{CONTRACT, Operation},
+    exchange::{Request, written},
+};
+use serde_json::Value;
+
+use crate::Stub;
+
+#[test]
+fn each_thing_is_read_as_the_document_shows_it() {
+    let stub = Stub::start(&[]);
+    let session = stub.session();
+    let mut count = 0;
+    for operation in CONTRACT.operations().filter(|operation| operation.method == "GET") {
+        let (name, shown) = examples(operation, "200").next().unwrap();
+        let path = path(operation, name);
+        let answer = session.expect(&session.request(operation.service, "GET", path), 200, None).unwrap();
+        assert_eq!(&answer.json(), shown, "{}", operation.id);
+        count += 1;
+    }
+    assert!(count >= 5, "{count}");
+}
+
+#[test]
+fn a_caller_can_ask_for_every_status_and_every_text_of_the_documents() {
+    let stub = Stub::start(&[]);
+    let session = stub.session();
+    for operation in CONTRACT.operations() {
+        // Neither a token nor a body: only the preference counts.
+        let success = ["200", "201"].iter().find_map(|status| examples(operation, status).next());
+        let request = Request::new(operation.service, &operation.method, path(operation, success.unwrap().0));
+        let prefer = |preference: &str| {
+            let answer = session.send(&request.clone().header("Prefer", preference)).unwrap();
+            assert_eq!(answer.header("Preference-Applied"), Some(preference), "{answer}");
+            answer
+        };
+        for (status, documented) in &operation.answers {
+            assert_eq!(prefer(&format!("code={status}")).status, *status);
+            let mut texts = BTreeSet::new();
+            for (name, body) in examples(operation, &status.to_string()) {
+                let answer = prefer(&format!("code={status}, example={name}"));
+                assert_eq!((answer.status, &answer.json()), (*status, body), "{}: {name}", operation.id);
+                texts.extend(answer.error().filter(|_| *status >= 400));
+            }
+            assert_eq!(
+                texts,
+                BTreeSet::from_iter(documented.texts.iter().cloned()),
+                "{} {status}",
+                operation.id
+            );
+        }
+        let unavailable = prefer("code=503");
+        assert_eq!(unavailable.header("Retry-After"), Some("1"), "{unavailable}");
+    }
+}
+
+#[test]
+fn a_preference_for_what_is_not_documented_is_refused_with_what_is() {
+    let stub = Stub::start(&["products"]);
+    let get = |preference: &str| {
+        let url = format!("{}/products/1", stub.url("products"));
+        let response = reqwest::blocking::Client::new().get(url).header("Prefer", preference).send().unwrap();
+        (response.status().as_u16(), response.json::<Value>().unwrap())
+    };
+    for (preference, told) in [
+        ("code=418", "get_product has no code=418; it has code=200 example=it_can_be_read, code=304"),
+        ("example=\"teapot\"", "get_product has no example=teapot; it has"),
+        ("code=404, example=it_can_be_read", "get_product has no code=404, example=it_can_be_read; it has"),
+    ] {
+        let (status, body) = get(preference);
+        assert_eq!((status, &body["error"]), (400, &"Undocumented preference".into()));
+        assert!(body["detail"].as_str().is_some_and(|detail| detail.starts_with(told)), "{body}");
+    }
+    // Others are none of a stub's, which RFC 7240 lets it ignore.
+    assert_eq!(get("respond-async, wait=10").0, 401);
+}
+
+/// The path of the example called `name`.
+fn path(operation: &Operation, name: &str) -> String {
+    operation.path_with(|parameter| {
+        let declared = operation.parameters().find(|one| one["name"] == parameter)?;
+        Some(written(&declared["examples"][name]["value"]))
+    })
+}
+
+/// The examples of a response, with their names.
+fn examples<'a>(operation: &'a Operation, status: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let examples = &operation.declaration()["responses"][status]["content"]["application/json"]["examples"];
+    let examples = examples.as_object().into_iter().flatten();
+    examples.map(|(name, example)| (name.as_str(), &example["value"]))
+}

@@ -1,0 +1,55 @@
+//! What a stub cannot be started with, and how it says so.
+
+use std::process::Stdio;
+
+use contract_tests::harness::folders::new_folder;
+
+use crate::command;
+
+/// What the program prints on standard output and standard error, and its exit code.
+fn run(arguments: &[&str]) -> (String, String, Option<i32>) {
+    let folder = new_folder();
+    let output = command(&folder, arguments).stderr(Stdio::piped()).output().unwrap();
+    assert!(folder.path().read_dir().unwrap().next().is_none(), "nothing is left behind");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code())
+}
+
+#[test]
+fn input_that_makes_no_sense_is_explained() {
+    for (arguments, sentence) in [
+        (
+            &["--fault", "orders melts"][..],
+            "there is no fault `orders melts`: `store stub --fault list` lists them.",
+        ),
+        (&["--fault", "orders drips"], "take `orders drips the head`, `orders drips the body`."),
+        (&["products", "--fault", "orders is full"], "add orders to the services."),
+        (&["--data-dir", "data"], "a stub has a folder of its own: leave --data-dir out."),
+        (&["shops"], "[possible values: products, orders, payments]"),
+        (&["--products-listen", "192.0.2.1:1", "--products-token", "s"], "192.0.2.1:1 cannot be listened at"),
+        (
+            &["--products-listen", "0.0.0.0:0", "--fault", "products is full"],
+            "set PRODUCTS_TOKEN to a secret",
+        ),
+    ] {
+        let (_, told, code) = run(arguments);
+        assert!(told.contains(sentence), "{arguments:?}: {told}");
+        assert!(matches!(code, Some(1 | 2)), "{code:?}");
+    }
+}
+
+#[test]
+fn every_fault_is_listed() {
+    let (listed, _, code) = run(&["--fault", "list"]);
+    assert_eq!(code, Some(0));
+    for name in [
+        "products:",
+        "  a created product is answered 200",
+        "  one more than the stock can be ordered",
+        "orders:",
+        "payments:",
+        "  payments says nothing",
+    ] {
+        assert!(listed.lines().any(|line| line == name), "{name} is not in\n{listed}");
+    }
+}

@@ -1,0 +1,30 @@
+//! A fault: where it is, and how it comes about.
+
+use std::sync::Arc;
+
+use crate::message::{Answer, Request};
+
+/// Sends a request on to the service.
+pub type Forward<'a> = &'a dyn Fn(&Request) -> Answer;
+/// What is done to a request instead of sending it on.
+pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Answer + Send + Sync>;
+
+/// Where a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Before a service, as its callers outside see it.
+    Before(&'static str),
+    /// Before a service, as the service that asks it sees it.
+    Between(&'static str),
+}
+
+/// Something that a service does wrong.
+#[derive(Clone)]
+pub struct Fault {
+    /// What, as a sentence.
+    pub name: String,
+    /// Where.
+    pub place: Place,
+    /// How it comes about.
+    pub tamper: Tamper,
+}

@@ -1,0 +1,154 @@
+//! The ways in which a service, its network or a proxy before it fails a caller, whatever was asked.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use serde_json::Value;
+
+use crate::{
+    fault::Tamper,
+    json::edit_body,
+    message::{Answer, Request},
+};
+
+/// A page for people.
+const PAGE: &str = "<html><body>It works!</body></html>";
+
+/// A way to fail.
+#[derive(Clone)]
+pub struct Failure {
+    /// The service, and what it does, as a sentence.
+    pub name: String,
+    /// The service.
+    pub service: &'static str,
+    /// How it comes about.
+    pub how: How,
+}
+
+/// How a failure comes about.
+#[derive(Clone)]
+pub enum How {
+    /// By what is done to the connection.
+    Wire(Wire),
+    /// By what is responded.
+    Answer(Tamper),
+}
+
+/// What is done to connections and to bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// The connection is refused.
+    Refuses,
+    /// Connections are taken, and that is all.
+    SaysNothing,
+    /// Connections are closed when a request has come.
+    HangsUp,
+    /// Connections are reset when a request has come.
+    Resets,
+    /// Each response takes a second longer.
+    TakesASecond,
+    /// A byte of the head at a time.
+    DripsTheHead,
+    /// A byte of the body at a time.
+    DripsTheBody,
+    /// The connection breaks in the middle of the body.
+    BreaksOff,
+    /// The body has no end.
+    NeverEnds,
+}
+
+/// Every way in which `service` can fail.
+pub fn failures(service: &'static str) -> Vec<Failure> {
+    let wires = [
+        ("refuses connections", Wire::Refuses),
+        ("says nothing", Wire::SaysNothing),
+        ("hangs up", Wire::HangsUp),
+        ("resets connections", Wire::Resets),
+        ("takes a second", Wire::TakesASecond),
+        ("drips the head", Wire::DripsTheHead),
+        ("drips the body", Wire::DripsTheBody),
+        ("breaks off", Wire::BreaksOff),
+        ("never ends", Wire::NeverEnds),
+    ];
+    let answers: [(&str, Tamper); 9] = [
+        ("answers HTML", instead(|| typed(200, "text/html", PAGE))),
+        ("answers 502 in HTML", instead(|| typed(502, "text/html", "<h1>Bad gateway</h1>"))),
+        ("answers other JSON", instead(|| typed(200, "application/json", r#"{"state":"ok"}"#))),
+        (
+            "redirects",
+            instead(|| {
+                let mut answer = typed(307, "text/plain", "");
+                answer.set_header("Location", Some("/elsewhere"));
+                answer
+            }),
+        ),
+        ("is full", instead(full)),
+        ("is full once", once(full)),
+        ("answers half of its JSON", answers(|answer| answer.body.truncate(answer.body.len() / 2))),
+        ("answers texts for numbers", things(|number| *number = number.to_string().into())),
+        ("answers numbers out of range", things(|number| *number = 9_007_199_254_740_992_u64.into())),
+    ];
+    let name = |what: &str| format!("{service} {what}");
+    let wires = wires.map(|(what, wire)| Failure { name: name(what), service, how: How::Wire(wire) });
+    let answers =
+        answers.map(|(what, tamper)| Failure { name: name(what), service, how: How::Answer(tamper) });
+    wires.into_iter().chain(answers).collect()
+}
+
+/// Answers this, and does nothing.
+fn instead(answer: fn() -> Answer) -> Tamper {
+    Arc::new(move |request, forward| if is_preflight(&request) { forward(&request) } else { answer() })
+}
+
+/// The same, to the first request only.
+fn once(answer: fn() -> Answer) -> Tamper {
+    let is_over = AtomicBool::new(false);
+    Arc::new(move |request, forward| match is_preflight(&request) || is_over.swap(true, Ordering::Relaxed) {
+        true => forward(&request),
+        false => answer(),
+    })
+}
+
+/// Alters every answer.
+fn answers(alter: impl Fn(&mut Answer) + Send + Sync + 'static) -> Tamper {
+    Arc::new(move |request, forward| {
+        let mut answer = forward(&request);
+        alter(&mut answer);
+        answer
+    })
+}
+
+/// Alters each number in every success.
+fn things(alter: fn(&mut Value)) -> Tamper {
+    answers(move |answer| {
+        if answer.status < 300 {
+            edit_body(&mut answer.body, |body| numbers(body, alter));
+        }
+    })
+}
+
+fn numbers(value: &mut Value, alter: fn(&mut Value)) {
+    match value {
+        Value::Number(_) => alter(value),
+        Value::Array(values) => values.iter_mut().for_each(|value| numbers(value, alter)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| numbers(value, alter)),
+        _ => {}
+    }
+}
+
+fn typed(status: u16, content_type: &str, body: &str) -> Answer {
+    Answer { status, headers: vec![("Content-Type".into(), content_type.into())], body: body.into() }
+}
+
+fn full() -> Answer {
+    let mut answer = typed(503, "application/json", r#"{"error":"Service unavailable"}"#);
+    answer.set_header("Retry-After", Some("1"));
+    answer
+}
+
+/// A page that may not ask would not see any of this.
+fn is_preflight(request: &Request) -> bool {
+    request.method == "OPTIONS"
+}
