@@ -6,10 +6,11 @@
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
-//! only one binary to build. [`main`] runs the whole store or one service, with its `settings`. `stub` is a store for the
-//! developers of its consumers. `start_page` leads to all services. A `supervisor` keeps a service running, `child` is a process of a service, and `restart` says when there is another one.
-//! `commands` are what an operator does beside it.
+//! only one binary to build. [`main`] runs the whole store or one service, with its `settings`. `stub` is a store for the developers
+//! of its consumers, and `run` tells the two apart. `start_page` leads to all services. A `supervisor` keeps a service running,
+//! `child` is a process of a service, and `restart` says when there is another one. `commands` are what an operator does beside it.
 
+mod run;
 mod stub;
 mod settings;
 mod commands;
@@ -24,7 +25,6 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::OsString,
-    net::SocketAddr,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -40,9 +40,9 @@ use tokio::sync::watch;
 
 use self::{
     member::Member,
+    run::Run,
     settings::{Described, Settings},
     start_page::{Content, Entry},
-    stub::Stub,
     supervisor::{End, Shared, Supervisor},
 };
 
@@ -98,56 +98,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// What is run.
-enum Run {
-    Store(Settings),
-    Stub(Stub),
-}
-
-impl Run {
-    fn settings(&self) -> &Settings {
-        match self {
-            Self::Store(settings) => settings,
-            Self::Stub(stub) => &stub.settings,
-        }
-    }
-
-    fn members(&self) -> &'static [Member] {
-        match self {
-            Self::Store(_) => MEMBERS,
-            Self::Stub(stub) => stub.members,
-        }
-    }
-
-    /// The variables that one service has and others have not.
-    fn environment(&self, member: &Member) -> Vec<(OsString, OsString)> {
-        match self {
-            Self::Store(_) => Vec::new(),
-            Self::Stub(stub) => stub.environment(member),
-        }
-    }
-
-    /// Where callers find a service that is at `address`, and where other services do.
-    fn addresses(
-        &mut self,
-        member: &Member,
-        address: SocketAddr,
-    ) -> Result<(SocketAddr, SocketAddr), StartupError> {
-        match self {
-            Self::Store(_) => Ok((address, address)),
-            Self::Stub(stub) => stub.stand_before(member, address),
-        }
-    }
-
-    /// Does what is left to do when all services are ready.
-    async fn prepare(&mut self) -> Result<(), StartupError> {
-        match self {
-            Self::Store(_) => Ok(()),
-            Self::Stub(stub) => stub.prepare().await,
-        }
-    }
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn run(mut run: Run) -> Result<ExitCode, StartupError> {
     let settings = run.settings();
@@ -167,7 +117,7 @@ async fn run(mut run: Run) -> Result<ExitCode, StartupError> {
     };
     let mut environment = settings.environment.clone();
     // The page leads to all services.
-    let bound = match run.members().len() == MEMBERS.len() {
+    let bound = match run.members(MEMBERS).len() == MEMBERS.len() {
         true => settings.start_page.bind().await,
         false => Ok(None),
     };
@@ -180,7 +130,7 @@ async fn run(mut run: Run) -> Result<ExitCode, StartupError> {
     let is_page_for_all = page_address.is_some_and(address::is_found_elsewhere);
     let (mut services, mut entries) = (Vec::new(), Vec::new());
     // One after the other, since a service needs the URLs of those that it calls.
-    for (index, member) in run.members().iter().enumerate() {
+    for (index, member) in run.members(MEMBERS).iter().enumerate() {
         let settings = run.settings();
         let Described { public_url, token, is_local } = &settings.services[index];
         let (public_url, token) = (public_url.clone(), token.clone());
@@ -225,7 +175,7 @@ async fn run(mut run: Run) -> Result<ExitCode, StartupError> {
         stop_all(services, &BTreeMap::new()).await;
         return Err(error);
     }
-    print_summary(&run, page_url.as_deref(), &entries);
+    output::stdout(run.summary(page_url.as_deref(), &entries));
     if let Some(page) = page {
         tokio::spawn(start_page::serve(page, Content(entries)));
     }
@@ -266,27 +216,4 @@ async fn stop_all(services: Vec<Supervisor>, ends: &BTreeMap<&str, End>) -> bool
         service.stop(end)
     });
     join_all(stopping).await.into_iter().all(|is_well| is_well)
-}
-
-fn print_summary(run: &Run, page_url: Option<&str>, entries: &[Entry]) {
-    let mut text = String::from("\n");
-    text.extend(page_url.map(|url| format!("{:<10} start here  {url}\n\n", NAME)));
-    for entry in entries {
-        let (name, token, url) = (entry.name, &entry.token, address::url(entry.address));
-        text += &format!("{name:<10} URL         {url}\n{:<10} Swagger UI  {url}/docs\n", "");
-        text += &match run {
-            Run::Store(settings) => {
-                let database = settings.common.data_dir.join(format!("{name}.db"));
-                let database = database.display();
-                format!("{0:<10} token       {token}\n{0:<10} database    {database}\n", "")
-            }
-            Run::Stub(stub) => stub.lines(name, &url, &entry.token_in_shell()),
-        };
-        text.push('\n');
-    }
-    text += &match run {
-        Run::Store(_) => "Ctrl-C stops the store.\n".to_owned(),
-        Run::Stub(stub) => stub.last_lines(),
-    };
-    output::stdout(text);
 }

@@ -122,9 +122,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     match shared.wire() {
         Some(Wire::SaysNothing) => drop(copy(&mut stream, &mut sink()).await?),
+        // What is not read would be a reset.
         Some(Wire::HangsUp) => drop(stream.read(&mut [0; 1024]).await?),
         Some(Wire::Resets) => {
-            stream.read(&mut [0; 1024]).await?;
+            let _ = stream.read(&mut [0; 1024]).await?;
             stream.set_zero_linger()?;
         }
         Some(Wire::DripsTheHead) => {
