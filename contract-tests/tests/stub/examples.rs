@@ -79,6 +79,23 @@ fn a_preference_for_what_is_not_documented_is_refused_with_what_is() {
     assert_eq!(get("respond-async, wait=10").0, 401);
 }
 
+#[test]
+fn pages_of_any_origin_may_call_with_a_preference() {
+    let stub = Stub::start(&["products"]);
+    let url = format!("{}/products/1", stub.url("products"));
+    let http = reqwest::blocking::Client::new();
+    let preflight =
+        http.request(reqwest::Method::OPTIONS, &url).header("Access-Control-Request-Method", "GET");
+    for (request, name, value) in [
+        (preflight, "access-control-allow-headers", "prefer"),
+        (http.get(&url).header("Prefer", "code=404"), "access-control-expose-headers", "preference-applied"),
+    ] {
+        let headers = request.header("Origin", "http://shop.example").send().unwrap().headers().clone();
+        assert_eq!(headers["access-control-allow-origin"], "*");
+        assert!(headers[name].to_str().unwrap().split(", ").any(|known| known == value), "{headers:?}");
+    }
+}
+
 /// The path of the example called `name`.
 fn path(operation: &Operation, name: &str) -> String {
     operation.path_with(|parameter| {

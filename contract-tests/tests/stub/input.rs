@@ -2,14 +2,22 @@
 
 use std::process::Stdio;
 
-use contract_tests::harness::folders::new_folder;
+use contract_tests::harness::{folders::new_folder, process::signal, waiting};
 
 use crate::command;
 
 /// What the program prints on standard output and standard error, and its exit code.
 fn run(arguments: &[&str]) -> (String, String, Option<i32>) {
     let folder = new_folder();
-    let output = command(&folder, arguments).stderr(Stdio::piped()).output().unwrap();
+    let mut process = command(&folder, arguments);
+    let mut process = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // What it prints fits into a pipe.
+    let has_ended = waiting::until("the end of a stub", || process.try_wait().unwrap().is_some());
+    if has_ended.is_err() {
+        signal("INT", process.id());
+    }
+    let output = process.wait_with_output().unwrap();
+    assert_eq!(has_ended, Ok(()), "{arguments:?}");
     assert!(folder.path().read_dir().unwrap().next().is_none(), "nothing is left behind");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr), output.status.code())

@@ -4,9 +4,9 @@
 //! A caller can ask for any documented response with `Prefer`, which the services themselves honour. A fault is made by a `front`
 //! before a service; without one there is nothing between a caller and a service.
 
-mod faults;
-mod front;
 mod seed;
+mod front;
+mod faults;
 
 use std::{
     ffi::OsString,
@@ -62,6 +62,7 @@ pub(crate) fn command(store: Command, members: &'static [Member]) -> Command {
         .value_name("SERVICE")
         .action(ArgAction::Append)
         .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
+        .help_heading(None)
         .help("The services to develop against; those that they call run as well [default: all]");
     let fault = Arg::new("fault").long("fault").value_name("NAME").action(ArgAction::Append).help(format!(
         "Something that goes wrong, such as `orders says nothing`; `{LIST}` lists all of them"
@@ -72,7 +73,7 @@ pub(crate) fn command(store: Command, members: &'static [Member]) -> Command {
         .long_about(format!(
             "{}.\n\nThe folder is gone at the end, pages of any origin may call, and the services hold what the examples of \
              their documents show. `Prefer: code=404` or `Prefer: example=NAME` in a request asks for that example of a \
-             response, with any token.",
+             response, without a token.",
             about()
         ))
         .arg(services)
