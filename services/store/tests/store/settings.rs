@@ -237,7 +237,8 @@ fn the_readme_has_every_variable_and_no_other() {
     for found in Regex::new(r"`([A-Z]+(?:_[A-Z]+)+)`").unwrap().captures_iter(settings) {
         // Only the console and the suite call payments.
         let is_value = found[1].starts_with("SECRET_") || found[1].ends_with("_TIMEOUT_MS");
-        let is_known = all.contains(&found[1]) || &found[1] == "PAYMENTS_URL" || is_value || help.contains(&found[1]);
+        let is_known =
+            all.contains(&found[1]) || &found[1] == "PAYMENTS_URL" || is_value || help.contains(&found[1]);
         assert!(is_known, "{} is not a variable", &found[1]);
     }
 }
