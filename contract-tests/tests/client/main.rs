@@ -20,9 +20,16 @@ mod tools;
 use std::{
     env,
     process::{Command, ExitCode, Output},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use contract_tests::{engine::deployment::variable, harness::store::Store};
+use contract_tests::{
+    engine::{deployment::variable, exchange::Answer},
+    harness::{proxy::Proxy, store::Store},
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const CONSOLE: &str = env!("CARGO_BIN_EXE_console-under-test");
@@ -124,6 +131,22 @@ fn main() -> ExitCode {
         })
     };
     libtest_mimic::run(&Arguments::from_args(), CASES.iter().copied().map(trial).collect()).exit_code()
+}
+
+/// A proxy before products that loses the first response. It counts the requests.
+fn losing_the_first_response(store: &Store) -> (Proxy, Arc<AtomicUsize>) {
+    let proxy = Proxy::start("products");
+    proxy.forward_to(store.services[0].url());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    proxy.tamper(Some(Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer { status: 502, ..Answer::default() },
+            _ => answer,
+        }
+    })));
+    (proxy, sent)
 }
 
 /// A running store, and the console that drives it.

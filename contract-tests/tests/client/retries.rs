@@ -17,21 +17,11 @@ use contract_tests::{
     },
 };
 
-use crate::{Console, fails};
+use crate::{Console, fails, losing_the_first_response};
 
 /// The first response is lost, after the product was created.
 pub(crate) fn a_create_without_a_response_is_retried_and_creates_once(console: &Console) {
-    let proxy = Proxy::start("products");
-    proxy.forward_to(console.store.services[0].url());
-    let sent = Arc::new(AtomicUsize::new(0));
-    let counted = sent.clone();
-    proxy.tamper(Some(Arc::new(move |request, forward| {
-        let answer = forward(&request);
-        match counted.fetch_add(1, Ordering::Relaxed) {
-            0 => Answer { status: 502, ..Answer::default() },
-            _ => answer,
-        }
-    })));
+    let (proxy, sent) = losing_the_first_response(&console.store);
     let mut create = console.command("products create --name Computer --price 200 --stock 20");
     let created = create.env("PRODUCTS_URL", proxy.url()).output().unwrap();
     assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));

@@ -115,9 +115,9 @@ pub(crate) fn a_check_shows_services_that_are_ready(console: &Console) {
         let cells: Vec<&str> = line.split('\t').collect();
         assert_eq!(
             [cells[0], cells[1], cells[2], cells[4]],
-            [process.service(), "ready", "1.1.0", process.url()]
+            [process.service(), "ready", env!("CARGO_PKG_VERSION"), process.url()]
         );
-        assert!((0.0..3000.0).contains(&cells[3].parse::<f64>().unwrap()), "{table}");
+        assert!(cells[3].parse::<f64>().unwrap() >= 0.0, "{table}");
     }
     assert_eq!(table.lines().count(), 4, "{table}");
     let list: Value = serde_json::from_str(&console.succeeds("check --json")).unwrap();
@@ -164,6 +164,7 @@ pub(crate) fn a_check_reports_a_wrong_token(console: &Console) {
     let output = command.output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("payments\twrong token\t1.1.0"));
+    let row = concat!("payments\twrong token\t", env!("CARGO_PKG_VERSION"));
+    assert!(String::from_utf8(output.stdout).unwrap().contains(row));
     assert!(errors.contains("payments says: Unauthorized.") && errors.contains("PAYMENTS_TOKEN"), "{errors}");
 }

@@ -1,8 +1,8 @@
 //! What is in `services/store/deploy`: `cargo test --test deploy`.
 //!
-//! It needs `systemd-analyze`, `haproxy` and `nginx`, which Debian has in packages of these names. The units run in a machine of
-//! systemd-nspawn (package `systemd-container`), which takes root, and so does the image, with `podman`. `STATIC_STORE` names a
-//! static program to put into it. What cannot be tested here is shown as ignored.
+//! It needs `systemd-analyze`, `haproxy` and `nginx`, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so on. The units
+//! run in a machine of systemd-nspawn (package `systemd-container`), which takes root, and so does the image, with `podman`;
+//! `STATIC_STORE` names a static program to put into it. What cannot be tested here is shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
@@ -15,10 +15,7 @@ mod proxy;
 mod recorder;
 mod units;
 
-use std::{
-    path::PathBuf,
-    process::{Command, ExitCode, Stdio},
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use contract_tests::harness::programs;
 use libtest_mimic::{Arguments, Trial};
@@ -28,15 +25,15 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trial = |program: &str, name: &str, check: Box<dyn FnOnce() + Send>| {
-        let is_missing = !is_there(program);
-        if is_missing && !arguments.list {
-            eprintln!("skipped: {name}, because {program} is not installed");
+        let missing = find(program).err();
+        if let Some(reason) = missing.as_ref().filter(|_| !arguments.list) {
+            eprintln!("skipped: {name}, because {reason}");
         }
         Trial::test(name, move || {
             check();
             Ok(())
         })
-        .with_ignored_flag(is_missing)
+        .with_ignored_flag(missing.is_some())
     };
     let mut trials = vec![
         trial("systemd-analyze", "systemd::the_units_are_valid", Box::new(units::are_valid)),
@@ -57,7 +54,7 @@ fn main() -> ExitCode {
     ];
     let no_machine = if arguments.list { None } else { machine::obstacle() };
     for (name, check) in in_machine {
-        let no_podman = name.starts_with("podman").then(|| programs::find("", "podman").err()).flatten();
+        let no_podman = name.starts_with("podman").then(|| find("podman").err()).flatten();
         let obstacle = no_machine.as_ref().or(no_podman.as_ref());
         if let Some(obstacle) = obstacle {
             eprintln!("skipped: {name}, because {obstacle}");
@@ -92,13 +89,9 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn is_there(program: &str) -> bool {
-    // Each of them knows one of the two.
-    ["--version", "-v"].iter().any(|flag| {
-        let mut command = Command::new(program);
-        let command = command.arg(flag).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    })
+/// A program that is not ours, such as `nginx`, which `NGINX_PROGRAM` can name.
+fn find(program: &str) -> Result<PathBuf, String> {
+    programs::find(&format!("{}_PROGRAM", program.to_uppercase().replace('-', "_")), program)
 }
 
 /// A file of the deployment.

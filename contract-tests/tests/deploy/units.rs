@@ -8,7 +8,7 @@ use contract_tests::{
 };
 use tempfile::TempDir;
 
-use crate::{PROGRAM, file};
+use crate::{PROGRAM, file, find};
 
 /// The units in a folder of their own, with the path of the program that is tested, and an instance for each service.
 fn units() -> (TempDir, Vec<String>) {
@@ -41,9 +41,12 @@ pub(crate) fn are_valid() {
     }
 }
 
+fn systemd_analyze() -> Command {
+    Command::new(find("systemd-analyze").unwrap())
+}
+
 fn verify(folder: &Path, unit: &str) -> String {
-    let output =
-        Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(folder.join(unit)).output().unwrap();
+    let output = systemd_analyze().args(["verify", "--man=no"]).arg(folder.join(unit)).output().unwrap();
     // It also reads the units of this machine.
     let lines = String::from_utf8_lossy(&output.stderr).into_owned();
     let ours: Vec<&str> = lines.lines().filter(|line| line.contains("store")).collect();
@@ -55,7 +58,7 @@ pub(crate) fn are_hardened() {
     for unit in units.iter().filter(|unit| unit.ends_with(".service")) {
         // In tenths, of ten; the common default is about 95.
         let limit = if unit.starts_with("store@") { "15" } else { "35" };
-        let output = Command::new("systemd-analyze")
+        let output = systemd_analyze()
             .args(["security", "--no-pager", "--offline=true", &format!("--threshold={limit}")])
             .arg(folder.path().join(unit))
             .output()

@@ -21,6 +21,7 @@ use opentelemetry_sdk::{
     trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider, Span as SdkSpan},
 };
 
+use poem::http::{Uri, uri::Scheme};
 use reqwest::blocking::Client;
 use rustls::crypto::ring;
 
@@ -73,6 +74,10 @@ fn http_client(export: &mut Export) -> Result<Client, StartupError> {
     // reqwest takes this one. It fails only if there is one already.
     let _ = ring::default_provider().install_default();
     let mut client = Client::builder().timeout(export.timeout);
+    if export.endpoint.parse::<Uri>().is_ok_and(|endpoint| endpoint.scheme() == Some(&Scheme::HTTP)) {
+        // Without the certificates of the system, of which an empty image has none.
+        client = client.tls_certs_only([]);
+    }
     if let Some(certificate) = export.trusted.take() {
         client = client.tls_certs_merge([certificate]);
     }
@@ -81,7 +86,10 @@ fn http_client(export: &mut Export) -> Result<Client, StartupError> {
     }
     // A blocking client has a runtime of its own, which must not be made on a thread of ours.
     let client = thread::spawn(|| client.build()).join();
-    client.unwrap_or_else(|panic| resume_unwind(panic)).map_err(cannot_export)
+    client.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|error| {
+        let advice = "the collector needs certificates that the system trusts: install ca-certificates, or set SSL_CERT_FILE";
+        cannot_export(format!("{error}; {advice}"))
+    })
 }
 
 /// Exports the last spans. Half of the time `until` then is left to the log.
