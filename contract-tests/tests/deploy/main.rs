@@ -1,7 +1,7 @@
 //! What is in `services/store/deploy`: `cargo test --test deploy`.
 //!
 //! It needs `systemd-analyze`, `haproxy` and `nginx`, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so on. The units
-//! run in a machine of systemd-nspawn (package `systemd-container`), which takes root, and so does the image, with `podman`;
+//! run in a machine of systemd-nspawn (package `systemd-container`), which takes root, and so does the image, with `podman`.
 //! `STATIC_STORE` names a static program to put into it. What cannot be tested here is shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
@@ -40,6 +40,10 @@ fn main() -> ExitCode {
         trial("systemd-analyze", "systemd::a_service_is_exposed_to_little", Box::new(units::are_hardened)),
         Trial::test("every_setting_of_a_unit_and_a_container_exists", || {
             units::settings_exist();
+            Ok(())
+        }),
+        Trial::test("systemd::every_service_of_a_machine_is_backed_up", || {
+            units::back_up_what_is_there();
             Ok(())
         }),
     ];

@@ -6,6 +6,7 @@ use contract_tests::{
     engine::deployment::{Address, Deployment, SERVICES},
     harness::{address::Reserved, development::token, folders::new_folder, nginx::Nginx, server::Server},
 };
+use regex::{Captures, Regex};
 
 use crate::{file, find};
 
@@ -30,24 +31,12 @@ pub(crate) struct Proxy(Server);
 impl Proxy {
     /// Starts a proxy in front of the services at these addresses, after checking its configuration as an operator does.
     pub(crate) fn start(kind: Kind, services: &[String]) -> Self {
-        let (name, listens) = match kind {
-            Kind::HaProxy => ("haproxy.cfg", "bind :"),
-            Kind::Nginx => ("nginx.conf", "listen "),
+        let name = match kind {
+            Kind::HaProxy => "haproxy.cfg",
+            Kind::Nginx => "nginx.conf",
         };
-        let mut text = fs::read_to_string(file(name)).unwrap();
         let ports: Vec<Reserved> = services.iter().map(|_| Reserved::new()).collect();
-        for ((number, service), port) in (1..).zip(services).zip(&ports) {
-            for (from, to) in [
-                (format!("127.0.0.1:500{number}"), service.clone()),
-                (
-                    format!("{listens}800{number}"),
-                    format!("{}{}", listens.trim_end_matches(':'), port.text()),
-                ),
-            ] {
-                assert!(text.contains(&from), "{name} has no {from}");
-                text = text.replace(&from, &to);
-            }
-        }
+        let text = moved(&fs::read_to_string(file(name)).unwrap(), services, &ports);
         Self(match kind {
             Kind::HaProxy => start_haproxy(&text, ports),
             Kind::Nginx => Nginx::with_configuration(&text, ports),
@@ -74,4 +63,31 @@ fn start_haproxy(configuration: &str, addresses: Vec<Reserved>) -> Server {
     let check = Command::new(&haproxy).args(["-c", "-f", &file]).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
     Server::start(&haproxy, &["-f", &file], addresses, folder)
+}
+
+/// A configuration with other addresses: 5001 is the port of the first service, and 8001 that of the proxy for it.
+#[track_caller]
+fn moved(text: &str, services: &[String], ports: &[Reserved]) -> String {
+    let replace = |text: &str, pattern: &str, address: &dyn Fn(usize) -> String| {
+        let pattern = Regex::new(pattern).unwrap();
+        let numbers = || pattern.captures_iter(text).map(|found| found["number"].parse::<usize>().unwrap());
+        for number in 1..=services.len() {
+            assert!(
+                numbers().any(|found| found == number),
+                "service {number} has no {pattern} in the configuration"
+            );
+        }
+        let replaced = pattern.replace_all(text, |found: &Captures<'_>| {
+            format!("{}{}", &found["before"], address(found["number"].parse::<usize>().unwrap() - 1))
+        });
+        replaced.into_owned()
+    };
+    let text = replace(text, r"(?<before>)127\.0\.0\.1:500(?<number>\d)\b", &|index| services[index].clone());
+    // nginx also tells by the port which service is meant.
+    let text = replace(&text, r"(?<before>bind |listen ):?800(?<number>\d)\b", &|index| ports[index].text());
+    let port = |index: usize| ports[index].address().port().to_string();
+    match text.contains("$server_port") {
+        true => replace(&text, r"(?m)(?<before>^ *)800(?<number>\d)\b", &port),
+        false => text,
+    }
 }

@@ -67,6 +67,45 @@ pub(crate) fn are_hardened() {
     }
 }
 
+/// Runs what the backup's unit runs, on a machine that has all services but the last.
+pub(crate) fn back_up_what_is_there() {
+    let text = fs::read_to_string(file("systemd/store-backup.service")).unwrap();
+    let (_, script) = text.split_once("ExecStart=/bin/sh -ec '").unwrap();
+    let (script, _) = script.split_once("'\n").unwrap();
+    let (_, listed) = script.split_once("for name in ").unwrap();
+    let (listed, _) = listed.split_once("; do").unwrap();
+    // Who calls comes before who is called.
+    assert!(listed.split(' ').eq(SERVICES.iter().rev().copied()), "{listed}");
+
+    let (absent, there) = SERVICES.split_last().unwrap();
+    let folder = new_folder();
+    let state = |service| folder.path().join(format!("state/private/store-{service}"));
+    for &service in there {
+        let output = process::run_once(PROGRAM, service, &[("DATA_DIR", state(service).to_str().unwrap())]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let script = [
+        ("\\\n", ""),
+        ("$$", "$"),
+        ("%%", "%"),
+        ("%S", &format!("{}/state", folder.path().display())),
+        ("/var/backups", &format!("{}/backups", folder.path().display())),
+        ("/usr/local/bin/store", PROGRAM),
+    ]
+    .iter()
+    .fold(script.to_owned(), |script, (from, to)| script.replace(from, to));
+    let output = Command::new("/bin/sh").args(["-ec", &script]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains(&format!("there is no {absent} on this machine")), "{said}");
+    for service in there {
+        let days = fs::read_dir(folder.path().join("backups/store").join(service)).unwrap();
+        let days: Vec<_> = days.map(|day| day.unwrap().path()).collect();
+        assert_eq!(days.len(), 1, "{days:?}");
+        assert!(days[0].join(format!("{service}.db")).is_file(), "{days:?}");
+    }
+}
+
 /// Each variable that a unit or a container sets is in the help of its service.
 pub(crate) fn settings_exist() {
     let container = fs::read_to_string(file("container.env")).unwrap();
