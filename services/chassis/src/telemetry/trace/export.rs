@@ -82,7 +82,10 @@ fn http_client(export: &mut Export) -> Result<Client, StartupError> {
     }
     // A blocking client has a runtime of its own, which must not be made on a thread of ours.
     let client = thread::spawn(|| client.build()).join();
-    client.unwrap_or_else(|panic| resume_unwind(panic)).map_err(cannot_export)
+    client.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|error| {
+        let advice = "the collector needs certificates that the system trusts: install ca-certificates, or set SSL_CERT_FILE";
+        cannot_export(format!("{error}; {advice}"))
+    })
 }
 
 /// Exports the last spans. Half of the time `until` then is left to the log.
