@@ -73,7 +73,7 @@ impl<A: OpenApi + 'static> Service<A> {
         let listener = connections::listen(self.listen).map_err(|error| {
             let (address, variable) = (self.listen, self.info.listen_variable());
             StartupError::new(format!(
-                "{address} cannot be listened at ({error}): stop what uses it, or set {variable} to another address."
+                "{address} cannot be bound ({error}): stop what uses it, or set {variable} to another address."
             ))
         })?;
         let address = listener.local_addr().map_err(|error| StartupError::new(error.to_string()))?;
