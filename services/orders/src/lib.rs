@@ -49,9 +49,9 @@ pub struct Own {
 /// What an order does with the stock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum StockMode {
-    /// The stock has to cover it, and stays as it is
+    /// Only check that the stock suffices
     Check,
-    /// It takes its quantity off the stock
+    /// Reserve the quantity
     Reserve,
 }
 

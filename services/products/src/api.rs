@@ -113,7 +113,7 @@ impl Api {
 
     /// Replace a product
     ///
-    /// Replaces everything but the id. All fields are required. With `If-Match`, a product that has changed meanwhile stays as it is.
+    /// Replaces everything but the id. All fields are required. With `If-Match`, the product is replaced only if it has not changed.
     #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
     async fn replace_product(
         &self,

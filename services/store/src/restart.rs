@@ -20,7 +20,7 @@ pub(crate) const DEATHS: usize = 5;
 /// What becomes of a service that dies.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct RestartSetting {
-    /// Whether a service that dies is started again
+    /// Whether to restart a service that dies
     #[arg(long, env = "RESTART", default_value = "on-failure", value_name = "WHEN")]
     pub(crate) restart: Restart,
 }

@@ -90,7 +90,7 @@ impl Supervisor {
         loop {
             let status = match self.exit().await {
                 Ok(status) if status.success() => {
-                    tracing::warn!(service = %name, "the service was stopped, and the others go on");
+                    tracing::warn!(service = %name, "the service was stopped, and the others keep running");
                     return End::Stopped;
                 }
                 Ok(status) => status.to_string(),
@@ -108,7 +108,7 @@ impl Supervisor {
                 );
                 return End::Died;
             };
-            tracing::error!(service = %name, %status, "the service died, and is started again in {pause:?}");
+            tracing::error!(service = %name, %status, "the service died; restarting in {pause:?}");
             sleep(pause).await;
             self.start_again().await;
         }

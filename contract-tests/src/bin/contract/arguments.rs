@@ -23,15 +23,15 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Play the workflows, and the cases that the documents give rise to, and show what was seen
+    /// Run the workflows, and the cases generated from the documents, and show what was seen
     Replay(Replay),
-    /// Put one fault after the other before the services, and list those that nothing notices
+    /// Inject one fault at a time, and list those that nothing notices
     Prove(Prove),
     /// Pass on what callers send, judge every response by the documents, and show the ledger at the end (Ctrl-C)
     Watch(Watch),
     /// List what changed from one document to another, and whether it breaks callers
     Compare(Compare),
-    /// Ask again what failed, from a file that `replay --out` wrote
+    /// Rerun a failed check, from a file that `replay --out` wrote
     Again(Again),
     /// Write a small document, workflow and profile to begin with
     Example(Example),
@@ -85,13 +85,13 @@ pub(crate) struct Replay {
     pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// List the checks, and ask nothing
+    /// List the checks without sending requests
     #[arg(long)]
     pub(crate) list: bool,
     /// Name those that passed as well
     #[arg(long, short)]
     pub(crate) verbose: bool,
-    /// Leave the ledger as `ledger.json` and `index.html` in this folder, and each failure as a file in `failed`
+    /// Write the ledger, as `ledger.json` and `index.html`, to this folder, and each failure to a file in `failed`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
     /// Write a report for other programs: `junit=FILE` or `ctrf=FILE`
@@ -108,7 +108,7 @@ pub(crate) struct Prove {
     /// Only the faults with this in their names
     #[arg(long = "fault", value_name = "TEXT")]
     pub(crate) faults: Vec<String>,
-    /// List the faults, and ask nothing
+    /// List the faults without sending requests
     #[arg(long)]
     pub(crate) list: bool,
     /// Let only the workflows count, and not the cases that are generated

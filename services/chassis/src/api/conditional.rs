@@ -55,7 +55,7 @@ impl EntityTag {
     pub(crate) fn describe() -> MetaHeader {
         describe::header(
             "ETag",
-            "The entity tag of this content: the same as long as the content is (RFC 9110, section 8.8.3).",
+            "The entity tag of this content, which changes whenever the content does (RFC 9110, section 8.8.3).",
             true,
             MetaSchema::new("string"),
         )

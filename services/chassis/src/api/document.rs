@@ -36,14 +36,14 @@ const VALIDATION: &str = "Numbers are validated as written, before any conversio
     are the integer 3, and `0.99999999999999999999` is not an integer. The service never rounds a number with a fraction: it \
     returns exactly the number that was sent, or rejects it. Up to 15 significant digits are always accepted; more are \
     accepted if they are the shortest form of a double. Text is UTF-8 without a byte order mark, and must not contain U+0000 \
-    or half of a surrogate pair.";
+    or an unpaired surrogate.";
 
 /// A header that every operation accepts.
 const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
 /// The description of [`TIMEOUT`].
-const TIMEOUT_DESCRIPTION: &str = "How long the caller waits for the response, in milliseconds. If that time is over first, \
-    the response is 503 and nothing was stored; a write that has started is finished and answered normally. The service's own \
+const TIMEOUT_DESCRIPTION: &str = "How long the caller waits for the response, in milliseconds. If it expires first, \
+    the response is 503 and nothing was stored; a write that has started completes normally. The service's own \
     timeout applies if it is shorter. A value that is not a number is ignored.";
 
 /// A service's document.

@@ -78,7 +78,7 @@ impl<A: OpenApi + 'static> Service<A> {
         let listener = connections::listen(self.listen).map_err(|error| {
             let (address, variable) = (self.listen, self.info.listen_variable());
             StartupError::new(format!(
-                "{address} cannot be listened at ({error}): stop what uses it, or set {variable} to another address."
+                "{address} cannot be bound ({error}): stop what uses it, or set {variable} to another address."
             ))
         })?;
         let address = listener.local_addr().map_err(|error| StartupError::new(error.to_string()))?;
@@ -102,7 +102,9 @@ impl<A: OpenApi + 'static> Service<A> {
         let routes = Routes::new(self.api);
         let examples = self.prefer_examples.then(|| Examples::of(&self.document));
         if examples.is_some() {
-            tracing::warn!("callers get the examples that they prefer, so this is for developers only");
+            tracing::warn!(
+                "PREFER_EXAMPLES is on: callers choose their responses, so use this for development only"
+            );
         }
         let handler =
             RequestHandler::new(service, routes, self.document, self.database, addresses, cors, examples);

@@ -23,17 +23,17 @@ Variables without a flag:
     OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_EXPORTER_OTLP_COMPRESSION,
     OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY,
     OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
-    and these seven and the endpoint with OTLP_TRACES in place of OTLP,
+    and the OTLP variables above with OTLP_TRACES in place of OTLP,
     OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_EXPORT_TIMEOUT,
     OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE
-  SSL_CERT_FILE, SSL_CERT_DIR  Certificates that are trusted in place of the
-                               system's, where an address is https://
+  SSL_CERT_FILE, SSL_CERT_DIR  CA certificates to use instead of the system's,
+                               for https:// addresses
 
 Signals:
-  TERM, INT, QUIT  Stop: requests in flight finish. So does the end of the
-                   terminal, unless nohup is used
-  HUP              Read the token files again
-  USR1 and others  Are ignored and logged";
+  TERM, INT, QUIT  Stop: requests in flight finish. So does closing the
+                   terminal, unless run with nohup
+  HUP              Reread the token files
+  USR1 and others  Ignored and logged";
 
 /// The settings of every service.
 #[derive(Args, Clone, Debug)]
@@ -46,23 +46,23 @@ pub struct Common {
     #[arg(long, env = "LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
 
-    /// Threads that handle requests [default: one for every two cores]
+    /// Threads that handle requests [default: half the cores, rounded up]
     #[arg(long, env = "WORKER_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     worker_threads: Option<u16>,
 
-    /// Origins whose pages may call the service from a browser: a list with commas, or * [default: none]
+    /// Origins whose pages may call the service from a browser: comma-separated, or * [default: none]
     #[arg(long, env, value_name = "ORIGINS", value_parser = CorsOrigins::parse)]
     pub cors_origins: Option<CorsOrigins>,
 
-    /// Respond with an example of the document to a request that prefers one (`Prefer: code=404`), as `store stub` does
+    /// Respond with an example from the OpenAPI document to requests with `Prefer: code=404` or the like; for development only
     #[arg(long, env = "PREFER_EXAMPLES")]
     pub prefer_examples: bool,
 
-    /// Proxies whose Forwarded and X-Forwarded-* headers are believed: addresses or networks, with commas [default: none]
+    /// Proxies whose Forwarded and X-Forwarded-* headers are trusted: comma-separated addresses or networks [default: none]
     #[arg(long, env, value_name = "NETWORKS", value_parser = TrustedProxies::parse)]
     pub trusted_proxies: Option<TrustedProxies>,
 
-    /// URL of the page that leads to all services, for a link in `/docs`; the store sets it
+    /// URL of the start page, linked from `/docs`; set by the store
     #[arg(long, env = "STORE_URL", value_name = "URL", value_parser = page_url)]
     pub store_url: Option<String>,
 

@@ -20,15 +20,15 @@ pub struct Limits {
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4096, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
 
-    /// Requests in flight; beyond that, the answer is 503
+    /// Requests in flight; beyond that, the response is 503
     #[arg(long, env = "MAX_REQUESTS", default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests: u32,
 
-    /// Requests that wait for another service; beyond that, the answer is 503 [default: half of MAX_REQUESTS]
+    /// Requests that wait for another service; beyond that, the response is 503 [default: half of MAX_REQUESTS]
     #[arg(long, env = "MAX_UPSTREAM_REQUESTS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_upstream_requests: Option<u32>,
 
-    /// Time for the header of a request to arrive, also on a new connection
+    /// Time for the headers of a request to arrive, also on a new connection
     #[arg(long, env, default_value = "10s", value_name = "DURATION", value_parser = positive_duration)]
     pub header_read_timeout: Duration,
 
@@ -37,7 +37,7 @@ pub struct Limits {
     #[arg(long, env, default_value = "80s", value_name = "DURATION", value_parser = positive_duration)]
     pub idle_timeout: Duration,
 
-    /// Time for the body of a request to arrive; after that, the answer is 408
+    /// Time for the body of a request to arrive; after that, the response is 408
     #[arg(long, env, default_value = "5s", value_name = "DURATION", value_parser = positive_duration)]
     pub body_timeout: Duration,
 
@@ -45,7 +45,7 @@ pub struct Limits {
     #[arg(long, env, default_value = "10s", value_name = "DURATION", value_parser = positive_duration)]
     pub write_timeout: Duration,
 
-    /// Time for the service to answer a request; after that, the answer is 503
+    /// Time for the service to respond to a request; after that, the response is 503
     #[arg(long, env, default_value = "10s", value_name = "DURATION", value_parser = positive_duration)]
     pub request_timeout: Duration,
 

@@ -44,7 +44,7 @@ impl Api {
 impl Api {
     /// Make a reservation
     ///
-    /// Takes the quantity off the stock of the product, once, however often it is sent.
+    /// Takes the quantity off the stock of the product. Idempotent: repeating the request has no further effect.
     #[oai(path = "/products/:id/reservations/:key", method = "put", operation_id = "make_reservation")]
     async fn make_reservation(
         &self,
@@ -91,8 +91,8 @@ impl Api {
 
     /// Release a reservation
     ///
-    /// Puts the quantity back into the stock of the product, once, however often it is sent. A release that arrives before its
-    /// reservation wins: the reservation takes nothing when it arrives, and is shown with a quantity of 0.
+    /// Puts the quantity back into the stock of the product. Idempotent: repeating the request has no further effect. A release that
+    /// arrives before its reservation wins: it is stored with a quantity of 0, and a later `PUT` gets 409.
     #[oai(path = "/products/:id/reservations/:key", method = "delete", operation_id = "release_reservation")]
     async fn release_reservation(
         &self,
@@ -120,7 +120,7 @@ fn made_at(reservation: db::Reservation) -> Created<Reservation> {
 
 #[derive(Tags)]
 enum Tag {
-    /// Stock that is taken for somebody: once, and given back once.
+    /// Reservations of stock, taken and released idempotently.
     Reservations,
 }
 
@@ -166,7 +166,7 @@ impl From<db::Reservation> for Reservation {
 #[oai(rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum ReservationStatus {
-    /// They are taken.
+    /// The items are reserved.
     Held,
     /// They were given back, or never taken.
     Released,

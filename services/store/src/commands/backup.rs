@@ -27,8 +27,8 @@ Examples:
 pub(super) fn command(members: &'static [Member]) -> Command {
     let description = Description {
         about: "Back up the databases, whether the services run or not",
-        folder: "FOLDER is new or empty, and has one file for each service when the backup is complete. Everything \
-                 acknowledged before the backup began is in it, tokens are not.",
+        folder: "FOLDER must be new or empty; a complete backup has one file for each service. It contains everything \
+                 acknowledged before the backup began, but no tokens.",
         force: "Replace the backup in FOLDER, as soon as the new one is complete",
         examples: EXAMPLES,
     };

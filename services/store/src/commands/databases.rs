@@ -47,7 +47,7 @@ pub(super) fn command(name: &'static str, description: Description, members: &'s
                 .value_name("SERVICE")
                 .action(ArgAction::Append)
                 .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
-                .help("The database of this service alone; may be given several times"),
+                .help("Only the database of this service; repeatable"),
         )
         .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(force))
 }

@@ -27,10 +27,10 @@ Examples:
 
 pub(super) fn command(members: &'static [Member]) -> Command {
     let description = Description {
-        about: "Put the databases of a backup back, while no service runs",
+        about: "Restore databases from a backup, while no service runs",
         folder: "FOLDER is what `store backup` wrote. Its files are checked and copied first, and put in place when all of \
                  them are sound.",
-        force: "Even if there are databases, which are kept beside under another name, with the time",
+        force: "Replace existing databases, which are kept under names with the time",
         examples: EXAMPLES,
     };
     databases::command("restore", description, members)

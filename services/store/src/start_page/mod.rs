@@ -36,7 +36,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 /// Where the page is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StartPageSettings {
-    /// Address of the page that leads to all services, or `none`
+    /// Listen address of the start page, or `none`
     #[arg(long, env = "STORE_LISTEN", default_value = "127.0.0.1:5000", value_name = "ADDRESS", value_parser = listen)]
     store_listen: Listen,
 }
@@ -61,7 +61,7 @@ impl StartPageSettings {
         let Listen(Some(address)) = self.store_listen else { return Ok(None) };
         TcpListener::bind(address).await.map(Some).map_err(|error| {
             format!(
-                "there is no start page, because {address} cannot be listened at ({error}): set STORE_LISTEN to another \
+                "there is no start page, because {address} cannot be bound ({error}): set STORE_LISTEN to another \
                  address, or to none."
             )
         })

@@ -63,17 +63,20 @@ pub(crate) fn command(store: Command, members: &'static [Member]) -> Command {
         .action(ArgAction::Append)
         .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
         .help_heading(None)
-        .help("The services to develop against; those that they call run as well [default: all]");
-    let fault = Arg::new("fault").long("fault").value_name("NAME").action(ArgAction::Append).help(format!(
-        "Something that goes wrong, such as `orders says nothing`; `{LIST}` lists all of them"
-    ));
+        .help("The services to run; those that they call run as well [default: all]");
+    let fault = Arg::new("fault")
+        .long("fault")
+        .value_name("NAME")
+        .action(ArgAction::Append)
+        .help_heading("Stub")
+        .help(format!("A fault, such as `orders says nothing`; can be repeated; `{LIST}` lists all faults"));
     store
         .name(NAME)
         .about(about())
         .long_about(format!(
-            "{}.\n\nThe folder is gone at the end, pages of any origin may call, and the services hold what the examples of \
-             their documents show. `Prefer: code=404` or `Prefer: example=NAME` in a request asks for that example of a \
-             response, without a token.",
+            "{}.\n\nThe services start with the data that the examples in their OpenAPI documents show, and pages of any origin \
+             may call them. `Prefer: code=404` or `Prefer: example=NAME` in a request selects an example response, without a \
+             token.",
             about()
         ))
         .arg(services)
@@ -84,7 +87,7 @@ pub(crate) fn command(store: Command, members: &'static [Member]) -> Command {
 
 /// What the command is for, in a line.
 pub(crate) fn about() -> &'static str {
-    "Run the services for the development of a consumer, on a folder that is gone at the end"
+    "Run the services for the development of a consumer, in a temporary directory"
 }
 
 /// Reads the command line, the first of which is the name of the command, and the variables.
@@ -114,7 +117,7 @@ fn asks_for_list(matches: &ArgMatches) -> bool {
 impl Stub {
     fn read(all: &'static [Member], matches: &ArgMatches) -> Result<Self, StartupError> {
         if matches.value_source("data_dir") == Some(ValueSource::CommandLine) {
-            return Err(StartupError::new("a stub has a folder of its own: leave --data-dir out."));
+            return Err(StartupError::new("a stub has a directory of its own: omit --data-dir."));
         }
         let named: Vec<&String> = matches.get_many("services").into_iter().flatten().collect();
         let is_named =
@@ -128,7 +131,7 @@ impl Stub {
             .collect::<Result<_, _>>()?;
         let folder = tempfile::Builder::new().prefix("store-stub-").tempdir().map_err(|error| {
             StartupError::new(format!(
-                "there is no folder for the databases ({error}): set TMPDIR to one that can be written."
+                "no directory can be created for the databases ({error}): set TMPDIR to a writable directory."
             ))
         })?;
         let mut settings = Settings::read(all, matches)?;
@@ -220,6 +223,6 @@ impl Stub {
         let faults = self.chosen.names().map(|name| format!("fault      {name}\n")).collect::<String>();
         let blank = if faults.is_empty() { "" } else { "\n" };
         let folder = self.folder.path().display();
-        format!("{faults}{blank}Ctrl-C stops the stub and removes its folder, {folder}.\n")
+        format!("{faults}{blank}Ctrl-C stops the stub and removes its directory, {folder}.\n")
     }
 }

@@ -45,7 +45,7 @@ fn a_refusal_is_json_if_that_is_set() {
 fn a_level_of_the_log_holds_for_the_store_as_well() {
     let mut store = Store::start_with(&[("RUST_LOG", "error")]);
     signal("KILL", store.service("orders"));
-    store.wait_for("the service died, and is started again");
+    store.wait_for("the service died; restarting");
     wait_until(|| get(&store.urls[1], "/readyz") == "HTTP/1.1 200 OK", "orders is ready again");
     store.signal("TERM");
     assert!(store.process.wait().unwrap().success());

@@ -257,7 +257,7 @@ fn an_address_in_use_is_named() {
             },
             &[],
         );
-        refuses(output, &format!("{service}: {address} cannot be listened at"));
+        refuses(output, &format!("{service}: {address} cannot be bound"));
     }
 }
 

@@ -146,7 +146,7 @@ fn services_start_when_the_address_of_the_start_page_is_taken() {
     let (store, start) = start(&[("STORE_LISTEN", &address)]);
     assert_eq!(start, None);
     assert_eq!(get(&store.urls[2], "/readyz"), "HTTP/1.1 200 OK");
-    let sentence = format!("WARN there is no start page, because {address} cannot be listened at (");
+    let sentence = format!("WARN there is no start page, because {address} cannot be bound (");
     assert!(store.log().contains(&sentence) && store.log().contains("set STORE_LISTEN"), "{}", store.log());
     assert!(!page(&store.urls[0], "/docs").contains("All services"));
 }

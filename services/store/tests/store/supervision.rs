@@ -13,7 +13,7 @@ const READY: &str = "HTTP/1.1 200 OK";
 
 /// The line about the death of `service`, and the pause before it is started again.
 fn died(service: &str, pause: &str) -> String {
-    format!("the service died, and is started again in {pause} service={service} status=signal: 9 (SIGKILL)")
+    format!("the service died; restarting in {pause} service={service} status=signal: 9 (SIGKILL)")
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_service_that_dies_while_it_is_stopped_is_a_failure() {
 fn a_service_that_somebody_stops_is_not_started_again() {
     let mut store = Store::start();
     signal("TERM", store.service("orders"));
-    store.wait_for("the service was stopped, and the others go on service=orders");
+    store.wait_for("the service was stopped, and the others keep running service=orders");
     assert_eq!(get(&store.urls[0], "/readyz"), READY);
     assert_eq!(get(&store.urls[1], "/livez"), "");
     store.signal("TERM");
