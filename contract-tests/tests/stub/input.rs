@@ -34,7 +34,11 @@ fn input_that_makes_no_sense_is_explained() {
         (&["products", "--fault", "orders is full"], "add orders to the services."),
         (&["--data-dir", "data"], "a stub has a directory of its own: omit --data-dir."),
         (&["shops"], "[possible values: products, orders, payments]"),
-        (&["--products-listen", "192.0.2.1:1", "--products-token", "s"], "192.0.2.1:1 cannot be listened at"),
+        (&["--products-listen", "192.0.2.1:1", "--products-token", "s"], "192.0.2.1:1 cannot be bound"),
+        (
+            &["--products-listen", "192.0.2.1:1", "--products-token", "s", "--fault", "products is full"],
+            "192.0.2.1:1 cannot be bound",
+        ),
         (
             &["--products-listen", "0.0.0.0:0", "--fault", "products is full"],
             "set PRODUCTS_TOKEN to a secret",

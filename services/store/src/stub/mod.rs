@@ -10,7 +10,7 @@ mod faults;
 
 use std::{
     ffi::OsString,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     process::ExitCode,
     sync::{
         Arc,
@@ -25,7 +25,11 @@ use chassis::{
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, parser::ValueSource};
 use tempfile::TempDir;
 
-use self::{faults::Chosen, front::Front, seed::Seeded};
+use self::{
+    faults::{Chosen, Faults},
+    front::Front,
+    seed::Seeded,
+};
 use crate::{address, member::Member, settings::Settings};
 
 /// The name of the command.
@@ -35,7 +39,7 @@ pub(crate) const NAME: &str = "stub";
 const LIST: &str = "list";
 
 /// A free port of this machine.
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A store that is a stub.
 pub(crate) struct Stub {
@@ -175,23 +179,28 @@ impl Stub {
         let name = member.info.name;
         let outside = self.outside[self.services.len()];
         self.services.push(address);
-        let mut found = [(self.chosen.before(name), outside), (self.chosen.between(name), ANY_PORT)].map(
-            |(faults, at)| {
-                let Some(faults) = faults else { return Ok(address) };
-                let front = Front::start(at, address, faults, self.is_on.clone()).map_err(|error| {
-                    let variable = member.info.listen_variable();
-                    StartupError::new(format!(
-                        "{at} cannot be listened at ({error}): stop what uses it, or set {variable} to another address."
-                    ))
-                })?;
-                let at = front.address();
-                self.fronts.push(front);
-                Ok(at)
-            },
-        );
-        let [before, between] = &mut found;
-        let taken = |one: &mut Result<SocketAddr, StartupError>| std::mem::replace(one, Ok(address));
-        Ok((taken(before)?, taken(between)?))
+        let (before, between) = (self.chosen.before(name), self.chosen.between(name));
+        Ok((self.front(member, address, before, outside)?, self.front(member, address, between, ANY_PORT)?))
+    }
+
+    /// Puts a front with these faults before a service, and returns its address. Without faults, that is the service's own.
+    fn front(
+        &mut self,
+        member: &Member,
+        service: SocketAddr,
+        faults: Option<Faults>,
+        at: SocketAddr,
+    ) -> Result<SocketAddr, StartupError> {
+        let Some(faults) = faults else { return Ok(service) };
+        let front = Front::start(at, service, faults, self.is_on.clone()).map_err(|error| {
+            let variable = member.info.listen_variable();
+            StartupError::new(format!(
+                "{at} cannot be bound ({error}): stop what uses it, or set {variable} to another address."
+            ))
+        })?;
+        let address = front.address();
+        self.fronts.push(front);
+        Ok(address)
     }
 
     /// Creates what the documents show, and lets the faults come about from now on.
