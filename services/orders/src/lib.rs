@@ -25,7 +25,7 @@ use chassis::{
     },
     process::Program,
     settings::{ServiceInfo, Settings, StartupError},
-    storage::sqlite::Database,
+    storage::Database,
 };
 use clap::{Args, ValueEnum};
 

@@ -16,7 +16,7 @@ use chassis::{
     },
     process::Program,
     settings::{ServiceInfo, Settings, StartupError},
-    storage::sqlite::Database,
+    storage::Database,
 };
 
 pub use self::db::SCHEMA;

@@ -28,7 +28,7 @@ use crate::{
     output,
     server::{Service, Stopped},
     settings::{Common, CurrentToken, ServiceInfo, Settings, StartupError, TokenFiles},
-    storage::sqlite::{Database, Schema},
+    storage::{Database, sqlite},
     telemetry::{log, metrics, trace},
 };
 
@@ -44,7 +44,7 @@ pub struct Program<Api, const N: usize, Own = ()> {
     /// The services that it calls.
     pub upstreams: [ServiceInfo; N],
     /// The schema of its database.
-    pub schema: &'static Schema,
+    pub schema: &'static sqlite::Schema,
     /// Creates its document.
     pub document: fn() -> Document,
     /// Creates its operations.
@@ -88,7 +88,8 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             shared.set(token.clone());
             Ok(())
         });
-        let database = Database::open(&settings.common.data_dir, self.service.name, self.schema)?;
+        let file = sqlite::Database::open(&settings.common.data_dir, self.service.name, self.schema)?;
+        let database = Database::Sqlite(file);
         let api = (self.build)(settings, database.clone())?;
         Ok(Service {
             info: self.service,

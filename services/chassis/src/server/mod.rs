@@ -33,7 +33,7 @@ use crate::{
     context::ServiceContext,
     output,
     settings::{CorsOrigins, CurrentToken, Limits, PublicUrl, ServiceInfo, StartupError, TrustedProxies},
-    storage::sqlite::Database,
+    storage::Database,
 };
 
 /// A service, ready to be run.
@@ -88,7 +88,7 @@ impl<A: OpenApi + 'static> Service<A> {
         tracing::info!(
             version = %env!("CARGO_PKG_VERSION"),
             %address,
-            database = %self.database.file().display(),
+            database = %self.database.place(),
             limits = limits.changed(),
             "started"
         );

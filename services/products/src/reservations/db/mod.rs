@@ -1,0 +1,59 @@
+//! What the service asks of its database about reservations. Each engine has its SQL in a file of its own.
+
+mod sqlite;
+mod reservation;
+
+use chassis::{
+    storage::Query,
+    values::{Id, Key, Quantity},
+};
+use rusqlite::{Connection, Result};
+
+pub(crate) use self::{
+    reservation::{Made, Released, Reservation, Status},
+    sqlite::TABLE as SQLITE_TABLE,
+};
+
+/// The reservation, if there is one. The outer option is none if there is no such product.
+pub(crate) struct Find {
+    pub(crate) product_id: Id,
+    pub(crate) key: Key,
+}
+
+impl Query for Find {
+    type Output = Option<Option<Reservation>>;
+
+    fn sqlite(self, connection: &Connection) -> Result<Self::Output> {
+        sqlite::find(connection, self.product_id, &self.key)
+    }
+}
+
+/// Takes the quantity off the stock, unless the reservation was made or released before.
+pub(crate) struct Make {
+    pub(crate) product_id: Id,
+    pub(crate) key: Key,
+    pub(crate) quantity: Quantity,
+}
+
+impl Query for Make {
+    type Output = Made;
+
+    fn sqlite(self, connection: &Connection) -> Result<Self::Output> {
+        sqlite::make(connection, self.product_id, self.key, self.quantity)
+    }
+}
+
+/// Puts the quantity back into the stock, unless that was done before. A reservation that was never made is stored as
+/// released, so that one that is still under way takes nothing when it arrives.
+pub(crate) struct Release {
+    pub(crate) product_id: Id,
+    pub(crate) key: Key,
+}
+
+impl Query for Release {
+    type Output = Released;
+
+    fn sqlite(self, connection: &Connection) -> Result<Self::Output> {
+        sqlite::release(connection, self.product_id, self.key)
+    }
+}
