@@ -6,22 +6,25 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use chassis::values::Key;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
-use crate::db::Intent;
+use crate::db::{Intent, Owner};
 
 /// How many intents may wait to be settled. Beyond that no order is begun, since the products service does not keep up or is gone.
 const LIMIT: i64 = 1000;
 
 /// The keys of the intents in flight. Clones share them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Live(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    /// This instance.
+    owner: Owner,
     keys: Mutex<HashSet<Key>>,
     /// Told when an intent was dropped before its end.
     abandoned: Notify,
@@ -40,6 +43,17 @@ struct Held {
 }
 
 impl Live {
+    /// No intents. A request is never in flight for longer than `lease`.
+    pub(crate) fn new(lease: Duration) -> Self {
+        let owner = Owner { name: Uuid::now_v7().to_string(), lease };
+        let (keys, abandoned, waiting) = Default::default();
+        Self(Arc::new(Shared { owner, keys, abandoned, waiting }))
+    }
+
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.0.owner
+    }
+
     pub(crate) fn begin(&self, intent: Intent) -> LiveIntent {
         self.keys().insert(intent.key.clone());
         LiveIntent(Arc::new(Held { intent, live: self.clone(), has_ended: AtomicBool::new(false) }))

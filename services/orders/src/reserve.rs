@@ -44,7 +44,7 @@ impl Reserve {
         let permit = upstream::Permit::acquire()?;
         let intent = Intent { key: new_key()?, content };
         // Returned by the query, so that it stays live until the commit, even if the caller hangs up.
-        let open = intents::Open(self.live.begin(intent));
+        let open = intents::Open { intent: self.live.begin(intent), owner: self.live.owner().clone() };
         let live = self.database.write(open).await?;
         match self.products.reserve(live.as_ref(), &permit).await? {
             Some(Decision::Accepted) => Ok(live),

@@ -73,7 +73,7 @@ impl Settler {
     pub(crate) async fn run(self, is_reserving: bool) {
         let mut pause = PAUSE;
         let mut told = None;
-        let mut left = self.database.read(intents::Count).await.unwrap_or_default();
+        let mut left = self.database.read(intents::Count(self.live.owner())).await.unwrap_or_default();
         if left > 0 {
             tracing::info!(intents = left, "settling the intents that the last run left open");
         }
@@ -108,7 +108,7 @@ impl Settler {
 
     /// Shows in the metrics how many intents are not in flight.
     async fn count_open(&self) -> i64 {
-        let stored = self.database.read(intents::Count).await.unwrap_or_default();
+        let stored = self.database.read(intents::Count(self.live.owner())).await.unwrap_or_default();
         let open = (stored - self.live.count() as i64).max(0);
         metrics::set_open(open);
         self.live.set_waiting(open);
@@ -127,7 +127,10 @@ impl Settler {
     async fn settle_pages(&self, pass: &mut Pass) -> Result<(), storage::Error> {
         let mut after = String::new();
         loop {
-            let page = self.database.read(intents::Page { after: &after, limit: PAGE }).await?;
+            let page = self
+                .database
+                .read(intents::Page { after: &after, limit: PAGE, owner: self.live.owner() })
+                .await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.key.as_str().to_owned();
             let abandoned: Vec<Intent> =

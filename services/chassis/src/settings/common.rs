@@ -5,8 +5,8 @@ use std::{path::PathBuf, thread};
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use super::{
-    address::web_address, cors_origins::CorsOrigins, limits::Limits, old_names, startup_error::StartupError,
-    trusted_proxies::TrustedProxies,
+    address::web_address, cors_origins::CorsOrigins, database::DatabaseSettings, limits::Limits, old_names,
+    startup_error::StartupError, trusted_proxies::TrustedProxies,
 };
 
 /// What `--help` says after the flags.
@@ -64,6 +64,10 @@ pub struct Common {
     /// Stop when standard input is closed, as it is when the parent process exits
     #[arg(long, hide = true)]
     pub stop_with_stdin: bool,
+
+    /// The PostgreSQL, if there is one.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
 
     /// The limits.
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! Errors of a database, whichever engine it has.
 
-use super::sqlite;
+use super::{postgres, sqlite};
 
 /// An error of a database.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum Error {
     /// The SQLite file fails.
     #[error("{0}")]
     Sqlite(#[from] sqlite::Error),
+    /// The PostgreSQL server fails, or cannot be reached.
+    #[error("{0}")]
+    Postgres(#[from] postgres::Error),
 }
 
 impl Error {
@@ -15,6 +18,7 @@ impl Error {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Sqlite(error) => error.is_temporary(),
+            Self::Postgres(error) => error.is_temporary(),
         }
     }
 }

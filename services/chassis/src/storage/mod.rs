@@ -3,16 +3,21 @@
 //! What a service asks of its database is a [`Query`], which has its SQL for each engine. A [`Database`] runs it.
 
 mod error;
-mod query;
 pub mod sqlite;
+pub mod postgres;
+mod query;
+mod client;
 
 pub use self::{error::Error, query::Query};
+use crate::settings::StartupError;
 
 /// A database. Clones share it.
 #[derive(Clone)]
 pub enum Database {
     /// A file of this machine.
     Sqlite(sqlite::Database),
+    /// A server, which other instances of the service use as well.
+    Postgres(postgres::Database),
 }
 
 impl Database {
@@ -23,6 +28,8 @@ impl Database {
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Output, Error> {
         match self {
             Self::Sqlite(database) => Ok(database.read(|connection| query.sqlite(connection))?),
+            // Boxed, like the others, since the futures of all requests would be larger with it.
+            Self::Postgres(database) => Ok(Box::pin(database.read(query)).await?),
         }
     }
 
@@ -32,13 +39,14 @@ impl Database {
     /// The database fails.
     pub async fn read_much<Q>(&self, query: Q) -> Result<Q::Output, Error>
     where
-        Q: Query + Send + 'static,
+        Q: Query + Send + Sync + 'static,
         Q::Output: Send + 'static,
     {
         match self {
             Self::Sqlite(database) => {
                 Ok(database.read_much(move |connection| query.sqlite(connection)).await?)
             }
+            Self::Postgres(database) => Ok(Box::pin(database.read(query)).await?),
         }
     }
 
@@ -50,11 +58,23 @@ impl Database {
     /// The query fails, the commit fails, or too many writes are queued.
     pub async fn write<Q>(&self, query: Q) -> Result<Q::Output, Error>
     where
-        Q: Query + Send + 'static,
+        Q: Query + Send + Sync + 'static,
         Q::Output: Send + 'static,
     {
         match self {
             Self::Sqlite(database) => Ok(database.write(move |connection| query.sqlite(connection)).await?),
+            Self::Postgres(database) => Ok(Box::pin(database.write(query)).await?),
+        }
+    }
+
+    /// Connects to a server, and migrates its database. A file is open already.
+    ///
+    /// # Errors
+    /// It cannot be used. The error says why, and what to do.
+    pub(crate) async fn start(&self) -> Result<(), StartupError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(database) => database.start().await,
         }
     }
 
@@ -65,6 +85,7 @@ impl Database {
     pub(crate) async fn check(&self) -> Result<(), Error> {
         match self {
             Self::Sqlite(database) => Ok(database.check().await?),
+            Self::Postgres(database) => Ok(Box::pin(database.check()).await?),
         }
     }
 
@@ -72,6 +93,7 @@ impl Database {
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Sqlite(database) => database.file().display().to_string(),
+            Self::Postgres(database) => database.place().to_owned(),
         }
     }
 }

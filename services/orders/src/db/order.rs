@@ -1,5 +1,7 @@
 //! An order, and the intent to make one, as they are stored.
 
+use std::time::Duration;
+
 use chassis::values::{Id, Key, Quantity};
 
 /// An order. It has one status, which is therefore not read.
@@ -20,4 +22,19 @@ pub(crate) struct Content {
 pub(crate) struct Intent {
     pub(crate) key: Key,
     pub(crate) content: Content,
+}
+
+/// An instance of the service, as the owner of intents in a database that several share.
+#[derive(Clone)]
+pub(crate) struct Owner {
+    /// No other instance has this name, nor had.
+    pub(crate) name: String,
+    /// After this time its intents are anybody's.
+    pub(crate) lease: Duration,
+}
+
+impl Owner {
+    pub(super) fn lease_seconds(&self) -> f64 {
+        self.lease.as_secs_f64()
+    }
 }

@@ -9,6 +9,7 @@ pub(crate) struct Payment {
 }
 
 /// A payment but for its id.
+#[derive(Clone)]
 pub(crate) struct Content {
     pub(crate) order_id: Id,
     pub(crate) amount: Decimal,

@@ -9,6 +9,7 @@ pub(crate) struct Product {
 }
 
 /// A product but for its id.
+#[derive(Clone)]
 pub(crate) struct Content {
     pub(crate) name: Text,
     pub(crate) price: Decimal,

@@ -6,6 +6,7 @@
 //! up. Responses that created nothing are not stored.
 
 mod once;
+mod postgres;
 mod sqlite;
 mod stored;
 mod errors;
@@ -23,6 +24,7 @@ pub(crate) use self::key::HEADER;
 pub use self::{
     errors::{IN_PROGRESS, KEY_REUSED, WITH_KEY},
     key::IdempotencyKey,
+    postgres::TABLE as POSTGRES_TABLE,
     sqlite::TABLE,
 };
 use self::{
@@ -69,7 +71,7 @@ impl Keys {
     where
         Request: Serialize,
         Prepared: Future<Output = Result<Insert, ApiError>>,
-        Insert: Query<Output: Send + 'static> + Send + 'static,
+        Insert: Query<Output: Send + 'static> + Send + Sync + 'static,
         T: Send + 'static,
     {
         let Some(key) = key.0 else {

@@ -7,10 +7,18 @@ use std::{
 };
 
 use super::{
+    postgres,
     sqlite::{self, Clock},
     stored::{Entry, StoredResponse},
 };
-use crate::{api::responses::Created, error::ApiError, storage::Query};
+use crate::{
+    api::responses::Created,
+    error::ApiError,
+    storage::{
+        Query,
+        postgres::{Connection, Error},
+    },
+};
 
 /// A request with a key. The key is in flight until this is dropped.
 pub(super) struct PendingCreate {
@@ -44,6 +52,10 @@ impl Query for Find<'_> {
     fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
         sqlite::find(connection, self.0.operation, &self.0.key)
     }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        postgres::find(connection, self.0.operation, &self.0.key).await
+    }
 }
 
 /// Inserts a row and stores the response, unless there is one already.
@@ -53,7 +65,12 @@ pub(super) struct Once<Insert, Row, T, const TAGGED: bool> {
     pub(super) created: fn(Row) -> Created<T, TAGGED>,
 }
 
-impl<Insert: Query<Output = Row>, Row, T, const TAGGED: bool> Query for Once<Insert, Row, T, TAGGED> {
+impl<Insert, Row, T, const TAGGED: bool> Query for Once<Insert, Row, T, TAGGED>
+where
+    Insert: Query<Output = Row> + Sync,
+    Row: Send,
+    T: Send,
+{
     /// The request is in it, so that its key is in flight until the commit.
     type Output = (Arc<PendingCreate>, Result<Created<T, TAGGED>, ApiError>);
 
@@ -69,5 +86,20 @@ impl<Insert: Query<Output = Row>, Row, T, const TAGGED: bool> Query for Once<Ins
             }
         };
         Ok((pending, outcome))
+    }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        let Self { pending, insert, created } = self;
+        let outcome = match postgres::find(connection, pending.operation, &pending.key).await? {
+            Some(stored) => stored.replay(&pending.request).map(Created::replayed),
+            None => {
+                let created = created(insert.postgres(connection).await?);
+                let (location, body) = created.stored();
+                let (location, body) = (location.to_owned(), body.to_owned());
+                postgres::store(connection, &pending.entry((&location, &body)), pending.keep).await?;
+                Ok(created)
+            }
+        };
+        Ok((pending.clone(), outcome))
     }
 }

@@ -1,15 +1,19 @@
 //! What the service asks of its database about reservations. Each engine has its SQL in a file of its own.
 
 mod sqlite;
+mod postgres;
 mod reservation;
 
 use chassis::{
-    storage::Query,
+    storage::{
+        Query,
+        postgres::{Connection, Error},
+    },
     values::{Id, Key, Quantity},
 };
-use rusqlite::{Connection, Result};
 
 pub(crate) use self::{
+    postgres::TABLE as POSTGRES_TABLE,
     reservation::{Made, Released, Reservation, Status},
     sqlite::TABLE as SQLITE_TABLE,
 };
@@ -23,8 +27,12 @@ pub(crate) struct Find {
 impl Query for Find {
     type Output = Option<Option<Reservation>>;
 
-    fn sqlite(self, connection: &Connection) -> Result<Self::Output> {
+    fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
         sqlite::find(connection, self.product_id, &self.key)
+    }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        postgres::find(connection, self.product_id, &self.key).await
     }
 }
 
@@ -38,8 +46,12 @@ pub(crate) struct Make {
 impl Query for Make {
     type Output = Made;
 
-    fn sqlite(self, connection: &Connection) -> Result<Self::Output> {
+    fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
         sqlite::make(connection, self.product_id, self.key, self.quantity)
+    }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        postgres::make(connection, self.product_id, &self.key, self.quantity).await
     }
 }
 
@@ -53,7 +65,11 @@ pub(crate) struct Release {
 impl Query for Release {
     type Output = Released;
 
-    fn sqlite(self, connection: &Connection) -> Result<Self::Output> {
+    fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
         sqlite::release(connection, self.product_id, self.key)
+    }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        postgres::release(connection, self.product_id, &self.key).await
     }
 }
