@@ -7,6 +7,7 @@ pub mod nginx;
 pub mod proxy;
 pub mod upstream;
 pub mod store;
+pub mod postgres;
 pub mod process;
 pub mod address;
 pub mod folders;
