@@ -6,6 +6,7 @@ use reqwest::{Url, header::HeaderValue, redirect};
 
 use crate::{
     deadline::{CALL_TIMEOUT, CONNECT_TIMEOUT},
+    tls,
     transport::Transport,
 };
 
@@ -28,21 +29,18 @@ pub(crate) fn connect(
 ) -> Result<(String, reqwest::Client, Transport), InvalidConnection> {
     let invalid = || InvalidConnection(format!("`{url}` is not an address like http://127.0.0.1:5001"));
     let base = Url::parse(url).ok().filter(is_base).ok_or_else(invalid)?;
-    if base.scheme() == "https" {
-        return Err(InvalidConnection(format!(
-            "`{url}` needs TLS, which the client does not support: use http:// and a local proxy that speaks TLS"
-        )));
-    }
+    let tls = tls::config(&base).map_err(InvalidConnection)?;
     let authorization = authorization(token)?;
     let client = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)
         .redirect(redirect::Policy::none())
         .no_proxy()
+        .tls_backend_preconfigured(tls.clone())
         .build()
         .map_err(|error| InvalidConnection(format!("the HTTP client cannot be built: {error}")))?;
     // The generated clients append paths that start with a slash.
-    Ok((url.trim_end_matches('/').to_owned(), client, Transport::new(authorization)))
+    Ok((url.trim_end_matches('/').to_owned(), client, Transport::new(authorization, tls)))
 }
 
 /// The header that carries `token`.
@@ -75,7 +73,6 @@ mod tests {
     fn invalid_addresses_and_tokens_are_errors() {
         for (url, token, reason) in [
             ("127.0.0.1:1", "token", "is not an address"),
-            ("https://127.0.0.1:1", "token", "needs TLS"),
             ("http://127.0.0.1:1", "", "the token is empty"),
             ("http://127.0.0.1:1", "two\nlines", "a header cannot carry"),
         ] {

@@ -55,6 +55,7 @@ pub mod console;
 
 mod connection;
 mod transport;
+mod tls;
 mod response;
 mod error_body;
 mod context;

@@ -22,16 +22,18 @@ use http::{
     header::{AUTHORIZATION, HeaderValue},
 };
 use http_body_util::BodyExt;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use reqwest::{Body, Response, Url};
+use rustls::ClientConfig;
 use tokio::time;
 
 use crate::{
     context,
-    deadline::{self, CONNECT_TIMEOUT},
+    deadline::{CONNECT_TIMEOUT, Deadline},
     response::{retry_after, whole},
 };
 
@@ -51,7 +53,7 @@ const SLOW: Duration = Duration::from_secs(1);
 /// The pause before a retry after a 503 without `Retry-After`.
 const PAUSE: Duration = Duration::from_millis(100);
 
-type HttpClient = Client<HttpConnector, Body>;
+type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
 
 /// The connections to one service. Clones share them.
 #[derive(Clone, Debug)]
@@ -60,6 +62,7 @@ pub struct Transport(Arc<Connections>);
 #[derive(Debug)]
 struct Connections {
     authorization: RwLock<HeaderValue>,
+    tls: ClientConfig,
     /// Reuses connections.
     pooled: Mutex<HttpClient>,
     /// Opens a connection for each request.
@@ -76,12 +79,13 @@ enum Failure {
 }
 
 impl Transport {
-    /// A transport that sends `authorization` with each request.
-    pub(crate) fn new(authorization: HeaderValue) -> Self {
+    /// A transport that sends `authorization` with each request, and encrypts those to `https://` addresses as `tls` says.
+    pub(crate) fn new(authorization: HeaderValue, tls: ClientConfig) -> Self {
         Self(Arc::new(Connections {
             authorization: RwLock::new(authorization),
-            pooled: Mutex::new(http_client(MAX_IDLE)),
-            unpooled: http_client(0),
+            pooled: Mutex::new(http_client(MAX_IDLE, &tls)),
+            unpooled: http_client(0, &tls),
+            tls,
             slow_until: Mutex::default(),
         }))
     }
@@ -101,7 +105,7 @@ impl Transport {
         let result = match *request.method() {
             Method::GET => self.0.read(&Get { request, url, deadline }).await,
             _ => {
-                deadline::announce(request.headers_mut(), deadline);
+                deadline.announce(request.headers_mut());
                 within(deadline, exchange(&self.0.pooled(), request, &url)).await
             }
         };
@@ -116,7 +120,7 @@ impl Transport {
 struct Get {
     request: Request<Body>,
     url: Url,
-    deadline: Instant,
+    deadline: Deadline,
 }
 
 impl Get {
@@ -124,12 +128,12 @@ impl Get {
         let mut request = Request::new(Body::default());
         request.uri_mut().clone_from(self.request.uri());
         request.headers_mut().clone_from(self.request.headers());
-        deadline::announce(request.headers_mut(), self.deadline);
+        self.deadline.announce(request.headers_mut());
         exchange(client, request, &self.url).await
     }
 
     fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.deadline.end.saturating_duration_since(Instant::now())
     }
 }
 
@@ -144,7 +148,7 @@ impl Connections {
         match self.hedge(get).await {
             Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 let pause = retry_after(response.headers()).unwrap_or(PAUSE);
-                if get.time_left() <= pause {
+                if get.deadline.left_to_announce() <= pause {
                     return Ok(response);
                 }
                 time::sleep(pause).await;
@@ -194,7 +198,7 @@ impl Connections {
 
     /// Closes all idle connections: when one is dead, the others are too, most likely.
     fn close_pooled(&self) {
-        *self.pooled.lock().unwrap_or_else(PoisonError::into_inner) = http_client(MAX_IDLE);
+        *self.pooled.lock().unwrap_or_else(PoisonError::into_inner) = http_client(MAX_IDLE, &self.tls);
     }
 
     fn is_slow(&self) -> bool {
@@ -207,8 +211,9 @@ impl Connections {
     }
 }
 
-fn http_client(max_idle: usize) -> HttpClient {
+fn http_client(max_idle: usize, tls: &ClientConfig) -> HttpClient {
     let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     Client::builder(TokioExecutor::new())
@@ -216,7 +221,13 @@ fn http_client(max_idle: usize) -> HttpClient {
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(max_idle)
         .http1_writev(false)
-        .build(connector)
+        .build(
+            HttpsConnectorBuilder::new()
+                .with_tls_config(tls.clone())
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(connector),
+        )
 }
 
 async fn exchange(client: &HttpClient, request: Request<Body>, url: &Url) -> Result<Response, Failure> {
@@ -224,8 +235,8 @@ async fn exchange(client: &HttpClient, request: Request<Body>, url: &Url) -> Res
     whole(response, url).await.map_err(Failure::Body)
 }
 
-async fn within<T>(deadline: Instant, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    time::timeout_at(deadline.into(), work).await.unwrap_or(Err(Failure::TimedOut))
+async fn within<T>(deadline: Deadline, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    time::timeout_at(deadline.end.into(), work).await.unwrap_or(Err(Failure::TimedOut))
 }
 
 /// The generated clients return errors of reqwest, which only reqwest can create: this is the error of a body that cannot be

@@ -11,14 +11,13 @@ use std::{
 
 use contract_tests::{
     engine::{
-        compatibility,
         contract::{CONTRACT, Operation},
         deployment::{SERVICES, folder},
         exchange::Request,
         replay::cases,
     },
     harness::{process, store::Store},
-    suite::examples,
+    suite::{compatibility, examples},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;

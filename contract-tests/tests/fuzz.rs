@@ -10,9 +10,10 @@ use contract_tests::{
     engine::{
         contract::{CONTRACT, Operation},
         exchange::Request,
+        failure::Failure,
         property::{Effort, run},
         replay::{case, situations},
-        session::{Failure, Session},
+        session::Session,
     },
     harness::store::Store,
 };

@@ -23,12 +23,12 @@ use contract_tests::{
             cases,
             promises::{self, Promise},
             situations,
-            workflows::{self, Outcome},
+            workflows::{self, Played},
         },
         session::{Scope, Session},
     },
     harness::{folders::results, store::Store},
-    suite::specmatic,
+    suite::{judged, specmatic},
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let session = Arc::new(session);
     let mut subject = Vec::new();
     if !arguments.list {
-        subject = session.subject();
+        subject = judged::lines(&session);
         println!("judged:\n  {}", subject.join("\n  "));
     }
 
@@ -93,26 +93,23 @@ fn steps(session: &Arc<Session>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for (workflow, steps) in workflows::all() {
         let is_asked = workflows::is_asked(workflow, session.scope);
-        let played: Arc<OnceLock<Vec<Outcome>>> = Arc::default();
+        let played: Arc<OnceLock<Vec<Played>>> = Arc::default();
         let is_told: Arc<AtomicBool> = Arc::default();
-        let count = steps.len();
-        for (index, step) in steps.into_iter().enumerate() {
+        for step in steps {
             let (session, played, is_told) = (session.clone(), played.clone(), is_told.clone());
             let check = move || {
-                let outcomes = played.get_or_init(|| workflows::play(workflow, &session));
-                match outcomes.get(index) {
-                    Some(outcome) => outcome.as_ref().map(|_| Completion::Completed).map_err(Failed::from),
-                    // One of them says it for all, and fails, so that a run of these alone does not pass.
-                    None if is_told.swap(true, Ordering::Relaxed) => {
-                        Ok(Completion::ignored_with("not reached"))
-                    }
-                    None => Err(format!(
-                        "step {} of {workflow} did not pass, so the {} after it were not reached",
-                        outcomes.len(),
-                        count - outcomes.len()
-                    )
-                    .into()),
+                let played = played.get_or_init(|| workflows::play(workflow, &session));
+                let mut outcomes = played.iter().filter(|one| one.label.is(workflow, step)).peekable();
+                if outcomes.peek().is_some() {
+                    let failure = outcomes.find_map(|one| one.outcome.as_ref().err());
+                    return failure.map_or(Ok(Completion::Completed), |failure| Err(failure.into()));
                 }
+                // One of them says it for all, and fails, so that a run of these alone does not pass.
+                if is_told.swap(true, Ordering::Relaxed) {
+                    return Ok(Completion::ignored_with("not reached"));
+                }
+                let last = played.last().map_or("nothing", |one| one.label.step.as_str());
+                Err(format!("{workflow} ends at {last}, so those after it were not reached").into())
             };
             let name = format!("replay::{workflow}::{step}");
             trials.push(Trial::ignorable_test(name, check).with_ignored_flag(!is_asked));

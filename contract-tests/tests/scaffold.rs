@@ -30,12 +30,13 @@ const LIMIT: Duration = Duration::from_secs(600);
 const NEW: [&str; 6] = ["new", "shipments", "--port", "5004", "--asks", "orders"];
 
 /// What has to know of a new service, beside its own folder and `openapi`.
-const CHANGED: [&str; 6] = [
+const CHANGED: [&str; 7] = [
     "Cargo.lock",
     "Cargo.toml",
     "client/src/lib.rs",
     "services/store/Cargo.toml",
     "services/store/deploy/prometheus/prometheus.yml",
+    "services/store/deploy/systemd/store-backup.service",
     "services/store/src/lib.rs",
 ];
 
@@ -82,6 +83,7 @@ fn passes_the_suite(tracked: &[PathBuf]) -> Result<(), Failed> {
     copy.cargo("documents", &suite("documents", ""))?;
     copy.cargo("replay", &suite("replay", ""))?;
     copy.cargo("upstreams", &suite("upstreams", "shipments"))?;
+    copy.cargo("deploy", &suite("deploy", "systemd"))?;
     println!("all of it took {:.0?}", began.elapsed());
     Ok(fs::remove_dir_all(&place)?)
 }

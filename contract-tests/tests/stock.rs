@@ -15,7 +15,10 @@ use contract_tests::{
         session::{Scope, Session},
     },
     harness::{environment::number, store::Store},
-    suite::stock::{PROPERTIES, Property},
+    suite::{
+        judged,
+        stock::{PROPERTIES, Property},
+    },
 };
 use libtest_mimic::{Arguments, Trial};
 
@@ -36,7 +39,7 @@ fn main() -> ExitCode {
         arguments.test_threads = Some(1);
         if !arguments.list {
             let session = Session::new(elsewhere.clone());
-            println!("judged:\n  {}", session.subject().join("\n  "));
+            println!("judged:\n  {}", judged::lines(&session).join("\n  "));
             scope = session.scope;
         }
     }

@@ -120,11 +120,16 @@ pub(super) enum Products {
         no_pager: bool,
     },
     /// Show a product
-    #[command(after_help = "Example:\n  client products show 1")]
+    #[command(after_help = "Examples:
+  client products show 1
+  client products show 1 --etag     for `client products replace --if-match`")]
     Show {
         /// The id
         #[arg(value_parser = |text: &str| limits::PRODUCT_ID.integer(text), allow_negative_numbers = true)]
         id: u64,
+        /// Show its ETag as well, which changes with the product
+        #[arg(long)]
+        etag: bool,
     },
     /// Create a product
     #[command(after_help = "Example:\n  client products create --name Computer --price 200 --stock 20")]
@@ -135,13 +140,21 @@ pub(super) enum Products {
         key: Key,
     },
     /// Replace all fields of a product
-    #[command(after_help = "Example:\n  client products replace 1 --name Computer --price 180.5 --stock 15")]
+    ///
+    /// Without --if-match, the stock becomes what is said here, whatever was sold since the product was read.
+    #[command(after_help = "Examples:
+  client products replace 1 --name Computer --price 180.5 --stock 15
+  etag=$(client products show 1 --etag --json | jq -r .etag)
+  client products replace 1 --name Computer --price 180.5 --stock 15 --if-match \"$etag\"")]
     Replace {
         /// The id
         #[arg(value_parser = |text: &str| limits::PRODUCT_ID.integer(text), allow_negative_numbers = true)]
         id: u64,
         #[command(flatten)]
         product: NewProduct,
+        /// Replace only if the product still has this ETag, which `client products show --etag` shows
+        #[arg(long, value_name = "ETAG", value_parser = limits::if_match)]
+        if_match: Option<String>,
     },
     /// Take stock off a product, and give it back
     #[command(subcommand)]

@@ -1,21 +1,21 @@
 //! Finds out which service is to blame for "not found or unavailable", which says one or the other.
 
-use super::{error_message::ErrorMessage, failure::Failure, record::Record, service::Service};
+use super::{error_message::ErrorMessage, failure::Failure, service::Service};
 
 /// The resource that a service asked another for.
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     pub(super) caller: Service,
     pub(super) upstream: Service,
     /// As in `product 1`.
-    pub(super) resource: String,
+    pub(super) resource: &'a str,
 }
 
-impl Asked {
-    /// Adds to `failure` what `upstream` itself responds to the same question.
-    pub(super) fn explain(&self, failure: Failure, response: Result<Record, Failure>) -> Failure {
+impl Asked<'_> {
+    /// Adds to `failure` what `upstream` itself responds to the same question: the resource, or a failure.
+    pub(super) fn explain(&self, failure: Failure, response: Option<Failure>) -> Failure {
         let Self { caller, upstream, resource } = self;
         match response {
-            Ok(_) => {
+            None => {
                 let advice = format!(
                     "{upstream} has {resource}, so {caller} could not get it in time, or has another address or token for {upstream}: see {} and {} of {caller}. The cause is in its log.",
                     upstream.url_variable(),
@@ -23,7 +23,7 @@ impl Asked {
                 );
                 Failure { advice, is_in_log: true, ..failure }
             }
-            Err(other) => match other.message() {
+            Some(other) => match other.message() {
                 Some(message) if message.is_not_found() => {
                     let advice = match message {
                         ErrorMessage::ProductNotFound => " `client products list` lists all products.",

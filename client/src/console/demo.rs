@@ -30,7 +30,7 @@ const REQUEST: Style = Style::new().dimmed();
 /// The highest possible id, which no product and no order has.
 const UNKNOWN: u64 = 9_007_199_254_740_991;
 
-/// Walks through a purchase. It leaves a product, an order and two payments.
+/// Walks through a purchase. It leaves two products, two or three orders, and two payments.
 pub(super) async fn run(store: &Store, addresses: &Addresses) -> Result<(), Failure> {
     let guide = Guide::default();
     let outcome = tokio::select! {
@@ -57,17 +57,19 @@ async fn walk(guide: &Guide, store: &Store, addresses: &Addresses) -> Result<(),
 
     guide.explain(
         "Order three pieces",
-        "The orders service does not store products: it asks the products service over HTTP, with that service's token, for the product and its stock. An order does not change the stock.",
+        "The orders service does not store products: it asks the products service over HTTP, with that service's token, for the product and its stock. Whether an order takes its pieces off the stock is a setting of orders, ORDERS_STOCK: step 4 finds out.",
         &format!(r#"orders: POST /orders {{"product_id": {product}, "quantity": 3}}"#),
     )?;
     let order = guide.shows("order", store.create_order(product, 3, None).await)?;
 
     guide.explain(
         "Order more than the stock",
-        "An order is accepted if and only if its quantity is at most the stock, which is 5.",
+        "An order is accepted if and only if its quantity is at most the stock. There never were 6 pieces.",
         &format!(r#"orders: POST /orders {{"product_id": {product}, "quantity": 6}}"#),
     )?;
     guide.fails(CreateOrderErrorMessage::NotEnoughStock, store.create_order(product, 6, None).await)?;
+
+    fight_over_the_last_piece(guide, store).await?;
 
     guide.explain(
         "Order an unknown product",
@@ -116,12 +118,42 @@ async fn walk(guide: &Guide, store: &Store, addresses: &Addresses) -> Result<(),
     guide.fails(GetPaymentErrorMessage::Unauthorized, unauthenticated.payment(payment).await)?;
 
     show::out("\n")?;
-    show::say(
-        PLAIN,
-        &format!(
-            "The demo is over. The store has one more product ({product}), one more order ({order}) and two more payments."
-        ),
-    )
+    show::say(PLAIN, &format!("The demo is over. It created {}.", guide.created()))
+}
+
+/// Two orders for one piece. Who gets it shows whether orders reserves the stock.
+async fn fight_over_the_last_piece(guide: &Guide, store: &Store) -> Result<(), Failure> {
+    guide.explain(
+        "Order the last piece twice",
+        "There is one piece of this product, and two orders want it at the same time.",
+        r#"products: POST /products {"name": "Demo chair", "price": 50, "stock": 1}"#,
+    )?;
+    let chair = NewProduct { name: "Demo chair".into(), price: 50.0, stock: 1 };
+    let product = guide.shows("product", store.create_product(&chair, None).await)?;
+
+    guide.sends(&format!(
+        r#"orders: POST /orders {{"product_id": {product}, "quantity": 1}}, twice at the same time"#
+    ))?;
+    let order = || store.create_order(product, 1, None);
+    let mut outcomes: [_; 2] = tokio::join!(order(), order()).into();
+    outcomes.sort_by_key(Result::is_err);
+    let accepted = outcomes.iter().flatten().count();
+    for outcome in outcomes {
+        match outcome {
+            Ok(order) => drop(guide.shows("order", Ok(order))?),
+            refused => guide.fails(CreateOrderErrorMessage::NotEnoughStock, refused)?,
+        }
+    }
+    let verdict = match accepted {
+        2 => {
+            "Both were accepted: orders checks the stock and leaves it as it is (ORDERS_STOCK=check, the default), so the last piece is sold twice. With ORDERS_STOCK=reserve, one of the two is refused."
+        }
+        1 => {
+            "One was accepted: orders takes its pieces off the stock (ORDERS_STOCK=reserve), so the last piece is sold once. With ORDERS_STOCK=check, the default, both are accepted."
+        }
+        _ => "Neither was accepted: somebody else has taken the last piece.",
+    };
+    show::say(PLAIN, verdict)
 }
 
 /// Explains and counts the steps, and remembers what they created.
@@ -137,6 +169,10 @@ impl Guide {
         show::out("\n")?;
         show::say(TITLE, &format!("{}. {title}", self.step.get()))?;
         show::say(PLAIN, why)?;
+        self.sends(request)
+    }
+
+    fn sends(&self, request: &str) -> Result<(), Failure> {
         show::say(REQUEST, &format!("> {request}"))
     }
 
@@ -153,15 +189,19 @@ impl Guide {
         Ok(id)
     }
 
-    /// What a demo that ended early leaves.
-    fn rest(&self) -> String {
-        let created = match self.created.borrow().as_slice() {
+    /// What was created so far.
+    fn created(&self) -> String {
+        match self.created.borrow().as_slice() {
             [] => "nothing".to_owned(),
             created => created.join(", "),
-        };
-        let step = self.step.get();
+        }
+    }
+
+    /// What a demo that ended early leaves.
+    fn rest(&self) -> String {
+        let (step, created) = (self.step.get(), self.created());
         format!(
-            "The demo ended in step {step} and created {created}; the request of that step may have been carried out as well."
+            "The demo ended in step {step} and created {created}; the last request of that step may have been carried out as well."
         )
     }
 

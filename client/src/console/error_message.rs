@@ -115,7 +115,9 @@ impl ErrorMessage {
             Self::TooMuchStock => {
                 "The stock would be larger than the largest number. Lower it with `client products replace` first."
             }
-            Self::PreconditionFailed => "The product has changed since it was read. Read it again.",
+            Self::PreconditionFailed => {
+                "The product has changed since it was read. `client products show --etag` shows it as it is now, with its new ETag."
+            }
             Self::ReservationNotFound => {
                 "The product has no reservation with this key. `client products reservations put` makes one."
             }
@@ -157,6 +159,11 @@ impl ErrorMessage {
             }
         };
         advice.to_owned()
+    }
+
+    /// Whether another service does not have a resource, or did not respond.
+    pub(super) fn is_not_found_or_unavailable(self) -> bool {
+        matches!(self, Self::ProductNotFoundOrUnavailable | Self::OrderNotFoundOrUnavailable)
     }
 
     /// Whether a resource does not exist, which only a service that works can tell.

@@ -2,6 +2,8 @@
 
 use std::{error::Error, io, iter};
 
+use rustls::CertificateError;
+
 /// Describes why a connection failed, without the words of the libraries below.
 pub(super) fn of_connection(error: &reqwest::Error) -> String {
     if error.is_timeout() {
@@ -33,6 +35,14 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
 const CLOSED: &str = "it was closed before the response was complete";
 
 fn of_io(error: &io::Error, is_connect: bool) -> String {
+    if let Some(inner) = error.get_ref() {
+        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
+            return of_tls(error).into();
+        }
+        if let Some(error) = inner.downcast_ref::<io::Error>() {
+            return of_io(error, is_connect);
+        }
+    }
     let fault = match error.kind() {
         io::ErrorKind::ConnectionRefused => "nothing listens there",
         io::ErrorKind::TimedOut => "it took too long",
@@ -46,6 +56,20 @@ fn of_io(error: &io::Error, is_connect: bool) -> String {
         _ => return of_system(error),
     };
     fault.into()
+}
+
+fn of_tls(error: &rustls::Error) -> &'static str {
+    let rustls::Error::InvalidCertificate(error) = error else { return "what is there does not speak TLS" };
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another host"
+        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody whom this system trusts has signed its certificate; SSL_CERT_FILE can name others"
+        }
+        _ => "its certificate is not valid",
+    }
 }
 
 /// What the system says, without its number.

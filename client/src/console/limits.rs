@@ -97,6 +97,17 @@ pub(super) fn key(text: &str) -> Result<String, String> {
     is_valid.then(|| text.to_owned()).ok_or_else(|| "must have 1 to 255 visible ASCII characters".into())
 }
 
+/// Checks the value of `If-Match`, or tells what it must be. The quotes of a tag may be left out, since shells take them away.
+pub(super) fn if_match(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_visible = !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    match text == "*" || text.contains('"') {
+        _ if !is_visible => Err("must be an ETag, as `client products show --etag` shows it".into()),
+        true => Ok(text.to_owned()),
+        false => Ok(format!("\"{text}\"")),
+    }
+}
+
 /// Parses a whole number in `range`, or tells what it must be.
 pub(super) fn whole_number(text: &str, range: impl RangeBounds<u64>) -> Result<u64, String> {
     let number = text.trim().parse().ok().filter(|number| range.contains(number));

@@ -82,12 +82,15 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
             let list = if no_pager { list } else { list.paged() };
             return list_products(&store, limit, after, list).await;
         }
-        Some(Command::Products(Products::Show { id })) => store.product(id).await,
+        Some(Command::Products(Products::Show { id, etag: false })) => store.product(id).await,
+        Some(Command::Products(Products::Show { id, etag: true })) => {
+            store.product_with_etag(id).await.map(|(product, etag)| record::with_etag(product, etag))
+        }
         Some(Command::Products(Products::Create { product, key })) => {
             store.create_product(&product, key.key).await
         }
-        Some(Command::Products(Products::Replace { id, product })) => {
-            store.replace_product(id, &product).await
+        Some(Command::Products(Products::Replace { id, product, if_match })) => {
+            store.replace_product(id, &product, if_match.as_deref()).await
         }
         Some(Command::Products(Products::Reservations(command))) => match &command {
             Reservations::Put { reservation, quantity } => {

@@ -22,6 +22,12 @@ pub(super) fn product(Product { id, name, price, stock }: Product) -> Record {
     ])
 }
 
+/// A product with a field for its entity tag, which the service sends in a header.
+pub(super) fn with_etag(mut product: Record, etag: Option<String>) -> Record {
+    product.insert("etag".to_owned(), etag.into());
+    product
+}
+
 pub(super) fn reservation(Reservation { product_id, key, quantity, status }: Reservation) -> Record {
     record([
         ("product_id", product_id.get().into()),

@@ -1,8 +1,9 @@
 //! The store as the console sees it: calls of the generated clients, with failures in words.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::{Error, InvalidConnection, ResponseValue, orders, payments, products};
+use http::header::ETAG;
 use uuid::Uuid;
 
 use super::{
@@ -30,6 +31,9 @@ const BLAME_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a create is sent before the console gives up. Its idempotency key keeps it from being done twice.
 const TRIES: u32 = 3;
+
+/// A service that takes as long as this to fail is not asked again: each try could take as long.
+const SLOW: Duration = client::CALL_TIMEOUT;
 
 /// The longest `Retry-After` that the console waits for.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -66,8 +70,16 @@ impl Store {
     }
 
     pub(super) async fn product(&self, id: u64) -> Outcome {
+        self.product_with_etag(id).await.map(|(product, _)| product)
+    }
+
+    /// A product, and the `ETag` of just this content, if the service sends one.
+    pub(super) async fn product_with_etag(&self, id: u64) -> Result<(Record, Option<String>), Failure> {
         let Upstream { client, .. } = &self.products;
-        self.products.call(|| client.get_product().id(id).send()).await.map(record::product)
+        let get = || client.get_product().id(id).send();
+        let response = self.products.call_within(CALL_TIMEOUT, get).await?;
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(ToOwned::to_owned);
+        Ok((record::product(response.into_inner()), etag))
     }
 
     pub(super) async fn create_product(&self, product: &NewProduct, key: Option<String>) -> Outcome {
@@ -87,9 +99,21 @@ impl Store {
         self.products.create(create, tries).await.map(record::product)
     }
 
-    pub(super) async fn replace_product(&self, id: u64, product: &NewProduct) -> Outcome {
+    /// Replaces a product, only as long as it has the tag in `if_match` if there is one.
+    pub(super) async fn replace_product(
+        &self,
+        id: u64,
+        product: &NewProduct,
+        if_match: Option<&str>,
+    ) -> Outcome {
         let Upstream { client, .. } = &self.products;
-        let replace = || client.replace_product().id(id).body(body(product)).send();
+        let replace = || {
+            let request = client.replace_product().id(id).body(body(product));
+            match if_match {
+                Some(etag) => request.if_match(etag).send(),
+                None => request.send(),
+            }
+        };
         self.products.call(replace).await.map(record::product)
     }
 
@@ -117,17 +141,9 @@ impl Store {
         let key = key.unwrap_or_else(new_key);
         let order = orders::types::NewOrder::builder().product_id(product).quantity(quantity);
         let create = || client.create_order().idempotency_key(&*key).body(order.clone()).send();
-        match self.orders.create(create, TRIES).await.map(record::order) {
-            Err(failure) if failure.message() == Some(ErrorMessage::ProductNotFoundOrUnavailable) => {
-                let Upstream { service, client, .. } = &self.products;
-                let get = || client.get_product().id(product).send();
-                let response = self.products.call_within(BLAME_TIMEOUT, get).await.map(record::product);
-                let resource = format!("product {product}");
-                Err(Asked { caller: self.orders.service, upstream: *service, resource }
-                    .explain(failure, response))
-            }
-            result => result,
-        }
+        let created = self.orders.create(create, TRIES).await.map(record::order);
+        let get = || self.products.client.get_product().id(product).send();
+        self.products.explain(created, self.orders.service, &format!("product {product}"), get).await
     }
 
     pub(super) async fn order(&self, id: u64) -> Outcome {
@@ -146,17 +162,9 @@ impl Store {
         let key = key.unwrap_or_else(new_key);
         let payment = payments::types::NewPayment::builder().order_id(order).amount(amount).method(method);
         let create = || client.create_payment().idempotency_key(&*key).body(payment.clone()).send();
-        match self.payments.create(create, TRIES).await.map(record::payment) {
-            Err(failure) if failure.message() == Some(ErrorMessage::OrderNotFoundOrUnavailable) => {
-                let Upstream { service, client, .. } = &self.orders;
-                let get = || client.get_order().id(order).send();
-                let response = self.orders.call_within(BLAME_TIMEOUT, get).await.map(record::order);
-                let resource = format!("order {order}");
-                Err(Asked { caller: self.payments.service, upstream: *service, resource }
-                    .explain(failure, response))
-            }
-            result => result,
-        }
+        let created = self.payments.create(create, TRIES).await.map(record::payment);
+        let get = || self.orders.client.get_order().id(order).send();
+        self.orders.explain(created, self.payments.service, &format!("order {order}"), get).await
     }
 
     pub(super) async fn payment(&self, id: u64) -> Outcome {
@@ -219,19 +227,34 @@ impl<C> Upstream<C> {
         &self,
         send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
     ) -> Result<T, Failure> {
-        self.call_within(CALL_TIMEOUT, send).await
+        self.call_within(CALL_TIMEOUT, send).await.map(ResponseValue::into_inner)
     }
 
     async fn call_within<T, E: ErrorBody>(
         &self,
         timeout: Duration,
         send: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
-    ) -> Result<T, Failure> {
+    ) -> Result<ResponseValue<T>, Failure> {
         let call = client::traced_within(timeout, send());
         let (trace_id, result) = waiting::shown(self.service.name(), call).await;
-        result
-            .map(ResponseValue::into_inner)
-            .map_err(|error| Failure::of_call(self.service, &self.url, &trace_id, &error))
+        result.map_err(|error| Failure::of_call(self.service, &self.url, &trace_id, &error))
+    }
+
+    /// If `caller` says that it did not get `resource` from this service, asks for it with `get`, and adds who is to blame.
+    async fn explain<T, E: ErrorBody>(
+        &self,
+        outcome: Outcome,
+        caller: Service,
+        resource: &str,
+        get: impl AsyncFn() -> Result<ResponseValue<T>, Error<E>>,
+    ) -> Outcome {
+        match outcome {
+            Err(failure) if failure.message().is_some_and(ErrorMessage::is_not_found_or_unavailable) => {
+                let response = self.call_within(BLAME_TIMEOUT, get).await;
+                Err(Asked { caller, upstream: self.service, resource }.explain(failure, response.err()))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Calls the service with an idempotency key, up to `tries` times while the failure is transient.
@@ -242,8 +265,11 @@ impl<C> Upstream<C> {
     ) -> Result<T, Failure> {
         let mut pause = Duration::from_millis(50);
         for _ in 1..tries {
-            match self.call(&send).await {
-                Err(failure) if failure.is_transient && failure.retry_after <= LONGEST_WAIT => {
+            let sent = Instant::now();
+            let result = self.call(&send).await;
+            let is_prompt = sent.elapsed() < SLOW;
+            match result {
+                Err(failure) if failure.is_transient && is_prompt && failure.retry_after <= LONGEST_WAIT => {
                     tokio::time::sleep(pause.max(failure.retry_after)).await;
                 }
                 result => return result,

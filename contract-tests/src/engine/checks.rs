@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 use crate::engine::{
     deployment::Deployment,
     exchange::Delivery,
+    failure::Failure,
     replay::{
         case::Case,
         cases,
+        label::Label,
         promises::{self, Promise},
-        workflows,
+        workflows::{self, Played},
     },
-    session::{Failure, Session},
+    session::Session,
 };
 
 /// A workflow, a case or a promise.
@@ -73,6 +75,15 @@ impl Check {
         }
     }
 
+    /// Whether a verdict of this name is one of it.
+    pub fn has(&self, name: &str) -> bool {
+        match &self.what {
+            // Those of the workflows that it calls are known when it was played.
+            What::Workflow(workflow, _) => name.split("::").next() == Some(workflow),
+            What::Case(_) | What::Promise(_) => name == self.name,
+        }
+    }
+
     /// Whether it is the steps of a workflow.
     pub fn is_workflow(&self) -> bool {
         matches!(self.what, What::Workflow(..))
@@ -94,24 +105,33 @@ impl Check {
             What::Case(case) => one(case.check(session)),
             What::Promise(promise) => one(promise.check(session)),
             What::Workflow(workflow, steps) => {
-                let outcomes = workflows::play(workflow, session);
-                let count = outcomes.len().max(steps.len());
-                let time = began.elapsed() / u32::try_from(outcomes.len().max(1)).unwrap_or(1);
-                let mut outcomes = outcomes.into_iter();
-                let verdict = |index: usize| {
-                    let (outcome, time) = match outcomes.next() {
-                        Some(Ok(_)) => (Outcome::Passed, time),
-                        Some(Err(failure)) => (Outcome::Failed(failure), time),
-                        // What a workflow leaves out on purpose, such as by `goto`, is no failure.
-                        None => (Outcome::NotReached, Duration::ZERO),
-                    };
-                    // A step that is tried again is played more than once.
-                    let step = steps.get(index).filter(|_| count == steps.len());
-                    let step = step.map_or_else(|| format!("step {}", index + 1), |step| (*step).to_owned());
-                    Verdict { name: format!("{workflow}::{step}"), outcome, time }
-                };
-                (0..count).map(verdict).collect()
+                let played = workflows::play(workflow, session);
+                let time = began.elapsed() / u32::try_from(played.len().max(1)).unwrap_or(1);
+                verdicts(workflow, steps, played, time)
             }
         }
     }
+}
+
+/// A verdict for each step of a workflow, and for each step of another one that it brought about.
+fn verdicts(workflow: &str, steps: &[&str], played: Vec<Played>, time: Duration) -> Vec<Verdict> {
+    let own = steps.iter().map(|step| Label { workflow: workflow.into(), step: (*step).into() });
+    // What a workflow leaves out on purpose, such as by `goto`, is no failure.
+    let mut outcomes: Vec<(Label, Outcome)> = own.map(|label| (label, Outcome::NotReached)).collect();
+    for Played { label, outcome } in played {
+        let outcome = outcome.map_or_else(Outcome::Failed, |_| Outcome::Passed);
+        match outcomes.iter_mut().find(|(known, _)| *known == label) {
+            // A step that is played more than once has failed if it did once.
+            Some((_, Outcome::Failed(_))) => {}
+            Some((_, known)) => *known = outcome,
+            None => outcomes.push((label, outcome)),
+        }
+    }
+    let verdict = |(label, outcome): (Label, Outcome)| {
+        let time = if matches!(outcome, Outcome::NotReached) { Duration::ZERO } else { time };
+        let own = label.workflow == workflow;
+        let step = if own { label.step } else { format!("{}.{}", label.workflow, label.step) };
+        Verdict { name: format!("{workflow}::{step}"), outcome, time }
+    };
+    outcomes.into_iter().map(verdict).collect()
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     documented::{Documented, complaint, json_body, json_content, strip, validator, without},
-    exchange::escaped,
+    exchange::{KEY, escaped, written},
     schema::{self, METHODS, path_parameters, resolve},
     security::{self, Security},
     subject::subject,
@@ -98,8 +98,10 @@ impl Document {
         let (answered, sent) =
             (Arc::new(without(&schemas, "writeOnly")), Arc::new(without(&schemas, "readOnly")));
         for (template, path) in json["paths"].as_object().into_iter().flatten() {
-            // What is only a part of a segment cannot be told from the rest of it.
-            if template.matches('{').count() != path_parameters(template).count() {
+            // What is only a part of a segment cannot be told from the rest of it, and a path without `/` is a part of a host.
+            let is_asked = template.starts_with('/')
+                && template.matches('{').count() == path_parameters(template).count();
+            if !is_asked {
                 continue;
             }
             for (method, operation) in methods(path) {
@@ -156,7 +158,7 @@ impl Operation {
             media_type: media_type.into(),
             needs_other_body: body["required"] == true && body_schema.is_null(),
             body_schema: validator(sent, &body_schema),
-            takes_key: parameters.any(|parameter| parameter["name"] == "Idempotency-Key"),
+            takes_key: parameters.any(|parameter| parameter["name"] == KEY),
             security: security::declared(answered, declaration),
             answers,
             ranges,
@@ -231,7 +233,7 @@ impl Operation {
             Some(example) => example.clone(),
             None => schema::example(&self.schemas, &one["schema"]),
         });
-        escaped(&example.as_str().map_or_else(|| example.to_string(), str::to_owned))
+        escaped(&written(&example))
     }
 
     /// Whether a caller without a credential must be refused.

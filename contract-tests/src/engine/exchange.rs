@@ -4,6 +4,7 @@ use std::{fmt, io::ErrorKind, time::Duration};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect;
+use rustls::crypto::ring;
 use serde_json::Value;
 
 /// What a path and a query need to escape (RFC 3986, section 2.3).
@@ -13,6 +14,19 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 pub fn escaped(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
+
+/// How a value is written as a parameter: a text without its quotes.
+pub fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// How `text` is written as one word of a shell.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The header that names a request, so that it can be repeated.
+pub(crate) const KEY: &str = "Idempotency-Key";
 
 /// The host with its port, and the path, of an address such as `http://127.0.0.1:5001/api`.
 pub fn parts(url: &str) -> (String, &str) {
@@ -29,8 +43,14 @@ pub fn parts(url: &str) -> (String, &str) {
 /// How long an answer may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Has reqwest encrypt with ring. Whoever comes first decides.
+pub(crate) fn prepare_tls() {
+    let _ = ring::default_provider().install_default();
+}
+
 /// A client that shows what is answered, whatever it is, and waits so long for it.
 pub(crate) fn http_client(patience: Duration) -> reqwest::blocking::Client {
+    prepare_tls();
     reqwest::blocking::Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
@@ -119,7 +139,6 @@ impl Request {
 
     /// A line for a shell that sends the same, to the service at `url`.
     pub fn curl(&self, url: &str) -> String {
-        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
         let mut line = format!("curl -i -X {} {}", self.method, quoted(&format!("{url}{}", self.path)));
         for (name, value) in &self.headers {
             line += &format!(" -H {}", quoted(&format!("{name}: {value}")));
@@ -178,6 +197,40 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The answer of a service at `url` with `Location` and `Link` as one without a prefix writes them. What does not begin with
+    /// the prefix leads nowhere, and says so to whoever compares it.
+    pub(crate) fn without_prefix(mut self, url: &str) -> Self {
+        let prefix = parts(url).1;
+        for (name, value) in self.headers.iter_mut().filter(|_| !prefix.is_empty()) {
+            // A `Link` may have several targets, each in angle brackets, and an absolute one is as good.
+            let is_link = name.eq_ignore_ascii_case("Link");
+            if !is_link && !name.eq_ignore_ascii_case("Location") {
+                continue;
+            }
+            let mut leads_nowhere = false;
+            let mut without = |target: &str| {
+                let below = target.strip_prefix(url.trim_end_matches('/')).filter(|_| is_link);
+                match below.or(target.strip_prefix(prefix)).filter(|rest| rest.starts_with('/')) {
+                    Some(rest) => rest.to_owned(),
+                    None => {
+                        leads_nowhere |= target.starts_with('/');
+                        target.to_owned()
+                    }
+                }
+            };
+            let targets = value.split('<').enumerate();
+            let rest = targets.map(|(index, part)| match is_link && index == 0 {
+                true => part.to_owned(),
+                false => without(part),
+            });
+            *value = rest.collect::<Vec<_>>().join("<");
+            if leads_nowhere {
+                *value += &format!(" (which is not below {prefix})");
+            }
+        }
+        self
+    }
+
     /// The body as JSON; `null` if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
@@ -214,5 +267,37 @@ fn shortened(body: &[u8]) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], body.len()),
         None => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_prefix(name: &str, value: &str) -> String {
+        let headers = vec![(name.to_owned(), value.to_owned())];
+        let answer = Answer { headers, ..Answer::default() }.without_prefix("http://host:1/api");
+        answer.headers[0].1.clone()
+    }
+
+    #[test]
+    fn a_prefix_goes_from_each_place_that_a_header_names() {
+        for (name, value, without) in [
+            ("Location", "/api/notes/1", "/notes/1"),
+            ("Location", "/notes/1", "/notes/1 (which is not below /api)"),
+            ("Location", "/apiary", "/apiary (which is not below /api)"),
+            ("Location", "http://host:1/api/notes/1", "http://host:1/api/notes/1"),
+            (
+                "link",
+                "</api/a?p=1>; rel=prev, </api/a?p=3>; rel=next",
+                "</a?p=1>; rel=prev, </a?p=3>; rel=next",
+            ),
+            ("Link", "<http://host:1/api/a?p=3>; rel=next", "</a?p=3>; rel=next"),
+            ("Link", "</a?p=3>; rel=next", "</a?p=3>; rel=next (which is not below /api)"),
+            ("Link", "<?p=3>; rel=next", "<?p=3>; rel=next"),
+            ("X-Other", "/api/notes/1", "/api/notes/1"),
+        ] {
+            assert_eq!(without_prefix(name, value), without, "{name}: {value}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::engine::{
     contract::Operation,
-    exchange::{Answer, Request},
+    exchange::{Answer, Request, written},
     limits::{Limit, limits, met},
     schema::{self, requires, resolve},
 };
@@ -150,7 +150,7 @@ pub(crate) fn example(document: &Value, parameter: &Value) -> String {
     let schema = &parameter["schema"];
     let mut within = limits(document, schema).into_iter().filter(|limit| limit.is_within);
     let value = within.find_map(|limit| limit.value).unwrap_or_else(|| schema::example(document, schema));
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    written(&value)
 }
 
 /// All errors of an operation have one schema, so what may be in it need not be seen with each status.
@@ -183,6 +183,12 @@ fn sent(operation: &Operation, request: &Request, parameter: &Value) -> Option<S
         "header" => {
             let header = request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             header.map(|(_, value)| value.clone())
+        }
+        "cookie" => {
+            let cookies = request.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case("Cookie"));
+            cookies
+                .flat_map(|(_, value)| value.split(';'))
+                .find_map(|pair| decoded(pair.trim_start().strip_prefix(name)?.strip_prefix('=')?))
         }
         _ => request
             .path

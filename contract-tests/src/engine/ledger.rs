@@ -1,7 +1,8 @@
 //! The ledger: every documented response and every facet of an operation, and how often each was seen on the wire.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path, sync::LazyLock};
 
+use regex::{Captures, Regex};
 use serde::Serialize;
 use serde_json::json;
 
@@ -60,8 +61,22 @@ impl Facet {
         format!("{} {} {}", self.service, self.operation, self.facet)
     }
 
+    fn verdict(&self) -> &'static str {
+        verdict(self.seen, self.waived)
+    }
+
     fn is_fine(&self) -> bool {
         (self.seen == 0) == self.waived
+    }
+}
+
+/// What is to be said of what was seen so often.
+fn verdict(seen: usize, is_waived: bool) -> &'static str {
+    match (seen, is_waived) {
+        (0, false) => "never seen",
+        (0, true) => "waived",
+        (_, false) => "seen",
+        (_, true) => "seen, yet waived",
     }
 }
 
@@ -74,12 +89,7 @@ impl Row {
     }
 
     fn verdict(&self) -> &'static str {
-        match (self.seen, self.waived) {
-            (0, false) => "never seen",
-            (0, true) => "waived",
-            (_, false) => "seen",
-            (_, true) => "seen, yet waived",
-        }
+        verdict(self.seen, self.waived)
     }
 
     fn is_fine(&self) -> bool {
@@ -154,9 +164,10 @@ impl Ledger {
         let unfit =
             rows.iter().filter(|row| !row.is_fine()).map(|row| format!("{}: {}", row.verdict(), row.name()));
         let facets = self.facets();
-        let unseen = facets.iter().filter(|facet| !facet.is_fine()).map(|facet| {
-            format!("{}: {}", if facet.waived { "seen, yet waived" } else { "never seen" }, facet.name())
-        });
+        let unseen = facets
+            .iter()
+            .filter(|facet| !facet.is_fine())
+            .map(|facet| format!("{}: {}", facet.verdict(), facet.name()));
         let is_known = |waiver: &str| {
             rows.iter().any(|row| row.name() == waiver) || facets.iter().any(|facet| facet.name() == waiver)
         };
@@ -224,8 +235,11 @@ fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
         let Operation { service, id, method, template, .. } = operation;
         let _ = write!(
             sections,
-            "<section><h2><b class=\"{}\">{method}</b> {template} <small>{service} · {id}</small></h2><table>",
-            method.to_lowercase()
+            "<section><h2><b class=\"{}\">{method}</b> {} <small>{} · {}</small></h2><table>",
+            method.to_lowercase(),
+            escaped(template),
+            escaped(service),
+            escaped(id)
         );
         for row in rows.iter().filter(|row| row.service == *service && row.operation == *id) {
             let text = escaped(row.text.as_deref().unwrap_or("as its schema says"));
@@ -239,24 +253,31 @@ fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
         }
         sections += "</table><details><summary>Parameters, fields, headers and limits</summary><table>";
         let of_operation = |facet: &&Facet| facet.service == *service && facet.operation == *id;
-        for Facet { facet, seen, .. } in facets.iter().filter(of_operation) {
-            let verdict = if *seen > 0 { "seen" } else { "never seen" };
-            let class = verdict.replace(' ', "-");
+        for facet in facets.iter().filter(of_operation) {
+            let verdict = facet.verdict();
+            let class = verdict.replace([',', ' '], "-");
             let _ = write!(
                 sections,
-                "<tr class=\"{class}\"><td><td>{}<td>{seen}<td><span>{verdict}</span></tr>",
-                escaped(facet)
+                "<tr class=\"{class}\"><td><td>{}<td>{}<td><span>{verdict}</span></tr>",
+                escaped(&facet.facet),
+                facet.seen
             );
         }
         sections += "</table></details></section>";
     }
     let seen = rows.iter().filter(|row| row.seen > 0).count();
     let waived = rows.iter().filter(|row| row.waived).count();
-    include_str!("ledger.html")
-        .replace("{title}", &SERVICES.join(", "))
-        .replace("{subject}", &subject.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br>"))
-        .replace("{sections}", &sections)
-        .replace("{seen}", &seen.to_string())
-        .replace("{waived}", &waived.to_string())
-        .replace("{all}", &rows.len().to_string())
+    let filled = |name: &str| match name {
+        "title" => escaped(&SERVICES.join(", ")),
+        "subject" => subject.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br>"),
+        "sections" => sections.clone(),
+        "seen" => seen.to_string(),
+        "waived" => waived.to_string(),
+        "all" => rows.len().to_string(),
+        // A rule of the style.
+        other => format!("{{{other}}}"),
+    };
+    // In one go, since what is filled in may have braces of its own.
+    static PLACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\{([a-z]+)\}").expect("a pattern"));
+    PLACE.replace_all(include_str!("ledger.html"), |place: &Captures<'_>| filled(&place[1])).into_owned()
 }

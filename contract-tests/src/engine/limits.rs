@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::schema::{self, resolve};
 
-/// The longest array that is worth being sent, in characters of JSON: a body has its limit, too.
-const LONGEST: usize = 32 * 1024;
+/// The longest text or array that is worth being sent, in characters of JSON: a body has its limit, too.
+pub(crate) const LONGEST: usize = 32 * 1024;
 
 /// A limit of a schema, at its edge or one beyond.
 #[derive(Debug, PartialEq)]

@@ -1,13 +1,13 @@
 //! The engine: it reads a contract, sends requests, judges the answers and remembers them. It starts nothing, and knows no service.
 
 pub mod compatibility;
-pub mod truer;
 pub mod checks;
 pub mod replay;
 pub mod property;
 pub mod faults;
 pub mod edges;
 pub mod session;
+pub(crate) mod raw;
 mod judge;
 pub mod ledger;
 pub mod facets;
@@ -17,6 +17,7 @@ pub mod documented;
 pub mod security;
 #[cfg(test)]
 mod made_up;
+pub mod failure;
 pub mod exchange;
 pub mod deployment;
 pub mod subject;

@@ -5,7 +5,7 @@ use proptest::{
     test_runner::{FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
 
-use crate::engine::session::Failure;
+use crate::engine::failure::Failure;
 
 /// How many cases are tried, and which.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::engine::{contract::CONTRACT, exchange::Answer, session::Session};
+use crate::engine::{contract::CONTRACT, exchange::Answer, raw, session::Session};
 
 /// Within this time a response or the end of the connection arrives, on a slow machine too.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -63,30 +63,18 @@ impl Caller {
 
     /// The next answer, if one comes before the connection ends.
     pub fn answer(&mut self) -> Option<Answer> {
-        let end = |bytes: &[u8], mark: &[u8]| {
-            Some(bytes.windows(mark.len()).position(|at| at == mark)? + mark.len())
-        };
-        if !self.hear(|heard| end(heard, b"\r\n\r\n").is_some()) {
+        if !self.hear(|heard| raw::after(heard, b"\r\n\r\n").is_some()) {
             return None;
         }
-        let body = end(&self.heard, b"\r\n\r\n").expect("HTTP");
-        let head = String::from_utf8(self.heard[..body].to_vec()).expect("HTTP");
-        let mut lines = head.trim_end().split("\r\n");
-        let status: u16 = lines.next().expect("HTTP")[9..12].parse().expect("HTTP");
-        let fields = lines.map(|line| line.split_once(": ").expect("HTTP"));
-        let mut answer = Answer {
-            status,
-            headers: fields.map(|(name, value)| (name.into(), value.into())).collect(),
-            body: Vec::new(),
-        };
+        let (mut answer, body) = raw::head(&self.heard).expect("HTTP");
         let length: Option<usize> =
             answer.header("content-length").map(|length| length.parse().expect("HTTP"));
         let whole = |heard: &[u8]| match length {
             Some(length) => (heard.len() >= body + length).then_some(body + length),
-            None if status == 204 => Some(body),
-            None => end(heard, b"\r\n0\r\n\r\n"),
+            None if answer.status == 204 => Some(body),
+            None => raw::after(heard, b"\r\n0\r\n\r\n"),
         };
-        assert!(self.hear(|heard| whole(heard).is_some()), "the answer breaks off: {head}");
+        assert!(self.hear(|heard| whole(heard).is_some()), "the answer breaks off: {answer}");
         let whole = whole(&self.heard).expect("HTTP");
         answer.body = self.heard[body..whole].to_vec();
         self.heard.drain(..whole);

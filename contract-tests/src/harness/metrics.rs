@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::{
-    exchange::Request,
-    session::{Failure, Session},
-};
+use crate::engine::{exchange::Request, failure::Failure, session::Session};
 
 /// What `/metrics` says: the value of each sample, by its name with its labels as they stand there.
 #[derive(Debug)]

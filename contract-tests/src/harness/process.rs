@@ -5,14 +5,13 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::Value;
 
-use super::{address::Reserved, waiting};
-use crate::engine::deployment::{SERVICES, token, variable};
+use super::{address::Reserved, development::token, waiting};
+use crate::engine::deployment::{SERVICES, variable};
 
 /// A service that was started for a test.
 pub struct Process {
@@ -91,12 +90,11 @@ impl Process {
     /// Waits until it has logged `text`, which is bound to come.
     ///
     /// # Panics
-    /// It did not within five seconds. The message has its log.
+    /// It did not within a minute. The message has its log.
     pub fn wait_for_log(&self, text: &str) {
-        let began = Instant::now();
-        while !self.log().contains(text) {
-            assert!(began.elapsed() < Duration::from_secs(5), "{text} is not in the log:\n{}", self.log());
-            thread::sleep(Duration::from_millis(5));
+        let is_there = || self.log().contains(text);
+        if let Err(sentence) = waiting::until(&format!("`{text}` in a log"), is_there) {
+            panic!("{sentence}:\n{}", self.log());
         }
     }
 

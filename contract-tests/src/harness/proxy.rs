@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -36,15 +37,22 @@ struct Shared {
     gate: RwLock<()>,
     /// Whether a tampering has panicked: what the suite notices then proves nothing.
     has_failed: AtomicBool,
+    /// Whether the service has left a request without an answer.
+    is_unanswered: AtomicBool,
     tamper: Mutex<Option<Tamper>>,
 }
 
 impl Proxy {
-    /// A proxy on a free port. It lives as long as the test's process.
+    /// A proxy on a free port. It lives as long as the process.
     pub fn start(service: &'static str) -> Self {
+        Self::patient(service, exchange::PATIENCE)
+    }
+
+    /// The same, if an answer of the service may take this long.
+    pub fn patient(service: &'static str, patience: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let http = exchange::http_client(exchange::PATIENCE);
+        let http = exchange::http_client(patience);
         let shared = Arc::new(Shared {
             service,
             http,
@@ -52,6 +60,7 @@ impl Proxy {
             next: AtomicUsize::default(),
             gate: RwLock::default(),
             has_failed: AtomicBool::default(),
+            is_unanswered: AtomicBool::default(),
             tamper: Mutex::default(),
         });
         let served = shared.clone();
@@ -80,6 +89,11 @@ impl Proxy {
         work();
     }
 
+    /// Whether the service has left a request without an answer since this was asked before. The proxy answers 502 for it.
+    pub fn was_unanswered(&self) -> bool {
+        self.shared.is_unanswered.swap(false, Ordering::Relaxed)
+    }
+
     /// Does this to every request from now on.
     ///
     /// # Panics
@@ -90,11 +104,22 @@ impl Proxy {
     }
 }
 
+/// How long a proxy waits after it could not accept a connection.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
+
 #[tokio::main(flavor = "current_thread")]
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     listener.set_nonblocking(true).expect("a listener");
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let (stream, _) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // A caller that is gone before it was accepted says nothing of the next one, and descriptors are given back.
+            Err(_) => {
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
         let shared = shared.clone();
         let answer = service_fn(move |request| answer(request, shared.clone()));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
@@ -164,9 +189,12 @@ impl Shared {
             Err(error) if exchange::was_reset(&error) => send(target),
             response => response,
         };
-        match response {
-            Ok(response) => Answer::from_response(response).unwrap_or_default(),
-            Err(_) => Answer { status: 502, ..Answer::default() },
+        match response.and_then(Answer::from_response) {
+            Ok(answer) => answer.without_prefix(target),
+            Err(_) => {
+                self.is_unanswered.store(true, Ordering::Relaxed);
+                Answer { status: 502, ..Answer::default() }
+            }
         }
     }
 }

@@ -6,12 +6,13 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{
+    development::token,
     folders::new_folder,
     postgres::{self, Server},
     process::Process,
 };
 use crate::engine::{
-    deployment::{Address, Deployment, SERVICES, token, variable},
+    deployment::{Address, Deployment, SERVICES, variable},
     session::Session,
 };
 
@@ -102,6 +103,32 @@ impl Store {
             return session.number(&format!("SELECT count(*) FROM {table}"));
         }
         rows(&Connection::open(self.database(name)).expect("the database"))
+    }
+
+    /// Gives products so many more, with long names, as another program might. The service sees them a little later.
+    pub fn fill(&self, products: usize) {
+        let insert = format!(
+            "WITH RECURSIVE number (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {products})
+             INSERT INTO product (name, price, stock) SELECT printf('%.200c', 'x'), 1.5, i FROM number"
+        );
+        Connection::open(self.database("products"))
+            .expect("the database")
+            .execute_batch(&insert)
+            .expect("products");
+    }
+
+    /// Gives the log of the service called `name` so many pages that the service checkpoints it after its next commit.
+    pub fn grow_log(&self, name: &str) {
+        let connection = Connection::open(self.database(name)).expect("the database");
+        // The checkpoint is left to the service, and no crash of this machine is tried.
+        let settings = "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = OFF";
+        connection.execute_batch(settings).expect("settings");
+        let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+        let version = version.expect("a version");
+        // Each commit is a page, and changes nothing.
+        for _ in 0..1000 {
+            connection.pragma_update(None, "user_version", version).expect("a commit");
+        }
     }
 
     /// Keeps the database of the service called `name` locked, as another program might, until what is returned is dropped.

@@ -15,7 +15,12 @@ use crate::{
         contract::{CONTRACT, Operation},
         exchange::{Answer, Request},
         facets,
-        replay::{cases, situations, workflows},
+        replay::{
+            cases,
+            label::Label,
+            situations,
+            workflows::{self, Played},
+        },
         session::Session,
     },
     harness::store::Store,
@@ -36,13 +41,13 @@ pub fn record(
     let mut recorder = Recorder { documents, known: BTreeSet::new() };
     recorder.documents.iter_mut().for_each(|(_, document)| forget(document));
 
-    for (workflow, steps) in workflows::all() {
+    for (workflow, _) in workflows::all() {
         let store = Store::start(program, &[]);
-        for (step, outcome) in
-            steps.into_iter().zip(workflows::play(workflow, &Session::new(store.deployment())))
+        for Played { label: Label { step, .. }, outcome } in
+            workflows::play(workflow, &Session::new(store.deployment()))
         {
-            let (request, answer) = outcome.map_err(|failure| format!("{workflow}::{step}\n{failure}"))?;
-            recorder.record(step, &request, &answer);
+            let exchange = outcome.map_err(|failure| format!("{workflow}::{step}\n{failure}"))?;
+            exchange.iter().for_each(|(request, answer)| recorder.record(&step, request, answer));
         }
     }
     let (_store, session) = Store::start_with_session(program, &[]);

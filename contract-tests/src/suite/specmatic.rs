@@ -19,8 +19,13 @@ use crate::{
         contract::{CONTRACT, Document, Operation},
         deployment::{Deployment, SERVICES, variable},
         exchange::{Answer, Request},
-        replay::{situations, workflows},
-        session::{Failure, Scope},
+        failure::Failure,
+        replay::{
+            label::Label,
+            situations,
+            workflows::{self, Played},
+        },
+        session::Scope,
     },
     harness::{folders::results, store::Store},
     suite::examples,
@@ -154,11 +159,10 @@ fn recorded(program: &str) -> Result<Vec<Exchange>, Failure> {
     situations::prepare(&prepared)?;
     let mut exchanges = Vec::new();
     let mut done = BTreeSet::new();
-    for (workflow, steps) in workflows::all().filter(|(id, _)| workflows::is_asked(id, Scope::Common)) {
+    for (workflow, _) in workflows::all().filter(|(id, _)| workflows::is_asked(id, Scope::Common)) {
         let (_store, session) = Store::start_with_session(program, &[]);
-        let outcomes = workflows::play(workflow, &session);
-        for (step, outcome) in steps.into_iter().zip(outcomes) {
-            let (request, expected) = outcome?;
+        for Played { label: Label { step, .. }, outcome } in workflows::play(workflow, &session) {
+            let Some((request, expected)) = outcome? else { continue };
             let document = CONTRACT.document(&request.service);
             let operation = document.find(&request.method, request.path_only()).expect("an operation");
             if expected.status < 400 && !done.insert(&operation.id) {

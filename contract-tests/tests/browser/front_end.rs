@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
+    sync::Arc,
     thread,
 };
 
@@ -106,9 +107,13 @@ impl FrontEnd {
     /// Looks at `html`, which may call any service.
     fn visit(&self, scene: &Scene, html: String, look: impl AsyncFnOnce(&WebDriver) -> Outcome) -> Outcome {
         let listener = self.listener.try_clone().expect("a listener");
-        // It serves as long as the test's process lives.
+        let html: Arc<str> = html.into();
+        // It serves as long as the test's process lives. A browser also opens connections that it does not use.
         thread::spawn(move || {
-            listener.incoming().map_while(Result::ok).for_each(|stream| serve(stream, &html))
+            for stream in listener.incoming().map_while(Result::ok) {
+                let html = html.clone();
+                thread::spawn(move || serve(stream, &html));
+            }
         });
         scene.browser.visit(&self.origin, async |tab| {
             tab.driver.goto(&self.origin).await?;

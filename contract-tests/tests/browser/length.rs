@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use contract_tests::{
     engine::contract::{CONTRACT, Operation},
-    harness::browser::{
-        chromium::Outcome,
-        swagger_ui::{Page, block},
+    harness::{
+        browser::{
+            chromium::Outcome,
+            swagger_ui::{Page, block},
+        },
+        machine::alone,
     },
 };
-use rusqlite::Connection;
 use thirtyfour::Key;
 
 use crate::{Scene, prepared_store};
@@ -49,12 +51,10 @@ pub(crate) fn collapses_errors(scene: &Scene, operation: &Operation) -> Outcome 
 }
 
 pub(crate) fn survives_a_long_list(scene: &Scene) -> Outcome {
+    let _machine = alone();
     let (store, deployment) = prepared_store();
     let address = deployment.service("products");
-    Connection::open(store.database("products"))?.execute_batch(
-        "WITH RECURSIVE number (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < 10000)
-         INSERT INTO product (name, price, stock) SELECT 'Product ' || i, 19.99, i FROM number",
-    )?;
+    store.fill(10_000);
     let operation = |id| CONTRACT.operations().find(|operation| operation.id == id).expect("an operation");
     let (list, get) = (operation("list_products"), operation("get_product"));
     scene.browser.visit(&address.url, async |tab| {

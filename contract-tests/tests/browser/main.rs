@@ -26,6 +26,7 @@ use contract_tests::{
             chromium::{Browser, Outcome},
             swagger_ui::{Choice, Example, Page, Shown},
         },
+        machine::shared,
         store::Store,
     },
 };
@@ -47,7 +48,12 @@ fn main() -> ExitCode {
 
     let trial = |subject: &str, name: &str, check: Box<dyn Fn(&Scene) -> Outcome + Send>| {
         let present = scene.clone();
-        let check = move || Ok(check(present.as_deref().ok_or("there is no browser")?)?);
+        // It measures, and takes the machine for itself.
+        let is_alone = name == length::NAME;
+        let check = move || {
+            let _machine = (!is_alone).then(shared);
+            Ok(check(present.as_deref().ok_or("there is no browser")?)?)
+        };
         Trial::test(format!("browser::{subject}::{name}"), check).with_ignored_flag(is_missing)
     };
     let pages = CONTRACT.documents.iter().flat_map(|document| {

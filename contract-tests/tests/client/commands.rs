@@ -1,11 +1,6 @@
 //! Commands that succeed.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
-
-use contract_tests::{engine::exchange::Answer, harness::proxy::Proxy};
+use serde_json::Value;
 
 use crate::Console;
 
@@ -64,6 +59,32 @@ pub(crate) fn a_list_has_the_requested_length(console: &Console) {
     assert_eq!(table.lines().count(), 2346, "one header and a line for each");
 }
 
+pub(crate) fn a_replacement_with_an_etag_spares_a_product_that_has_changed(console: &Console) {
+    console.succeeds("products create --name Computer --price 200 --stock 20");
+    let etag = || {
+        let shown: Value = serde_json::from_str(&console.succeeds("products show 1 --etag --json")).unwrap();
+        shown["etag"].as_str().unwrap().to_owned()
+    };
+    let replace = "products replace 1 --name Computer --price 180.5 --stock 15 --if-match";
+    let read = etag();
+    let row = format!("id\tname\tprice\tstock\tetag\n1\tComputer\t200\t20\t{read}\n");
+    assert_eq!(console.succeeds("products show 1 --etag"), row);
+    console.succeeds("products reservations put 1 basket-7 --quantity 3");
+    let refusal = "products says: Precondition failed.\nThe product has changed since it was read.";
+    console.fails(&format!("{replace} {read}"), 1, refusal);
+    assert!(console.succeeds("products show 1").ends_with("\t200\t17\n"));
+
+    let replaced = "id\tname\tprice\tstock\n1\tComputer\t180.5\t15\n";
+    let without_quotes = etag().trim_matches('"').to_owned();
+    for tag in [&*etag(), "*", &without_quotes, &format!("\"other\", {}", etag())] {
+        let mut command = console.command(replace);
+        assert_eq!(command.arg(tag).output().unwrap().stdout, replaced.as_bytes(), "{tag}");
+        console.succeeds("products replace 1 --name Computer --price 200 --stock 17");
+    }
+    // A variable of a script that is not set must not turn the check off.
+    console.fails(&format!("{replace} "), 2, "it must be an ETag, as `client products show --etag` shows it");
+}
+
 pub(crate) fn a_command_with_a_key_can_be_repeated(console: &Console) {
     let create = "products create --name Computer --price 200 --stock 20 --key monday";
     assert_eq!(console.succeeds(create), console.succeeds(create));
@@ -73,25 +94,6 @@ pub(crate) fn a_command_with_a_key_can_be_repeated(console: &Console) {
         1,
         "products says: Idempotency key reused.\nAnother request was sent with this key.",
     );
-}
-
-/// The first response is lost, after the product was created.
-pub(crate) fn a_create_without_a_response_is_retried_and_creates_once(console: &Console) {
-    let proxy = Proxy::start("products");
-    proxy.forward_to(console.store.services[0].url());
-    let sent = Arc::new(AtomicUsize::new(0));
-    let counted = sent.clone();
-    proxy.tamper(Some(Arc::new(move |request, forward| {
-        let answer = forward(&request);
-        match counted.fetch_add(1, Ordering::Relaxed) {
-            0 => Answer { status: 502, ..Answer::default() },
-            _ => answer,
-        }
-    })));
-    let mut create = console.command("products create --name Computer --price 200 --stock 20");
-    let created = create.env("PRODUCTS_URL", proxy.url()).output().unwrap();
-    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
-    assert_eq!((sent.load(Ordering::Relaxed), console.store.rows("products")), (2, 1));
 }
 
 pub(crate) fn every_help_has_examples(console: &Console) {

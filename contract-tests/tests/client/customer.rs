@@ -10,6 +10,9 @@ pub(crate) const CONTROL_C: &str = "\u{3}";
 pub(crate) const CONTROL_D: &str = "\u{4}";
 pub(crate) const CONTROL_U: &str = "\u{15}";
 
+/// The footer of a prompt for a line of text.
+pub(crate) const LINE_HELP: &str = "└  Enter goes on, Esc goes back, Ctrl-U clears the line";
+
 /// A customer at the menu.
 pub(crate) struct Customer {
     pub(crate) terminal: Terminal,

@@ -3,21 +3,12 @@
 use std::{
     env,
     process::{Command, ExitCode},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::Ordering,
 };
 
-use contract_tests::{
-    engine::{
-        deployment::variable,
-        exchange::{Answer, Request},
-    },
-    harness::{proxy::Proxy, store::Store},
-};
+use contract_tests::{engine::deployment::variable, harness::store::Store};
 
-use crate::Console;
+use crate::{Console, losing_the_first_response};
 
 #[path = "../../../client/examples/buy.rs"]
 mod buy;
@@ -58,17 +49,7 @@ pub(crate) fn every_error_is_handled(Console { store }: &Console) {
 
 /// The first response is lost, after the product was created.
 pub(crate) fn a_retried_create_creates_once(Console { store }: &Console) {
-    let proxy = Proxy::start("products");
-    proxy.forward_to(store.services[0].url());
-    let sent = Arc::new(AtomicUsize::new(0));
-    let counted = sent.clone();
-    proxy.tamper(Some(Arc::new(move |request: Request, forward| {
-        let answer = forward(&request);
-        match counted.fetch_add(1, Ordering::Relaxed) {
-            0 => Answer { status: 502, ..Answer::default() },
-            _ => answer,
-        }
-    })));
+    let (proxy, sent) = losing_the_first_response(store);
     let output = run("retries", store, &[("PRODUCTS_URL", proxy.url())]);
     assert_eq!(
         output,

@@ -12,15 +12,24 @@ mod menu;
 mod output;
 mod prompts;
 mod reservations;
+mod retries;
 mod terminal;
+mod tls;
 mod tools;
 
 use std::{
     env,
     process::{Command, ExitCode, Output},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use contract_tests::{engine::deployment::variable, harness::store::Store};
+use contract_tests::{
+    engine::{deployment::variable, exchange::Answer},
+    harness::{proxy::Proxy, store::Store},
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const CONSOLE: &str = env!("CARGO_BIN_EXE_console-under-test");
@@ -40,8 +49,8 @@ const CASES: &[Case] = cases! {
         the_console_drives_all_three_services
         json_output_is_the_response_of_the_service
         a_list_has_the_requested_length
+        a_replacement_with_an_etag_spares_a_product_that_has_changed
         a_command_with_a_key_can_be_repeated
-        a_create_without_a_response_is_retried_and_creates_once
         every_help_has_examples
         shells_complete_commands;
     errors:
@@ -57,8 +66,7 @@ const CASES: &[Case] = cases! {
         errors_are_printed_as_json
         usage_errors_are_printed_as_json
         control_characters_are_escaped
-        an_empty_variable_counts_as_unset_except_for_a_token
-        a_create_is_not_retried_before_retry_after;
+        an_empty_variable_counts_as_unset_except_for_a_token;
     evolution:
         a_client_has_the_status_and_the_text_of_an_unknown_error
         the_console_shows_an_unknown_error_with_its_status
@@ -73,8 +81,16 @@ const CASES: &[Case] = cases! {
         every_command_survives_a_closed_or_full_output;
     reservations:
         the_console_reserves_stock_and_gives_it_back;
+    retries:
+        a_create_without_a_response_is_retried_and_creates_once
+        a_create_is_not_retried_before_retry_after
+        a_service_that_fails_slowly_is_asked_once
+        the_console_waits_longer_than_it_tells_the_service;
+    tls:
+        a_service_is_reached_over_tls;
     tools:
         the_demo_explains_a_purchase_and_its_errors
+        the_demo_shows_who_gets_the_last_piece
         an_interrupted_demo_says_what_it_created
         a_seed_continues_after_an_interruption_and_creates_nothing_twice
         a_failed_seed_says_how_to_continue
@@ -84,6 +100,7 @@ const CASES: &[Case] = cases! {
     menu:
         the_menu_leads_through_a_purchase
         the_menu_replaces_a_product_from_its_current_fields
+        a_reservation_during_a_replacement_is_not_lost
         the_menu_checks_demonstrates_and_fills_the_store
         a_product_is_found_by_its_name_and_by_its_id
         what_was_typed_is_kept_after_a_refusal
@@ -109,11 +126,27 @@ fn main() -> ExitCode {
     }
     let trial = |(name, case): Case| {
         Trial::test(format!("client::{name}"), move || {
-            case(&Console::start());
+            case(&Console::start(&[]));
             Ok::<(), Failed>(())
         })
     };
     libtest_mimic::run(&Arguments::from_args(), CASES.iter().copied().map(trial).collect()).exit_code()
+}
+
+/// A proxy before products that loses the first response. It counts the requests.
+fn losing_the_first_response(store: &Store) -> (Proxy, Arc<AtomicUsize>) {
+    let proxy = Proxy::start("products");
+    proxy.forward_to(store.services[0].url());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    proxy.tamper(Some(Arc::new(move |request, forward| {
+        let answer = forward(&request);
+        match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer { status: 502, ..Answer::default() },
+            _ => answer,
+        }
+    })));
+    (proxy, sent)
 }
 
 /// A running store, and the console that drives it.
@@ -122,8 +155,8 @@ struct Console {
 }
 
 impl Console {
-    fn start() -> Self {
-        Self { store: Store::start(env!("CARGO_BIN_EXE_store-under-test"), &[]) }
+    fn start(settings: &[(&str, &str)]) -> Self {
+        Self { store: Store::start(env!("CARGO_BIN_EXE_store-under-test"), settings) }
     }
 
     /// The variables with the addresses of the services.

@@ -2,7 +2,7 @@
 
 use crate::{
     Console,
-    customer::{BACKSPACE, CONTROL_U, Customer, DOWN, ENTER},
+    customer::{BACKSPACE, CONTROL_U, Customer, DOWN, ENTER, LINE_HELP},
     fails,
     terminal::Terminal,
 };
@@ -51,6 +51,35 @@ pub(crate) fn the_menu_replaces_a_product_from_its_current_fields(console: &Cons
     customer.leaves();
 }
 
+/// What was typed is kept, and the stock is not what the prompt began with.
+pub(crate) fn a_reservation_during_a_replacement_is_not_lost(console: &Console) {
+    console.succeeds("products create --name Computer --price 200 --stock 20");
+    let mut customer = Customer::start(console, 80, &[]);
+    customer.chooses("Replace a product");
+    customer.takes_the_first_product();
+    customer.enters("Name", " 2");
+    customer.enters("Price", &format!("{CONTROL_U}180.5"));
+    customer.terminal.ends_with(&["◆  Stock", "│  20", LINE_HELP]);
+    console.succeeds("products reservations put 1 basket-7 --quantity 3");
+    customer.enters("Stock", "");
+    customer.terminal.shows(
+        "products says: Precondition failed.\nThe product has changed since you began. It is now: Computer, 200, 17 in stock.",
+    );
+    customer.terminal.shows("What you typed is kept: press Enter to change it.");
+    customer.is_at_the_menu();
+    assert!(console.succeeds("products show 1").ends_with("\n1\tComputer\t200\t17\n"));
+
+    customer.terminal.types(ENTER);
+    customer.takes_the_first_product();
+    for (prompt, text) in [("◆  Name", "│  Computer 2"), ("◆  Price", "│  180.5"), ("◆  Stock", "│  17")]
+    {
+        customer.terminal.ends_with(&[prompt, text, LINE_HELP]);
+        customer.terminal.types(ENTER);
+    }
+    customer.terminal.shows(" 1  Computer 2  180.5     17");
+    customer.leaves();
+}
+
 pub(crate) fn the_menu_checks_demonstrates_and_fills_the_store(console: &Console) {
     let mut customer = Customer::start(console, 80, &[]);
     customer.chooses("Fill the store with products");
@@ -59,9 +88,9 @@ pub(crate) fn the_menu_checks_demonstrates_and_fills_the_store(console: &Console
     customer.chooses("Check the services");
     customer.terminal.shows("payments  ready");
     customer.chooses("Walk through a purchase");
-    customer.terminal.shows("8. Use a wrong token");
+    customer.terminal.shows("9. Use a wrong token");
     customer.leaves();
-    assert_eq!(console.store.rows("products"), 13);
+    assert_eq!(console.store.rows("products"), 14);
 }
 
 pub(crate) fn a_product_is_found_by_its_name_and_by_its_id(console: &Console) {

@@ -4,7 +4,7 @@ use contract_tests::harness::upstream::{FakeUpstream, FaultMode};
 
 use crate::{
     Console,
-    customer::{BACKSPACE, CONTROL_C, CONTROL_D, CONTROL_U, Customer, ENTER, ESCAPE},
+    customer::{BACKSPACE, CONTROL_C, CONTROL_D, CONTROL_U, Customer, ENTER, ESCAPE, LINE_HELP},
 };
 
 const HELP: &str = "└  Arrows or typing choose, Enter goes on, Esc leaves";
@@ -28,8 +28,7 @@ pub(crate) fn the_menu_checks_input_with_every_key(console: &Console) {
     customer.terminal.ends_with(&["▲  Price", "│  19,99", "└  must be a number: write 19.99"]);
     customer.terminal.types(CONTROL_U);
     customer.terminal.types("5");
-    let help = "└  Enter goes on, Esc goes back, Ctrl-U clears the line";
-    customer.terminal.ends_with(&["◆  Price", "│  5", help]);
+    customer.terminal.ends_with(&["◆  Price", "│  5", LINE_HELP]);
     customer.terminal.types(ENTER);
     customer.enters("Stock", "1.5");
     let message = "└  must be a whole number from 0 to 9007199254740991";
@@ -54,12 +53,7 @@ pub(crate) fn escape_returns_to_the_menu_and_leaves_it(console: &Console) {
 }
 
 pub(crate) fn control_d_leaves_from_anywhere(console: &Console) {
-    for choice in [None, Some("Create a product")] {
-        let mut customer = Customer::start(console, 80, &[]);
-        if let Some(choice) = choice {
-            customer.chooses(choice);
-            customer.terminal.shows("◆  Name");
-        }
+    for mut customer in [at_the_menu(console), at_a_prompt(console)] {
         customer.terminal.types(CONTROL_D);
         customer.terminal.ends_with(&["└  Goodbye."]);
         assert_eq!(customer.terminal.ends(), 0);
@@ -67,12 +61,7 @@ pub(crate) fn control_d_leaves_from_anywhere(console: &Console) {
 }
 
 pub(crate) fn control_c_leaves_with_130_from_anywhere(console: &Console) {
-    for choice in [None, Some("Create a product")] {
-        let mut customer = Customer::start(console, 80, &[]);
-        if let Some(choice) = choice {
-            customer.chooses(choice);
-            customer.terminal.shows("◆  Name");
-        }
+    for mut customer in [at_the_menu(console), at_a_prompt(console)] {
         customer.terminal.types(CONTROL_C);
         assert_eq!(customer.terminal.ends(), 130);
         assert!(customer.terminal.has_cursor());
@@ -84,6 +73,17 @@ pub(crate) fn control_c_leaves_with_130_from_anywhere(console: &Console) {
     customer.terminal.shows("Waiting for payments");
     customer.terminal.types(CONTROL_C);
     assert_eq!(customer.terminal.ends(), 130);
+}
+
+fn at_the_menu(console: &Console) -> Customer {
+    Customer::start(console, 80, &[])
+}
+
+fn at_a_prompt(console: &Console) -> Customer {
+    let mut customer = at_the_menu(console);
+    customer.chooses("Create a product");
+    customer.terminal.shows("◆  Name");
+    customer
 }
 
 pub(crate) fn the_menu_fits_a_narrow_terminal(console: &Console) {

@@ -1,21 +1,23 @@
 //! What is in `services/store/deploy`: `cargo test --test deploy`.
 //!
-//! It needs `systemd-analyze`, `haproxy` and `nginx`, which Debian has in packages of these names. The tests of a program that
-//! is not there are shown as ignored.
+//! It needs `systemd-analyze`, `haproxy` and `nginx`, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so on. The units
+//! run in a machine of systemd-nspawn (package `systemd-container`), which takes root, and so does the image, with `podman`.
+//! `STATIC_STORE` names a static program to put into it. What cannot be tested here is shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
+mod container;
+mod machine;
+mod operation;
 mod proxies;
 mod proxy;
 mod recorder;
 mod units;
 
-use std::{
-    path::PathBuf,
-    process::{Command, ExitCode, Stdio},
-};
+use std::{path::PathBuf, process::ExitCode};
 
+use contract_tests::harness::programs;
 use libtest_mimic::{Arguments, Trial};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -23,24 +25,50 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trial = |program: &str, name: &str, check: Box<dyn FnOnce() + Send>| {
-        let is_missing = !is_there(program);
-        if is_missing && !arguments.list {
-            eprintln!("skipped: {name}, because {program} is not installed");
+        let missing = find(program).err();
+        if let Some(reason) = missing.as_ref().filter(|_| !arguments.list) {
+            eprintln!("skipped: {name}, because {reason}");
         }
         Trial::test(name, move || {
             check();
             Ok(())
         })
-        .with_ignored_flag(is_missing)
+        .with_ignored_flag(missing.is_some())
     };
     let mut trials = vec![
         trial("systemd-analyze", "systemd::the_units_are_valid", Box::new(units::are_valid)),
         trial("systemd-analyze", "systemd::a_service_is_exposed_to_little", Box::new(units::are_hardened)),
-        Trial::test("systemd::every_setting_of_a_unit_exists", || {
+        Trial::test("every_setting_of_a_unit_and_a_container_exists", || {
             units::settings_exist();
             Ok(())
         }),
+        Trial::test("systemd::every_service_of_a_machine_is_backed_up", || {
+            units::back_up_what_is_there();
+            Ok(())
+        }),
     ];
+    let in_machine: [(&str, fn()); 7] = [
+        ("systemd::services_run_without_rights", operation::run_without_rights),
+        ("systemd::a_service_that_dies_is_started_again", operation::start_again),
+        ("systemd::a_token_is_changed_by_restarts", operation::change_a_token),
+        ("systemd::a_backup_is_restored", operation::back_up_and_restore),
+        ("podman::a_container_runs_without_rights", container::run_without_rights),
+        ("podman::a_container_says_whether_it_is_healthy", container::tell_health),
+        ("podman::data_outlive_a_container", container::keep_data),
+    ];
+    let no_machine = if arguments.list { None } else { machine::obstacle() };
+    for (name, check) in in_machine {
+        let no_podman = name.starts_with("podman").then(|| programs::find("", "podman").err()).flatten();
+        let obstacle = no_machine.as_ref().or(no_podman.as_ref());
+        if let Some(obstacle) = obstacle {
+            eprintln!("skipped: {name}, because {obstacle}");
+        }
+        let trial = Trial::test(name, move || {
+            check();
+            Ok(())
+        });
+        trials.push(trial.with_ignored_flag(obstacle.is_some()));
+    }
     for kind in [proxy::Kind::HaProxy, proxy::Kind::Nginx] {
         let program = kind.program();
         let name = |name: &str| format!("{program}::{name}");
@@ -65,13 +93,9 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn is_there(program: &str) -> bool {
-    // Each of them knows one of the two.
-    ["--version", "-v"].iter().any(|flag| {
-        let mut command = Command::new(program);
-        let command = command.arg(flag).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    })
+/// A program that is not ours, such as `nginx`, which `NGINX_PROGRAM` can name.
+fn find(program: &str) -> Result<PathBuf, String> {
+    programs::find(&format!("{}_PROGRAM", program.to_uppercase().replace('-', "_")), program)
 }
 
 /// A file of the deployment.

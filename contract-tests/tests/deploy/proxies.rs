@@ -74,8 +74,11 @@ pub(crate) fn name_the_caller(kind: Kind) {
     let session = Session::with_scope(proxy.deployment(), Scope::Common);
     let request = create(&session, "orders")
         .header("X-Forwarded-For", "192.0.2.1")
+        .header("X-Forwarded-Port", "elsewhere")
         .header("X-Forwarded-Proto", "gopher")
-        .header("X-Forwarded-Host", "elsewhere");
+        .header("X-Forwarded-Host", "elsewhere")
+        .header("X-Forwarded-Prefix", "/elsewhere")
+        .header("Forwarded", "for=192.0.2.1;host=elsewhere;proto=gopher");
     session.send(&request).unwrap_err();
     let head = recorder.heads("POST").remove(0).to_lowercase();
     let host = session.deployment.service("orders").url.trim_start_matches("http://").to_owned();
@@ -88,5 +91,6 @@ pub(crate) fn name_the_caller(kind: Kind) {
     ] {
         assert!(head.contains(&format!("\r\n{field}")), "{field}: {head}");
     }
-    assert!(!["192.0.2.1", "gopher", "elsewhere"].iter().any(|told| head.contains(told)), "{head}");
+    let told = ["192.0.2.1", "gopher", "elsewhere", "\r\nforwarded:", "x-forwarded-prefix:"];
+    assert!(!told.iter().any(|told| head.contains(told)), "{head}");
 }

@@ -8,7 +8,7 @@ use contract_tests::{
 };
 use tempfile::TempDir;
 
-use crate::{PROGRAM, file};
+use crate::{PROGRAM, file, find};
 
 /// The units in a folder of their own, with the path of the program that is tested, and an instance for each service.
 fn units() -> (TempDir, Vec<String>) {
@@ -41,9 +41,12 @@ pub(crate) fn are_valid() {
     }
 }
 
+fn systemd_analyze() -> Command {
+    Command::new(find("systemd-analyze").unwrap())
+}
+
 fn verify(folder: &Path, unit: &str) -> String {
-    let output =
-        Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(folder.join(unit)).output().unwrap();
+    let output = systemd_analyze().args(["verify", "--man=no"]).arg(folder.join(unit)).output().unwrap();
     // It also reads the units of this machine.
     let lines = String::from_utf8_lossy(&output.stderr).into_owned();
     let ours: Vec<&str> = lines.lines().filter(|line| line.contains("store")).collect();
@@ -55,7 +58,7 @@ pub(crate) fn are_hardened() {
     for unit in units.iter().filter(|unit| unit.ends_with(".service")) {
         // In tenths, of ten; the common default is about 95.
         let limit = if unit.starts_with("store@") { "15" } else { "35" };
-        let output = Command::new("systemd-analyze")
+        let output = systemd_analyze()
             .args(["security", "--no-pager", "--offline=true", &format!("--threshold={limit}")])
             .arg(folder.path().join(unit))
             .output()
@@ -64,16 +67,59 @@ pub(crate) fn are_hardened() {
     }
 }
 
-/// Each variable that a unit sets is in the help of its service.
+/// Runs what the backup's unit runs, on a machine that has all services but the last.
+pub(crate) fn back_up_what_is_there() {
+    let text = fs::read_to_string(file("systemd/store-backup.service")).unwrap();
+    let (_, script) = text.split_once("ExecStart=/bin/sh -ec '").unwrap();
+    let (script, _) = script.split_once("'\n").unwrap();
+    let (_, listed) = script.split_once("for name in ").unwrap();
+    let (listed, _) = listed.split_once("; do").unwrap();
+    // Who calls comes before who is called.
+    assert!(listed.split(' ').eq(SERVICES.iter().rev().copied()), "{listed}");
+
+    let (absent, there) = SERVICES.split_last().unwrap();
+    let folder = new_folder();
+    let state = |service| folder.path().join(format!("state/private/store-{service}"));
+    for &service in there {
+        let output = process::run_once(PROGRAM, service, &[("DATA_DIR", state(service).to_str().unwrap())]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let script = [
+        ("\\\n", ""),
+        ("$$", "$"),
+        ("%%", "%"),
+        ("%S", &format!("{}/state", folder.path().display())),
+        ("/var/backups", &format!("{}/backups", folder.path().display())),
+        ("/usr/local/bin/store", PROGRAM),
+    ]
+    .iter()
+    .fold(script.to_owned(), |script, (from, to)| script.replace(from, to));
+    let output = Command::new("/bin/sh").args(["-ec", &script]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains(&format!("there is no {absent} on this machine")), "{said}");
+    for service in there {
+        let days = fs::read_dir(folder.path().join("backups/store").join(service)).unwrap();
+        let days: Vec<_> = days.map(|day| day.unwrap().path()).collect();
+        assert_eq!(days.len(), 1, "{days:?}");
+        assert!(days[0].join(format!("{service}.db")).is_file(), "{days:?}");
+    }
+}
+
+/// Each variable that a unit or a container sets is in the help of its service.
 pub(crate) fn settings_exist() {
+    let container = fs::read_to_string(file("container.env")).unwrap();
     for service in SERVICES.iter() {
         let help = process::help(PROGRAM, service);
         let texts = ["store@.service".to_owned(), format!("store@{service}.service.d/tokens.conf")]
             .map(|name| fs::read_to_string(file("systemd").join(name)).unwrap());
         let lines = texts.iter().flat_map(|text| text.lines());
-        let variables: BTreeSet<&str> =
+        let mut variables: BTreeSet<&str> =
             lines.filter_map(|line| Some(line.strip_prefix("Environment=")?.split_once('=')?.0)).collect();
         assert!(variables.len() > 2, "{variables:?}");
+        let own = format!("{}_", service.to_uppercase());
+        let lines = container.lines().filter(|line| line.starts_with(&own));
+        variables.extend(lines.filter_map(|line| Some(line.split_once('=')?.0)));
         for variable in variables {
             assert!(help.contains(&format!("[env: {variable}=")), "{service} has no {variable}: {help}");
         }

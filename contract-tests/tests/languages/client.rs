@@ -4,7 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::OnceLock,
+    sync::{LazyLock, OnceLock},
 };
 
 use contract_tests::{engine::deployment::folder, harness::folders};
@@ -26,24 +26,35 @@ const SETTINGS: [(&str, &str); 8] = [
     ("PIP_RETRIES", "1"),
 ];
 
+/// How many seconds a registry or a program may take that says nothing.
+const LONGEST: &str = "300";
+
 pub(crate) struct Client {
     section: Section,
     folder: PathBuf,
+    installed: OnceLock<Result<(), String>>,
     generated: OnceLock<Result<(), String>>,
 }
 
 impl Client {
-    /// Writes the files of `section`, and installs what they need.
+    /// A client that has nothing yet.
+    pub(crate) fn new(section: Section) -> Self {
+        let folder = folders::target().join("languages").join(&section.name);
+        Self { section, folder, installed: OnceLock::new(), generated: OnceLock::new() }
+    }
+
+    /// Writes the files of its section, and installs what they need, once.
     ///
     /// # Errors
     /// A tool is missing, or the registry of its packages cannot be reached.
-    pub(crate) fn install(section: Section) -> Result<Self, String> {
-        let folder = folders::target().join("languages").join(&section.name);
-        write(&section, &folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let client = Self { section, folder, generated: OnceLock::new() };
-        let [install, ..] = client.section.commands();
-        succeeded(client.run(install, &[]))?;
-        Ok(client)
+    pub(crate) fn install(&self) -> Result<(), String> {
+        let install = || {
+            let no = |error: io::Error| format!("{}: {error}", self.folder.display());
+            write(&self.section, &self.folder).map_err(no)?;
+            let [install, ..] = self.section.commands();
+            succeeded(self.run(install, &[])).map(drop)
+        };
+        self.installed.get_or_init(install).clone()
     }
 
     /// Generates the client once.
@@ -60,9 +71,9 @@ impl Client {
 
     /// Runs `commands` in the folder of the client.
     pub(crate) fn run(&self, commands: &str, variables: &[(String, String)]) -> Output {
-        let mut shell = Command::new("bash");
-        shell.args(["-ec", commands]).current_dir(&self.folder).envs(SETTINGS);
-        shell.envs(variables.iter().map(|(name, value)| (name, value))).output().expect("bash")
+        let mut shell = Command::new("timeout");
+        shell.args([LONGEST, "bash", "-ec", commands]).current_dir(&self.folder).envs(SETTINGS);
+        shell.envs(variables.iter().map(|(name, value)| (name, value))).output().expect("timeout")
     }
 
     /// Writes `text` to the file at `path`.
@@ -92,20 +103,30 @@ fn write(section: &Section, to: &Path) -> io::Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(to))?;
         fs::write(path, text)?;
     }
-    let documents = to.with_file_name("openapi");
-    fs::create_dir_all(&documents)?;
-    for entry in fs::read_dir(folder())? {
-        let entry = entry?;
-        fs::copy(entry.path(), documents.join(entry.file_name()))?;
-    }
-    Ok(())
+    DOCUMENTS.clone().map_err(io::Error::other)
 }
+
+/// The documents, beside the folders of all clients: they are copied once, since another client may be generated from them.
+static DOCUMENTS: LazyLock<Result<(), String>> = LazyLock::new(|| {
+    let copy = || {
+        let to = folders::target().join("languages/openapi");
+        fs::create_dir_all(&to)?;
+        for entry in fs::read_dir(folder())? {
+            let entry = entry?;
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+        Ok::<_, io::Error>(())
+    };
+    copy().map_err(|error| error.to_string())
+});
 
 /// The output of commands, or the end of what they say is wrong.
 pub(crate) fn succeeded(output: Output) -> Result<String, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match output.status.success() {
-        true => Ok(text(&output.stdout)),
-        false => Err(format!("{}{}", text(&output.stdout), text(&output.stderr))),
+    match output.status.code() {
+        Some(0) => Ok(text(&output.stdout)),
+        // timeout(1) has ended it.
+        Some(124) => Err(format!("it took more than {LONGEST} seconds")),
+        _ => Err(format!("{}{}", text(&output.stdout), text(&output.stderr))),
     }
 }

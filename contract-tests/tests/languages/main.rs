@@ -19,7 +19,7 @@ use contract_tests::{
     engine::{deployment::variable, exchange::Answer},
     harness::{proxy::Proxy, store::Store},
 };
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::json;
 
 use crate::{
@@ -42,25 +42,21 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for section in Section::all() {
         let name = section.name.clone();
-        // To list the tests, nothing is installed.
-        let client = (!arguments.list).then(|| Client::install(section)).transpose();
-        if let Err(reason) = &client {
-            let reason = reason.lines().find(|line| !line.trim().is_empty());
-            eprintln!("skipped: {name} is not installed: {}", reason.unwrap_or("nothing says why"));
-        }
-        let is_missing = client.is_err();
         // The checks of a client share its folder.
-        let client = Arc::new(Mutex::new(client.ok().flatten()));
+        let client = Arc::new(Mutex::new(Client::new(section)));
         for (check_name, check) in CHECKS {
             let client = client.clone();
             let run = move || {
                 let client = client.lock().unwrap_or_else(PoisonError::into_inner);
-                let client = client.as_ref().ok_or("its packages are not installed")?;
+                if let Err(reason) = client.install() {
+                    let reason = reason.lines().find(|line| !line.trim().is_empty());
+                    let reason = reason.unwrap_or("nothing says why");
+                    return Ok(Completion::ignored_with(format!("it is not installed: {reason}")));
+                }
                 client.generate()?;
-                check(client)
+                check(&client).map(|()| Completion::Completed)
             };
-            let trial = Trial::test(format!("languages::{name}::{check_name}"), run);
-            trials.push(trial.with_ignored_flag(is_missing));
+            trials.push(Trial::ignorable_test(format!("languages::{name}::{check_name}"), run));
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()

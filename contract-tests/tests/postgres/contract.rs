@@ -21,11 +21,10 @@ const OF_THE_CONNECTION: &str = "with_a_body_that_never_ends";
 pub(crate) fn replay(session: &Session, is_balanced: bool) {
     let mut failures = Vec::new();
     for (workflow, steps) in workflows::all() {
-        let outcomes = workflows::play(workflow, session);
-        failures.extend(outcomes.iter().filter_map(|outcome| Some(outcome.as_ref().err()?.to_string())));
-        if outcomes.len() < steps.len() {
-            failures.push(format!("{workflow} ended after {} of {} steps", outcomes.len(), steps.len()));
-        }
+        let played = workflows::play(workflow, session);
+        failures.extend(played.iter().filter_map(|one| Some(one.outcome.as_ref().err()?.to_string())));
+        let missing = steps.into_iter().filter(|step| !played.iter().any(|one| one.label.is(workflow, step)));
+        failures.extend(missing.map(|step| format!("{workflow}: {step} was not reached")));
     }
     let cases = cases::cases(&session.deployment);
     assert!(cases.len() > 100, "{} cases", cases.len());

@@ -9,11 +9,12 @@ use std::{
 
 use contract_tests::{
     engine::{
-        deployment::{Address, Deployment, token},
+        deployment::{Address, Deployment},
         exchange::{Answer, Request},
         session::Session,
     },
     harness::{
+        development::token,
         folders::new_folder,
         postgres::Server,
         process::Process,

@@ -2,10 +2,11 @@
 
 use contract_tests::{
     engine::{
-        deployment::{Address, Deployment, SERVICES, token, variable},
+        deployment::{Address, Deployment, SERVICES, variable},
         session::Session,
     },
     harness::{
+        development::token,
         folders::new_folder,
         postgres::{Database, Server},
         process::Process,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::session::Session,
+    engine::{exchange::Answer, session::Session},
     harness::{environment::number, store::Store, waiting},
 };
 use rusqlite::Connection;
@@ -41,22 +41,21 @@ fn keep_ordering(
         step += 1;
         let product = products[numbers.below(products.len() as u64) as usize];
         let request = order(session, product, 1 + numbers.below(3)).header("Idempotency-Key", &key);
-        loop {
-            let Ok(answer) = session.send(&request) else {
-                thread::sleep(Duration::from_millis(5));
-                continue;
-            };
-            match (answer.status, answer.error().as_deref()) {
-                (201, _) => {
-                    acknowledged.insert(key, answer.id());
-                    count.fetch_add(1, Ordering::Relaxed);
-                    break;
-                }
-                (400, Some(NOT_ENOUGH_STOCK)) => break,
-                // Products is down, or the first request is still at it.
-                (400, Some(UNAVAILABLE)) | (409 | 503, _) => thread::sleep(Duration::from_millis(5)),
-                _ => panic!("{answer}"),
+        let mut answer = Answer::default();
+        let is_decided = || {
+            let Ok(now) = session.send(&request) else { return false };
+            answer = now;
+            // Products is down, or the first request is still at it.
+            !matches!((answer.status, answer.error().as_deref()), (400, Some(UNAVAILABLE)) | (409 | 503, _))
+        };
+        waiting::until("a decision on an order", is_decided).unwrap();
+        match (answer.status, answer.error().as_deref()) {
+            (201, _) => {
+                acknowledged.insert(key, answer.id());
+                count.fetch_add(1, Ordering::Relaxed);
             }
+            (400, Some(NOT_ENOUGH_STOCK)) => {}
+            _ => panic!("{answer}"),
         }
     }
     acknowledged

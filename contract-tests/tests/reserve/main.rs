@@ -17,7 +17,7 @@ use contract_tests::{
     engine::{exchange::Request, session::Session},
     harness::{store::Store, waiting},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 use serde_json::json;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -45,8 +45,15 @@ fn order(session: &Session, product: u64, quantity: u64) -> Request {
 /// What reservations and orders hold, by the key of the reservation: the product, and the quantity.
 type Held = BTreeMap<String, (u64, u64)>;
 
-fn held(store: &Store, service: &str, query: &str) -> Held {
+/// The database of a service, which may be dead: its log is left to its next start.
+fn look(store: &Store, service: &str) -> Connection {
     let connection = Connection::open(store.database(service)).unwrap();
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    connection
+}
+
+fn held(store: &Store, service: &str, query: &str) -> Held {
+    let connection = look(store, service);
     let mut statement = connection.prepare(query).unwrap();
     let rows = statement
         .query_map([], |row| Ok((row.get(0)?, (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64))));
@@ -80,8 +87,7 @@ fn intents(store: &Store) -> i64 {
 }
 
 fn count(store: &Store, service: &str, query: &str) -> i64 {
-    let connection = Connection::open(store.database(service)).unwrap();
-    connection.query_row(query, [], |row| row.get(0)).unwrap()
+    look(store, service).query_row(query, [], |row| row.get(0)).unwrap()
 }
 
 /// Waits until every intent has become an order or is gone.

@@ -63,7 +63,8 @@ impl BadNetwork {
             if what == 5 || what == 6 {
                 copies.push(request.clone());
             }
-            let at = numbers.below(8) as usize;
+            // The first copy stays until the end.
+            let at = 1 + numbers.below(8) as usize;
             (what, (at < copies.len()).then(|| copies.swap_remove(at)))
         };
         late.iter().for_each(|copy| drop(forward(copy)));

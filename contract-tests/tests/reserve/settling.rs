@@ -1,6 +1,7 @@
 //! What becomes of orders that fail on their way.
 
 use std::{
+    fs,
     net::TcpListener,
     sync::{
         Arc, Mutex,
@@ -8,18 +9,18 @@ use std::{
         mpsc,
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use contract_tests::{
     engine::exchange::Answer,
-    harness::{metrics::Metrics, proxy::Proxy, store::Store, waiting},
+    harness::{metrics::Metrics, store::Store, waiting},
 };
 use rusqlite::Connection;
 
 use crate::{
-    PROGRAM, RESERVING, UNAVAILABLE, check_books, create_product, intents, order, orders, reserved, stock,
-    wait_until_settled,
+    PROGRAM, RESERVING, UNAVAILABLE, check_books, create_product, intents, network, order, orders, reserved,
+    stock, wait_until_settled,
 };
 
 const SETTLED: &str = "intents_settled_total";
@@ -44,10 +45,7 @@ fn an_order_takes_its_stock_and_a_refused_one_takes_none() {
 
 #[test]
 fn an_order_without_a_response_is_refused_and_its_stock_is_given_back() {
-    let proxy = Proxy::start("products");
-    let (store, session) =
-        Store::start_with_session(PROGRAM, &[&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat());
-    proxy.forward_to(store.services[0].url());
+    let (store, session, proxy) = network::start();
     let product = create_product(&session, 20);
     // Reservations are made and not answered, and no release gets through.
     proxy.tamper(Some(Arc::new(|request, forward| {
@@ -73,10 +71,7 @@ fn an_order_without_a_response_is_refused_and_its_stock_is_given_back() {
 
 #[test]
 fn an_order_whose_service_dies_after_the_reservation_is_settled_by_the_next_start() {
-    let proxy = Proxy::start("products");
-    let (mut store, session) =
-        Store::start_with_session(PROGRAM, &[&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat());
-    proxy.forward_to(store.services[0].url());
+    let (mut store, session, proxy) = network::start();
     let product = create_product(&session, 20);
     let (made, is_made) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
@@ -97,6 +92,7 @@ fn an_order_whose_service_dies_after_the_reservation_is_settled_by_the_next_star
         assert!(caller.join().unwrap().is_err(), "it was answered");
     });
     assert_eq!((orders(&store), intents(&store), reserved(&store).len()), (0, 1, 1));
+    assert!(has_log(&store), "there is nothing to recover");
     drop(go_on);
     proxy.tamper(None);
     store.service("orders").start_again();
@@ -110,12 +106,15 @@ fn an_order_whose_service_dies_after_the_reservation_is_settled_by_the_next_star
     check_books(&store, &session, &[(product, 20)]);
 }
 
+/// Whether the log of orders is as its last process has left it.
+fn has_log(store: &Store) -> bool {
+    let log = store.database("orders").with_extension("db-wal");
+    fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
 #[test]
 fn an_intent_cannot_be_read_and_its_id_is_that_of_a_later_order() {
-    let proxy = Proxy::start("products");
-    let (store, session) =
-        Store::start_with_session(PROGRAM, &[&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat());
-    proxy.forward_to(store.services[0].url());
+    let (store, session, proxy) = network::start();
     let product = create_product(&session, 20);
     let first = session.expect(&order(&session, product, 1), 201, None).unwrap().id();
     let is_looking = Arc::new(AtomicBool::new(false));
@@ -138,28 +137,6 @@ fn an_intent_cannot_be_read_and_its_id_is_that_of_a_later_order() {
 }
 
 #[test]
-fn a_stop_with_open_intents_is_in_time() {
-    // Its connections are made, and nothing is ever read or said.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
-    let settings = [&RESERVING[..], &[("PRODUCTS_URL", &url)]].concat();
-    let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
-    let request = order(&session, 1, 1).header("X-Request-Timeout-Ms", "200");
-    for _ in 0..5 {
-        session.expect(&request, 503, None).unwrap();
-    }
-    assert_eq!(intents(&store), 5);
-    let began = Instant::now();
-    let in_flight = session.begin(&order(&session, 1, 1));
-    waiting::until("an order in flight", || intents(&store) == 6).unwrap();
-    store.service("orders").signal("TERM");
-    assert!(store.service("orders").wait().success());
-    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
-    drop(in_flight);
-    assert_eq!(intents(&store), 6, "nothing is forgotten");
-}
-
-#[test]
 fn an_order_that_waits_for_its_reservation_when_the_service_stops_is_refused() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
@@ -178,10 +155,7 @@ fn an_order_that_waits_for_its_reservation_when_the_service_stops_is_refused() {
 #[test]
 fn no_order_is_begun_while_too_many_intents_wait() {
     const MANY: i64 = 1000;
-    let proxy = Proxy::start("products");
-    let (mut store, session) =
-        Store::start_with_session(PROGRAM, &[&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat());
-    proxy.forward_to(store.services[0].url());
+    let (mut store, session, proxy) = network::start();
     let product = create_product(&session, 20);
     proxy.tamper(Some(Arc::new(|_, _| Answer { status: 502, ..Answer::default() })));
     store.service("orders").stop();

@@ -7,12 +7,11 @@ use contract_tests::{
         contract::CONTRACT,
         deployment::SERVICES,
         exchange::{Answer, Delivery, Request},
-        replay::case,
+        replay::{case, situations},
         session::Session,
     },
     harness::{caller::Caller, store::Store, waiting},
 };
-use rusqlite::Connection;
 
 use crate::{PROGRAM, start};
 
@@ -193,9 +192,7 @@ fn with_a_star_pages_of_every_origin_can_read_every_response() {
 #[test]
 fn a_list_that_is_streamed_can_be_read() {
     let (store, session) = start(&LISTED);
-    let insert = "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < 2000)
-                  INSERT INTO product (name, price, stock) SELECT 'x', 1.5, i FROM number";
-    Connection::open(store.database("products")).unwrap().execute_batch(insert).unwrap();
+    store.fill(2000);
     let list = session.request("products", "GET", "/products").header("Origin", ALLOWED);
     let mut answer = Answer::default();
     waiting::until("all products to be seen", || {
@@ -231,16 +228,8 @@ fn a_full_service_still_grants_preflights_and_its_refusals_can_be_read() {
         let operation = document.operations.iter().find(|operation| operation.body.is_some()).unwrap();
         let endless = case::valid_request(operation, &session.deployment);
         let read = session.request(document.service, "GET", format!("/{}/9", document.service));
-        let mut occupiers = Vec::new();
-        let refused = loop {
-            let answer = session.send(&read.clone().header("Origin", ALLOWED)).unwrap();
-            if answer.status == 503 {
-                break answer;
-            }
-            // One may come too late for the only place, and is refused itself.
-            occupiers.push(session.occupy(&endless));
-            assert!(occupiers.len() < 1000, "no request gets the only place");
-        };
+        let _occupiers = situations::occupy(&endless, &read, &session).unwrap();
+        let refused = session.expect(&read.header("Origin", ALLOWED), 503, None).unwrap();
         is_open(&refused);
         let preflight = Request::new(document.service, "OPTIONS", "/nowhere").header("Origin", ALLOWED);
         let granted = session.send(&preflight.header("Access-Control-Request-Method", "GET")).unwrap();

@@ -12,12 +12,12 @@ use contract_tests::{
         exchange::{Answer, Delivery, Request},
         replay::{case, situations},
         session::Session,
-        truer::{self, TRUER},
     },
     harness::{
         store::Store,
         upstream::{FakeUpstream, FaultMode},
     },
+    suite::truer::{self, TRUER},
 };
 
 use crate::{PROGRAM, start};

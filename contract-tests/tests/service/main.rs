@@ -18,6 +18,7 @@ mod metrics;
 mod restore;
 mod retries;
 mod storage;
+mod tls;
 mod traces;
 mod values;
 

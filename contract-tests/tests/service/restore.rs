@@ -161,6 +161,8 @@ fn a_backup_that_no_service_can_use_is_refused_and_none_of_it_is_restored() {
         let data = new_folder();
         let said = refused(&restore(spoilt.path(), data.path()));
         assert!(said.contains(sentence), "{sentence}: {said}");
+        let advice = [" name another backup.", ": name a folder with a whole backup.", " and back it up."];
+        assert!(advice.iter().any(|advice| said.trim_end().ends_with(advice)), "{said}");
         assert_eq!(names(data.path()), [""; 0], "{sentence}");
     }
     let sentence = refused(&restore(&backup, &backup));

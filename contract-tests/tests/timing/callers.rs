@@ -10,7 +10,7 @@ use std::{
 
 use contract_tests::{engine::session::Session, harness::store::Store};
 
-use crate::{MANY, PROGRAM, alone, connect, fill, shared};
+use crate::{MANY, PROGRAM, alone, connect, shared};
 
 /// How long the services of these tests wait for a head, for a body, and for a caller to read.
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -258,7 +258,7 @@ fn without_file_descriptors_the_service_rests_and_recovers() {
 fn a_caller_that_does_not_read_times_out_and_holds_no_memory() {
     let _machine = alone();
     let (mut store, session) = start(&[]);
-    fill(&store, MANY);
+    store.fill(MANY);
     // The first reader warms up what every reader shares.
     let length = session.send(&session.request("products", "GET", "/products")).unwrap().body.len();
     let process = store.service("products");

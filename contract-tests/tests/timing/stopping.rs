@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -40,17 +40,18 @@ fn in_flight_requests_finish_before_the_service_stops() {
         let (mut store, session) = Store::start_with_session(PROGRAM, &[("PRODUCTS_URL", &upstream.url())]);
         let order =
             session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
-        let began = Instant::now();
-        thread::scope(|scope| {
+        let began = thread::scope(|scope| {
             let orders: Vec<_> = (0..8).map(|_| scope.spawn(|| session.expect(&order, 201, None))).collect();
             let waiting_orders =
                 || Metrics::of(&session, "orders").unwrap().sum("http_client_active_requests", &[]);
             let waited = waiting::until("8 orders in flight", || waiting_orders() == 8.0);
+            let began = Instant::now();
             store.service("orders").signal(name);
             for order in orders {
                 order.join().unwrap().unwrap();
             }
             waited.unwrap();
+            began
         });
         assert!(store.service("orders").wait().success());
         assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
@@ -140,6 +141,34 @@ fn a_service_stops_in_time_with_stuck_callers() {
         assert!(store.service(service).wait().success(), "{service}");
         assert!(began.elapsed() < IN_TIME, "{service} took {:?}", began.elapsed());
     }
+}
+
+#[test]
+fn a_service_with_open_intents_stops_in_time() {
+    let _machine = shared();
+    // Its connections are made, and nothing is ever read or said.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let settings = [("ORDERS_STOCK", "reserve"), ("PRODUCTS_URL", &url)];
+    let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
+    let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
+    for _ in 0..5 {
+        let impatient = order.clone().header("X-Request-Timeout-Ms", "200");
+        session.expect(&impatient, 503, None).unwrap();
+    }
+    let intents = |store: &Store| -> i64 {
+        let orders = Connection::open(store.database("orders")).unwrap();
+        orders.query_row("SELECT count(*) FROM intent", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(intents(&store), 5);
+    let in_flight = session.begin(&order);
+    waiting::until("an order in flight", || intents(&store) == 6).unwrap();
+    let began = Instant::now();
+    store.service("orders").signal("TERM");
+    assert!(store.service("orders").wait().success());
+    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+    drop(in_flight);
+    assert_eq!(intents(&store), 6, "nothing is forgotten");
 }
 
 #[test]

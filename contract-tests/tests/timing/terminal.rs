@@ -1,6 +1,10 @@
 //! A store whose terminal is closed stops with all its services, unless `nohup` started it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+};
 
 use contract_tests::{
     engine::{
@@ -13,6 +17,9 @@ use contract_tests::{
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use crate::{PROGRAM, shared};
+
+/// What the store logs after a hangup.
+const HEARD: &str = "the services read their token files again";
 
 /// A store in a terminal of its own. It is killed when this is dropped.
 struct InTerminal {
@@ -84,7 +91,10 @@ fn a_hangup_while_its_terminal_is_there_stops_nothing() {
     let folder = new_folder();
     let mut store = InTerminal::start(&[PROGRAM], folder.path());
     let id = store.child.process_id().unwrap();
+    let output = BufReader::new(store.terminal.as_ref().unwrap().try_clone_reader().unwrap());
     signal("HUP", id);
+    let is_heard = move || output.lines().map_while(Result::ok).any(|line| line.contains(HEARD));
+    assert!(waiting::within("the hangup", is_heard).unwrap(), "the store has ended");
     assert!(store.are_all_ready());
     signal("TERM", id);
     store.ends_well();
@@ -97,7 +107,7 @@ fn a_store_that_nohup_started_outlives_its_terminal() {
     let mut store = InTerminal::start(&["nohup", PROGRAM], folder.path());
     store.terminal = None;
     let log = || fs::read_to_string(folder.path().join("nohup.out")).unwrap();
-    waiting::until("the hangup", || log().contains("the services read their token files again")).unwrap();
+    waiting::until("the hangup", || log().contains(HEARD)).unwrap();
     assert!(store.are_all_ready());
     signal("TERM", store.child.process_id().unwrap());
     store.ends_well();

@@ -25,4 +25,20 @@ fn a_new_major_version_may_break() {
         .replace("    delete:", "    put:");
     files.write("new.yaml", &new);
     files.run(&["compare", "notes.yaml", "new.yaml"]).expect(0, "delete_note: DELETE /notes/{id} is gone");
+    // Without quotes, YAML reads a number.
+    for (name, version) in [("notes.yaml", "2.0"), ("new.yaml", "3.0")] {
+        let text = files.read(name);
+        let text = text.replace("version: 2.1.0", &format!("version: {version}"));
+        files.write(name, &text.replace("version: 3.0.0", &format!("version: {version}")));
+    }
+    files.run(&["compare", "notes.yaml", "new.yaml"]).expect(0, "breaking (2.0 to 3.0)");
+}
+
+#[test]
+fn what_cannot_be_compared_in_the_old_document_is_named() {
+    let files = Files::new();
+    files.write("old.yaml", &files.read("notes.yaml").replace("\npaths:", "\nwebhooks: { a: {} }\npaths:"));
+    files
+        .run(&["compare", "old.yaml", "notes.yaml"])
+        .expect(0, "not judged      webhooks: who calls whom there is turned around (in the old document)");
 }

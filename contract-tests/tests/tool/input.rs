@@ -72,6 +72,12 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
             "none.txt: there is no such file",
         ),
         ("", "", &["replay", "notes.yaml", "--list", "nothing_like_it"], "no check has nothing_like_it"),
+        (
+            "",
+            "",
+            &["replay", "notes.yaml", "--list", "get_note", "--skip", "note"],
+            "--skip note leaves no check",
+        ),
         ("", "", &["prove", "notes.yaml"], "cannot be reached"),
         ("", "", &["prove", "notes.yaml", "--list", "--fault", "nothing_like_it"], "no fault is chosen"),
         ("", "", &["replay", "notes.yaml", "--timeout", "0"], "0 is not in 1..=3600"),

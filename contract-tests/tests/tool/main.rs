@@ -5,10 +5,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
+mod scripted;
 mod service;
 mod files;
 mod input;
 mod replay;
+mod example;
+mod workflows;
+mod documents;
+mod secrets;
 mod prove;
 mod watch;
 mod compare;

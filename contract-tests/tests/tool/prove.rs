@@ -1,7 +1,12 @@
 //! `contract prove`: the score of workflows that say much, and of some that say little.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
 use super::{
     files::{Files, Ran},
+    scripted::{self, Asked, Reply},
     service::{Flaw, KEY, Service},
 };
 
@@ -69,4 +74,51 @@ fn what_fails_without_a_fault_notices_none() {
     let ran = prove(&service, "notes.yaml", &["--fault", "its body is not checked"]);
     let ran = ran.expect(1, "fails without a fault, so it notices none: notes create_note::without_text");
     assert_eq!(score(&ran), (0, 1), "{}", ran.out);
+}
+
+/// A service that creates notes, and calls each as `id` says.
+fn creates(mut id: impl FnMut(&str) -> Option<Value>) -> impl FnMut(&Asked) -> Reply {
+    move |asked| {
+        let text = asked.body["text"].as_str().unwrap_or_default();
+        match id(text) {
+            Some(id) => Reply::new(201, json!({ "id": id, "text": text })),
+            None => {
+                let problem = json!({ "title": "No", "status": 409 });
+                Reply::new(409, problem).of_type("application/problem+json")
+            }
+        }
+    }
+}
+
+fn prove_weak(url: &str, more: &[&str]) -> Ran {
+    let files = Files::new();
+    files.write("contract.yaml", "location: true\n");
+    files.run(&[&["prove", "weak.arazzo.yaml", "--server", url, "--workflows-only"], more].concat())
+}
+
+#[test]
+fn a_service_that_stops_notices_nothing() {
+    let mut create = creates(|_| Some(1.into()));
+    let url = scripted::start(move |asked| match asked.body["text"] == "Buy milkx" {
+        true => Reply::stop(),
+        false => create(asked).header("Location", "/notes/1"),
+    });
+    let says = "a service stopped while this fault was tried: notes create_note: another `text` is stored";
+    prove_weak(&url, &[]).expect(2, says);
+}
+
+#[test]
+fn what_can_be_done_once_only_notices_nothing() {
+    let mut known = BTreeSet::new();
+    let mut create = creates(move |text| known.insert(text.to_owned()).then(|| known.len().into()));
+    let url = scripted::start(move |asked| create(asked).header("Location", "/notes/1"));
+    prove_weak(&url, &[]).expect(2, "nothing passes without a fault");
+}
+
+#[test]
+fn a_service_may_be_below_a_path() {
+    let mut create = creates(|_| Some(1.into()));
+    let url = scripted::start(move |asked| create(asked).header("Location", "/api/notes/1"));
+    let url = format!("{url}/api");
+    prove_weak(&url, &["--fault", "create_note: 500"]).expect(0, "1 of 1 fault noticed");
 }

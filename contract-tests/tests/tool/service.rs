@@ -1,18 +1,10 @@
 //! A small service with notes, in memory, which may have a flaw.
 
-use std::{
-    collections::BTreeMap,
-    convert::Infallible,
-    net::TcpListener,
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, Response, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+
+use super::scripted::{self, Asked, Reply};
 
 /// What callers show.
 pub(crate) const KEY: &str = "secret-of-notes";
@@ -50,75 +42,27 @@ struct Notes {
     notes: BTreeMap<u64, Value>,
 }
 
-type Answer = (u16, &'static str, Value);
-
 impl Service {
     pub(crate) fn start(flaw: Flaw) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let notes = Arc::new(Mutex::new(Notes { flaw, last: 0, notes: BTreeMap::new() }));
-        thread::spawn(move || serve(listener, notes));
-        Self { url }
+        let mut notes = Notes { flaw, last: 0, notes: BTreeMap::new() };
+        Self { url: scripted::start(move |asked| notes.answer(asked)) }
     }
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn serve(listener: TcpListener, notes: Arc<Mutex<Notes>>) {
-    listener.set_nonblocking(true).unwrap();
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    let (stop, mut stopped) = tokio::sync::mpsc::channel::<()>(1);
-    loop {
-        let (stream, _) = tokio::select! {
-            accepted = listener.accept() => accepted.unwrap(),
-            _ = stopped.recv() => return,
-        };
-        let (notes, stop) = (notes.clone(), stop.clone());
-        let answer = service_fn(move |request| respond(request, notes.clone(), stop.clone()));
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
-    }
-}
-
-async fn respond(
-    request: Request<Incoming>,
-    notes: Arc<Mutex<Notes>>,
-    stop: tokio::sync::mpsc::Sender<()>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let key = head.headers.get("X-Api-Key").map(|key| key.as_bytes().to_vec());
-    let (status, media_type, body) = {
-        let mut notes = notes.lock().unwrap();
-        notes.answer(&head.method, head.uri.path(), key.as_deref(), &body)
-    };
-    if status == 0 {
-        let _ = stop.send(()).await;
-        // The connection is never answered, since the runtime is gone before.
-        std::future::pending::<()>().await;
-    }
-    let response = Response::builder().status(status);
-    if body.is_null() {
-        return Ok(response.body(Full::default()).unwrap());
-    }
-    let response = response.header("Content-Type", media_type);
-    Ok(response.body(Full::new(body.to_string().into())).unwrap())
 }
 
 impl Notes {
-    fn answer(&mut self, method: &Method, path: &str, key: Option<&[u8]>, body: &[u8]) -> Answer {
-        let refused = |status: u16, title: &str| {
-            (status, "application/problem+json", json!({ "title": title, "status": status }))
-        };
-        if key != Some(KEY.as_bytes()) && self.flaw != Flaw::Open {
+    fn answer(&mut self, asked: &Asked) -> Reply {
+        if asked.header("x-api-key") != Some(KEY) && self.flaw != Flaw::Open {
             return refused(401, "Who are you?");
         }
+        let path = asked.path.split('?').next().unwrap_or_default();
         let id = path.strip_prefix("/notes/").filter(|id| !id.contains('/'));
-        match (method.as_str(), id) {
+        match (asked.method.as_str(), id) {
             ("GET", None) if path == "/notes" => {
-                (200, "application/json", self.notes.values().cloned().collect::<Vec<_>>().into())
+                Reply::new(200, self.notes.values().cloned().collect::<Vec<_>>().into())
             }
-            ("POST", None) if path == "/notes" => self.create(body, refused),
+            ("POST", None) if path == "/notes" => self.create(&asked.body),
             ("GET", Some(id)) => match id.parse().ok().and_then(|id: u64| self.notes.get(&id)) {
-                Some(note) => (200, "application/json", note.clone()),
+                Some(note) => Reply::new(200, note.clone()),
                 None => refused(404, "No such note"),
             },
             ("DELETE", Some(id)) => {
@@ -128,7 +72,7 @@ impl Notes {
                         if self.flaw != Flaw::Keeps {
                             self.notes.remove(&id);
                         }
-                        (204, "", Value::Null)
+                        Reply::new(204, Value::Null)
                     }
                     false => refused(404, "No such note"),
                 }
@@ -137,8 +81,7 @@ impl Notes {
         }
     }
 
-    fn create(&mut self, body: &[u8], refused: impl Fn(u16, &str) -> Answer) -> Answer {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    fn create(&mut self, body: &Value) -> Reply {
         let text = body["text"].as_str().filter(|text| (1..=20).contains(&text.chars().count()));
         let is_urgent = body.get("urgent").is_none_or(|urgent| urgent.is_boolean() || urgent.is_null());
         let text = match (text.filter(|_| is_urgent), self.flaw) {
@@ -147,7 +90,7 @@ impl Notes {
             (None, Flaw::Lenient) => "x".to_owned(),
             (None, Flaw::Crashes) => return refused(500, "Sorry"),
             (None, Flaw::Undocumented) => return refused(302, "Elsewhere"),
-            (None, Flaw::Stops) => return (0, "", Value::Null),
+            (None, Flaw::Stops) => return Reply::stop(),
             (None, _) => return refused(422, "This is no note"),
         };
         self.last += 1;
@@ -156,6 +99,11 @@ impl Notes {
             note.as_object_mut().unwrap().shift_remove("text");
         }
         self.notes.insert(self.last, note.clone());
-        (201, "application/json", note)
+        Reply::new(201, note)
     }
+}
+
+/// A problem (RFC 9457).
+fn refused(status: u16, title: &str) -> Reply {
+    Reply::new(status, json!({ "title": title, "status": status })).of_type("application/problem+json")
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use contract_tests::harness::process::signal;
@@ -12,23 +12,79 @@ use super::{
     service::{Flaw, KEY, Service},
 };
 
+/// A watcher, which is ended with the test.
+struct Watching {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    url: String,
+}
+
+impl Watching {
+    fn start(files: &Files, arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_contract"))
+            .args(["watch", "notes.yaml"])
+            .args(arguments)
+            .current_dir(files.folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut watching = Self { child, output, url: String::new() };
+        while watching.url.is_empty() {
+            let mut line = String::new();
+            assert!(watching.output.read_line(&mut line).unwrap() > 0, "it ended before it watched");
+            if let Some(url) = line.trim_end().strip_prefix("notes is watched at ") {
+                watching.url = url.to_owned();
+            }
+        }
+        watching
+    }
+
+    /// Stops it as Ctrl-C does. Returns how it ended, and what else it said.
+    fn stop(mut self) -> (Option<i32>, String) {
+        signal("INT", self.child.id());
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_can_be_stopped_as_soon_as_it_tells_where_it_is() {
+    let (files, service) = (Files::new(), Service::start(Flaw::None));
+    for _ in 0..10 {
+        let (code, rest) = Watching::start(&files, &["--server", &service.url]).stop();
+        assert_eq!(code, Some(0), "{rest}");
+    }
+}
+
+#[test]
+fn a_service_that_never_answers_is_waited_for_as_long_as_it_was_said() {
+    let files = Files::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let watching = Watching::start(&files, &["--server", &server, "--timeout", "1"]);
+    // Longer than the second that was said, and shorter than the 20 of a watcher that was told nothing.
+    let client = reqwest::blocking::Client::builder().timeout(std::time::Duration::from_secs(15));
+    let answer = client.build().unwrap().get(format!("{}/notes", watching.url)).send().unwrap();
+    assert_eq!(answer.status(), 502);
+    let (code, rest) = watching.stop();
+    assert_eq!(code, Some(1), "{rest}");
+}
+
 #[test]
 fn what_callers_are_told_is_judged() {
     let (files, service) = (Files::new(), Service::start(Flaw::Silent));
-    let mut watching = Command::new(env!("CARGO_BIN_EXE_contract"))
-        .args(["watch", "notes.yaml", "--server", &service.url, "--token", KEY])
-        .current_dir(files.folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut output = BufReader::new(watching.stdout.take().unwrap());
-    let url = loop {
-        let mut line = String::new();
-        assert!(output.read_line(&mut line).unwrap() > 0, "it ended before it watched");
-        if let Some(url) = line.trim_end().strip_prefix("notes is watched at ") {
-            break url.to_owned();
-        }
-    };
+    let watching = Watching::start(&files, &["--server", &service.url, "--token", KEY]);
+    let url = watching.url.clone();
     let client = reqwest::blocking::Client::new();
     let send = |method, path: &str, body: &'static str| {
         let method = reqwest::Method::from_bytes(method).unwrap();
@@ -38,10 +94,8 @@ fn what_callers_are_told_is_judged() {
     assert_eq!(send(b"GET", "/notes/7", "").status(), 404);
     assert_eq!(send(b"POST", "/notes", r#"{"text":"Buy milk"}"#).status(), 201);
     assert_eq!(send(b"GET", "/nothing", "").status(), 404);
-    signal("INT", watching.id());
-    let mut rest = String::new();
-    output.read_to_string(&mut rest).unwrap();
-    assert_eq!(watching.wait().unwrap().code(), Some(1), "{rest}");
+    let (code, rest) = watching.stop();
+    assert_eq!(code, Some(1), "{rest}");
     for says in [
         "WRONG POST /notes\nexpected:   a body that fits its schema (\"text\" is a required property",
         "NOT DOCUMENTED GET /nothing: 404",

@@ -9,6 +9,7 @@ use std::{
 use contract_tests::{
     engine::{edges::Edge, session::Session},
     harness::{
+        metrics::Metrics,
         proxy::Proxy,
         store::Store,
         upstream::{FakeUpstream, FaultMode},
@@ -18,7 +19,7 @@ use contract_tests::{
 use libtest_mimic::Failed;
 use serde_json::json;
 
-use crate::{PROGRAM, metrics, start};
+use crate::{PROGRAM, start};
 
 /// Callers that ask for the same thing at once share a read that began when all of them had come.
 pub(crate) fn asks_once(edge: &'static Edge) -> Result<(), Failed> {
@@ -34,7 +35,7 @@ pub(crate) fn asks_once(edge: &'static Edge) -> Result<(), Failed> {
         let asked: Vec<_> = (0..20).map(|_| scope.spawn(ask)).collect();
         asked.into_iter().try_for_each(|asked| asked.join().expect("a customer"))
     })?;
-    match metrics(&session, edge.service)?.sum("http_client_shared_requests_total", &[edge.upstream]) {
+    match Metrics::of(&session, edge.service)?.sum("http_client_shared_requests_total", &[edge.upstream]) {
         0.0 => Err("no read was shared".into()),
         _ => Ok(()),
     }
@@ -81,5 +82,5 @@ pub(crate) fn decides_by_no_old_stock() -> Result<(), Failed> {
 
 /// How many orders wait for products.
 pub(crate) fn waiting_for_products(session: &Session) -> f64 {
-    metrics(session, "orders").map_or(0.0, |metrics| metrics.sum("http_client_active_requests", &[]))
+    Metrics::of(session, "orders").map_or(0.0, |metrics| metrics.sum("http_client_active_requests", &[]))
 }

@@ -80,6 +80,14 @@ pub(crate) fn add_to_scraped(root: &Path, names: &Names) -> Result<(), String> {
     })
 }
 
+/// It is backed up before the others, since it may refer to their things.
+pub(crate) fn add_to_backup(root: &Path, names: &Names) -> Result<(), String> {
+    edit(&root.join("services/store/deploy/systemd/store-backup.service"), |text| {
+        let (before, listed) = text.split_once("for name in ")?;
+        Some(format!("{before}for name in {} {listed}", names.things))
+    })
+}
+
 pub(crate) fn add_to_workflows(root: &Path, names: &Names) -> Result<(), String> {
     let asks = names.upstream.as_ref().map(|upstream| format!(", x-asks: [{}]", upstream.things));
     let source = format!(

@@ -127,12 +127,17 @@ fn new(
     lists::add_to_client(root, &names)?;
     lists::add_to_store(root, &names)?;
     lists::add_to_scraped(root, &names)?;
+    lists::add_to_backup(root, &names)?;
+    let tokens = format!("services/store/deploy/systemd/store@{}.service.d/tokens.conf", names.things);
+    write(&root.join(tokens), &template::tokens(&names))?;
     lists::add_to_workflows(root, &names)?;
     let Names { things, .. } = names;
     Ok(format!(
-        "services/{things} is written, and in every list. Now record its examples and prove it:\n  \
+        "services/{things} is written, and in every list but those of the proxies. Now record its examples and prove it:\n  \
          UPDATE=1 cargo test -p contract-tests --test documents\n  \
-         cargo test -p contract-tests --test replay"
+         cargo test -p contract-tests --test replay\n\
+         Left to you: if callers reach it through a proxy, a port in haproxy.cfg and nginx.conf of services/store/deploy;\n\
+         if systemd runs it, a file with its token (services/store/README.md, Deploy)."
     ))
 }
 

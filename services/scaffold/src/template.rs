@@ -50,6 +50,11 @@ pub(crate) fn workflow(names: &Names, prerequisites: &str, services: &[String]) 
         .replace("@prerequisites@", prerequisites)
 }
 
+/// The settings of its unit, with its tokens.
+pub(crate) fn tokens(names: &Names) -> String {
+    filled(include_str!("../template/tokens.conf.txt"), names)
+}
+
 /// `template` with the names in their places, and without the parts that are for others.
 fn filled(template: &str, names: &Names) -> String {
     let text = part(template, "@if asks@", names.upstream.is_some());
@@ -62,6 +67,7 @@ fn filled(template: &str, names: &Names) -> String {
         ("@thing@", names.thing.clone()),
         ("@Things@", camel(&names.things)),
         ("@Thing@", camel(&names.thing)),
+        ("@THINGS@", names.things.to_uppercase()),
         ("@THING@", names.thing.to_uppercase()),
         ("@A thing@", sentence(&names.thing)),
         ("@An other@", sentence(&upstream.thing)),
@@ -118,8 +124,10 @@ mod tests {
         for upstream in [None, Some(upstream)] {
             let names =
                 Names { things: "shipping_notes".into(), thing: "shipping_note".into(), port: 1, upstream };
-            for (path, text) in files(&names).into_iter().chain([("workflow", workflow(&names, "", &[]))]) {
-                assert!(!text.replace("?@.", "").contains('@'), "{path}:\n{text}");
+            let others = [("workflow", workflow(&names, "", &[])), ("tokens", tokens(&names))];
+            for (path, text) in files(&names).into_iter().chain(others) {
+                let text = text.replace("?@.", "").replace("store@shipping_notes", "");
+                assert!(!text.contains('@'), "{path}:\n{text}");
             }
         }
     }

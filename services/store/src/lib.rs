@@ -6,16 +6,18 @@
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
-//! only one binary to build. [`main`] runs the whole store or one service. `start_page` leads to all services. A
+//! only one binary to build. [`main`] runs the whole store or one service, with its `settings`. `start_page` leads to all services. A
 //! `supervisor` keeps a service running, `child` is a process of a service, and `restart` says when there is another one.
 //! `commands` are what an operator does beside it.
 
+mod settings;
 mod commands;
 mod start_page;
 mod supervisor;
 mod child;
 mod restart;
 mod member;
+mod address;
 
 use std::{
     collections::BTreeMap,
@@ -28,17 +30,16 @@ use std::{
 use chassis::{
     output,
     process::signals::{Parent, shutdown_signal},
-    settings::{Common, StartupError, command_line},
+    settings::{StartupError, command_line},
     telemetry::log,
 };
-use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use self::{
-    member::{Member, reachable},
-    restart::{Restart, RestartSetting},
-    start_page::{Content, Entry, StartPageSettings},
+    member::Member,
+    settings::{Described, Settings},
+    start_page::{Content, Entry},
     supervisor::{End, Shared, Supervisor},
 };
 
@@ -71,7 +72,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = commands::run(MEMBERS, &arguments) {
         return code;
     }
-    let settings = match command_line::parse(command(), &arguments, Settings::read) {
+    let settings = match command_line::parse(settings::command(MEMBERS), &arguments, |matches| {
+        Settings::read(MEMBERS, matches)
+    }) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
@@ -82,64 +85,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         log::failure(NAME, format, &error);
         ExitCode::FAILURE
     })
-}
-
-fn command() -> Command {
-    let command = Command::new("store")
-        .version(env!("CARGO_PKG_VERSION"))
-        .args(MEMBERS.iter().flat_map(|member| member.info.own_args()));
-    let about = format!("The store: {}, each in its own process", listed(services().map(ToOwned::to_owned)));
-    let command = orders::Own::augment_args(command);
-    let programs = listed(services().map(|name| format!("`store {name}`")));
-    let long = format!("{about}.\n\n{programs} run a single service, like the program of that name.");
-    let own = RestartSetting::augment_args(StartPageSettings::augment_args(command));
-    let command = Common::add_to(own).about(about).long_about(long);
-    command.subcommands(commands::all(MEMBERS)).args_conflicts_with_subcommands(true)
-}
-
-/// `one, other and last`
-fn listed(names: impl DoubleEndedIterator<Item = String>) -> String {
-    let mut names = names;
-    let last = names.next_back().unwrap_or_default();
-    match names.collect::<Vec<_>>().join(", ") {
-        others if others.is_empty() => last,
-        others => format!("{others} and {last}"),
-    }
-}
-
-/// The settings of the store.
-struct Settings {
-    common: Common,
-    start_page: StartPageSettings,
-    restart: Restart,
-    /// The token of each service, or where it was set.
-    tokens: Vec<String>,
-    /// The variables for the services.
-    environment: Vec<(OsString, OsString)>,
-}
-
-impl Settings {
-    fn read(matches: &ArgMatches) -> Result<Self, StartupError> {
-        Ok(Self {
-            common: Common::read(matches)?,
-            start_page: StartPageSettings::from_arg_matches(matches)?,
-            restart: RestartSetting::from_arg_matches(matches)?.restart,
-            tokens: MEMBERS.iter().map(|member| member.info.token(matches).describe()).collect(),
-            environment: environment(matches),
-        })
-    }
-}
-
-/// The settings that were given, as variables. The services have the same defaults.
-fn environment(matches: &ArgMatches) -> Vec<(OsString, OsString)> {
-    let command = command();
-    let settings = command.get_arguments().filter_map(|argument| {
-        let id = argument.get_id().as_str();
-        let value = matches.get_raw(id)?.next()?;
-        let is_given = matches.value_source(id) != Some(ValueSource::DefaultValue);
-        is_given.then_some((argument.get_env()?.to_owned(), value.to_owned()))
-    });
-    settings.collect()
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -163,16 +108,18 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
         tracing::warn!("{sentence}");
         None
     });
-    let page_url =
-        page.as_ref().and_then(|page| Some(format!("http://{}", reachable(page.local_addr().ok()?))));
-    // People may reach the page under another name than this one.
-    if settings.common.store_url.is_none() {
-        environment.extend(page_url.iter().map(|url| ("STORE_URL".into(), url.into())));
-    }
+    let page_address = page.as_ref().and_then(|page| page.local_addr().ok());
+    let page_url = page_address.map(address::url);
+    let is_page_for_all = page_address.is_some_and(address::is_found_elsewhere);
     let (mut services, mut entries) = (Vec::new(), Vec::new());
     // One after the other, since a service needs the URLs of those that it calls.
-    for (Member { info, .. }, token) in MEMBERS.iter().zip(&settings.tokens) {
-        let mut service = Supervisor::new(*info, shared.clone(), environment.clone());
+    for (Member { info, .. }, described) in MEMBERS.iter().zip(&settings.services) {
+        let mut own = environment.clone();
+        // No link is better than one that leads a browser elsewhere to its own machine.
+        if settings.common.store_url.is_none() && (described.is_local || is_page_for_all) {
+            own.extend(page_url.iter().map(|url| ("STORE_URL".into(), url.into())));
+        }
+        let mut service = Supervisor::new(*info, shared.clone(), own);
         let address = tokio::select! {
             address = service.start() => address,
             signal = &mut stop => {
@@ -186,8 +133,14 @@ async fn run(settings: &Settings) -> Result<ExitCode, StartupError> {
             stop_all(services, &BTreeMap::new()).await;
             return address.map(|_| ExitCode::FAILURE);
         };
-        environment.push((info.url_variable().into(), format!("http://{}", reachable(address)).into()));
-        entries.push(Entry { name: info.name, address, token: token.clone() });
+        environment.push((info.url_variable().into(), address::url(address).into()));
+        let Described { public_url, token, .. } = described;
+        entries.push(Entry {
+            name: info.name,
+            address,
+            public_url: public_url.clone(),
+            token: token.clone(),
+        });
     }
     print_summary(settings, page_url.as_deref(), &entries);
     if let Some(page) = page {
@@ -235,8 +188,8 @@ async fn stop_all(services: Vec<Supervisor>, ends: &BTreeMap<&str, End>) -> bool
 fn print_summary(settings: &Settings, page_url: Option<&str>, entries: &[Entry]) {
     let mut text = String::from("\n");
     text.extend(page_url.map(|url| format!("{:<10} start here  {url}\n\n", NAME)));
-    for Entry { name, address, token } in entries {
-        let url = format!("http://{}", reachable(*address));
+    for Entry { name, address, token, .. } in entries {
+        let url = address::url(*address);
         let database = settings.common.data_dir.join(format!("{name}.db"));
         let lines = [
             format!("{name:<10} URL         {url}\n"),
@@ -247,24 +200,4 @@ fn print_summary(settings: &Settings, page_url: Option<&str>, entries: &[Entry])
         text.extend(lines);
     }
     output::stdout(text + "Ctrl-C stops the store.\n");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_help_names_every_service() {
-        let names = |names: &[&str]| listed(names.iter().map(|name| (*name).to_owned()));
-        assert_eq!(names(&["products"]), "products");
-        assert_eq!(names(&["products", "orders", "payments"]), "products, orders and payments");
-    }
-
-    #[test]
-    fn a_secret_token_is_not_shown() {
-        let tokens = ["--products-token=4711", "--orders-token-file=/run/token"];
-        let matches = command().get_matches_from(["store"].into_iter().chain(tokens));
-        let tokens = Settings::read(&matches).unwrap().tokens;
-        assert_eq!(tokens[..3], ["as set in PRODUCTS_TOKEN", "as in /run/token", "SECRET_PAYMENTS_TOKEN"]);
-    }
 }

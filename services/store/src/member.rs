@@ -1,10 +1,6 @@
 //! A service of the store: what it is called, how it is run, and what its database is like.
 
-use std::{
-    ffi::OsString,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    process::ExitCode,
-};
+use std::{ffi::OsString, process::ExitCode};
 
 use chassis::{settings::ServiceInfo, storage::sqlite::Schema};
 
@@ -23,14 +19,4 @@ impl Member {
     ) -> Self {
         Self { info, schema, main }
     }
-}
-
-/// The loopback address, if `address` stands for all addresses of this machine.
-pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    SocketAddr::new(ip, address.port())
 }

@@ -12,8 +12,8 @@ use chassis::settings::{ServiceInfo, StartupError};
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
+    address,
     child::{Child, READY_TIMEOUT, Start},
-    member::reachable,
     restart::{DEATHS, Deaths, Restart},
 };
 
@@ -65,7 +65,11 @@ impl Supervisor {
     pub(crate) async fn start(&mut self) -> Result<Option<SocketAddr>, StartupError> {
         let name = self.info.name;
         match self.start_child().await {
-            Ok(Start::Ready(address)) => Ok(Some(address)),
+            Ok(Start::Ready(address)) => {
+                // A port that the system has chosen stays the same, since the other services know it.
+                self.environment.push((self.info.listen_variable().into(), address.to_string().into()));
+                Ok(Some(address))
+            }
             Ok(Start::Exited) => {
                 self.child = None;
                 Ok(None)
@@ -127,7 +131,7 @@ impl Supervisor {
         let name = self.info.name;
         match self.start_child().await {
             Ok(Start::Ready(address)) => {
-                tracing::info!(service = %name, url = %format_args!("http://{}", reachable(address)), "the service is ready again");
+                tracing::info!(service = %name, url = %address::url(address), "the service is ready again");
             }
             // Its status is the next thing to be waited for.
             Ok(Start::Exited) => {}
@@ -145,12 +149,7 @@ impl Supervisor {
         // A request to reload that comes from now on is passed on when the service is ready.
         self.shared.reload.mark_unchanged();
         let child = Child::start(&self.shared.program, self.info.name, &self.environment)?;
-        let start = self.child.insert(child).ready().await;
-        if let Start::Ready(address) = start {
-            // A port that the system has chosen stays the same, since the other services know it.
-            self.environment.push((self.info.listen_variable().into(), address.to_string().into()));
-        }
-        Ok(start)
+        Ok(self.child.insert(child).ready().await)
     }
 
     /// Stops the service. False if it is dead, or dies, or has to be killed.

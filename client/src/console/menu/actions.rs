@@ -12,6 +12,7 @@ use crate::console::{
     addresses::Addresses,
     arguments::{NewProduct, Seed},
     check, demo,
+    error_message::ErrorMessage,
     escape::visible,
     limits::{self, Field},
     prompt,
@@ -47,12 +48,7 @@ pub(super) async fn act(
             let id = pick_product(store, form).await?;
             show::table(&store.product(id).await?)?;
         }
-        Choice::ReplaceProduct => {
-            let id = pick_product(store, form).await?;
-            let current = store.product(id).await?;
-            let product = product(form, Some(&current))?;
-            show::table(&store.replace_product(id, &product).await?)?;
-        }
+        Choice::ReplaceProduct => replace_product(store, form).await?,
         Choice::CreateOrder => {
             let product = pick_product(store, form).await?;
             let quantity = form.ask("Quantity", &limits::QUANTITY, "", Field::integer)?;
@@ -87,6 +83,24 @@ pub(super) async fn act(
         Choice::Leave => {}
     }
     Ok(())
+}
+
+/// Replaces a product, unless it has changed since it was read, as an order may have taken stock.
+async fn replace_product(store: &Store, form: &mut Form) -> Result<(), Stop> {
+    let id = pick_product(store, form).await?;
+    let (current, etag) = store.product_with_etag(id).await?;
+    let product = product(form, Some(&current))?;
+    let mut failure = match store.replace_product(id, &product, etag.as_deref()).await {
+        Ok(replaced) => return Ok(show::table(&replaced)?),
+        Err(failure) => failure,
+    };
+    if failure.message() == Some(ErrorMessage::PreconditionFailed)
+        && let Ok(current) = store.product(id).await
+    {
+        let current = description(&current);
+        failure.advice = format!("The product has changed since you began. It is now: {current}.");
+    }
+    Err(failure.into())
 }
 
 /// Prompts for the fields of a product, beginning with those of `current`.
@@ -174,6 +188,10 @@ async fn pick_product(store: &Store, form: &mut Form) -> Result<u64, Stop> {
 /// A line in the list of products.
 fn item(product: &Record) -> (Pick, String) {
     let id = product["id"].as_u64().unwrap_or_default();
+    (Pick::Product(id), format!("{id}  {}", description(product)))
+}
+
+fn description(product: &Record) -> String {
     let name = visible(product["name"].as_str().unwrap_or_default());
-    (Pick::Product(id), format!("{id}  {name}, {}, {} in stock", product["price"], product["stock"]))
+    format!("{name}, {}, {} in stock", product["price"], product["stock"])
 }

@@ -60,7 +60,7 @@ impl Form {
         self.ask_with(question, &field.to_string(), text, |text| parse(field, text))
     }
 
-    /// Prompts for a text that `parse` takes.
+    /// Prompts for a text that `parse` takes, and keeps it if it is not the `text` that was there before.
     pub(super) fn ask_with<T>(
         &mut self,
         question: &'static str,
@@ -69,8 +69,12 @@ impl Form {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, Exit> {
         let begin = self.draft(question).unwrap_or(text);
-        let (text, value) = block_in_place(|| prompt::line(question, hint, begin, parse))?;
-        self.keep(question, text);
+        let (typed, value) = block_in_place(|| prompt::line(question, hint, begin, parse))?;
+        match typed == text {
+            // Next time, there may be another text.
+            true => drop(self.drafts.remove(question)),
+            false => self.keep(question, typed),
+        }
         Ok(value)
     }
 }

@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     arguments::{Again, Place, Target},
     output::say,
-    report::redacted,
+    secrets::Secrets,
     selection,
 };
 
-/// A failure, with what it takes to ask again. No token is in it.
+/// A failure, with what it takes to ask again. No token and no value of an input is in it.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     /// The check, and the step of it.
@@ -32,6 +32,7 @@ struct Kept {
     profile: Option<PathBuf>,
     /// `notes=http://127.0.0.1:8000`
     servers: Vec<String>,
+    /// The names of the inputs that it was given.
     inputs: Vec<String>,
 }
 
@@ -41,12 +42,13 @@ pub(crate) fn keep(
     folder: &Path,
     session: &Session,
     verdicts: &[Verdict],
+    secrets: &Secrets,
 ) -> Result<Vec<PathBuf>, String> {
     let folder = folder.join("failed");
     let no = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    // Those of the run before are answered by this one.
+    // Those of the run before are answered by this one. What others wrote there is theirs.
     for path in fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path.extension().is_some_and(|extension| extension == "json") && read(&path).is_ok() {
             fs::remove_file(&path).map_err(|error| no(&path, &error))?;
         }
     }
@@ -58,14 +60,15 @@ pub(crate) fn keep(
         let url = |service: &&str| format!("{service}={}", session.deployment.service(service).url);
         let record = Kept {
             check: verdict.name.clone(),
-            told: redacted(&failure.to_string(), &session.deployment),
+            told: secrets.redacted(&failure.to_string()),
             file: absolute(&target.file),
             profile: target.profile.as_deref().map(absolute),
             servers: SERVICES.iter().map(url).collect(),
-            inputs: target.place.inputs.clone(),
+            inputs: session.deployment.inputs.iter().map(|(name, _)| name.clone()).collect(),
         };
-        let name: String =
-            verdict.name.chars().map(|it| if it.is_alphanumeric() { it } else { '-' }).take(100).collect();
+        // A name has 255 bytes at most, which are fewer letters in most languages.
+        let letter = |it: char| if it.is_ascii_alphanumeric() { it } else { '-' };
+        let name: String = verdict.name.chars().map(letter).take(100).collect();
         let path = folder.join(format!("{:03}-{name}.json", kept.len() + 1));
         let text = serde_json::to_string_pretty(&record).map_err(|error| no(&path, &error))?;
         fs::write(&path, text).map_err(|error| no(&path, &error))?;
@@ -74,21 +77,32 @@ pub(crate) fn keep(
     Ok(kept)
 }
 
+/// Reads what [`keep`] wrote.
+fn read(path: &Path) -> Result<Kept, String> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+    serde_json::from_str(&text)
+        .map_err(|error| format!("{shown}: this is no file of `replay --out`: {error}"))
+}
+
 pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
-    let path = arguments.file.display();
-    let text = fs::read_to_string(&arguments.file).map_err(|error| format!("{path}: {error}"))?;
-    let kept: Kept = serde_json::from_str(&text)
-        .map_err(|error| format!("{path}: this is no file of `replay --out`: {error}"))?;
+    let kept = read(&arguments.file)?;
+    let is_given = |name: &&String| {
+        arguments.place.inputs.iter().any(|given| given.split('=').next() == Some(name.as_str()))
+    };
+    if let Some(name) = kept.inputs.iter().find(|name| !is_given(name)) {
+        return Err(format!("no file keeps the value of an input: say it again with --input {name}=…"));
+    }
     let place = Place {
         servers: kept.servers.iter().chain(&arguments.place.servers).cloned().collect(),
         tokens: arguments.place.tokens.clone(),
         headers: arguments.place.headers.clone(),
         timeout: arguments.place.timeout,
-        inputs: kept.inputs.iter().chain(&arguments.place.inputs).cloned().collect(),
+        inputs: arguments.place.inputs.clone(),
     };
     let chosen = selection::choose_file(&kept.file, kept.profile.as_deref(), &place, true)?;
     let checks = checks::all(&chosen.deployment);
-    let check = checks.iter().find(|check| check.names().contains(&kept.check));
+    let check = checks.iter().find(|check| check.has(&kept.check));
     let check =
         check.ok_or_else(|| format!("{}: there is no check {} any more", kept.file.display(), kept.check))?;
     let session =

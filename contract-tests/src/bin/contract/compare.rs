@@ -1,7 +1,6 @@
 //! `contract compare`: what changed from one document to another, and whether it breaks callers.
 
 use contract_tests::engine::{compatibility, openapi};
-use serde_json::Value;
 
 use crate::{
     arguments::Compare,
@@ -10,28 +9,23 @@ use crate::{
 
 pub(crate) fn run(arguments: &Compare) -> Result<bool, String> {
     let (old, new) = (openapi::read(&arguments.old)?, openapi::read(&arguments.new)?);
-    let changes = compatibility::changes(&old.json, &new.json);
+    let changes = compatibility::changes(&old.json, &new.json, &[]);
     let breaking = changes.iter().filter(|change| change.is_breaking).count();
     for change in changes.iter().filter(|change| change.is_breaking || arguments.all) {
         let verdict = if change.is_breaking { "breaks callers" } else { "breaks nobody" };
         say(&format!("{verdict:<15} {}: {}", change.operation, change.message));
     }
+    for what in old.unjudged.iter().filter(|what| !new.unjudged.contains(what)) {
+        say(&format!("not judged      {what} (in the old document)"));
+    }
     for what in &new.unjudged {
         say(&format!("not judged      {what}"));
     }
-    let (before, now) = (version(&old.json), version(&new.json));
+    let (before, now) = (compatibility::version(&old.json), compatibility::version(&new.json));
     say(&format!("{}, {breaking} breaking ({before} to {now})", counted(changes.len(), "change")));
-    if breaking > 0 && major(&now) > major(&before) {
+    if breaking > 0 && compatibility::is_major(&old.json, &new.json) {
         say("the major version was raised, so callers are told");
         return Ok(true);
     }
     Ok(breaking == 0)
-}
-
-fn version(document: &Value) -> String {
-    document["info"]["version"].as_str().unwrap_or("no version").to_owned()
-}
-
-fn major(version: &str) -> u64 {
-    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default()
 }

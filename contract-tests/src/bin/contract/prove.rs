@@ -1,7 +1,6 @@
 //! `contract prove`: one fault after the other, and whether anything notices it.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     io::{self, IsTerminal, Write},
     sync::{
@@ -13,11 +12,11 @@ use std::{
 
 use contract_tests::{
     engine::{
-        checks::{Check, Outcome},
+        checks::{Check, Outcome, Verdict},
+        contract::Operation,
         deployment::SERVICES,
-        exchange::{Answer, Request},
         faults::{
-            fault::{Forward, Tamper},
+            fault::observed,
             generic::{self, Generic},
         },
         session::{Scope, Session},
@@ -57,10 +56,13 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
     let lines = judged(&deployment);
     lines.iter().chain(&notes).for_each(|line| say(line));
 
+    // Who stopped is seen where it was, and not at the proxy before it.
+    let direct = deployment.clone();
+    let patience = Duration::from_secs(arguments.target.place.timeout);
     let mut proxies = BTreeMap::new();
     let mut before = deployment;
     for service in SERVICES.iter() {
-        let proxy = Proxy::start(service);
+        let proxy = Proxy::patient(service, patience);
         proxy.forward_to(&before.service(service).url);
         before = before.with_url(service, proxy.url().into());
         proxies.insert(*service, proxy);
@@ -73,116 +75,135 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
             "there is no workflow, so --workflows-only leaves nothing that could notice a fault".into()
         );
     }
-    let session = Session::with_scope(before, Scope::Whole)
-        .patient(Duration::from_secs(arguments.target.place.timeout));
-    let failing = without_a_fault(&session, &checks)?;
+    let session = Session::with_scope(before, Scope::Whole).patient(patience + LATER);
+    let trial = Trial { session, checks, proxies };
+    let failing = trial.without_a_fault()?;
 
     let mut fates = Vec::new();
     for (index, fault) in faults.iter().enumerate() {
         progress(&format!("fault {} of {}", index + 1, faults.len()));
-        let Some(proxy) = proxies.get(fault.operation.service) else { continue };
-        let fate = try_out(fault, proxy, &session, &checks, &failing);
-        if SERVICES.iter().any(|service| selection::is_gone(&session, service)) {
+        let fate = trial.fate_of(fault, &failing);
+        if SERVICES.iter().any(|service| selection::is_gone(&direct, service)) {
             return Err(format!("a service stopped while this fault was tried: {}", fault.fault.name));
         }
-        fates.push((fault, fate));
+        fates.push((fault, fate?));
     }
     progress("");
     Ok(conclude(&fates, arguments.verbose))
 }
 
-/// Runs everything once as it is. Returns the verdicts that fail, which notice nothing.
-fn without_a_fault(session: &Session, checks: &[Check]) -> Result<BTreeSet<String>, String> {
-    let mut failing = BTreeSet::new();
-    let (mut passing, mut silent) = (0, 0);
-    for verdict in checks.iter().flat_map(|check| check.run(session)) {
-        match verdict.outcome {
-            Outcome::Passed => {
-                passing += 1;
-                silent = 0;
-            }
-            Outcome::NotReached => {}
-            Outcome::Failed(failure) => {
-                // The proxy answers for a service that does not.
-                let why = failure.to_string();
-                silent =
-                    if failure.is_silence || why.contains("\nanswer:     502\n") { silent + 1 } else { 0 };
+/// How much longer a caller waits than the proxies, which tell who did not answer.
+const LATER: Duration = Duration::from_secs(1);
+
+/// How often everything is run without a fault. What can be done only once, such as creating what has a name of its own, fails
+/// from the second time on, and would seem to notice every fault.
+const ROUNDS: usize = 2;
+
+/// The services behind their proxies, and what may notice a fault.
+struct Trial {
+    session: Session,
+    checks: Vec<Check>,
+    proxies: BTreeMap<&'static str, Proxy>,
+}
+
+impl Trial {
+    /// Runs everything as it is. Returns the verdicts that fail, which notice nothing.
+    fn without_a_fault(&self) -> Result<BTreeSet<String>, String> {
+        let (mut failing, mut passing) = (BTreeSet::new(), BTreeSet::new());
+        for _ in 0..ROUNDS {
+            passing.clear();
+            let mut silent = 0;
+            for check in &self.checks {
+                for verdict in check.run(&self.session) {
+                    match verdict.outcome {
+                        Outcome::Passed => drop(passing.insert(verdict.name)),
+                        Outcome::Failed(failure) if failing.insert(verdict.name.clone()) => {
+                            let why = failure.to_string();
+                            let first = why.lines().next().unwrap_or_default();
+                            say(&format!(
+                                "fails without a fault, so it notices none: {} ({first})",
+                                verdict.name
+                            ));
+                        }
+                        Outcome::Failed(_) | Outcome::NotReached => {}
+                    }
+                }
+                silent = if self.was_unanswered() { silent + 1 } else { 0 };
                 if silent >= SILENCE {
                     return Err("nobody answers any more, even without a fault: see `contract replay`".into());
                 }
-                let first = why.lines().next().unwrap_or_default().to_owned();
-                say(&format!("fails without a fault, so it notices none: {} ({first})", verdict.name));
-                failing.insert(verdict.name);
             }
         }
-    }
-    if passing == 0 {
-        return Err("nothing passes without a fault, so nothing can notice one: see `contract replay`".into());
-    }
-    say(&format!("{passing} of {} pass without a fault", counted(passing + failing.len(), "check")));
-    Ok(failing)
-}
-
-fn try_out(
-    Generic { fault, operation, .. }: &Generic,
-    proxy: &Proxy,
-    session: &Session,
-    checks: &[Check],
-    failing: &BTreeSet<String>,
-) -> Fate {
-    let came_about = Arc::new(AtomicBool::new(false));
-    proxy.tamper(Some(observed(fault.tamper.clone(), came_about.clone())));
-    // Those of the operation itself are the likeliest, and those of other services are asked elsewhere.
-    let own = format!("{} {}::", operation.service, operation.id);
-    let service = format!("{} ", operation.service);
-    let order = |check: &&Check| match () {
-        () if check.name.starts_with(&own) => 0,
-        () if check.is_workflow() => 1,
-        () => 2,
-    };
-    let mut chosen: Vec<&Check> =
-        checks.iter().filter(|check| check.is_workflow() || check.name.starts_with(&service)).collect();
-    chosen.sort_by_key(order);
-    let mut verdicts = chosen.into_iter().flat_map(|check| check.run(session));
-    let noticed = verdicts
-        .find(|verdict| matches!(verdict.outcome, Outcome::Failed(_)) && !failing.contains(&verdict.name))
-        .map(|verdict| verdict.name);
-    proxy.tamper(None);
-    match noticed {
-        Some(name) => Fate::Noticed(name),
-        None if came_about.load(Ordering::Relaxed) => Fate::Unnoticed,
-        None => Fate::Absent,
-    }
-}
-
-/// The same tampering, which tells whether it made a difference.
-fn observed(tamper: Tamper, came_about: Arc<AtomicBool>) -> Tamper {
-    let is_same_request = |one: &Request, other: &Request| {
-        one.path == other.path
-            && one.body == other.body
-            && one.headers == other.headers
-            && one.method == other.method
-    };
-    let is_same_answer = |one: &Answer, other: &Answer| {
-        one.status == other.status && one.body == other.body && one.headers == other.headers
-    };
-    Arc::new(move |request: Request, forward: Forward<'_>| {
-        let passed: RefCell<Vec<(Request, Answer)>> = RefCell::default();
-        let watched = |sent: &Request| {
-            let answer = forward(sent);
-            passed.borrow_mut().push((sent.clone(), answer.clone()));
-            answer
-        };
-        let answer = tamper(request.clone(), &watched);
-        let is_same = match passed.borrow().as_slice() {
-            [(sent, answered)] => is_same_request(sent, &request) && is_same_answer(answered, &answer),
-            _ => false,
-        };
-        if !is_same {
-            came_about.store(true, Ordering::Relaxed);
+        let passing = passing.difference(&failing).count();
+        if passing == 0 {
+            return Err(
+                "nothing passes without a fault, so nothing can notice one: see `contract replay`".into()
+            );
         }
-        answer
-    })
+        say(&format!("{passing} of {} pass without a fault", counted(passing + failing.len(), "check")));
+        Ok(failing)
+    }
+
+    /// Whether a service has left a request without an answer since this was asked before.
+    fn was_unanswered(&self) -> bool {
+        // Each of them is asked, since each forgets what it was asked for.
+        self.proxies.values().filter(|proxy| proxy.was_unanswered()).count() > 0
+    }
+
+    /// What becomes of a fault, or why nobody can tell.
+    fn fate_of(&self, generic: &Generic, failing: &BTreeSet<String>) -> Result<Fate, String> {
+        let Generic { fault, operation, .. } = generic;
+        let proxy = &self.proxies[operation.service];
+        let came_about = Arc::new(AtomicBool::new(false));
+        proxy.tamper(Some(observed(fault.tamper.clone(), came_about.clone())));
+        let noticed = self.first_to_notice(operation, failing);
+        proxy.tamper(None);
+        Ok(match noticed.map_err(|sentence| format!("{sentence}: {}", fault.name))? {
+            Some(name) => Fate::Noticed(name),
+            None if came_about.load(Ordering::Relaxed) => Fate::Unnoticed,
+            None => Fate::Absent,
+        })
+    }
+
+    /// The first verdict that fails, and does not without a fault.
+    fn first_to_notice(
+        &self,
+        operation: &Operation,
+        failing: &BTreeSet<String>,
+    ) -> Result<Option<String>, String> {
+        // Those of the operation itself are the likeliest, and those of other services are asked elsewhere.
+        let own = format!("{} {}::", operation.service, operation.id);
+        let service = format!("{} ", operation.service);
+        let order = |check: &&Check| match () {
+            () if check.name.starts_with(&own) => 0,
+            () if check.is_workflow() => 1,
+            () => 2,
+        };
+        let is_asked = |check: &&Check| check.is_workflow() || check.name.starts_with(&service);
+        let mut chosen: Vec<&Check> = self.checks.iter().filter(is_asked).collect();
+        chosen.sort_by_key(order);
+        let mut silent = 0;
+        for check in chosen {
+            let verdicts = check.run(&self.session);
+            // Who does not answer says nothing of a fault, which may have passed unnoticed.
+            if self.was_unanswered() {
+                silent += 1;
+                if silent >= SILENCE {
+                    return Err("nobody answers any more while this fault is tried".into());
+                }
+                continue;
+            }
+            silent = 0;
+            let notices = |verdict: &Verdict| match &verdict.outcome {
+                Outcome::Failed(failure) => !failure.is_silence && !failing.contains(&verdict.name),
+                _ => false,
+            };
+            if let Some(verdict) = verdicts.into_iter().find(notices) {
+                return Ok(Some(verdict.name));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Lists the faults that live. Returns whether there is none.

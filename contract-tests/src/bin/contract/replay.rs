@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use contract_tests::engine::{
     checks::{Check, Outcome, Verdict},
+    compatibility,
     contract::CONTRACT,
     deployment::{Deployment, SERVICES},
     session::{Scope, Session},
@@ -14,7 +15,8 @@ use crate::{
     again,
     arguments::Replay,
     output::{counted, say},
-    report,
+    report::{self, Report, Wanted},
+    secrets::Secrets,
     selection::{self, Chosen},
 };
 
@@ -32,18 +34,20 @@ pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     if let Some(folder) = &arguments.out {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
+    let reports = reports.into_iter().map(Wanted::open).collect::<Result<Vec<Report>, _>>()?;
     let subject = judged(&deployment);
     subject.iter().chain(&notes).for_each(|line| say(line));
     let session = Session::with_scope(deployment, Scope::Whole)
         .patient(Duration::from_secs(arguments.target.place.timeout));
+    let secrets = Secrets::of(&session.deployment)?;
     let verdicts = judge(&session, &checks, arguments.verbose);
     let passed = conclude(arguments, &session, &verdicts);
+    // Whatever cannot be written, the rest is.
+    let mut written = Vec::from_iter(reports.into_iter().map(|report| report.write(&verdicts, &secrets)));
     if let Some(folder) = &arguments.out {
-        leave(arguments, folder, &session, &subject, &verdicts)?;
+        written.push(leave(arguments, folder, &session, &subject, &verdicts, &secrets));
     }
-    for report in &reports {
-        report.write(&verdicts, &session.deployment)?;
-    }
+    written.into_iter().collect::<Result<(), String>>()?;
     Ok(passed)
 }
 
@@ -51,7 +55,7 @@ pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
 pub(crate) fn judged(deployment: &Deployment) -> Vec<String> {
     let of = |service: &&str| {
         let document = CONTRACT.document(service);
-        let version = document.json["info"]["version"].as_str().unwrap_or("(none)");
+        let version = compatibility::version(&document.json);
         let operations = counted(document.operations.len(), "operation");
         format!("{service} at {}: {operations}, version {version}", deployment.service(service).url)
     };
@@ -121,11 +125,11 @@ fn conclude(arguments: &Replay, session: &Session, verdicts: &[Verdict]) -> bool
     let passed = count(|outcome| matches!(outcome, Outcome::Passed));
     let unreached = count(|outcome| matches!(outcome, Outcome::NotReached));
     let unreached = if unreached > 0 { format!(", {unreached} not reached") } else { String::new() };
-    if passed == 0 && failed > 0 {
+    if passed == 0 {
         say("\nnothing passed: is this the right address, with the path that the service has, such as /api?");
     }
     say(&format!("\n{passed} passed, {failed} failed{unreached}"));
-    failed == 0 && is_seen
+    failed == 0 && passed > 0 && is_seen
 }
 
 /// Leaves the ledger and the failures in a folder.
@@ -135,11 +139,12 @@ fn leave(
     session: &Session,
     subject: &[String],
     verdicts: &[Verdict],
+    secrets: &Secrets,
 ) -> Result<(), String> {
     if let Ok(ledger) = session.ledger.lock() {
         ledger.write(folder, subject).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    let failed = again::keep(&arguments.target, folder, session, verdicts)?;
+    let failed = again::keep(&arguments.target, folder, session, verdicts, secrets)?;
     say(&format!("the ledger is in {}", folder.join("index.html").display()));
     if let Some(first) = failed.first() {
         say(&format!("to ask again: contract again {}", first.display()));

@@ -2,21 +2,27 @@
 
 use std::{
     fmt::Write as _,
-    fs,
+    fs::File,
+    io::Write as _,
     path::PathBuf,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use contract_tests::engine::{
-    checks::{Outcome, Verdict},
-    deployment::{Deployment, SERVICES},
-};
+use contract_tests::engine::checks::{Outcome, Verdict};
 use serde_json::{Value, json};
 
+use crate::secrets::Secrets;
+
 /// A report that was asked for.
-pub(crate) struct Report {
+pub(crate) struct Wanted {
     format: Format,
     path: PathBuf,
+}
+
+/// The same, with the file that it is written to.
+pub(crate) struct Report {
+    wanted: Wanted,
+    file: File,
 }
 
 enum Format {
@@ -25,7 +31,7 @@ enum Format {
 }
 
 /// The reports that were asked for, such as `junit=report.xml`.
-pub(crate) fn wanted(texts: &[String]) -> Result<Vec<Report>, String> {
+pub(crate) fn wanted(texts: &[String]) -> Result<Vec<Wanted>, String> {
     let report = |text: &String| {
         let (format, path) = text.split_once('=').unwrap_or_default();
         let format = match format {
@@ -36,39 +42,33 @@ pub(crate) fn wanted(texts: &[String]) -> Result<Vec<Report>, String> {
         if path.is_empty() {
             return Err(format!("--report {text}: name a file behind the `=`"));
         }
-        Ok(Report { format, path: path.into() })
+        Ok(Wanted { format, path: path.into() })
     };
     texts.iter().map(report).collect()
 }
 
+impl Wanted {
+    /// Makes the file, before anything is asked: no run is lost for a report that cannot be written.
+    pub(crate) fn open(self) -> Result<Report, String> {
+        let file = File::create(&self.path).map_err(|error| format!("{}: {error}", self.path.display()))?;
+        Ok(Report { wanted: self, file })
+    }
+}
+
 impl Report {
     /// Writes the report.
-    pub(crate) fn write(&self, verdicts: &[Verdict], deployment: &Deployment) -> Result<(), String> {
-        let text = match self.format {
-            Format::Junit => junit(verdicts, deployment),
-            Format::Ctrf => format!("{:#}\n", ctrf(verdicts, deployment)),
+    pub(crate) fn write(mut self, verdicts: &[Verdict], secrets: &Secrets) -> Result<(), String> {
+        let text = match self.wanted.format {
+            Format::Junit => junit(verdicts, secrets),
+            Format::Ctrf => format!("{:#}\n", ctrf(verdicts, secrets)),
         };
-        fs::write(&self.path, text).map_err(|error| format!("{}: {error}", self.path.display()))
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(|error| format!("{}: {error}", self.wanted.path.display()))
     }
 }
 
-/// `text` without the tokens and headers that services are given.
-pub(crate) fn redacted(text: &str, deployment: &Deployment) -> String {
-    // What is shorter than this is no secret, and might be a part of other words.
-    const SHORTEST: usize = 4;
-    let mut text = text.to_owned();
-    for service in SERVICES.iter() {
-        let headers = deployment.headers(service).iter().map(|(_, value)| value);
-        for secret in [&deployment.service(service).token].into_iter().chain(headers) {
-            if secret.len() >= SHORTEST {
-                text = text.replace(secret.as_str(), &format!("<secret of {service}>"));
-            }
-        }
-    }
-    text
-}
-
-fn junit(verdicts: &[Verdict], deployment: &Deployment) -> String {
+fn junit(verdicts: &[Verdict], secrets: &Secrets) -> String {
     let failed = verdicts.iter().filter(|verdict| matches!(verdict.outcome, Outcome::Failed(_))).count();
     let skipped = verdicts.iter().filter(|verdict| matches!(verdict.outcome, Outcome::NotReached)).count();
     let time: Duration = verdicts.iter().map(|verdict| verdict.time).sum();
@@ -92,7 +92,7 @@ fn junit(verdicts: &[Verdict], deployment: &Deployment) -> String {
             Outcome::Passed => "/>\n".to_owned(),
             Outcome::NotReached => "><skipped/></testcase>\n".to_owned(),
             Outcome::Failed(failure) => {
-                let text = redacted(&failure.to_string(), deployment);
+                let text = secrets.redacted(&failure.to_string());
                 let first = text.lines().next().unwrap_or_default();
                 format!("><failure message=\"{}\">{}</failure></testcase>\n", in_xml(first), in_xml(&text))
             }
@@ -108,7 +108,7 @@ fn in_xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn ctrf(verdicts: &[Verdict], deployment: &Deployment) -> Value {
+fn ctrf(verdicts: &[Verdict], secrets: &Secrets) -> Value {
     let count = |status: &str| verdicts.iter().filter(|verdict| status_of(verdict) == status).count();
     let stop = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let time: Duration = verdicts.iter().map(|verdict| verdict.time).sum();
@@ -119,7 +119,7 @@ fn ctrf(verdicts: &[Verdict], deployment: &Deployment) -> Value {
             "duration": milliseconds(verdict.time),
         });
         if let Outcome::Failed(failure) = &verdict.outcome {
-            let text = redacted(&failure.to_string(), deployment);
+            let text = secrets.redacted(&failure.to_string());
             test["message"] = text.lines().next().unwrap_or_default().into();
             test["trace"] = text.into();
         }

@@ -11,7 +11,6 @@ use contract_tests::engine::{
     checks::{self, Check},
     contract::CONTRACT,
     deployment::{Address, Deployment, SERVICES, documented_url, variable},
-    session::Session,
     subject::{self, Subject, subject},
 };
 
@@ -71,9 +70,13 @@ pub(crate) fn checks(deployment: &Deployment, filter: &Filter) -> Result<Vec<Che
                 || check.names().iter().any(|name| name.contains(text.as_str()))
         })
     };
-    checks.retain(|check| (filter.only.is_empty() || has(check, &filter.only)) && !has(check, &filter.skip));
+    checks.retain(|check| filter.only.is_empty() || has(check, &filter.only));
     if checks.is_empty() {
         return Err(format!("no check has {} in its name; `--list` shows them", filter.only.join(" or ")));
+    }
+    checks.retain(|check| !has(check, &filter.skip));
+    if checks.is_empty() {
+        return Err(format!("--skip {} leaves no check; `--list` shows them", filter.skip.join(" --skip ")));
     }
     Ok(checks)
 }
@@ -84,9 +87,8 @@ fn deployment(place: &Place, is_asked: bool) -> Result<Deployment, String> {
     let of = |pairs: &[(&str, String)], service: &str| {
         pairs.iter().rev().find(|(name, _)| *name == service).map(|(_, value)| value.clone())
     };
-    let from_environment = |service: &str, setting| {
-        env::var(variable(&service.replace(['-', '.'], "_"), setting)).ok().filter(|value| !value.is_empty())
-    };
+    let from_environment =
+        |service: &str, setting| env::var(variable(service, setting)).ok().filter(|value| !value.is_empty());
     let mut addresses = Vec::new();
     for service in SERVICES.iter() {
         let url = of(&servers, service)
@@ -192,8 +194,8 @@ fn reach(service: &str, url: &str) -> Result<(), String> {
 }
 
 /// Whether nobody listens any more where a service was.
-pub(crate) fn is_gone(session: &Session, service: &str) -> bool {
-    reach(service, &session.deployment.service(service).url).is_err()
+pub(crate) fn is_gone(deployment: &Deployment, service: &str) -> bool {
+    reach(service, &deployment.service(service).url).is_err()
 }
 
 /// Operations that ask for a credential of which none was given.

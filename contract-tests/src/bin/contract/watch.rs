@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use contract_tests::{
@@ -17,7 +18,10 @@ use contract_tests::{
     },
     harness::proxy::Proxy,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use crate::{
     arguments::Watch,
@@ -38,16 +42,19 @@ pub(crate) fn run(arguments: &Watch) -> Result<bool, String> {
     let Chosen { deployment, notes } = selection::choose(&arguments.target, true)?;
     let lines = judged(&deployment);
     lines.iter().chain(&notes).for_each(|line| say(line));
+    // Whoever reads an address may stop this at once.
+    let mut stop = Stop::new()?;
     let session = Arc::new(Session::with_scope(deployment, Scope::Whole));
     let seen: Arc<Seen> = Arc::default();
+    let patience = Duration::from_secs(arguments.target.place.timeout);
     for service in SERVICES.iter() {
-        let proxy = Proxy::start(service);
+        let proxy = Proxy::patient(service, patience);
         proxy.forward_to(&session.deployment.service(service).url);
         let (session, seen) = (session.clone(), seen.clone());
         proxy.tamper(Some(Arc::new(move |request, forward| watch(&session, &seen, &request, forward))));
         say(&format!("{service} is watched at {}", proxy.url()));
     }
-    until_stopped()?;
+    stop.wait();
     let requests = counted(seen.requests.load(Ordering::Relaxed), "request");
     let wrong = seen.wrong.load(Ordering::Relaxed);
     if let Ok(ledger) = session.ledger.lock() {
@@ -75,18 +82,32 @@ fn watch(session: &Session, seen: &Seen, request: &Request, forward: Forward<'_>
     answer
 }
 
-/// Waits for Ctrl-C, or for what a supervisor sends.
-fn until_stopped() -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("signals cannot be waited for: {error}"))?;
-    runtime.block_on(async {
+/// Ctrl-C, or what a supervisor sends.
+struct Stop {
+    runtime: Runtime,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    /// Listens from now on.
+    fn new() -> Result<Self, String> {
         let no = |error: io::Error| format!("signals cannot be waited for: {error}");
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(no)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(no)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    })
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(no)?;
+        let inside = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt()).map_err(no)?;
+        let terminate = signal(SignalKind::terminate()).map_err(no)?;
+        drop(inside);
+        Ok(Self { runtime, interrupt, terminate })
+    }
+
+    fn wait(&mut self) {
+        let Self { runtime, interrupt, terminate } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+    }
 }

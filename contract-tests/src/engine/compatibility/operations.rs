@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 use super::{
     change::Change,
     schema::{Direction, Documents, Found},
+    truer::Truer,
 };
-use crate::engine::{schema::resolve, truer};
+use crate::engine::schema::resolve;
 
 /// Every change from `old` to `new`.
-pub(super) fn changes(old: &Value, new: &Value) -> Vec<Change> {
-    let documents = Documents { old, new };
+pub(super) fn changes(old: &Value, new: &Value, truer: &[Truer]) -> Vec<Change> {
+    let documents = Documents { old, new, truer };
     let mut changes = Vec::new();
     for (template, method, before) in operations(old) {
         let id = text(&before["operationId"]);
@@ -100,7 +101,7 @@ impl Documents<'_> {
     }
 
     fn parameter(self, old: &Value, new: &Value) -> Vec<Found> {
-        if truer::became_truer(old, new) {
+        if self.truer.iter().any(|known| known.is(old, new)) {
             return Vec::new();
         }
         let at = format!("the {}", named(old));

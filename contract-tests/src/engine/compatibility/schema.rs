@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::truer::Truer;
 use crate::engine::schema::{requires, resolve};
 
 /// Which way values go.
@@ -23,6 +24,8 @@ pub(super) type Found = (String, bool);
 pub(super) struct Documents<'a> {
     pub(super) old: &'a Value,
     pub(super) new: &'a Value,
+    /// Parameters whose schemas became truer.
+    pub(super) truer: &'a [Truer],
 }
 
 impl Documents<'_> {

@@ -5,12 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{fault::Tamper, json::edit_body};
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request, escaped},
+    deployment::Deployment,
+    exchange::{Answer, Request, escaped, written},
+    security::authorized,
 };
 
 /// Whether a request is one to this operation.
@@ -113,6 +115,34 @@ pub(super) fn of_another_type(value: &mut Value) {
     };
 }
 
+/// The operation does without a token.
+pub(super) fn is_open(operation: &'static Operation, deployment: &Deployment) -> Tamper {
+    let deployment = deployment.clone();
+    Arc::new(move |mut request, forward| match is_of(operation, &request) {
+        true => {
+            // What is sent as well would be the first that is looked at.
+            request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Authorization"));
+            forward(&authorized(&operation.security, request, &deployment))
+        }
+        false => forward(&request),
+    })
+}
+
+/// A parameter of the query is not read.
+pub(super) fn ignores(operation: &'static Operation, parameter: String) -> Tamper {
+    Arc::new(move |mut request, forward| {
+        if is_of(operation, &request)
+            && let Some((path, query)) = request.path.split_once('?')
+        {
+            let is_other = |pair: &&str| pair.split('=').next() != Some(parameter.as_str());
+            let others: Vec<&str> = query.split('&').filter(is_other).collect();
+            let mark = if others.is_empty() { "" } else { "?" };
+            request.path = format!("{path}{mark}{}", others.join("&"));
+        }
+        forward(&request)
+    })
+}
+
 /// What it does is done twice.
 pub(super) fn twice(operation: &'static Operation) -> Tamper {
     Arc::new(move |request, forward| {
@@ -124,18 +154,32 @@ pub(super) fn twice(operation: &'static Operation) -> Tamper {
     })
 }
 
-/// What it refuses is done all the same, with the example in place of what was sent. If it `tells`, it says so, too.
+/// What it refuses is done all the same, with the example in place of what does not fit. If it `tells`, it says so, too.
 pub(super) fn does_what_it_refuses(operation: &'static Operation, tells: bool) -> Tamper {
     Arc::new(move |request, forward| {
         let answer = forward(&request);
         let is_refused = matches!(answer.status, 400 | 422) && is_of(operation, &request);
         match operation.example().filter(|_| is_refused) {
             Some(example) => {
-                let done = forward(&request.json(&example).header("Content-Type", &*operation.media_type));
+                let body = completed(operation, example, &request);
+                let done = forward(&request.json(&body).header("Content-Type", &*operation.media_type));
                 if tells { done } else { answer }
             }
             None => answer,
         }
+    })
+}
+
+/// The example with each field that was sent and fits. What fits as a whole is refused for something else, so it is the example.
+fn completed(operation: &Operation, example: Value, request: &Request) -> Value {
+    let sent = serde_json::from_slice::<Map<String, Value>>(&request.body).unwrap_or_default();
+    if operation.fits(&Value::Object(sent.clone())) {
+        return example;
+    }
+    sent.into_iter().fold(example, |body, (name, value)| {
+        let mut with = body.clone();
+        with.as_object_mut().and_then(|fields| fields.insert(name, value));
+        if operation.fits(&with) { with } else { body }
     })
 }
 
@@ -153,8 +197,7 @@ pub(super) fn creates_nothing(operation: &'static Operation) -> Tamper {
                 operation.of_item(CONTRACT.document(operation.service), "GET").unwrap_or((operation, "id"));
             let body = answer.json();
             let id = body.get(field).or(body.get("id")).cloned().unwrap_or_default();
-            let id = escaped(&id.as_str().map_or_else(|| id.to_string(), str::to_owned));
-            created.insert(format!("{}/{id}", operation.template));
+            created.insert(format!("{}/{}", operation.template, escaped(&written(&id))));
         }
         answer
     })

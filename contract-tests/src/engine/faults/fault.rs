@@ -1,6 +1,12 @@
 //! A fault: where it is, and how it comes about.
 
-use std::sync::Arc;
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::engine::exchange::{Answer, Request};
 
@@ -8,6 +14,9 @@ use crate::engine::exchange::{Answer, Request};
 pub type Forward<'a> = &'a dyn Fn(&Request) -> Answer;
 /// What is done to a request instead of sending it on.
 pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Answer + Send + Sync>;
+
+/// Adds a fault: what it is, what to add so that it is noticed, and how it comes about.
+pub(super) type Add<'a> = &'a mut dyn FnMut(&str, String, Tamper);
 
 /// Where a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,4 +35,34 @@ pub struct Fault {
     pub place: Place,
     /// How it comes about.
     pub tamper: Tamper,
+}
+
+/// The same tampering, which tells whether it made a difference.
+pub fn observed(tamper: Tamper, came_about: Arc<AtomicBool>) -> Tamper {
+    let is_same_request = |one: &Request, other: &Request| {
+        one.path == other.path
+            && one.body == other.body
+            && one.headers == other.headers
+            && one.method == other.method
+    };
+    let is_same_answer = |one: &Answer, other: &Answer| {
+        one.status == other.status && one.body == other.body && one.headers == other.headers
+    };
+    Arc::new(move |request: Request, forward: Forward<'_>| {
+        let passed: RefCell<Vec<(Request, Answer)>> = RefCell::default();
+        let watched = |sent: &Request| {
+            let answer = forward(sent);
+            passed.borrow_mut().push((sent.clone(), answer.clone()));
+            answer
+        };
+        let answer = tamper(request.clone(), &watched);
+        let is_same = match passed.borrow().as_slice() {
+            [(sent, answered)] => is_same_request(sent, &request) && is_same_answer(answered, &answer),
+            _ => false,
+        };
+        if !is_same {
+            came_about.store(true, Ordering::Relaxed);
+        }
+        answer
+    })
 }

@@ -4,16 +4,16 @@ use serde_json::Value;
 
 use super::{
     alterations::{
-        another, answers, changes_nothing, creates_nothing, does_what_it_refuses, list, of_another_type,
-        stores_another, things, twice,
+        answers, changes_nothing, creates_nothing, does_what_it_refuses, ignores, is_open, list,
+        stores_another, twice,
     },
-    fault::{Fault, Place, Tamper},
-    generated,
+    fault::{Add, Fault, Place, Tamper},
+    fields,
+    json::edit_body,
 };
 use crate::engine::{
     contract::{CONTRACT, Operation},
     deployment::Deployment,
-    schema::{requires, resolve},
 };
 
 /// A fault of an operation.
@@ -41,10 +41,11 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
     let id = &operation.id;
     if operation.is_closed() {
         let advice = format!("a step that calls {id} without a credential, and expects its refusal");
-        add("no credential is looked at", advice, generated::is_open(operation, deployment));
+        add("no credential is looked at", advice, is_open(operation, deployment));
     }
+    text(operation, &mut add);
     statuses(operation, &mut add);
-    fields(operation, &mut add);
+    fields::of_answers(operation, &mut add);
     if operation.lists() {
         lists(operation, &mut add);
     }
@@ -52,7 +53,7 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
         let name = parameter["name"].as_str().unwrap_or_default();
         let advice =
             format!("a step that calls {id} with `{name}`, and expects what only it can bring about");
-        add(&format!("`{name}` is not read"), advice, generated::ignores(operation, name));
+        add(&format!("`{name}` is not read"), advice, ignores(operation, name.to_owned()));
     }
     for (status, response) in operation.declaration()["responses"].as_object().into_iter().flatten() {
         for name in response["headers"].as_object().into_iter().flatten().map(|(name, _)| name.clone()) {
@@ -86,7 +87,19 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
     faults
 }
 
-type Add<'a> = &'a mut dyn FnMut(&str, String, Tamper);
+/// The text of a refusal that every operation has.
+fn text(operation: &'static Operation, add: Add<'_>) {
+    let texts = [404, 401].iter().find_map(|status| operation.answers.get(status)?.texts.first());
+    let Some(text) = texts else { return };
+    let advice = format!("a step that calls {}, is refused, and expects `{text}`", operation.id);
+    let other = format!("{text}.");
+    let tamper = answers(operation, move |answer| {
+        if answer.error().as_ref() == Some(text) {
+            edit_body(&mut answer.body, |body| body["error"] = other.as_str().into());
+        }
+    });
+    add(&format!("another text than `{text}`"), advice, tamper);
+}
 
 fn statuses(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
@@ -137,95 +150,6 @@ fn statuses(operation: &'static Operation, add: Add<'_>) {
     }
 }
 
-/// The fields of what an operation answers.
-fn fields(operation: &'static Operation, add: Add<'_>) {
-    let id = &operation.id;
-    let Some(status) = operation.answers.keys().find(|status| (200..300).contains(*status)) else { return };
-    let document = operation.schemas();
-    let schema = resolve(document, operation.answer_schema(&status.to_string()));
-    let is_list = schema["type"] == "array";
-    let thing = if is_list { resolve(document, &schema["items"]) } else { schema };
-    let at = |name: &str| match is_list {
-        true => format!("a step that calls {id} and expects the `{name}` that an item was given (jsonpath)"),
-        false => format!("a step that calls {id} and expects a value of `$response.body#/{name}`"),
-    };
-    let fields: Vec<(String, &Value)> = thing["properties"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, field)| (name.clone(), resolve(document, field)))
-        .collect();
-    for (name, field) in &fields {
-        let field_name = name.clone();
-        let values = field["enum"].as_array().cloned();
-        add(
-            &format!("another value of `{name}`"),
-            at(name),
-            things(operation, move |thing| {
-                let Some(value) = thing.get_mut(&field_name) else { return };
-                match values.iter().flatten().find(|other| *other != value) {
-                    Some(other) => *value = other.clone(),
-                    None => another(value),
-                }
-            }),
-        );
-        let (field_name, is_required) = (name.clone(), requires(thing, name));
-        let advice = if is_required {
-            format!("a call of {id} that succeeds")
-        } else {
-            format!("{}, or `required` in the document", at(name))
-        };
-        add(
-            &format!("no `{name}`"),
-            advice,
-            things(operation, move |thing| {
-                thing.as_object_mut().and_then(|thing| thing.shift_remove(&field_name));
-            }),
-        );
-    }
-    if let Some((name, _)) = fields.first() {
-        let (field, advice) =
-            (name.clone(), format!("a `type` of `{name}` in the document, and a call of {id} that succeeds"));
-        add(
-            &format!("`{name}` of another type"),
-            advice,
-            things(operation, move |thing| {
-                thing.get_mut(&field).into_iter().for_each(of_another_type);
-            }),
-        );
-    }
-    if let Some((name, _)) = fields.last() {
-        let (field, advice) = (name.clone(), format!("`required` in the document, or {}", at(name)));
-        add(
-            &format!("`{name}` under another name"),
-            advice,
-            things(operation, move |thing| {
-                if let Some(value) = thing.as_object_mut().and_then(|thing| thing.shift_remove(&field)) {
-                    thing[format!("{field}_")] = value;
-                }
-            }),
-        );
-    }
-    let same = fields.iter().enumerate().find_map(|(index, (one, schema))| {
-        let is_alike =
-            |other: &&(String, &Value)| other.1["type"] == schema["type"] && schema["type"].is_string();
-        Some((one.clone(), fields[index + 1..].iter().find(is_alike)?.0.clone()))
-    });
-    if let Some((one, other)) = same {
-        let advice = format!("{}, and one of `{other}`", at(&one));
-        add(
-            &format!("`{one}` and `{other}` in each other's place"),
-            advice,
-            things(operation, move |thing| {
-                if let (Some(first), Some(second)) = (thing.get(&one).cloned(), thing.get(&other).cloned()) {
-                    thing[&one] = second;
-                    thing[&other] = first;
-                }
-            }),
-        );
-    }
-}
-
 fn lists(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
     let has = format!("a step that calls {id} and expects what was created to be in the list (jsonpath)");
@@ -252,6 +176,10 @@ fn lists(operation: &'static Operation, add: Add<'_>) {
 /// What an operation stores.
 fn writes(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
+    let document = CONTRACT.document(operation.service);
+    // Where nothing shows it, nobody can notice what is done.
+    let can_read =
+        document.operations.iter().any(|one| one.method == "GET" && one.template == operation.template);
     let is_write = ["POST", "PUT", "PATCH"].contains(&operation.method.as_str());
     let properties = operation.body.as_ref().map(|body| &body["properties"]).filter(|_| is_write);
     for name in properties.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.clone()) {
@@ -270,20 +198,21 @@ fn writes(operation: &'static Operation, add: Add<'_>) {
             "a step that lists what there is after {id} refused a body, and expects as much as before"
         );
         add("its body is not checked", refused, does_what_it_refuses(operation, true));
-        add("what it refuses is done", reads, does_what_it_refuses(operation, false));
+        if can_read {
+            add("what it refuses is done", reads, does_what_it_refuses(operation, false));
+        }
     }
-    let document = CONTRACT.document(operation.service);
     if operation.creates() {
-        let counts = format!("a step that lists what there is after {id}, and expects one more");
-        add("what it creates is created twice", counts, twice(operation));
+        if can_read {
+            let counts = format!("a step that lists what there is after {id}, and expects one more");
+            add("what it creates is created twice", counts, twice(operation));
+        }
         if operation.of_item(document, "GET").is_some() {
             let reads = format!("a step that reads what {id} created");
             add("nothing is created", reads, creates_nothing(operation));
         }
     }
     let is_change = ["PUT", "PATCH", "DELETE"].contains(&operation.method.as_str());
-    let can_read =
-        document.operations.iter().any(|one| one.method == "GET" && one.template == operation.template);
     if is_change && can_read {
         let reads = format!("a step that reads after {id} what it changed, and expects the change");
         add("nothing is changed", reads, changes_nothing(operation));

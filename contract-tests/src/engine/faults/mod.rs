@@ -1,7 +1,7 @@
 //! Faults: those that any operation could have, and the parts that others are made of.
 
 pub mod generic;
-pub mod generated;
+mod fields;
 mod alterations;
 pub(crate) mod answers;
 pub(crate) mod requests;

@@ -63,6 +63,8 @@ impl Bundle {
                 for (key, value) in object {
                     let value = match key.as_str() {
                         "schema" => self.schema(value, file)?,
+                        // Here names are those of headers, of which many begin with `X-`.
+                        "headers" => self.inlined_each(value, file)?,
                         // What is data may look like a reference.
                         "example" | "value" => value.clone(),
                         // What a service calls and where its answers lead is asked of nobody.
@@ -81,6 +83,16 @@ impl Bundle {
         };
         self.depth -= 1;
         Ok(inlined)
+    }
+
+    /// The same for each value of a map whose keys are names.
+    fn inlined_each(&mut self, map: &Value, file: &Path) -> Result<Value, String> {
+        let Value::Object(map) = map else { return self.inlined(map, file) };
+        let mut inlined = Map::new();
+        for (name, value) in map {
+            inlined.insert(name.clone(), self.inlined(value, file)?);
+        }
+        Ok(inlined.into())
     }
 
     /// A schema that stands in `file`, whose references lead to schemas of the document.

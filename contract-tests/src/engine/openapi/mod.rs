@@ -11,7 +11,7 @@ pub mod files;
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use self::{bundle::Bundle, files::Files};
 
@@ -59,18 +59,23 @@ fn normal(document: Value, path: &Path, files: Files) -> Result<Normal, String> 
     for (template, item) in document["paths"].as_object().into_iter().flatten() {
         json["paths"][template] = bundle.inlined(item, path)?;
     }
-    for (name, schema) in bundle.adopted()? {
-        for pointer in ["/components", "/components/schemas"] {
-            if json.pointer(pointer).is_none_or(|part| !part.is_object()) {
-                let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();
-                json.pointer_mut(parent).into_iter().for_each(|parent| parent[key] = json!({}));
-            }
-        }
-        json["components"]["schemas"][name] = schema;
+    let adopted = bundle.adopted()?;
+    if !adopted.is_empty() {
+        let components = object(&mut json["components"]);
+        let schemas = object(components.entry("schemas").or_insert(Value::Null));
+        schemas.extend(adopted);
     }
     schemas::merge(&mut json);
     let unjudged = operations::complete(&mut json);
     Ok(Normal { json, unjudged })
+}
+
+/// The object that `value` is, or becomes if it is none.
+fn object(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    value.as_object_mut().expect("an object")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 
 use crate::engine::schema::{METHODS, is_json, path_parameters, resolve};
@@ -19,6 +20,10 @@ pub(super) fn complete(document: &mut Value) -> Vec<String> {
         let Some(item) = item.as_object_mut() else { continue };
         if template.matches('{').count() != path_parameters(template).count() {
             unjudged.push(format!("{template}: a parameter that is only a part of a segment"));
+        }
+        if !template.starts_with('/') {
+            unjudged
+                .push(format!("{template}: a path that does not begin with `/`, so that it cannot be asked"));
         }
         let shared = item.remove("parameters").unwrap_or_default();
         let has_servers = item.contains_key("servers");
@@ -84,6 +89,10 @@ fn parameters(
         if place == "header"
             && ["accept", "content-type", "authorization"].contains(&name.to_lowercase().as_str())
         {
+            continue;
+        }
+        if place == "header" && HeaderName::from_bytes(name.as_bytes()).is_err() {
+            unjudged.push(format!("{at}: the header `{name}`, which is no name that HTTP can send"));
             continue;
         }
         let mut parameter = parameter.clone();

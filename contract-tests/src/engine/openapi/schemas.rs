@@ -1,7 +1,5 @@
 //! One way of saying what a schema admits.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 /// A schema whose parts are in this form already.
@@ -59,11 +57,12 @@ pub(super) fn normal(mut schema: Map<String, Value>, is_2020: bool) -> Value {
             _ => {}
         }
         let is_integer = schema.get("type").is_some_and(|kind| kind == "integer");
-        if let Some(next) = schema.get(exclusive).and_then(Value::as_i64).filter(|_| is_integer)
+        let next = schema.get(exclusive).and_then(Value::as_i64).filter(|_| is_integer);
+        if let Some(next) = next.and_then(|next| next.checked_add(step))
             && !schema.contains_key(bound)
         {
             schema.remove(exclusive);
-            schema.insert(bound.into(), (next + step).into());
+            schema.insert(bound.into(), next.into());
         }
     }
     if let Some(first) = schema.get("examples").and_then(|examples| examples.get(0)).cloned() {
@@ -113,7 +112,7 @@ fn merged(schema: &Value, schemas: &Value, depth: usize) -> Option<Value> {
     }
     let mut whole = schema.as_object()?.clone();
     whole.remove("allOf");
-    let mut properties: BTreeMap<usize, (String, Value)> = BTreeMap::new();
+    let mut properties = Map::new();
     let mut required: Vec<Value> = Vec::new();
     let own = Value::Object(whole.clone());
     for part in parts.iter().chain([&own]) {
@@ -144,17 +143,15 @@ fn merged(schema: &Value, schemas: &Value, depth: usize) -> Option<Value> {
             return None;
         }
         for (name, property) in part.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            if properties.values().any(|(known, value)| known == name && value != property) {
+            if properties.get(name).is_some_and(|known| known != property) {
                 return None;
             }
-            if !properties.values().any(|(known, _)| known == name) {
-                properties.insert(properties.len(), (name.clone(), property.clone()));
-            }
+            properties.entry(name).or_insert_with(|| property.clone());
         }
         required.extend(part.get("required").and_then(Value::as_array).into_iter().flatten().cloned());
     }
     whole.insert("type".into(), "object".into());
-    whole.insert("properties".into(), Value::Object(properties.into_values().collect()));
+    whole.insert("properties".into(), properties.into());
     let mut distinct: Vec<Value> = Vec::new();
     required.into_iter().for_each(|name| {
         if !distinct.contains(&name) {

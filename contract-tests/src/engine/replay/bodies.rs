@@ -7,7 +7,7 @@ use super::case::{Case, detail};
 use crate::engine::{
     contract::Operation,
     exchange::{Delivery, Request},
-    limits::{Limit, limits as limits_of},
+    limits::{LONGEST, Limit, limits as limits_of},
     profile::Situation,
     schema::{self, requires, resolve},
     subject::subject,
@@ -110,6 +110,7 @@ pub(super) fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
     let document = operation.request_schemas();
     let whole = schema::complete(document, schema, &example);
     let is_strict = subject().profile.strict_values;
+    let place = in_no_text_of(&whole.to_string());
     let mut cases = Vec::new();
     for Field { path, schema, kind } in inner(document, schema, "", "") {
         let Path { pointer, name: field } = &path;
@@ -120,8 +121,8 @@ pub(super) fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
         // As text, since no double holds some of the numbers.
         let with = |json: &str| {
             let mut body = whole.clone();
-            body.pointer_mut(pointer).into_iter().for_each(|field| *field = "PLACE".into());
-            with_body(body.to_string().replace("\"PLACE\"", json))
+            body.pointer_mut(pointer).into_iter().for_each(|field| *field = place.as_str().into());
+            with_body(body.to_string().replace(&Value::from(place.as_str()).to_string(), json))
         };
         // What the profile does not say, the schema must.
         let is_beyond = |request: &Request| {
@@ -164,6 +165,15 @@ pub(super) fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
         }
     }
     cases.into_iter().flatten().collect()
+}
+
+/// A text that stands nowhere in `text`.
+fn in_no_text_of(text: &str) -> String {
+    let mut place = "PLACE".to_owned();
+    while text.contains(&place) {
+        place.push('_');
+    }
+    place
 }
 
 /// A field of a body, of an object in it, or an item of an array.
@@ -257,7 +267,10 @@ fn wrong_texts(schema: &Value) -> Vec<(&'static str, String)> {
     if schema["enum"].is_array() {
         return vec![("another_value", quoted("SOMETHING_ELSE"))];
     }
-    let length = |name: &str| schema[name].as_u64().map(|length| length as usize);
+    let length = |name: &str| {
+        let length = schema[name].as_u64().and_then(|length| usize::try_from(length).ok());
+        length.filter(|length| *length < LONGEST)
+    };
     let mut values = Vec::new();
     if let Some(longest) = length("maxLength") {
         values.push(("too_long", quoted(&"é".repeat(longest + 1))));
@@ -278,8 +291,9 @@ fn wrong_texts(schema: &Value) -> Vec<(&'static str, String)> {
 fn wrong_numbers(schema: &Value, kind: &str) -> Vec<(&'static str, String)> {
     let (least, most) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
     let mut values = vec![("a_text", "\"1\"".into())];
-    values.extend(least.map(|least| ("below_its_minimum", (least - 1).to_string())));
-    values.extend(most.map(|most| ("above_its_maximum", (most + 1).to_string())));
+    // As text, a number may be beyond what any integer here holds.
+    values.extend(least.map(|least| ("below_its_minimum", (i128::from(least) - 1).to_string())));
+    values.extend(most.map(|most| ("above_its_maximum", (i128::from(most) + 1).to_string())));
     values.extend(least.map(|least| {
         let by_a_hair = match least {
             0 => "-1e-400".into(),

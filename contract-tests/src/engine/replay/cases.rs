@@ -10,14 +10,11 @@ use super::{
 use crate::engine::{
     contract::{self, CONTRACT, Document, Operation},
     deployment::{Deployment, SERVICES},
-    exchange::Request,
+    exchange::{KEY, Request},
     profile::Situation,
     security::{Scheme, is_closed, with_headers, with_token},
     subject::subject,
 };
-
-/// Names a request, so that it can be repeated.
-const KEY: &str = "Idempotency-Key";
 
 /// Says how many milliseconds the caller waits.
 const TIMEOUT: &str = "X-Request-Timeout-Ms";

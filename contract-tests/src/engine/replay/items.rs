@@ -1,14 +1,17 @@
 //! Promises about what is created and deleted: it can be read, it is gone, and its id is never given again.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
+use regex::Regex;
+use reqwest::Url;
 use serde_json::Value;
 
-use super::{case::valid_request, parameters};
+use super::case::valid_request;
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request, escaped},
-    session::{Failure, Session},
+    exchange::{Answer, Request, escaped, written},
+    failure::Failure,
+    session::Session,
     subject::subject,
 };
 
@@ -68,7 +71,7 @@ pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Res
     let request = valid_request(creator, &session.deployment);
     let answer = session.send(&request)?;
     let read = creator.of_item(document, "GET").and_then(|(read, field)| {
-        let id = parameters::written(answer.json().get(field).or(answer.json().get("id"))?);
+        let id = written(answer.json().get(field).or(answer.json().get("id"))?);
         Some(session.request(creator.service, "GET", read.path(&escaped(&id))))
     });
     // An example that cannot be created twice shows nothing.
@@ -142,16 +145,19 @@ fn is_in_no_list(
     created: &Created,
 ) -> Result<(), Failure> {
     let mut next = Some(list.to_owned());
+    let mut seen = BTreeSet::new();
     for _ in 0..PAGES {
-        let Some(path) = next else { return Ok(()) };
-        let request = session.request(deleting.service, "GET", path);
+        // Whoever is sent back to a page has seen them all.
+        let Some(path) = next.filter(|path| seen.insert(path.clone())) else { return Ok(()) };
+        let request = session.request(deleting.service, "GET", &path);
         let page = session.expect(&request, 200, None)?;
         let items = page.json();
         let ids = items.as_array().into_iter().flatten().map(|item| &item[created.field.as_str()]);
         if ids.into_iter().any(|id| *id == created.answer.json()[created.field.as_str()]) {
             return Err(session.failure(&request, &page, &format!("a list without {}", created.path)));
         }
-        next = page.header("Link").and_then(next_page);
+        let mut links = page.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Link"));
+        next = links.find_map(|(_, value)| next_page(value, &request.path));
     }
     Err(session.failure(
         &session.request(deleting.service, "GET", list),
@@ -160,10 +166,20 @@ fn is_in_no_list(
     ))
 }
 
-/// The target of `<target>; rel="next"` (RFC 8288).
-fn next_page(link: &str) -> Option<String> {
-    let (target, relation) = link.split_once('>')?;
-    relation.contains("next").then(|| target.trim_start_matches('<').to_owned())
+/// The path and the query of `<target>; rel="next"` among the links of the page at `path` (RFC 8288).
+fn next_page(links: &str, path: &str) -> Option<String> {
+    static LINK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"<([^>]*)>((?:"[^"]*"|[^,"])*)"#).expect("a pattern"));
+    static RELATION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?i);\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\s*(?:;|$))"#)
+            .expect("a pattern")
+    });
+    let next = LINK.captures_iter(links).find(|link| RELATION.is_match(&link[2]))?;
+    // A relative target is below the page, and of an absolute one the service is known already.
+    let page = Url::parse("http://service.invalid").and_then(|service| service.join(path)).ok()?;
+    let target = page.join(&next[1]).ok()?;
+    let query = target.query().map_or_else(String::new, |query| format!("?{query}"));
+    Some(format!("{}{query}", target.path()))
 }
 
 /// What is created after something was deleted has another id than all before it.
@@ -197,7 +213,7 @@ fn create(session: &Session, deleting: &Operation) -> Result<Created, Failure> {
     let body = answer.json();
     // Many call the parameter otherwise than the field.
     let field = if body.get(&field).is_none() && body.get("id").is_some() { "id".to_owned() } else { field };
-    let id = escaped(&parameters::written(&body[&field]));
+    let id = escaped(&written(&body[&field]));
     let path = match answer.header("Location").filter(|_| subject().profile.location) {
         Some(location) => location.to_owned(),
         None => format!("{}/{id}", creator.template),

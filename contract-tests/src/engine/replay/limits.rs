@@ -4,19 +4,16 @@ use serde_json::Value;
 
 use super::{
     case::{Case, detail},
-    parameters::{with, written},
+    parameters::{replaced, with},
 };
 use crate::engine::{
     contract::Operation,
-    exchange::Request,
+    exchange::{KEY, Request, written},
     facets,
     profile::Situation,
     schema::{path_parameters, resolve},
     subject::subject,
 };
-
-/// Names a request, so that it can be repeated; it has cases of its own.
-const KEY: &str = "Idempotency-Key";
 
 /// Says how long the caller waits: what is beyond its limits is over, or longer than the service's own limit.
 const TIMEOUT: &str = "X-Request-Timeout-Ms";
@@ -24,16 +21,13 @@ const TIMEOUT: &str = "X-Request-Timeout-Ms";
 /// Every limit of every parameter.
 pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {
     let mut cases = Vec::new();
+    // A key has cases of its own.
     for parameter in operation.parameters().filter(|one| one["name"] != KEY) {
         let name = parameter["name"].as_str().unwrap_or_default();
         for limit in facets::parameter_limits(operation, parameter) {
             let what = limit.name().replace(' ', "_");
             let Some(value) = &limit.value else { continue };
-            let text = written(value);
-            if text.is_empty() && parameter["in"] == "path" {
-                continue;
-            }
-            let request = with(operation, valid, parameter, &text);
+            let request = replaced(operation, valid, parameter, &written(value));
             let name = format!("with_{name}_{what}");
             // What the profile does not say, the schema must: it may have more to it than its limits.
             if !subject().profile.strict_values && operation.takes(parameter, value) != limit.is_within {
@@ -46,7 +40,8 @@ pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {
         }
         if parameter["in"] == "query" {
             let text = facets::example(operation.schemas(), parameter);
-            let twice = with(operation, &with(operation, valid, parameter, &text), parameter, &text);
+            let once = replaced(operation, valid, parameter, &text);
+            let twice = with(operation, &once, parameter, &text);
             let case = Case::of(Situation::OddValue, operation, &format!("with_{name}_twice"), twice);
             cases.push(case.map(|case| case.with(detail(format!("{name} must be ")))));
         }
@@ -101,10 +96,7 @@ pub(super) fn names(operation: &Operation, valid: &Request) -> Vec<Case> {
 /// Whether the caller chooses this part of the path, for what the request makes there: then a wrong one is a wrong field.
 fn is_chosen(operation: &Operation, parameter: &Value) -> bool {
     let last = path_parameters(&operation.template).last();
-    operation.method == "PUT"
-        && operation.answers.contains_key(&201)
-        && parameter["in"] == "path"
-        && parameter["name"].as_str() == last
+    operation.method == "PUT" && operation.answers.contains_key(&201) && parameter["name"].as_str() == last
 }
 
 /// What no value of a schema is, as it stands in a path.

@@ -13,6 +13,7 @@ mod limits;
 pub mod case;
 mod parameters;
 pub mod workflows;
+pub mod label;
 
 #[cfg(test)]
 mod tests;

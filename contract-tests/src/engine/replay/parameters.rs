@@ -35,7 +35,26 @@ pub(super) fn with(operation: &Operation, request: &Request, parameter: &Value, 
     }
 }
 
-/// How a value is written as a parameter.
-pub(super) fn written(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// The same, in place of what the request has for the parameter already.
+pub(super) fn replaced(operation: &Operation, request: &Request, parameter: &Value, value: &str) -> Request {
+    let name = parameter["name"].as_str().unwrap_or_default();
+    let is_other = |pair: &&str| pair.trim_start().split('=').next() != Some(name);
+    let mut request = request.clone();
+    match parameter["in"].as_str() {
+        Some("query") => {
+            if let Some((path, query)) = request.path.split_once('?') {
+                let others = query.split('&').filter(is_other).collect::<Vec<_>>().join("&");
+                request.path = if others.is_empty() { path.to_owned() } else { format!("{path}?{others}") };
+            }
+        }
+        Some("cookie") => {
+            let is_cookie = |known: &str| known.eq_ignore_ascii_case("Cookie");
+            for (_, cookies) in request.headers.iter_mut().filter(|(known, _)| is_cookie(known)) {
+                *cookies = cookies.split(';').filter(is_other).collect::<Vec<_>>().join(";");
+            }
+            request.headers.retain(|(known, value)| !is_cookie(known) || !value.is_empty());
+        }
+        _ => {}
+    }
+    with(operation, &request, parameter, value)
 }

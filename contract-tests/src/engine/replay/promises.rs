@@ -14,18 +14,20 @@ use super::{
 };
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request},
+    exchange::{Answer, KEY, Request, written},
     facets,
+    failure::Failure,
     limits::limits as limits_of,
     profile::Situation,
     schema::resolve,
-    session::{Failure, Session},
+    session::Session,
     subject::subject,
 };
 
-const KEY: &str = "Idempotency-Key";
 const REPLAYED: &str = "Idempotency-Replayed";
 const TIMEOUT: &str = "X-Request-Timeout-Ms";
+
+const OF_MANY_BODIES: &str = "of_many_bodies_under_one_key_one_is_done";
 
 /// How many bodies are sent under one key at once.
 const BODIES: usize = 4;
@@ -63,21 +65,9 @@ type OfKey = fn(&Session, &Request) -> Result<(), Failure>;
 
 /// Every promise of every operation.
 pub fn all() -> impl Iterator<Item = Promise> {
-    let of_keys: [(&str, OfKey); 4] = [
-        ("what_was_refused_with_503_is_not_done", refused_is_not_done),
-        ("what_is_sent_again_is_answered_again_and_says_so", sent_again),
-        ("of_many_bodies_under_one_key_one_is_done", many_bodies),
-        ("a_key_opens_nothing_for_strangers", unauthenticated),
-    ];
     let profile = &subject().profile;
     let creating = CONTRACT.operations().filter(|operation| operation.takes_key && profile.idempotency_keys);
-    let of_keys = creating.flat_map(move |operation| {
-        of_keys.map(|(name, check)| Promise {
-            name: format!("{}::{name}", operation.id),
-            operation,
-            check: Box::new(check),
-        })
-    });
+    let of_keys = creating.filter(|operation| !operation.needs_other_body).flat_map(of_keys);
     let all = CONTRACT.operations().filter(|_| profile.parameters_make_a_difference);
     let of_parameters = all.flat_map(|operation| {
         let queries = operation.parameters().filter(|parameter| parameter["in"] == "query");
@@ -94,6 +84,23 @@ pub fn all() -> impl Iterator<Item = Promise> {
         })
     });
     of_keys.chain(of_parameters).chain(of_items()).chain(of_heads())
+}
+
+fn of_keys(operation: &'static Operation) -> impl Iterator<Item = Promise> {
+    let of_keys: [(&str, OfKey); 4] = [
+        ("what_was_refused_with_503_is_not_done", refused_is_not_done),
+        ("what_is_sent_again_is_answered_again_and_says_so", sent_again),
+        (OF_MANY_BODIES, many_bodies),
+        ("a_key_opens_nothing_for_strangers", unauthenticated),
+    ];
+    // Without fields, there are no other bodies.
+    let has_fields = operation.example().is_some_and(|example| example.is_object());
+    let of_keys = of_keys.into_iter().filter(move |(name, _)| has_fields || *name != OF_MANY_BODIES);
+    of_keys.map(move |(name, check)| Promise {
+        name: format!("{}::{name}", operation.id),
+        operation,
+        check: Box::new(check),
+    })
 }
 
 /// The same for a promise about what is created and deleted.
@@ -152,8 +159,8 @@ fn makes_a_difference(
     let within = limits_of(document, &parameter["schema"]).into_iter().filter(|limit| limit.is_within);
     let values = within.filter_map(|limit| limit.value).chain([facets::example(document, parameter).into()]);
     for value in values {
-        let text = parameters::written(&value);
-        let with = session.send(&parameters::with(operation, request, parameter, &text))?;
+        let with = parameters::replaced(operation, request, parameter, &written(&value));
+        let with = session.send(&with)?;
         if with.body != without.body {
             return Ok(());
         }
@@ -277,7 +284,7 @@ fn other_values(schema: &Value, present: &Value, count: usize) -> Vec<Value> {
         (Some(values), _) => values.clone(),
         (None, Some("string")) => (0..=count).map(|number| format!("{number:03}").into()).collect(),
         (None, Some("integer" | "number")) => {
-            (0..=count as i64).map(|number| (least + number).into()).collect()
+            (0..=count as i64).filter_map(|number| Some(least.checked_add(number)?.into())).collect()
         }
         _ => Vec::new(),
     };

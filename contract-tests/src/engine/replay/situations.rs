@@ -1,6 +1,7 @@
 //! States of a service that some responses need: rows to read, a full service, a request in flight, a missing table.
 
 use std::{
+    net::TcpStream,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -9,13 +10,11 @@ use std::{
 use super::case::valid_request;
 use crate::engine::{
     contract::{CONTRACT, Document, Operation},
-    exchange::{Answer, Request},
+    exchange::{Answer, KEY, Request},
+    failure::Failure,
     profile::Situation,
-    session::{Failure, Session},
+    session::Session,
 };
-
-/// Names a request, so that it can be repeated.
-const KEY: &str = "Idempotency-Key";
 
 /// Makes the things that valid requests name.
 ///
@@ -26,6 +25,20 @@ pub fn prepare(session: &Session) -> Result<(), Failure> {
     creating
         .map(|operation| session.expect(&valid_request(operation, &session.deployment), 201, None))
         .try_for_each(|it| it.map(drop))
+}
+
+/// Occupies the only place of a service with `endless`, until what is returned is dropped. The service refuses `other` then.
+///
+/// # Errors
+/// It does not answer.
+pub fn occupy(endless: &Request, other: &Request, session: &Session) -> Result<Vec<TcpStream>, Failure> {
+    // An occupier may come too late for the only place, and is refused then; one of them gets it.
+    let mut occupiers = Vec::new();
+    while session.send(other)?.status != 503 {
+        occupiers.push(session.occupy(endless));
+        assert!(occupiers.len() < 1000, "no request gets the only place");
+    }
+    Ok(occupiers)
 }
 
 /// A full service refuses every operation, with or without a token. The store accepts one request at a time, and no other
@@ -40,12 +53,7 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<
     };
     let endless = valid_request(with_body, &session.deployment);
     let first = valid_request(&document.operations[0], &session.deployment);
-    // An occupier may come too late for the only place, and is refused then; one of them gets it.
-    let mut occupiers = Vec::new();
-    while session.send(&first)?.status != 503 {
-        occupiers.push(session.occupy(&endless));
-        assert!(occupiers.len() < 1000, "no request gets the only place");
-    }
+    let _occupiers = occupy(&endless, &first, session)?;
     let mut refused = Vec::new();
     for operation in &document.operations {
         let valid = valid_request(operation, &session.deployment);

@@ -3,22 +3,34 @@
 use std::{sync::LazyLock, thread, time::Duration};
 
 use roas_arazzo::v1_1;
-use roas_arazzo_executor::{HttpRequest, HttpResponse, Options, Performed, Progress, Run};
+use roas_arazzo_executor::{
+    ExecutionReport, HttpRequest, HttpResponse, Options, Performed, Progress, Run, StepRecord,
+};
 
+use super::label::{self, Label};
 use crate::engine::{
     contract::{CONTRACT, Operation},
     deployment::SERVICES,
     exchange::{Answer, Request},
+    failure::Failure,
     security::{with_headers, with_token},
-    session::{Failure, Scope, Session},
+    session::{Scope, Session},
     subject::subject,
 };
 
 /// The longest that a step may wait for its next attempt.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// What became of a step: an exchange, or a reason why it did not pass.
-pub type Outcome = Result<(Request, Answer), Failure>;
+/// A step that was played, and what became of it.
+pub struct Played {
+    /// The step.
+    pub label: Label,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a step: an exchange, if it sends a request, or a reason why it did not pass.
+pub type Outcome = Result<Option<(Request, Answer)>, Failure>;
 
 /// The description, with no workflows if there is none.
 fn description() -> Option<&'static v1_1::Description> {
@@ -52,8 +64,26 @@ pub fn is_common(operation: &Operation) -> bool {
     common.flat_map(|workflow| &workflow.steps).any(|step| step.operation_id.as_ref() == Some(&reference))
 }
 
-/// Plays a workflow from its first step to its last, or to the first that does not pass.
-pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
+/// Plays a workflow to its end, or until something does not pass. A step that is tried again is played more than once.
+pub fn play(workflow: &str, session: &Session) -> Vec<Played> {
+    /// The description whose requests say which step they are of.
+    static LABELLED: LazyLock<Option<v1_1::Description>> =
+        LazyLock::new(|| description().map(label::on_each));
+
+    let mut played = Vec::new();
+    let Some(description) = LABELLED.as_ref() else { return played };
+    match advance(description, &options(workflow, session), session, &mut played) {
+        Ok(report) => judge(&report, session, played),
+        Err(Stop { at, failure }) => {
+            // Which step could not be begun, nobody says; the first that was not played is the likeliest.
+            let label = at.unwrap_or_else(|| first_unplayed(workflow, &played));
+            played.push(Played { label, outcome: Err(failure) });
+            played
+        }
+    }
+}
+
+fn options(workflow: &str, session: &Session) -> Options {
     let mut options = Options::new().workflow(workflow);
     for (document, service) in CONTRACT.documents.iter().zip(&subject().services) {
         let address = session.deployment.service(service.name);
@@ -65,73 +95,95 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Outcome> {
     for (name, value) in &session.deployment.inputs {
         options = options.input(name.clone(), value.clone());
     }
-    let mut outcomes = Vec::new();
-    let Some(description) = description() else { return outcomes };
-    let mut run = match Run::start(description, &options) {
-        Ok(run) => run,
-        Err(error) => return vec![Err(stuck(workflow, 0, &error.to_string()))],
-    };
-    let report = loop {
-        match run.advance() {
-            Ok(Progress::Send(request)) => {
-                let Some(request) = of_session(&request, session) else {
-                    let reason = format!("{} is at none of the services", request.url);
-                    outcomes.push(Err(stuck(workflow, outcomes.len(), &reason)));
-                    return outcomes;
-                };
-                let answer = match session.send(&request) {
-                    Ok(answer) => answer,
-                    Err(failure) => {
-                        outcomes.push(Err(failure));
-                        return outcomes;
-                    }
-                };
-                let supplied = run.supply(of_run(&answer));
-                let failure =
-                    supplied.err().map(|error| session.failure(&request, &answer, &error.to_string()));
-                let outcome = failure.map_or_else(|| Ok((request, answer)), Err);
-                let failed = outcome.is_err();
-                outcomes.push(outcome);
-                if failed {
-                    return outcomes;
-                }
-            }
-            Ok(Progress::Done(report)) => break report,
-            Ok(Progress::Wait(time)) if time <= LONGEST_WAIT => thread::sleep(time),
-            Ok(Progress::Wait(time)) => {
-                let reason =
-                    format!("it asks to wait {} s, and no step may longer than 10 s", time.as_secs());
-                outcomes.push(Err(stuck(workflow, outcomes.len(), &reason)));
-                return outcomes;
-            }
-            Err(error) => {
-                outcomes.push(Err(stuck(workflow, outcomes.len(), &error.to_string())));
-                return outcomes;
-            }
-        }
-    };
-    // Whether a step passed is known when the run is over.
-    let sent = report.steps.iter().filter(|step| matches!(step.performed, Performed::Request { .. }));
-    let is_tried_again =
-        |index: usize, step: &str| report.steps.iter().skip(index + 1).any(|it| it.step_id == step);
-    for ((index, step), outcome) in sent.enumerate().zip(&mut outcomes) {
-        if is_tried_again(index, &step.step_id) {
-            continue;
-        }
-        if let (false, Ok((request, answer))) = (step.passed, &*outcome) {
-            let unmet = step.criteria.iter().filter(|criterion| !criterion.passed);
-            let expected: Vec<&str> = unmet.map(|criterion| criterion.condition.as_str()).collect();
-            *outcome = Err(session.failure(request, answer, &expected.join("\n            ")));
-        }
-    }
-    outcomes
+    options
 }
 
-/// Why a workflow cannot be played further than its first `played` steps.
-fn stuck(workflow: &str, played: usize, reason: &str) -> Failure {
+/// Why a run stops before its end, and at which step, if that is known.
+struct Stop {
+    at: Option<Label>,
+    failure: Failure,
+}
+
+/// Sends what the steps of a workflow ask for, and adds each to `played`.
+fn advance(
+    description: &v1_1::Description,
+    options: &Options,
+    session: &Session,
+    played: &mut Vec<Played>,
+) -> Result<ExecutionReport, Stop> {
+    let stuck = |played: usize, reason: &str| Stop {
+        at: None,
+        failure: Failure::new(format!("it cannot be played further than {played} steps: {reason}")),
+    };
+    let mut run = Run::start(description, options).map_err(|error| stuck(0, &error.to_string()))?;
+    loop {
+        match run.advance().map_err(|error| stuck(played.len(), &error.to_string()))? {
+            Progress::Send(mut sent) => {
+                let label = label::taken_off(&mut sent);
+                let stop = |failure| Stop { at: Some(label.clone()), failure };
+                let nowhere = || stop(Failure::new(format!("{} is at none of the services", sent.url)));
+                let request = of_session(&sent, session).ok_or_else(nowhere)?;
+                let answer = session.send(&request).map_err(stop)?;
+                run.supply(of_run(&answer))
+                    .map_err(|error| stop(session.failure(&request, &answer, &error.to_string())))?;
+                played.push(Played { label, outcome: Ok(Some((request, answer))) });
+            }
+            Progress::Done(report) => return Ok(*report),
+            Progress::Wait(time) if time <= LONGEST_WAIT => thread::sleep(time),
+            Progress::Wait(time) => {
+                let reason =
+                    format!("it asks to wait {} s, and no step may longer than 10 s", time.as_secs());
+                return Err(stuck(played.len(), &reason));
+            }
+        }
+    }
+}
+
+/// Judges the steps by the report, since whether they passed is known when the run is over.
+fn judge(report: &ExecutionReport, session: &Session, played: Vec<Played>) -> Vec<Played> {
+    let mut sent = played.into_iter();
+    let mut judged = Vec::new();
+    for (index, step) in report.steps.iter().enumerate() {
+        let label = Label { workflow: step.workflow_id.clone(), step: step.step_id.clone() };
+        let exchange = match step.performed {
+            Performed::Request { .. } => sent.next().and_then(|played| played.outcome.ok().flatten()),
+            _ => None,
+        };
+        let is_tried_again = report.steps[index + 1..]
+            .iter()
+            .any(|later| later.step_id == step.step_id && later.workflow_id == step.workflow_id);
+        let outcome = match exchange {
+            exchange if step.passed || is_tried_again => Ok(exchange),
+            Some((request, answer)) => Err(session.failure(&request, &answer, &unmet(step))),
+            None => Err(Failure::new(format!("expected:   {}", unmet(step)))),
+        };
+        judged.push(Played { label, outcome });
+    }
+    if !report.is_success() && judged.iter().all(|played| played.outcome.is_ok()) {
+        let label = first_unplayed(&report.workflow_id, &judged);
+        let failure = Failure::new("expected:   a workflow that succeeds".into());
+        judged.push(Played { label, outcome: Err(failure) });
+    }
+    judged
+}
+
+/// What a step expected in vain.
+fn unmet(step: &StepRecord) -> String {
+    let unmet = step.criteria.iter().filter(|criterion| !criterion.passed);
+    let expected: Vec<&str> = unmet.map(|criterion| criterion.condition.as_str()).collect();
+    match (&step.performed, expected.as_slice()) {
+        (Performed::Workflow { workflow_id, .. }, []) => format!("the workflow {workflow_id} to succeed"),
+        (_, []) => "a status from 200 to 399, since the step has no criteria".to_owned(),
+        (_, expected) => expected.join("\n            "),
+    }
+}
+
+/// The first step of a workflow that is not among those that were played, or else the last.
+fn first_unplayed(workflow: &str, played: &[Played]) -> Label {
     let steps = all().find(|(id, _)| *id == workflow).map_or(Vec::new(), |(_, steps)| steps);
-    let step = steps.get(played).copied().unwrap_or("the end");
-    Failure::new(format!("{workflow} cannot be played further than {played} steps, to {step}: {reason}"))
+    let is_played = |step: &str| played.iter().any(|one| one.label.is(workflow, step));
+    let step = steps.iter().find(|step| !is_played(step)).or(steps.last());
+    Label { workflow: workflow.to_owned(), step: step.map_or("the_end", |step| step).to_owned() }
 }
 
 /// The request as a session sends it. None if it goes to no service.

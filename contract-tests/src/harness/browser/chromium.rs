@@ -16,7 +16,10 @@ use thirtyfour::{
 };
 use tokio::runtime;
 
-use crate::harness::{folders::new_folder, programs, waiting};
+use crate::{
+    engine::exchange::prepare_tls,
+    harness::{folders::new_folder, programs, waiting},
+};
 
 /// Whether a test has passed, and if not, why.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -120,6 +123,7 @@ impl Browser {
         };
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
+            prepare_tls();
             let poller = ElementPollerWithTimeout::new(TIMEOUT, Duration::from_millis(20));
             let driver = WebDriver::builder(&self.url, capabilities).poller(Arc::new(poller)).await?;
             Ok(driver.run_and_quit(visit).await?)

@@ -6,7 +6,7 @@ use thirtyfour::{By, WebElement, components::SelectElement, extensions::query::E
 use super::chromium::{Outcome, Sent, Tab};
 use crate::engine::{
     contract::{Document, Operation},
-    exchange::escaped,
+    exchange::{escaped, written},
 };
 
 /// The page suggests to list no more than so many.
@@ -275,7 +275,7 @@ impl<'a> Example<'a> {
                 .unwrap_or_else(|| panic!("{name} of {} has no answer", operation.id));
             let of_parameter = |parameter: &Value| {
                 let value = value(named(parameter), name)?;
-                Some(escaped(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+                Some(escaped(&written(&value)))
             };
             let path = operation
                 .path_with(|parameter| in_path().find(|one| one["name"] == parameter).and_then(of_parameter));

@@ -5,10 +5,7 @@ use std::{thread, time::Instant};
 use serde_json::json;
 
 use super::requests::*;
-use crate::engine::{
-    property::Effort,
-    session::{Failure, Session},
-};
+use crate::engine::{failure::Failure, property::Effort, session::Session};
 
 /// Orders come in while the product is replaced: each must be decided by a stock that the product had meanwhile.
 pub(super) fn while_the_stock_changes(session: &Session, effort: Effort) -> Result<(), String> {

@@ -7,8 +7,9 @@ use serde_json::json;
 use super::requests::*;
 use crate::engine::{
     exchange::Request,
+    failure::Failure,
     property::Effort,
-    session::{Failure, Scope, Session},
+    session::{Scope, Session},
 };
 
 /// Between the ids of two orders, with nothing but refused ones between them, there is no order. Another caller may order

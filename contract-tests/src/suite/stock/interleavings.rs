@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::requests::*;
 use crate::engine::{
     exchange::Request,
+    failure::Failure,
     property::{Effort, run},
-    session::{Failure, Session},
+    session::Session,
 };
 
 /// What a caller does to a store.

@@ -19,8 +19,9 @@ use self::{
 };
 
 use crate::engine::{
+    failure::Failure,
     property::{Effort, run},
-    session::{Failure, Scope, Session},
+    session::{Scope, Session},
 };
 
 /// Something that is true of every store.

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::engine::{
     exchange::{Answer, Request},
-    session::{Failure, Session},
+    failure::Failure,
+    session::Session,
 };
 
 /// The largest integer that every JSON reader holds exactly.

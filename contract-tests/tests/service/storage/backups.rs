@@ -6,8 +6,9 @@ use contract_tests::{
     engine::{
         deployment::SERVICES,
         replay::{case::create, situations},
+        session::Session,
     },
-    harness::{folders::new_folder, process::run_once, store::Store},
+    harness::{folders::new_folder, process::run_once, store::Store, waiting},
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -38,6 +39,19 @@ fn starts_alone(service: &str, folder: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Lets a service take its log into the file and begin another.
+fn let_the_log_begin_anew(store: &Store, session: &Session, service: &str) {
+    // A log is told from others by these (https://www.sqlite.org/walformat.html).
+    let salts = || fs::read(sibling(&store.database(service), "-wal")).unwrap()[16..24].to_vec();
+    let before = salts();
+    store.grow_log(service);
+    let begins_anew = || {
+        session.expect(&create(session, service), 201, None).unwrap();
+        salts() != before
+    };
+    waiting::until("the log to begin anew", begins_anew).unwrap();
+}
+
 /// How a backup is made while the service runs.
 type BackUp = fn(&Connection, &Path);
 
@@ -61,14 +75,8 @@ fn a_backup_put_back_beside_the_log_of_a_killed_service_is_refused() {
             let database = store.database(service);
             let folder = new_folder();
             let backup = folder.path().join("backup.db");
-            for _ in 0..100 {
-                session.expect(&create(&session, service), 201, None).unwrap();
-            }
             back_up(&Connection::open(&database).unwrap(), &backup);
-            // So many that the log has begun anew since.
-            for _ in 0..1500 {
-                session.expect(&create(&session, service), 201, None).unwrap();
-            }
+            let_the_log_begin_anew(&store, &session, service);
             let last = session.expect(&create(&session, service), 201, None).unwrap();
             store.service(service).kill();
             let lost = fs::read(&database).unwrap();
@@ -145,10 +153,7 @@ fn a_log_that_was_copied_before_its_file_is_refused() {
     let copy = folder.path().join("products.db");
     session.expect(&create(&session, "products"), 201, None).unwrap();
     fs::copy(sibling(&database, "-wal"), sibling(&copy, "-wal")).unwrap();
-    // So many that the log was taken into the file since.
-    for _ in 0..1500 {
-        session.expect(&create(&session, "products"), 201, None).unwrap();
-    }
+    let_the_log_begin_anew(&store, &session, "products");
     fs::copy(&database, &copy).unwrap();
     let refused = start_alone("products", folder.path());
     assert!(refused.contains("is not the file that"), "{refused}");
@@ -160,10 +165,10 @@ fn a_log_that_was_copied_before_its_file_is_refused() {
 fn a_copy_of_the_file_of_a_running_service_is_refused_without_its_log() {
     let (store, session) = start(&QUIET);
     // Of a fresh service, and of one that has taken its log into the file.
-    for writes in [0, 1500] {
+    for begins_anew in [false, true] {
         for &service in SERVICES.iter() {
-            for _ in 0..writes {
-                session.expect(&create(&session, service), 201, None).unwrap();
+            if begins_anew {
+                let_the_log_begin_anew(&store, &session, service);
             }
             let folder = new_folder();
             let (database, copy) = (store.database(service), folder.path().join(format!("{service}.db")));
@@ -194,10 +199,10 @@ fn a_log_that_another_program_took_into_the_file_is_not_missed() {
         store.service(service).start_again();
     }
     situations::prepare(&session).unwrap();
-    for writes in [0, 1500] {
+    for begins_anew in [false, true] {
         for &service in SERVICES.iter() {
-            for _ in 0..writes {
-                session.expect(&create(&session, service), 201, None).unwrap();
+            if begins_anew {
+                let_the_log_begin_anew(&store, &session, service);
             }
             let last = session.expect(&create(&session, service), 201, None).unwrap();
             store.service(service).kill();
@@ -216,8 +221,9 @@ fn a_service_starts_again_after_it_stopped_with_a_reader_in_its_way() {
     let (mut store, session) = start(&QUIET);
     let reader = Connection::open(store.database("products")).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM product").unwrap();
-    // So many that the log was taken into the file as far as the reader permits.
-    for _ in 0..1800 {
+    // Twice the log is taken into the file as far as the reader permits.
+    for _ in 0..2 {
+        store.grow_log("products");
         session.expect(&create(&session, "products"), 201, None).unwrap();
     }
     assert!(log_size(&store, "products") > 0);
@@ -234,9 +240,7 @@ fn a_service_starts_after_an_interrupted_checkpoint() {
     for room in ["limited", "unlimited"] {
         let (mut store, session) = start(&QUIET);
         let database = store.database("products");
-        let products = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-                        INSERT INTO product (name, price, stock) SELECT hex(zeroblob(100)), 1, 1 FROM n";
-        Connection::open(&database).unwrap().execute_batch(products).unwrap();
+        store.fill(20_000);
         assert!(is_released(&database));
         let size = fs::metadata(&database).unwrap().len();
         assert!(size > 4_130_000, "the log fits where the file has no more room: {size}");
@@ -269,9 +273,7 @@ fn a_service_starts_after_an_interrupted_checkpoint() {
 #[test]
 fn a_folder_of_a_killed_service_can_be_copied_and_moved() {
     let (mut store, session) = start(&QUIET);
-    for _ in 0..1500 {
-        session.expect(&create(&session, "products"), 201, None).unwrap();
-    }
+    let_the_log_begin_anew(&store, &session, "products");
     let last = session.expect(&create(&session, "products"), 201, None).unwrap();
     store.service("products").kill();
     let folder = new_folder();

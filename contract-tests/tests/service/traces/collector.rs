@@ -49,8 +49,9 @@ impl Collector {
         let everything = received.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
+                let everything = everything.clone();
                 // A caller that hangs up has sent nothing.
-                everything.lock().unwrap().extend(receive(stream));
+                thread::spawn(move || receive(&stream, &everything));
             }
         });
         Self { url, received }
@@ -81,19 +82,21 @@ impl Collector {
     }
 }
 
-fn receive(stream: TcpStream) -> io::Result<Received> {
-    let mut stream = BufReader::new(stream);
+/// Reads a request, and answers it when it is among those that were received.
+fn receive(stream: &TcpStream, everything: &Mutex<Vec<Received>>) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
-        if stream.read_line(&mut head)? == 0 {
+        if reader.read_line(&mut head)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or_default()];
-    stream.read_exact(&mut body)?;
-    stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
-    Ok(Received { head, body })
+    reader.read_exact(&mut body)?;
+    everything.lock().unwrap().push(Received { head, body });
+    let mut stream = stream;
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

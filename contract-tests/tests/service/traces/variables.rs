@@ -40,10 +40,10 @@ fn parent(flags: &str) -> String {
 fn what_cannot_be_honoured_is_refused_with_a_sentence_that_names_it() {
     let secret = "authorization=Bearer 4711\u{7f}";
     for (variable, value) in [
-        (ENDPOINT, "https://127.0.0.1:4318"),
+        (ENDPOINT, "ftp://127.0.0.1:4318"),
         (ENDPOINT, "127.0.0.1:4318"),
         (ENDPOINT, "http://"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://127.0.0.1:4318/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/v1/traces"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
         ("OTEL_EXPORTER_OTLP_HEADERS", secret),
@@ -155,13 +155,16 @@ fn spans_are_compressed_if_it_is_asked_for() {
 fn a_collector_is_waited_for_no_longer_than_is_set() {
     let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", hangs.local_addr().unwrap());
-    for variable in
-        ["OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT"]
-    {
-        let settings = [(ENDPOINT, url.as_str()), (variable, "100"), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
-        let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
+    // The others are longer than anything is waited for here.
+    const LONG: &str = "600000";
+    for timeouts in [
+        [("OTEL_EXPORTER_OTLP_TIMEOUT", "100"), ("OTEL_BSP_EXPORT_TIMEOUT", LONG)],
+        [("OTEL_EXPORTER_OTLP_TIMEOUT", LONG), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "100")],
+        [("OTEL_EXPORTER_OTLP_TIMEOUT", LONG), ("OTEL_BSP_EXPORT_TIMEOUT", "100")],
+    ] {
+        let settings = [(ENDPOINT, url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+        let (mut store, session) = Store::start_with_session(PROGRAM, &[&settings[..], &timeouts].concat());
         sell(&session);
-        // By default it would be there after 10 seconds.
         store.service("products").wait_for_log("BatchSpanProcessor");
     }
 }

@@ -16,7 +16,7 @@ use contract_tests::{
 };
 use socket2::{Domain, Socket, Type};
 
-use crate::{MANY, PROGRAM, alone, connect, fill};
+use crate::{MANY, PROGRAM, alone, connect};
 
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
     let mut all = vec![("HEAD_TIMEOUT_MS", "60000"), ("WRITE_TIMEOUT_MS", "60000")];
@@ -32,7 +32,7 @@ fn start_with_list(settings: &[(&str, &str)]) -> (Store, Session) {
 
 /// Fills the list of products, and waits until the service sees them.
 fn fill_and_wait(store: &Store, session: &Session, count: usize) {
-    fill(store, count);
+    store.fill(count);
     let last = session.request("products", "GET", format!("/products/{count}"));
     eventually(|| session.send(&last).unwrap().status == 200);
 }

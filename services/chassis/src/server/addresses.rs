@@ -1,7 +1,7 @@
 //! Where callers find the service. The operator says so, or a trusted proxy, or else the request itself. A caller can lie about
 //! it, but only to itself: nothing that depends on a request is kept or may be cached.
 
-use std::{borrow::Cow, net::SocketAddr};
+use std::{borrow::Cow, net::SocketAddr, num::NonZeroU16};
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -11,6 +11,7 @@ use crate::{
 };
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
@@ -44,16 +45,19 @@ impl Addresses {
             return public.url.clone();
         }
         let headers = request.headers();
-        let (scheme, host) = match self.proxies.contain(peer.ip()) {
-            true => (forwarded_scheme(headers), forwarded_host(headers)),
-            false => (None, None),
+        let (scheme, host, port) = match self.proxies.contain(peer.ip()) {
+            true => (forwarded_scheme(headers), forwarded_host(headers), forwarded_port(headers)),
+            false => (None, None, None),
         };
         let prefix = self.prefix(headers, peer).unwrap_or_default();
         // The host in the target of a request overrides `Host` (RFC 9112, section 3.2.2).
         let target = || request.uri().authority().map(|authority| authority.as_str().to_owned());
         let sent = || Some(headers.get(header::HOST)?.to_str().ok()?.to_owned());
         match host.or_else(target).or_else(sent).filter(|host| is_host(host.as_bytes())) {
-            Some(host) => format!("{}://{host}{prefix}", scheme.unwrap_or("http")),
+            Some(host) => {
+                let port = port.filter(|_| !has_port(&host)).map(|port| format!(":{port}"));
+                format!("{}://{host}{}{prefix}", scheme.unwrap_or("http"), port.unwrap_or_default())
+            }
             None if prefix.is_empty() => "/".to_owned(),
             None => prefix.into_owned(),
         }
@@ -81,6 +85,20 @@ fn forwarded_scheme(headers: &HeaderMap) -> Option<&'static str> {
 fn forwarded_host(headers: &HeaderMap) -> Option<String> {
     let said = parameter(headers, "host").or_else(|| last(headers, &X_FORWARDED_HOST).map(ToOwned::to_owned));
     said.filter(|host| is_host(host.as_bytes()))
+}
+
+/// The port that goes with a host without one, as of nginx's `$host`. `Forwarded` has it in the host.
+fn forwarded_port(headers: &HeaderMap) -> Option<NonZeroU16> {
+    let said = last(headers, &X_FORWARDED_PORT)?;
+    let is_number = said.bytes().all(|byte| byte.is_ascii_digit());
+    let port = said.parse().ok().filter(|_| is_number && parameter(headers, "host").is_none());
+    // The default of either scheme: with the other one, it is the port of a proxy further in, behind the one that ends TLS.
+    port.filter(|port: &NonZeroU16| !matches!(port.get(), 80 | 443))
+}
+
+fn has_port(host: &str) -> bool {
+    // The colons of an IPv6 address are in brackets.
+    host.rsplit(']').next().is_some_and(|rest| rest.contains(':'))
 }
 
 /// The last of the values of a list: what the proxy in front of the service has added. A caller may have sent the others.
@@ -170,6 +188,39 @@ mod tests {
     }
 
     #[test]
+    fn a_forwarded_port_completes_a_host_without_one() {
+        let (proto, host) = (("x-forwarded-proto", "https"), ("x-forwarded-host", "shop.example"));
+        let port = |port| ("x-forwarded-port", port);
+        for (fields, expected) in [
+            (vec![host, port("8080")], "http://shop.example:8080"),
+            (vec![proto, port("8443")], "https://inner.example:8443"),
+            (vec![proto, host, port("1, 8443")], "https://shop.example:8443"),
+            (vec![("x-forwarded-host", "[::1]"), port("8080")], "http://[::1]:8080"),
+            (vec![host, port("8080"), ("x-forwarded-prefix", "/api")], "http://shop.example:8080/api"),
+            // The host has a port.
+            (vec![("x-forwarded-host", "shop.example:8443"), port("8080")], "http://shop.example:8443"),
+            (vec![("x-forwarded-host", "[::1]:8443"), port("8080")], "http://[::1]:8443"),
+            (vec![("forwarded", "host=shop.example"), port("8080")], "http://shop.example"),
+            // It is what the scheme says, or what another one would say.
+            (vec![host, port("80")], "http://shop.example"),
+            (vec![proto, host, port("443")], "https://shop.example"),
+            (vec![proto, host, port("80")], "https://shop.example"),
+            // It is no port.
+            (vec![host, port("")], "http://shop.example"),
+            (vec![host, port("0")], "http://shop.example"),
+            (vec![host, port("+8080")], "http://shop.example"),
+            (vec![host, port("65536")], "http://shop.example"),
+            (vec![host, port("8080/liar")], "http://shop.example"),
+        ] {
+            assert_eq!(
+                base(&[vec![("host", "inner.example")], fields.clone()].concat()),
+                expected,
+                "{fields:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_value_that_is_no_part_of_a_url_is_ignored() {
         for field in [
             ("x-forwarded-host", "a b"),
@@ -193,6 +244,7 @@ mod tests {
         let fields = [
             ("host", "shop.example"),
             ("x-forwarded-host", "liar.example"),
+            ("x-forwarded-port", "8080"),
             ("x-forwarded-prefix", "/liar"),
             ("forwarded", "host=liar.example"),
         ];

@@ -1,8 +1,6 @@
-//! Addresses: those to listen on, and those of pages.
+//! Addresses to listen on.
 
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
-
-use poem::http::{Uri, uri::InvalidUri};
 
 /// Reads an address to listen on, such as `127.0.0.1:5001`. A host name is resolved, to an IPv4 address if it has one.
 ///
@@ -41,19 +39,6 @@ fn split(text: &str) -> Result<(&str, u16), &'static str> {
     }
     let port = Some(port).filter(|port| is_number(port)).and_then(|port| port.parse().ok());
     Ok((host, port.ok_or("its port is not a number from 0 to 65535")?))
-}
-
-/// Reads the address of a page, such as `http://127.0.0.1:5000`.
-///
-/// # Errors
-/// The reason why it cannot be used.
-pub(super) fn web_address(text: &str) -> Result<String, String> {
-    let wrong = |reason: &str| format!("{reason}; a URL looks like http://127.0.0.1:5000");
-    let uri: Uri = text.parse().map_err(|error: InvalidUri| wrong(&error.to_string()))?;
-    match uri.scheme_str() {
-        Some("http" | "https") => Ok(text.to_owned()),
-        _ => Err(wrong("it does not begin with http:// or https://")),
-    }
 }
 
 #[cfg(test)]
@@ -95,17 +80,6 @@ mod tests {
             let reason = listen_address(text).unwrap_err();
             let example = "; an address looks like 127.0.0.1:5001, localhost:5001 or [::1]:5001";
             assert!(reason.ends_with(example), "{text}: {reason}");
-        }
-    }
-
-    #[test]
-    fn a_link_leads_to_a_page() {
-        for text in ["http://127.0.0.1:5000", "https://store.example/start?lang=en"] {
-            assert_eq!(web_address(text), Ok(text.to_owned()));
-        }
-        for text in ["", "127.0.0.1:5000", "javascript:alert(1)", "ftp://store", "http://", "http://a b"] {
-            let reason = web_address(text).unwrap_err();
-            assert!(reason.ends_with("looks like http://127.0.0.1:5000"), "{text}: {reason}");
         }
     }
 }

@@ -35,13 +35,19 @@ pub fn parse<S>(
         true => argument.env(Resettable::Reset),
         false => argument,
     });
-    let name = command.get_name().to_owned();
+    let name = program(&command);
     let matches =
         settable.try_get_matches_from(arguments).map_err(|error| refuse(command, arguments, error))?;
     read(&matches).map_err(|error| {
         output::stderr(format!("{name}: {error}\n"));
         ExitCode::FAILURE
     })
+}
+
+/// The name of the program, of which `command` may be one of several.
+fn program(command: &Command) -> String {
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    name.split(' ').next().unwrap_or(name).to_owned()
 }
 
 fn has_empty_variable(argument: &Arg) -> bool {
@@ -53,7 +59,7 @@ fn refuse(mut command: Command, arguments: &[OsString], error: Error) -> ExitCod
     // Arguments get their full names in the build.
     command.build();
     if let Some(sentence) = explain_variable(&command, arguments, &error) {
-        output::stderr(format!("{}: {sentence}\n", command.get_name()));
+        output::stderr(format!("{}: {sentence}\n", program(&command)));
         return ExitCode::FAILURE;
     }
     // `--help` lists empty variables as well.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, thread};
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use super::{
-    address::web_address, cors_origins::CorsOrigins, database::DatabaseSettings, limits::Limits, old_names,
+    cors_origins::CorsOrigins, database::DatabaseSettings, limits::Limits, old_names, public_url::page_url,
     startup_error::StartupError, trusted_proxies::TrustedProxies,
 };
 
@@ -21,12 +21,13 @@ Variables without a flag:
     OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
     OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_PROTOCOL,
     OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_EXPORTER_OTLP_COMPRESSION,
-    and these four and the endpoint with OTLP_TRACES in place of OTLP,
+    OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY,
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
+    and these seven and the endpoint with OTLP_TRACES in place of OTLP,
     OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_EXPORT_TIMEOUT,
     OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE
-  Refused, since spans are sent over http://:
-    OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY,
-    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE
+  SSL_CERT_FILE, SSL_CERT_DIR  Certificates that are trusted in place of the
+                               system's, where an address is https://
 
 Signals:
   TERM, INT, QUIT  Stop: requests in flight finish. So does the end of the
@@ -58,7 +59,7 @@ pub struct Common {
     pub trusted_proxies: Option<TrustedProxies>,
 
     /// URL of the page that leads to all services, for a link in `/docs`; the store sets it
-    #[arg(long, env = "STORE_URL", value_name = "URL", value_parser = web_address)]
+    #[arg(long, env = "STORE_URL", value_name = "URL", value_parser = page_url)]
     pub store_url: Option<String>,
 
     /// Stop when standard input is closed, as it is when the parent process exits

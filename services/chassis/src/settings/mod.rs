@@ -31,7 +31,7 @@ pub use self::{
     service_settings::{Settings, Upstream},
     startup_error::StartupError,
     token::Token,
-    token_setting::TokenSetting,
+    token_setting::{TokenSetting, TokenSource},
     trusted_proxies::TrustedProxies,
 };
 pub(crate) use self::{

@@ -1,4 +1,4 @@
-//! The URL of a service as its callers see it.
+//! The URLs that others see: of a service, and of the page that leads to all of them.
 
 use url::Url;
 
@@ -20,12 +20,8 @@ impl PublicUrl {
     /// The reason why it cannot be used.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |reason: &str| format!("{reason}; a URL looks like https://shop.example/api");
-        let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong("its scheme is neither http nor https"));
-        }
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        if url.query().is_some() || url.fragment().is_some() || has_user {
+        let url = web_url(text).map_err(|reason| wrong(&reason))?;
+        if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("it has more than a scheme, a host, a port and a path"));
         }
         let prefix = path_prefix(url.path())
@@ -33,6 +29,32 @@ impl PublicUrl {
             .to_owned();
         Ok(Self { url: url.as_str().trim_end_matches('/').to_owned(), prefix })
     }
+
+    /// The whole, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.url
+    }
+}
+
+/// Reads the URL of a page, such as `http://127.0.0.1:5000`, which may be any that a browser opens.
+///
+/// # Errors
+/// The reason why it cannot be used.
+pub(super) fn page_url(text: &str) -> Result<String, String> {
+    let url = web_url(text).map_err(|reason| format!("{reason}; a URL looks like http://127.0.0.1:5000"));
+    url.map(|_| text.to_owned())
+}
+
+/// A URL of `http` or `https` that tells nobody a password.
+fn web_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("its scheme is neither http nor https".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it has a user or a password, which everybody would see".to_owned());
+    }
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -68,6 +90,27 @@ mod tests {
         ] {
             let reason = PublicUrl::parse(text).expect_err(text);
             assert!(reason.ends_with("looks like https://shop.example/api"), "{text}: {reason}");
+        }
+    }
+
+    #[test]
+    fn the_url_of_a_page_may_have_more_than_a_path() {
+        for text in ["http://127.0.0.1:5000", "https://store.example/start?lang=en#top"] {
+            assert_eq!(page_url(text), Ok(text.to_owned()));
+        }
+        for text in [
+            "",
+            "127.0.0.1:5000",
+            "javascript:alert(1)",
+            "ftp://store",
+            "http://",
+            "http://a b",
+            "http://user@store.example",
+            "http://user:password@store.example/start",
+        ] {
+            let reason = page_url(text).expect_err(text);
+            assert!(reason.ends_with("looks like http://127.0.0.1:5000"), "{text}: {reason}");
+            assert!(!reason.contains("user:password"), "{reason}");
         }
     }
 }

@@ -99,7 +99,7 @@ impl ServiceInfo {
     }
 
     /// The URL as callers see it, from [`Self::own_args`].
-    pub(super) fn public_url(&self, matches: &ArgMatches) -> Option<PublicUrl> {
+    pub fn public_url(&self, matches: &ArgMatches) -> Option<PublicUrl> {
         matches.get_one(&self.flag(PUBLIC_URL)).cloned()
     }
 

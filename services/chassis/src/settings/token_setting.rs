@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    fmt,
     fs::File,
     io::{self, Read},
     net::SocketAddr,
@@ -25,6 +26,27 @@ pub struct TokenSetting {
     pub(super) file: Option<PathBuf>,
     /// The default, which is public.
     pub(super) development: String,
+}
+
+/// Where a token comes from, without the token unless it is public. Its `Display` tells people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// It is the development default, which is this.
+    Development(String),
+    /// It is the value of this variable.
+    Variable(String),
+    /// It is in this file.
+    File(PathBuf),
+}
+
+impl fmt::Display for TokenSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Development(token) => formatter.write_str(token),
+            Self::Variable(variable) => write!(formatter, "as set in {variable}"),
+            Self::File(file) => write!(formatter, "as in {}", file.display()),
+        }
+    }
 }
 
 impl TokenSetting {
@@ -71,12 +93,14 @@ impl TokenSetting {
         })
     }
 
-    /// The token if it is the development default; otherwise where it was set.
-    pub fn describe(&self) -> String {
+    /// Where the token comes from.
+    pub fn source(&self) -> TokenSource {
         match &self.file {
-            Some(file) => format!("as in {}", file.display()),
-            None if self.value.expose() == self.development => self.development.clone(),
-            None => format!("as set in {}", self.variable),
+            Some(file) => TokenSource::File(file.clone()),
+            None if self.value.expose() == self.development => {
+                TokenSource::Development(self.development.clone())
+            }
+            None => TokenSource::Variable(self.variable.clone()),
         }
     }
 }

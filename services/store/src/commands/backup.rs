@@ -13,6 +13,7 @@ use clap::{ArgMatches, Command};
 
 use super::{
     databases::{self, Databases, Description},
+    failure::Failure,
     folders::Temporary,
 };
 use crate::member::Member;
@@ -39,7 +40,7 @@ pub(super) fn run(
     members: &'static [Member],
     matches: &ArgMatches,
     cancellation: &Cancellation,
-) -> Result<String, StartupError> {
+) -> Result<String, Failure> {
     let databases = Databases::read(matches, members)?;
     let folder = whole(&databases.backup)?;
     let shown = databases.backup.display();
@@ -64,7 +65,7 @@ pub(super) fn run(
         sqlite::back_up(&databases.data, member.info.name, member.schema, temporary.path(), cancellation)?;
     }
     if cancellation.is_cancelled() {
-        return Err(StartupError::new("it was cancelled, and nothing was changed."));
+        return Err(Failure::unchanged("it was cancelled, and nothing was changed."));
     }
     match is_replaced {
         true => temporary.replace(&folder).map_err(cannot)?,

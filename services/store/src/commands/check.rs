@@ -1,11 +1,12 @@
 //! `store check`: whether the services are ready, for a supervisor that has no other program to ask with.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use chassis::output;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
+use futures_util::future::join_all;
 
-use crate::member::{Member, reachable};
+use crate::{address, member::Member};
 
 /// How long a service may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -23,19 +24,21 @@ pub(super) fn command(members: &'static [Member]) -> Command {
 }
 
 /// Prints a line for each service.
-pub(super) fn run(members: &'static [Member], matches: &ArgMatches) -> ExitCode {
+pub(super) fn run(members: &'static [Member], matches: ArgMatches) -> ExitCode {
     let named: Vec<&String> = matches.get_many("services").into_iter().flatten().collect();
     let is_named = |member: &&Member| named.is_empty() || named.iter().any(|name| *name == member.info.name);
+    let asked = members.iter().filter(is_named);
+    let (names, urls): (Vec<_>, Vec<_>) =
+        asked.map(|member| (member.info.name, address::url(member.info.listen(&matches)))).unzip();
     let mut code = ExitCode::SUCCESS;
     let mut text = String::new();
-    for member in members.iter().filter(is_named) {
-        let (name, address) = (member.info.name, reachable(member.info.listen(matches)));
-        text += &match ask(address) {
-            Ok(200) => format!("{name} at http://{address} is ready.\n"),
+    for ((name, url), outcome) in names.iter().zip(&urls).zip(ask(&urls)) {
+        text += &match outcome {
+            Ok(200) => format!("{name} at {url} is ready.\n"),
             outcome => {
                 code = ExitCode::FAILURE;
                 let why = outcome.map_or_else(|error| error, |status| format!("/readyz responds {status}"));
-                format!("{name} at http://{address} is not ready: {why}.\n")
+                format!("{name} at {url} is not ready: {why}.\n")
             }
         };
     }
@@ -43,12 +46,17 @@ pub(super) fn run(members: &'static [Member], matches: &ArgMatches) -> ExitCode 
     code
 }
 
-/// The status of the probe.
+/// The status of each probe, or why it has none. All are asked at once, so that those that hang take no longer than one.
 #[tokio::main(flavor = "current_thread")]
-async fn ask(address: SocketAddr) -> Result<u16, String> {
-    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(cause)?;
-    let response = client.get(format!("http://{address}/readyz")).send().await.map_err(cause)?;
-    Ok(response.status().as_u16())
+async fn ask(urls: &[String]) -> Vec<Result<u16, String>> {
+    // reqwest takes this one, though no probe is encrypted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(cause);
+    let ask = async |url: &String| {
+        let response = client.clone()?.get(format!("{url}/readyz")).send().await.map_err(cause)?;
+        Ok(response.status().as_u16())
+    };
+    join_all(urls.iter().map(ask)).await
 }
 
 /// The innermost cause of an error.

@@ -4,74 +4,91 @@ mod backup;
 mod restore;
 mod check;
 mod databases;
+mod exchange;
 mod folders;
+mod failure;
 
 use std::{ffi::OsString, process::ExitCode, thread};
 
 use chassis::{
     output,
     process::signals::{Parent, shutdown_signal, survive_file_size_limit},
-    settings::{StartupError, command_line},
+    settings::command_line,
     storage::sqlite::Cancellation,
 };
-use clap::Command;
+use clap::{ArgMatches, Command};
 use tokio::sync::oneshot;
 
+use self::failure::Failure;
 use crate::member::Member;
 
+/// Does what a command is for, with its arguments.
+type Run = fn(&'static [Member], ArgMatches) -> ExitCode;
+
+/// What changes files. The text says what was done.
+type Work = fn(&'static [Member], &ArgMatches, &Cancellation) -> Result<String, Failure>;
+
+fn commands(members: &'static [Member]) -> [(Command, Run); 3] {
+    [
+        (backup::command(members), |members, matches| cancellable(backup::run, members, matches)),
+        (restore::command(members), |members, matches| cancellable(restore::run, members, matches)),
+        (check::command(members), check::run),
+    ]
+}
+
 /// The commands, for the help of the store.
-pub(crate) fn all(members: &'static [Member]) -> [Command; 3] {
-    [backup::command(members), restore::command(members), check::command(members)]
+pub(crate) fn all(members: &'static [Member]) -> impl Iterator<Item = Command> {
+    commands(members).into_iter().map(|(command, _)| command)
 }
 
 /// Runs a command with `arguments`, the first of which is the program's name, if the second is the name of one.
 pub(crate) fn run(members: &'static [Member], arguments: &[OsString]) -> Option<ExitCode> {
     let named = arguments.get(1)?;
-    let command = all(members).into_iter().find(|command| named == command.get_name())?;
-    let name = command.get_name().to_owned();
-    let command = command.bin_name(format!("store {name}"));
-    let matches = match command_line::parse(command, &arguments[1..], |matches| Ok(matches.clone())) {
-        Ok(matches) => matches,
-        Err(code) => return Some(code),
-    };
-    let done = match name.as_str() {
-        "backup" => cancellable(move |cancellation| backup::run(members, &matches, cancellation)),
-        "restore" => cancellable(move |cancellation| restore::run(members, &matches, cancellation)),
-        _ => return Some(check::run(members, &matches)),
-    };
-    Some(match done {
+    let (command, run) = commands(members).into_iter().find(|(command, _)| named == command.get_name())?;
+    let command = command.bin_name(format!("store {}", named.display()));
+    let matches = command_line::parse(command, &arguments[1..], |matches| Ok(matches.clone()));
+    Some(matches.map_or_else(|code| code, |matches| run(members, matches)))
+}
+
+/// Does `work`, and says what came of it.
+fn cancellable(work: Work, members: &'static [Member], matches: ArgMatches) -> ExitCode {
+    match until_cancelled(work, members, matches) {
         Ok(text) => {
             output::stdout(text);
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            output::stderr(format!("store: {error}\n"));
+        Err(Failure { sentence, .. }) => {
+            output::stderr(format!("store: {sentence}\n"));
             ExitCode::FAILURE
         }
-    })
+    }
 }
 
 /// Does `work` on a thread of its own, and cancels it at a signal that stops a program.
 #[tokio::main(flavor = "current_thread")]
-async fn cancellable(
-    work: impl FnOnce(&Cancellation) -> Result<String, StartupError> + Send + 'static,
-) -> Result<String, StartupError> {
+async fn until_cancelled(
+    work: Work,
+    members: &'static [Member],
+    matches: ArgMatches,
+) -> Result<String, Failure> {
     survive_file_size_limit();
     let mut stop = std::pin::pin!(shutdown_signal(Parent::None, || {})?);
     let cancellation = Cancellation::default();
     let (done, mut outcome) = oneshot::channel();
     let cancelled = cancellation.clone();
-    thread::spawn(move || done.send(work(&cancelled)));
+    thread::spawn(move || done.send(work(members, &matches, &cancelled)));
     let ended = |outcome: Result<_, _>| {
-        outcome.unwrap_or_else(|_| Err(StartupError::new("it failed, and nothing was changed.")))
+        outcome.unwrap_or_else(|_| Err(Failure::changed("it failed by a fault of its own: report this.")))
     };
     tokio::select! {
         done = &mut outcome => ended(done),
         signal = &mut stop => {
             cancellation.cancel();
             // What cannot be cancelled any more is done in a moment.
-            ended(outcome.await)
-                .map_err(|_| StartupError::new(format!("stopped by {signal}, and nothing was changed.")))
+            ended(outcome.await).map_err(|failure| match failure.is_unchanged {
+                true => Failure::unchanged(format!("stopped by {signal}, and nothing was changed.")),
+                false => failure,
+            })
         }
     }
 }

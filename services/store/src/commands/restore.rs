@@ -14,7 +14,9 @@ use clap::{ArgMatches, Command};
 
 use super::{
     databases::{self, Databases, Description},
-    folders::{Temporary, sync_parent},
+    exchange::{self, exchange},
+    failure::Failure,
+    folders::Temporary,
 };
 use crate::member::Member;
 
@@ -39,7 +41,7 @@ pub(super) fn run(
     members: &'static [Member],
     matches: &ArgMatches,
     cancellation: &Cancellation,
-) -> Result<String, StartupError> {
+) -> Result<String, Failure> {
     let databases = Databases::read(matches, members)?;
     let folder = &databases.data;
     let cannot = |error: io::Error| {
@@ -59,7 +61,7 @@ pub(super) fn run(
     if let Some(there) = places.iter().flat_map(Place::occupants).next()
         && !databases.is_forced
     {
-        return Err(StartupError::new(format!(
+        return Err(Failure::unchanged(format!(
             "{} is there already: with --force, it is kept beside under another name, or set DATA_DIR to another folder.",
             there.display()
         )));
@@ -71,16 +73,18 @@ pub(super) fn run(
     };
     let staged = databases.members.iter().map(stage).collect::<Result<Vec<_>, _>>()?;
     if cancellation.is_cancelled() {
-        return Err(StartupError::new("it was cancelled, and nothing was changed."));
+        return Err(Failure::unchanged("it was cancelled, and nothing was changed."));
     }
-    let unfinished = sqlite::unfinished(folder);
-    begin(temporary, &unfinished).map_err(cannot)?;
-    let stamp = stamp();
-    let done =
-        exchange(&renames(&places, &staged, &unfinished, &stamp)).and_then(|()| sync_parent(&unfinished));
-    // After an error, everything has its old name again.
-    let ended = fs::remove_dir_all(&unfinished).and_then(|()| sync_parent(&unfinished));
-    done.and(ended).map_err(cannot)?;
+    // From now on, no service starts until all files are in place.
+    let (unfinished, stamp) = (sqlite::unfinished(folder), stamp());
+    let renames = renames(&places, &staged, &unfinished, &stamp);
+    exchange(temporary, &unfinished, &renames).map_err(|failure| match failure {
+        exchange::Failure::Undone(error) => cannot(error).into(),
+        exchange::Failure::Halfway(error) => again(folder, "stopped halfway", &error),
+        exchange::Failure::Unfinished(error) => {
+            again(folder, "put all files in place, but could not be completed", &error)
+        }
+    })?;
 
     let (names, backup) = (databases.names(), databases.backup.display());
     let kept = match places.iter().any(|place| kept(place.path(), &stamp).exists()) {
@@ -90,12 +94,12 @@ pub(super) fn run(
     Ok(format!("Restored {names} from {backup} to {}.{kept}", folder.display()))
 }
 
-/// From now on, no service starts until all files are in place. A folder of that name is from a restore that was interrupted.
-fn begin(temporary: Temporary, unfinished: &Path) -> io::Result<()> {
-    match unfinished.exists() {
-        true => temporary.replace(unfinished),
-        false => temporary.rename(unfinished),
-    }
+/// No service starts as long as the folder of the unfinished restore is there.
+fn again(folder: &Path, state: &str, error: &io::Error) -> Failure {
+    Failure::changed(format!(
+        "the restore to {} {state} ({error}), and no service starts there until it is done: run `store restore --force` again.",
+        folder.display()
+    ))
 }
 
 /// Now, as it can be a part of a file name.
@@ -124,38 +128,9 @@ fn renames(places: &[Place], staged: &[Staged], unfinished: &Path, stamp: &str) 
     places.iter().zip(staged).flat_map(one).collect()
 }
 
-/// Renames all, or none if one cannot be.
-fn exchange(renames: &[(PathBuf, PathBuf)]) -> io::Result<()> {
-    for (count, (from, to)) in renames.iter().enumerate() {
-        if let Err(error) = fs::rename(from, to) {
-            for (from, to) in renames[..count].iter().rev() {
-                let _ = fs::rename(to, from);
-            }
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rename_that_fails_undoes_those_before_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        for name in ["old", "new"] {
-            fs::write(path(name), name).unwrap();
-        }
-        let renames =
-            [("old", "kept"), ("new", "old"), ("absent", "other")].map(|(from, to)| (path(from), path(to)));
-        assert!(exchange(&renames).is_err());
-        assert!(["old", "new"].iter().all(|name| fs::read_to_string(path(name)).unwrap() == *name));
-        assert!(!path("kept").exists());
-        exchange(&renames[..2]).unwrap();
-        assert_eq!(fs::read_to_string(path("old")).unwrap(), "new");
-    }
 
     #[test]
     fn a_database_is_kept_under_a_name_that_its_log_fits() {

@@ -1,10 +1,11 @@
 //! What the page says: a template with the addresses of the services.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
+use chassis::settings::{PublicUrl, TokenSource};
 use hyper::http::uri::Authority;
 
-use crate::member::reachable;
+use crate::address;
 
 const PAGE: &str = include_str!("page.html");
 const ROW: &str = include_str!("row.html");
@@ -15,8 +16,9 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// Its token, or where it was set.
-    pub(crate) token: String,
+    /// The URL that its callers use, if it was set.
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) token: TokenSource,
 }
 
 /// The page.
@@ -30,31 +32,42 @@ impl Content {
         let rows = self.0.iter().map(|entry| {
             ROW.replace("{name}", entry.name)
                 .replace("{url}", &entry.url(host.as_ref()))
-                .replace("{token}", &escaped(&entry.token))
+                .replace("{token}", &escaped(&entry.token.to_string()))
         });
         let page = PAGE.replace("{rows}", &rows.collect::<String>());
         self.0.iter().fold(page, |page, entry| {
             page.replace(&format!("{{{}}}", entry.name), &entry.url(host.as_ref()))
-                .replace(&format!("{{{}_token}}", entry.name), &entry.token_in_shell())
+                .replace(&format!("{{{}_token}}", entry.name), &escaped(&token_in_shell(&entry.token)))
         })
     }
 }
 
 impl Entry {
-    /// The URL for a browser. A service that listens on all addresses is on the host where the browser found this page.
+    /// The URL for a browser. A service that listens on all addresses is on the host where the browser found this page, unless it
+    /// was said where it is.
     fn url(&self, host: Option<&Authority>) -> String {
-        match host.filter(|_| self.address.ip().is_unspecified()) {
-            Some(host) => format!("http://{}:{}", escaped(host.host()), self.address.port()),
-            None => format!("http://{}", reachable(self.address)),
+        match (&self.public_url, host.filter(|_| self.address.ip().is_unspecified())) {
+            (Some(url), _) => escaped(url.as_str()),
+            (None, Some(host)) => format!("http://{}:{}", escaped(host.host()), self.address.port()),
+            (None, None) => address::url(self.address),
         }
     }
+}
 
-    /// The token, or the variable for it if it is a secret.
-    fn token_in_shell(&self) -> String {
-        match self.token.contains(' ') {
-            true => format!("${}_TOKEN", self.name.to_uppercase().replace('-', "_")),
-            false => self.token.clone(),
-        }
+/// The token between double quotes in a shell, without telling a secret.
+fn token_in_shell(token: &TokenSource) -> String {
+    match token {
+        TokenSource::Development(token) => token.clone(),
+        TokenSource::Variable(variable) => format!("${variable}"),
+        TokenSource::File(file) => format!("$(head -n1 {})", word_in_shell(file)),
+    }
+}
+
+fn word_in_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    match path.chars().all(|letter| letter.is_alphanumeric() || "/._-".contains(letter)) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
     }
 }
 
@@ -66,18 +79,23 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn page(address: &str, token: &str, host: Option<&str>) -> String {
+    fn secret() -> TokenSource {
+        TokenSource::Development("SECRET".into())
+    }
+
+    fn page(address: &str, token: TokenSource, host: Option<&str>) -> String {
         let entries = ["products", "orders", "payments"].map(|name| Entry {
             name,
             address: address.parse().unwrap(),
-            token: token.into(),
+            public_url: None,
+            token: token.clone(),
         });
         Content(entries.into()).html(host)
     }
 
     #[test]
     fn every_placeholder_is_filled() {
-        let page = page("127.0.0.1:5001", "SECRET", None);
+        let page = page("127.0.0.1:5001", secret(), None);
         for gap in ["{name}", "{url}", "{token}", "{rows}", "products}", "orders}", "payments}", "_token}"] {
             assert!(!page.contains(gap), "{gap}");
         }
@@ -86,10 +104,20 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_shown() {
-        let page = page("127.0.0.1:5001", "as in /run/<token>", None);
-        assert!(page.contains("<code>as in /run/&lt;token></code>"));
-        assert!(page.contains("Bearer $PAYMENTS_TOKEN\""));
+    fn a_secret_is_not_shown_and_curl_gets_it_from_where_it_is() {
+        for (token, shown, in_shell) in [
+            (TokenSource::Variable("SHOP_TOKEN".into()), "as set in SHOP_TOKEN", "$SHOP_TOKEN"),
+            (TokenSource::File("/run/token".into()), "as in /run/token", "$(head -n1 /run/token)"),
+            (
+                TokenSource::File("/a b/<it's>".into()),
+                "as in /a b/&lt;it's>",
+                r"$(head -n1 '/a b/&lt;it'\''s>')",
+            ),
+        ] {
+            let page = page("127.0.0.1:5001", token, None);
+            assert!(page.contains(&format!("<code>{shown}</code>")), "{page}");
+            assert!(page.contains(&format!("Bearer {in_shell}\"")), "{page}");
+        }
     }
 
     #[test]
@@ -101,12 +129,12 @@ mod tests {
             (Some("user@store"), "http://store:5001/docs"),
             (None, "http://127.0.0.1:5001/docs"),
         ] {
-            let page = page("0.0.0.0:5001", "SECRET", host);
+            let page = page("0.0.0.0:5001", secret(), host);
             assert!(page.contains(&format!("href=\"{url}\"")), "{host:?}");
             assert!(!page.contains("<script"), "{host:?}");
         }
         assert!(
-            page("127.0.0.1:5001", "SECRET", Some("store.example")).contains("http://127.0.0.1:5001/docs")
+            page("127.0.0.1:5001", secret(), Some("store.example")).contains("http://127.0.0.1:5001/docs")
         );
     }
 }

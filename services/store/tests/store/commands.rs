@@ -1,6 +1,10 @@
 //! The commands that run beside the services.
 
-use std::process::Output;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    process::Output,
+};
 
 use crate::{Store, command, folder, refuses, run};
 
@@ -60,6 +64,47 @@ fn check_tells_which_services_are_ready() {
     // One that is asked for alone.
     let output = check.arg("products").output().unwrap();
     assert!(output.status.success() && text(&output).lines().count() == 1, "{}", text(&output));
+}
+
+/// The services respond only when all of them have been asked.
+#[test]
+fn check_asks_all_services_at_once() {
+    let folder = folder();
+    let mut check = command(folder.path(), &["check"]);
+    let listeners: Vec<TcpListener> = store::services()
+        .map(|service| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            check.env(
+                format!("{}_LISTEN", service.to_uppercase()),
+                listener.local_addr().unwrap().to_string(),
+            );
+            listener
+        })
+        .collect();
+    let responding = std::thread::spawn(move || {
+        let asked: Vec<TcpStream> = listeners.iter().map(|listener| listener.accept().unwrap().0).collect();
+        for mut stream in asked {
+            let head = BufReader::new(&stream).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).for_each(drop);
+            // Whoever has given up is no longer there.
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let output = check.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    responding.join().unwrap();
+}
+
+#[test]
+fn a_variable_that_a_command_cannot_use_is_refused_in_the_name_of_the_store() {
+    let output = run(
+        |_, command| {
+            command.env("PRODUCTS_LISTEN", "nowhere");
+        },
+        &["check"],
+    );
+    assert!(text(&output).starts_with("store: PRODUCTS_LISTEN is `nowhere`, which cannot be used ("));
+    refuses(output, "it has no port");
 }
 
 #[test]

@@ -88,6 +88,50 @@ fn the_address_of_the_start_page_can_be_set_for_browsers() {
 }
 
 #[test]
+fn the_start_page_leads_to_the_url_that_callers_use() {
+    let public = "https://shop.example/orders-api";
+    let (store, start) = start(&[FREE, ("ORDERS_PUBLIC_URL", public)]);
+    let html = page(&start.unwrap(), "/");
+    assert!(!html.contains(&store.urls[1]), "{html}");
+    for text in [
+        format!("<a href=\"{public}/docs\">"),
+        format!("<a href=\"{public}/docs#/Orders/create_order\">"),
+        format!("curl {public}/orders "),
+        format!("curl {}/products ", store.urls[0]),
+    ] {
+        assert!(html.contains(&text), "{text}: {html}");
+    }
+}
+
+/// A browser on another machine would look for the page on its own.
+#[test]
+fn a_service_that_others_can_call_does_not_lead_to_a_start_page_that_they_cannot() {
+    let leads = |store: &Store| {
+        let urls = store.urls.iter();
+        urls.map(|url| page(url, "/docs").contains("All services")).collect::<Vec<bool>>()
+    };
+    let secret = ("PRODUCTS_TOKEN", "a-secret");
+    let public = ("ORDERS_PUBLIC_URL", "https://shop.example/orders-api");
+    let (store, _) = start(&[FREE, secret, ("PRODUCTS_LISTEN", "0.0.0.0:0"), public]);
+    assert_eq!(leads(&store), [false, false, true]);
+    let (store, _) = start(&[FREE, ("TRUSTED_PROXIES", "10.0.0.0/8")]);
+    assert_eq!(leads(&store), [false; 3]);
+    let (store, _) = start(&[FREE, public, ("STORE_URL", "https://shop.example/")]);
+    assert_eq!(leads(&store), [true; 3]);
+}
+
+#[test]
+fn a_token_in_a_file_is_read_by_the_commands_of_the_start_page() {
+    let folder = folder();
+    let file = folder.path().join("products.token");
+    fs::write(&file, "4711-secret\n").unwrap();
+    let (_store, start) = start(&[FREE, ("PRODUCTS_TOKEN_FILE", file.to_str().unwrap())]);
+    let html = page(&start.unwrap(), "/");
+    assert!(html.contains(&format!("Bearer $(head -n1 {})\"", file.display())), "{html}");
+    assert!(html.contains("Bearer SECRET_ORDERS_TOKEN\"") && !html.contains("4711-secret"), "{html}");
+}
+
+#[test]
 fn without_a_start_page_nothing_leads_to_it() {
     let (store, start) = start(&[("STORE_LISTEN", "none")]);
     assert_eq!(start, None);

@@ -2,11 +2,11 @@
 
 use std::{fs::File, path::Path};
 
-use rusqlite::{Connection, OpenFlags};
-
 use super::{
-    checks,
-    copy::{Cancellation, copy},
+    cancellation::Cancellation,
+    checks::{self, Purpose},
+    connect::open_as_is,
+    copy::copy,
     files,
     schema::Schema,
     wal,
@@ -36,19 +36,18 @@ pub fn back_up(
     checks::refuse_unfinished_restore(&path)?;
     refuse_foreign_log(&path)?;
     let may_lack_log = wal::may_be_lost(&path);
-    let explain = |error| checks::explain(&path, &error);
+    let purpose = Purpose::Service;
     // For writing, since the last program that closes a database takes its log into the file.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let source = Connection::open_with_flags(&path, flags).map_err(explain)?;
-    if checks::check_version(&source, &path, schema)? == 0 {
+    let source = open_as_is(&path).map_err(|error| checks::explain(&path, purpose, &error))?;
+    if checks::check_version(&source, &path, purpose, schema)? == 0 {
         return Err(StartupError::new(format!(
             "{file} is empty: start the service once, or back up the others."
         )));
     }
     if may_lack_log {
-        checks::refuse_lost_log(&source, &path)?;
+        checks::refuse_lost_log(&source, &path, purpose)?;
     }
-    copy(&source, &to.join(format!("{name}.db")), cancellation)
+    copy(&source, purpose, &to.join(format!("{name}.db")), cancellation)
 }
 
 /// A service that runs checked its log when it started, and this one cannot, since it changes while it is read.
@@ -62,6 +61,8 @@ fn refuse_foreign_log(path: &Path) -> Result<(), StartupError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use rusqlite::Connection;
 
     use super::*;
     use crate::storage::sqlite::{Database, restore};

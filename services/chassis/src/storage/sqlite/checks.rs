@@ -10,6 +10,28 @@ use rusqlite::{Connection, ErrorCode};
 use super::{schema::Schema, wal};
 use crate::settings::StartupError;
 
+const ANOTHER_FOLDER: &str = "set DATA_DIR to another folder";
+const ANOTHER_FILE: &str = "move it away, or set DATA_DIR to another folder";
+
+/// What a file is to be used for, which decides what can be done if it cannot be.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    /// It is the database of a service.
+    Service,
+    /// It is a backup that is put back.
+    Restore,
+}
+
+impl Purpose {
+    /// What to do: `service` if it is for a service.
+    fn advice(self, service: &str) -> &str {
+        match self {
+            Self::Service => service,
+            Self::Restore => "name another backup",
+        }
+    }
+}
+
 /// A restore that was interrupted while it exchanged the files has left some old and some new ones.
 pub(super) fn refuse_unfinished_restore(path: &Path) -> Result<(), StartupError> {
     match unfinished(path.parent().unwrap_or(Path::new("."))) {
@@ -38,20 +60,25 @@ pub(super) fn refuse_foreign_log(path: &Path) -> Result<(), StartupError> {
             "{file} is not the file that {file}-wal continues, but for instance a restored backup: move {file}-wal and \
              {file}-shm away to use {file} as it is, or restore the file that was there before."
         ))),
-        Err(error) => Err(explain(path, &error)),
+        Err(error) => Err(explain(path, Purpose::Service, &error)),
     }
 }
 
 /// Refuses a file without a log that was in use when it was copied.
-pub(super) fn refuse_lost_log(connection: &Connection, path: &Path) -> Result<(), StartupError> {
+pub(super) fn refuse_lost_log(
+    connection: &Connection,
+    path: &Path,
+    purpose: Purpose,
+) -> Result<(), StartupError> {
     let file = path.display();
+    let put_back = format!("put {file}-wal back, or restore a backup");
+    let advice = purpose.advice(&put_back);
     match wal::is_continued(connection) {
         Ok(false) => Ok(()),
         Ok(true) => Err(StartupError::new(format!(
-            "{file} lacks the latest writes, since {file}-wal was not copied with it or was removed: put {file}-wal back, or \
-             restore a backup."
+            "{file} lacks the latest writes, since {file}-wal was not copied with it or was removed: {advice}."
         ))),
-        Err(error) => Err(explain(path, &error)),
+        Err(error) => Err(explain(path, purpose, &error)),
     }
 }
 
@@ -59,51 +86,49 @@ pub(super) fn refuse_lost_log(connection: &Connection, path: &Path) -> Result<()
 pub(super) fn check_version(
     connection: &Connection,
     path: &Path,
+    purpose: Purpose,
     schema: &Schema,
 ) -> Result<usize, StartupError> {
     let file = path.display();
     let pragma = |name| {
         connection
             .pragma_query_value(None, name, |row| row.get::<_, i32>(0))
-            .map_err(|error| explain(path, &error))
+            .map_err(|error| explain(path, purpose, &error))
     };
     let application_id = pragma("application_id")?;
     let is_new = || -> Result<bool, StartupError> {
-        Ok(application_id == 0 && is_empty(connection).map_err(|error| explain(path, &error))?)
+        Ok(application_id == 0 && is_empty(connection).map_err(|error| explain(path, purpose, &error))?)
     };
     if application_id != schema.application_id && !is_new()? {
-        return Err(StartupError::new(format!(
-            "{file} belongs to another program: move it away, or set DATA_DIR to another folder."
-        )));
+        let advice = purpose.advice(ANOTHER_FILE);
+        return Err(StartupError::new(format!("{file} belongs to another program: {advice}.")));
     }
     let (version, known) = (pragma("user_version")?, schema.migrations.len());
     match usize::try_from(version) {
         Ok(version) if version <= known => Ok(version),
-        _ => Err(StartupError::new(format!(
-            "{file} has version {version}, and this program supports versions up to {known}: start a newer program, or set \
-             DATA_DIR to another folder."
-        ))),
+        _ => {
+            let advice = purpose.advice(ANOTHER_FOLDER);
+            Err(StartupError::new(format!(
+                "{file} has version {version}, and this program supports versions up to {known}: use a newer program, or {advice}."
+            )))
+        }
     }
 }
 
 /// What an error of SQLite means for who starts the program.
-pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> StartupError {
-    let file = path.display();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StartupError::new(format!(
-            "{file} is not a SQLite database: move it away, or set DATA_DIR to another folder."
-        )),
+pub(super) fn explain(path: &Path, purpose: Purpose, error: &rusqlite::Error) -> StartupError {
+    let (what, service) = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => ("is not a SQLite database".to_owned(), ANOTHER_FILE),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            StartupError::new(format!("{file} is locked by another program: stop that program first."))
+            ("is locked by another program".to_owned(), "stop that program first")
         }
-        Some(ErrorCode::DatabaseCorrupt) => {
-            StartupError::new(format!("{file} is damaged ({error}): restore a backup of it."))
+        Some(ErrorCode::DatabaseCorrupt) => (format!("is damaged ({error})"), "restore a backup of it"),
+        Some(ErrorCode::ReadOnly) => {
+            ("cannot be written".to_owned(), "make it writable, or set DATA_DIR to another folder")
         }
-        Some(ErrorCode::ReadOnly) => StartupError::new(format!(
-            "{file} cannot be written: make it writable, or set DATA_DIR to another folder."
-        )),
-        _ => StartupError::new(format!("{file} cannot be opened ({error}): set DATA_DIR to another folder.")),
-    }
+        _ => (format!("cannot be opened ({error})"), ANOTHER_FOLDER),
+    };
+    StartupError::new(format!("{} {what}: {}.", path.display(), purpose.advice(service)))
 }
 
 /// Whether there is no database, but at most an empty file.

@@ -11,6 +11,7 @@ mod open;
 mod restore;
 mod backup;
 mod copy;
+mod cancellation;
 mod checks;
 mod wal;
 mod readers;
@@ -26,7 +27,7 @@ use rusqlite::Connection;
 
 pub use self::{
     backup::back_up,
-    copy::Cancellation,
+    cancellation::Cancellation,
     error::Error,
     restore::{Place, Staged, stage, unfinished},
     schema::Schema,

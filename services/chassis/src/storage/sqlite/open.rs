@@ -9,7 +9,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{
-    checks,
+    checks::{self, Purpose},
     connect::connect,
     files,
     schema::Schema,
@@ -39,14 +39,15 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
     }
     let lock = files::lock(path)?;
     checks::refuse_unfinished_restore(path)?;
-    let explain = |error| checks::explain(path, &error);
+    let purpose = Purpose::Service;
+    let explain = |error| checks::explain(path, purpose, &error);
     checks::refuse_foreign_log(path)?;
     let may_lack_log = wal::may_be_lost(path);
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(explain)?;
-    let version = checks::check_version(&connection, path, schema)?;
+    let version = checks::check_version(&connection, path, purpose, schema)?;
     let known = schema.migrations.len();
     if may_lack_log {
-        checks::refuse_lost_log(&connection, path)?;
+        checks::refuse_lost_log(&connection, path, purpose)?;
     }
     migrate(&mut connection, schema, version).map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly) => explain(error),

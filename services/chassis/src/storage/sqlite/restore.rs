@@ -10,9 +10,10 @@ use std::{
 use rusqlite::OpenFlags;
 
 use super::{
-    checks,
+    cancellation::Cancellation,
+    checks::{self, Purpose},
     connect::{connect, open_unchanging},
-    copy::{Cancellation, copy},
+    copy::copy,
     files::{self, sibling},
     schema::Schema,
     wal,
@@ -104,22 +105,21 @@ pub fn stage(
              the service there and back it up."
         )));
     }
-    let explain = |error| checks::explain(&path, &error);
+    let purpose = Purpose::Restore;
+    let explain = |error| checks::explain(&path, purpose, &error);
     let source = open_unchanging(&path).map_err(explain)?;
-    if checks::check_version(&source, &path, schema)? == 0 {
-        return Err(StartupError::new(format!("{file} is empty: name a folder with a whole backup.")));
+    if checks::check_version(&source, &path, purpose, schema)? == 0 {
+        return Err(StartupError::new(format!("{file} is empty: name another backup.")));
     }
-    checks::refuse_lost_log(&source, &path)?;
+    checks::refuse_lost_log(&source, &path, purpose)?;
     let finding: String = cancellation
         .run(&source, |source| source.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))
         .map_err(explain)?;
     if finding != "ok" {
-        return Err(StartupError::new(format!(
-            "{file} is damaged ({finding}): restore another backup of it."
-        )));
+        return Err(StartupError::new(format!("{file} is damaged ({finding}): name another backup.")));
     }
     let staged = to.join(format!("{name}.db"));
-    copy(&source, &staged, cancellation)?;
+    copy(&source, purpose, &staged, cancellation)?;
     prepare(&staged).map_err(|error| {
         StartupError::new(format!("{} cannot be written ({error}): free disk space.", staged.display()))
     })?;

@@ -1,7 +1,10 @@
 //! Spans on their way to a collector: OTLP over HTTP, in batches, by threads of its own.
 
 use std::{
+    fmt::Display,
+    panic::resume_unwind,
     sync::OnceLock,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -17,6 +20,9 @@ use opentelemetry_sdk::{
     Resource,
     trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider, Span as SdkSpan},
 };
+
+use reqwest::blocking::Client;
+use rustls::crypto::ring;
 
 use super::variables::Export;
 use crate::{context::TraceContext, settings::StartupError};
@@ -34,9 +40,11 @@ static EXPORT: OnceLock<(SdkTracerProvider, SdkTracer)> = OnceLock::new();
 /// # Errors
 /// A variable of OpenTelemetry cannot be honoured.
 pub(super) fn start(service: &'static str) -> Result<(), StartupError> {
-    let Some(export) = Export::read(service)? else { return Ok(()) };
+    let Some(mut export) = Export::read(service)? else { return Ok(()) };
+    let http = http_client(&mut export)?;
     let mut exporter = SpanExporter::builder()
         .with_http()
+        .with_http_client(http)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(export.endpoint)
         .with_timeout(export.timeout)
@@ -44,8 +52,7 @@ pub(super) fn start(service: &'static str) -> Result<(), StartupError> {
     if let Some(compression) = export.compression {
         exporter = exporter.with_compression(compression);
     }
-    let exporter =
-        exporter.build().map_err(|error| StartupError::new(format!("spans cannot be exported: {error}")))?;
+    let exporter = exporter.build().map_err(cannot_export)?;
     let processor = BatchSpanProcessor::builder(exporter).with_batch_config(export.batch).build();
     let provider = SdkTracerProvider::builder()
         .with_span_processor(processor)
@@ -55,6 +62,26 @@ pub(super) fn start(service: &'static str) -> Result<(), StartupError> {
     let tracer = provider.tracer("chassis");
     let _ = EXPORT.set((provider, tracer));
     Ok(())
+}
+
+fn cannot_export(error: impl Display) -> StartupError {
+    StartupError::new(format!("spans cannot be exported: {error}"))
+}
+
+/// The client that sends spans.
+fn http_client(export: &mut Export) -> Result<Client, StartupError> {
+    // reqwest takes this one. It fails only if there is one already.
+    let _ = ring::default_provider().install_default();
+    let mut client = Client::builder().timeout(export.timeout);
+    if let Some(certificate) = export.trusted.take() {
+        client = client.tls_certs_merge([certificate]);
+    }
+    if let Some(identity) = export.identity.take() {
+        client = client.identity(identity);
+    }
+    // A blocking client has a runtime of its own, which must not be made on a thread of ours.
+    let client = thread::spawn(|| client.build()).join();
+    client.unwrap_or_else(|panic| resume_unwind(panic)).map_err(cannot_export)
 }
 
 /// Exports the last spans. Half of the time `until` then is left to the log.

@@ -2,14 +2,14 @@
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): each is honoured, or refused in a sentence that names it. The SDK
 //! reads most of them itself, but falls back in silence to its default for what it cannot use.
 
-use std::fmt::Display;
-use std::{collections::HashMap, env, ops::RangeInclusive, time::Duration};
+use std::{collections::HashMap, env, fmt::Display, fs, ops::RangeInclusive, time::Duration};
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::Compression;
 use opentelemetry_sdk::trace::{BatchConfig, BatchConfigBuilder, Sampler};
 use percent_encoding::percent_decode_str;
 use poem::http::{HeaderName, HeaderValue, Uri, uri::Scheme};
+use reqwest::{Certificate, Identity};
 
 use crate::settings::StartupError;
 
@@ -18,14 +18,10 @@ const HEADERS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 const TIMEOUTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
 const COMPRESSIONS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"];
-const TLS: [&str; 6] = [
-    "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
-    "OTEL_EXPORTER_OTLP_CERTIFICATE",
-    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
-    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
-    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-];
+const CERTIFICATES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"];
+const CLIENT_KEYS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"];
+const CLIENT_CERTIFICATES: [&str; 2] =
+    ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"];
 const QUEUE_SIZE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
 const BATCH_SIZE: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
 const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
@@ -47,6 +43,9 @@ const QUEUE_SIZES: RangeInclusive<u64> = 1..=1_048_576;
 /// How spans are exported.
 pub(super) struct Export {
     pub(super) endpoint: String,
+    pub(super) trusted: Option<Certificate>,
+    /// The key and the certificate that the exporter shows.
+    pub(super) identity: Option<Identity>,
     pub(super) headers: HashMap<String, String>,
     pub(super) timeout: Duration,
     pub(super) compression: Option<Compression>,
@@ -63,11 +62,6 @@ impl Export {
     /// A variable cannot be honoured.
     pub(super) fn read(service: &str) -> Result<Option<Self>, StartupError> {
         let Some(endpoint) = endpoint()? else { return Ok(None) };
-        for variable in TLS {
-            if text(variable)?.is_some() {
-                return Err(wrong(variable, "spans are sent over http:// only", "unset it"));
-            }
-        }
         check(
             PROTOCOLS,
             |protocol| protocol == "http/protobuf",
@@ -85,6 +79,8 @@ impl Export {
         let of_export = of_export.transpose()?.unwrap_or(DEFAULT_TIMEOUT);
         Ok(Some(Self {
             endpoint,
+            trusted: trusted()?,
+            identity: identity()?,
             headers: headers()?,
             timeout: Duration::from_millis(of_batch.map_or(of_export, |of_batch| of_batch.min(of_export))),
             compression: first(COMPRESSIONS)?
@@ -155,14 +151,42 @@ fn endpoint() -> Result<Option<String>, StartupError> {
         wrong(variable, cause, "set it to the address of an OTLP collector, such as http://127.0.0.1:4318")
     };
     let uri = endpoint.parse::<Uri>().map_err(|error| wrong(&error))?;
-    if uri.scheme() != Some(&Scheme::HTTP) {
-        return Err(wrong(&"spans are sent over http:// only"));
+    if ![Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme()) {
+        return Err(wrong(&"it begins with neither http:// nor https://"));
     }
     // The address for traces is complete (protocol/exporter, "Endpoint URLs for OTLP/HTTP").
     Ok(Some(match variable == ENDPOINTS[0] {
         true => endpoint,
         false => format!("{}/v1/traces", endpoint.trim_end_matches('/')),
     }))
+}
+
+/// The certificate that a collector is trusted by, beside those that the system trusts.
+fn trusted() -> Result<Option<Certificate>, StartupError> {
+    let Some((variable, path)) = first(CERTIFICATES)? else { return Ok(None) };
+    let certificate = Certificate::from_pem(&file(variable, &path)?).map_err(|_| no_pem(variable))?;
+    Ok(Some(certificate))
+}
+
+fn identity() -> Result<Option<Identity>, StartupError> {
+    let (key, certificate) = match (first(CLIENT_KEYS)?, first(CLIENT_CERTIFICATES)?) {
+        (Some(key), Some(certificate)) => (key, certificate),
+        (None, None) => return Ok(None),
+        (Some((variable, _)), None) => {
+            return Err(wrong(variable, "there is no certificate for it", "set both"));
+        }
+        (None, Some((variable, _))) => return Err(wrong(variable, "there is no key for it", "set both")),
+    };
+    let pem = [file(key.0, &key.1)?, file(certificate.0, &certificate.1)?].concat();
+    Ok(Some(Identity::from_pem(&pem).map_err(|_| no_pem(certificate.0))?))
+}
+
+fn file(variable: &str, path: &str) -> Result<Vec<u8>, StartupError> {
+    fs::read(path).map_err(|error| wrong(variable, error, "set it to the path of a PEM file"))
+}
+
+fn no_pem(variable: &str) -> StartupError {
+    wrong(variable, "the file has nothing of this kind in PEM", "set it to the path of a PEM file")
 }
 
 /// What each request for the collector has for headers. They may be secrets, so no sentence quotes them.

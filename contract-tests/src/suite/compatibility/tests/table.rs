@@ -1,29 +1,33 @@
-//! The verdicts of the gate, change by change, beside those of two other tools.
+//! Changes of the products document, and what the gate and two other tools say of each.
 //!
-//! What drift says is asked of drift itself. What oasdiff says follows from the severity law in its repository
-//! (`checker/SEVERITY-LAW-TRIAGE.md`): what narrows a request or widens a response is an error, what cannot be decided a warning.
+//! What oasdiff says follows from the severity law in its repository (`checker/SEVERITY-LAW-TRIAGE.md`): what narrows a request or
+//! widens a response is an error, what cannot be decided a warning.
 
-use std::{env, fs, panic};
-
-use drift::{ChangeClass, compare};
 use serde_json::{Value, json};
 
-use super::*;
-use crate::engine::{contract::CONTRACT, deployment::folder};
+use super::edits::{at, push, remove, rename};
+
+pub(super) const LIST: &str = "/paths/~1products/get";
+pub(super) const LIST_PARAMETERS: &str = "/paths/~1products/get/parameters";
+pub(super) const GET_PARAMETERS: &str = "/paths/~1products~1{id}/get/parameters";
+pub(super) const CREATE: &str = "/paths/~1products/post";
+pub(super) const PRODUCT: &str = "/components/schemas/Product";
+pub(super) const NEW_PRODUCT: &str = "/components/schemas/NewProduct";
+pub(super) const MESSAGE: &str = "/components/schemas/GetProductErrorMessage";
 
 /// A change of the products document.
-struct Row {
-    name: &'static str,
-    change: fn(&mut Value),
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) change: fn(&mut Value),
     /// Words that the verdict has, if it is that callers break.
-    breaks: Option<&'static str>,
+    pub(super) breaks: Option<&'static str>,
     /// What drift says: the worst class of its changes.
-    drift: &'static str,
+    pub(super) drift: &'static str,
     /// What oasdiff says.
-    oasdiff: &'static str,
+    pub(super) oasdiff: &'static str,
 }
 
-const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     row("a description changes", |new| at(new, LIST)["summary"] = "All".into(), None, "", "info"),
     row("an example changes", |new| at(new, NEW_PRODUCT)["example"] = json!({}), None, "trivial", "info"),
     row("a server is added", |new| push(at(new, "/servers"), json!({ "url": "http://a" })), None, "", "info"),
@@ -382,14 +386,6 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-const LIST: &str = "/paths/~1products/get";
-const LIST_PARAMETERS: &str = "/paths/~1products/get/parameters";
-const GET_PARAMETERS: &str = "/paths/~1products~1{id}/get/parameters";
-const CREATE: &str = "/paths/~1products/post";
-const PRODUCT: &str = "/components/schemas/Product";
-const NEW_PRODUCT: &str = "/components/schemas/NewProduct";
-const MESSAGE: &str = "/components/schemas/GetProductErrorMessage";
-
 const fn row(
     name: &'static str,
     change: fn(&mut Value),
@@ -398,151 +394,4 @@ const fn row(
     oasdiff: &'static str,
 ) -> Row {
     Row { name, change, breaks, drift, oasdiff }
-}
-
-#[test]
-fn every_change_has_its_verdict_and_words() {
-    let old = &CONTRACT.document("products").json;
-    for Row { name, change, breaks: expected, .. } in ROWS {
-        let mut new = old.clone();
-        change(&mut new);
-        assert_ne!(*old, new, "{name}: nothing changed");
-        let found = breaks("products", old, &new);
-        match expected {
-            None => assert_eq!(found, [""; 0], "{name}"),
-            Some(words) => {
-                let has_all = |line: &String| words.split(" … ").all(|part| line.contains(part));
-                assert!(found.iter().any(has_all), "{name}: {found:#?}");
-            }
-        }
-    }
-    assert!(ROWS.len() >= 30);
-}
-
-#[test]
-fn the_verdicts_of_drift_are_those_of_the_table() {
-    let old = &CONTRACT.document("products").json;
-    let mut differ = Vec::new();
-    for Row { name, change, drift, .. } in ROWS {
-        let mut new = old.clone();
-        change(&mut new);
-        let Ok(changes) = panic::catch_unwind(|| compare(old, &new).unwrap()) else {
-            differ.extend(
-                (*drift != "panics").then(|| format!("{name}: {drift:?} in the table, \"panics\" in truth")),
-            );
-            continue;
-        };
-        let classes = changes.into_iter().flat_map(|change| change.changes);
-        let rank = |class: &ChangeClass| match class {
-            ChangeClass::Trivial => "trivial",
-            ChangeClass::ForwardIncompatible => "forward",
-            ChangeClass::BackwardIncompatible => "backward",
-            ChangeClass::Incompatible => "incompatible",
-            ChangeClass::Unhandled => "unhandled",
-        };
-        let mut found: Vec<&str> = classes.map(|info| rank(&info.class)).collect();
-        found.sort_unstable();
-        found.dedup();
-        let found = found.join(" ");
-        if found != *drift {
-            differ.push(format!("{name}: {drift:?} in the table, {found:?} in truth"));
-        }
-    }
-    assert!(differ.is_empty(), "{}", differ.join("\n"));
-}
-
-#[test]
-fn the_table_is_there_to_be_read() {
-    let mut table = String::from(
-        "# The verdicts of the compatibility gate\n\n\
-         Whether a change of a document breaks callers, as the gate, drift 0.2 and oasdiff 1.31 say.\n\
-         This table is written by `UPDATE=1 cargo test -p contract-tests --lib compatibility`.\n\n\
-         | change | gate | drift | oasdiff |\n|---|---|---|---|\n",
-    );
-    for Row { name, breaks, drift, oasdiff, .. } in ROWS {
-        let verdict = if breaks.is_some() { "breaks" } else { "fine" };
-        let drift = if drift.is_empty() { "nothing" } else { drift };
-        table += &format!("| {name} | {verdict} | {drift} | {oasdiff} |\n");
-    }
-    let file = folder().join("../contract-tests/compatibility.md");
-    if env::var("UPDATE").is_ok_and(|update| update == "1") {
-        fs::write(&file, &table).unwrap();
-    }
-    assert_eq!(fs::read_to_string(&file).unwrap_or_default(), table, "write it with UPDATE=1");
-}
-
-#[test]
-fn a_new_major_version_may_break() {
-    let old = &CONTRACT.document("products").json;
-    let mut new = old.clone();
-    new["info"]["version"] = "2.0.0".into();
-    remove(&mut new["paths"], "/products");
-    assert_eq!(breaks("products", old, &new), [""; 0]);
-}
-
-#[test]
-fn a_schema_that_became_truer_breaks_nobody_and_one_that_became_narrower_does() {
-    let at = "/paths/~1products/post/parameters/0/schema";
-    let mut old = CONTRACT.document("products").json.clone();
-    let truer = old.pointer(at).unwrap().clone();
-    assert_eq!(old["paths"]["/products"]["post"]["parameters"][0]["name"], "Idempotency-Key");
-    *old.pointer_mut(at).unwrap() = json!({ "type": "string", "maxLength": 255, "minLength": 1 });
-    let becomes = |schema: &Value| {
-        let mut new = old.clone();
-        *new.pointer_mut(at).unwrap() = schema.clone();
-        breaks("products", &old, &new)
-    };
-    assert_eq!(becomes(&truer), [""; 0]);
-    for (keyword, value) in
-        [("maxLength", json!(100)), ("minLength", json!(2)), ("pattern", json!("^[a-z]+$"))]
-    {
-        let mut narrower = truer.clone();
-        narrower[keyword] = value;
-        assert_ne!(becomes(&narrower), [""; 0], "{keyword}");
-    }
-}
-
-/// poem-openapi writes a reference with a description of its own as an `allOf` of one.
-#[test]
-fn a_reference_with_a_description_is_followed() {
-    let mut old = CONTRACT.document("orders").json.clone();
-    let order = at(&mut old, "/components/schemas/Order/properties");
-    order["status"] = json!({ "description": "How far it is", "allOf": [order["status"]] });
-    let mut new = old.clone();
-    push(&mut at(&mut new, "/components/schemas/OrderStatus")["enum"], "PAID".into());
-    let found = breaks("orders", &old, &new);
-    let words = "get_order: the 200 response `status` may be \"PAID\" now";
-    assert!(found.iter().any(|line| line.contains(words)), "{found:#?}");
-}
-
-#[test]
-fn a_schema_that_contains_itself_is_compared() {
-    let mut old = CONTRACT.document("products").json.clone();
-    let part = json!({ "$ref": "#/components/schemas/Product" });
-    old["components"]["schemas"]["Product"]["properties"]["part"] = part;
-    let mut new = old.clone();
-    at(&mut new, PRODUCT)["properties"]["stock"]["type"] = "string".into();
-    assert!(breaks("products", &old, &new).iter().any(|line| line.contains("`stock`: `type`")));
-}
-
-fn at<'a>(document: &'a mut Value, pointer: &str) -> &'a mut Value {
-    document.pointer_mut(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"))
-}
-
-fn push(array: &mut Value, value: Value) {
-    array.as_array_mut().unwrap().push(value);
-}
-
-fn remove(object: &mut Value, key: &str) {
-    object.as_object_mut().unwrap().shift_remove(key).unwrap();
-}
-
-/// Renames a field of a schema.
-fn rename(schema: &mut Value, from: &str, to: &str) {
-    let field = schema["properties"][from].take();
-    remove(&mut schema["properties"], from);
-    schema["properties"][to] = field;
-    for name in schema["required"].as_array_mut().unwrap().iter_mut().filter(|name| *name == from) {
-        *name = to.into();
-    }
 }

@@ -1,21 +1,22 @@
-//! `store backup`: what is in a backup, and what is left when it is disturbed.
+//! `store backup`: what is in a backup, and what is refused.
+
+mod disturbed;
 
 use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::Output,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
-    time::Duration,
 };
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Answer, replay::case::create, session::Session},
     harness::{
         folders::new_folder,
-        process::{command, signal},
+        process::command,
         store::Store,
         waiting::{self, SetOnDrop},
     },
@@ -190,90 +191,6 @@ fn a_killed_store_is_backed_up_with_what_is_in_its_logs() {
 }
 
 #[test]
-fn a_backup_that_is_killed_leaves_nothing_but_whole_backups() {
-    let (store, session) = start(&QUIET);
-    fill(&store, 20_000);
-    let folder = new_folder();
-    let backup = folder.path().join("backup");
-    let arguments = ["backup", "--force", backup.to_str().unwrap()];
-    for round in 0..20 {
-        let mut process = command(PROGRAM, &arguments, &data(&store)).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(round * 5));
-        let _ = process.kill();
-        let _ = process.wait();
-        if backup.exists() {
-            assert!(products_in(&backup) > 20_000);
-        }
-        session.expect(&create(&session, "products"), 201, None).unwrap();
-    }
-    succeeds(&run(&arguments, &data(&store)));
-    products_in(&backup);
-    assert_eq!(names(folder.path()), ["backup"], "what the killed ones left is gone");
-}
-
-#[test]
-fn a_backup_that_is_told_to_stop_removes_what_it_wrote() {
-    let (store, _session) = start(&QUIET);
-    fill(&store, 100_000);
-    let folder = new_folder();
-    let backup = folder.path().join("backup");
-    let backs_up_until = |name| {
-        let process = command(PROGRAM, &["backup", backup.to_str().unwrap()], &data(&store))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let partial = folder.path().join(".backup.partial/products.db");
-        waiting::until("the backup of products", || partial.exists() || backup.exists()).unwrap();
-        signal(name, process.id());
-        process.wait_with_output().unwrap()
-    };
-    for name in ["TERM", "INT"] {
-        // The backup may be faster than the signal.
-        let mut attempts = std::iter::repeat_with(|| backs_up_until(name)).take(50);
-        let stopped = attempts.find(|output| {
-            let is_whole = output.status.success();
-            if is_whole {
-                assert_eq!(products_in(&backup), 100_001);
-                fs::remove_dir_all(&backup).unwrap();
-            }
-            !is_whole
-        });
-        let sentence = refused(&stopped.unwrap());
-        assert!(sentence.contains(&format!("stopped by SIG{name}, and nothing was changed")), "{sentence}");
-        assert_eq!(names(folder.path()), [""; 0]);
-    }
-}
-
-#[test]
-fn a_backup_while_the_services_stop_is_whole_and_leaves_no_log() {
-    let (mut store, session) = start(&QUIET);
-    fill(&store, 100_000);
-    session.expect(&create(&session, "products"), 201, None).unwrap();
-    let folder = new_folder();
-    let backup = folder.path().join("backup");
-    let process = command(PROGRAM, &["backup", backup.to_str().unwrap()], &data(&store))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let partial = folder.path().join(".backup.partial/products.db");
-    waiting::until("the backup of products", || partial.exists()).unwrap();
-    for &service in SERVICES.iter() {
-        store.service(service).signal("TERM");
-        assert!(store.service(service).wait().success());
-    }
-    succeeds(&process.wait_with_output().unwrap());
-    assert_eq!(products_in(&backup), 100_002);
-    let logs = names(&data(&store)).into_iter().filter(|name| name.ends_with("-wal"));
-    assert_eq!(logs.collect::<Vec<_>>(), [""; 0]);
-    for &service in SERVICES.iter() {
-        store.service(service).start_again();
-        session.expect(&create(&session, service), 201, None).unwrap();
-    }
-}
-
-#[test]
 fn of_backups_to_one_folder_at_once_one_wins_and_the_others_say_why() {
     let (store, _session) = start(&QUIET);
     fill(&store, 20_000);
@@ -328,30 +245,6 @@ fn a_backup_is_replaced_with_force_only_and_nothing_else_ever_is() {
     for arguments in [vec!["backup", file.to_str().unwrap()], vec!["backup", "/"]] {
         refused(&run(&arguments, &data(&store)));
     }
-}
-
-/// The disk is full after so many bytes of a file, as in `crashes`.
-#[test]
-fn a_full_disk_leaves_no_half_backup() {
-    let (store, session) = start(&QUIET);
-    fill(&store, 1000);
-    let folder = new_folder();
-    let backup = folder.path().join("backup");
-    for bytes in ["0", "1000", "50000"] {
-        let output = Command::new("prlimit")
-            .args([&format!("--fsize={bytes}"), PROGRAM, "backup", backup.to_str().unwrap()])
-            .env("DATA_DIR", data(&store))
-            .output()
-            .expect("prlimit of util-linux");
-        let sentence = refused(&output);
-        assert!(
-            sentence.contains("cannot be written (") && sentence.contains("free disk space"),
-            "{sentence}"
-        );
-        assert_eq!(names(folder.path()), [""; 0]);
-    }
-    session.expect(&create(&session, "products"), 201, None).unwrap();
-    succeeds(&run(&["backup", backup.to_str().unwrap()], &data(&store)));
 }
 
 #[test]
