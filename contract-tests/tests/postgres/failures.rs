@@ -198,12 +198,7 @@ pub(crate) fn conflicts_of_transactions_are_tried_again() {
                 for number in 0..RESERVATIONS {
                     let path = format!("/products/{id}/reservations/{caller}-{number}");
                     let reserve = session.request("products", "PUT", path).json(&json!({ "quantity": 1 }));
-                    let reserved = || {
-                        let answer = session.send(&reserve).unwrap();
-                        assert!([201, 200, 503].contains(&answer.status), "{answer}");
-                        answer.status != 503
-                    };
-                    waiting::until("a reservation", reserved).unwrap();
+                    session.expect(&reserve, 201, None).unwrap();
                 }
             });
         }

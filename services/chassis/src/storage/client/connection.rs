@@ -7,7 +7,7 @@ use std::{
 
 use deadpool_postgres::Object;
 use tokio::runtime::Handle;
-use tokio_postgres::{CancelToken, Row, types::ToSql};
+use tokio_postgres::{CancelToken, Row, Statement, types::ToSql};
 
 use super::{error::Error, tls::Tls};
 
@@ -34,8 +34,7 @@ impl Connection {
     /// # Errors
     /// It fails.
     pub async fn query(&self, statement: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        let client = self.client()?;
-        let statement = client.prepare_cached(statement).await?;
+        let (client, statement) = self.prepare(statement).await?;
         Ok(client.query(&statement, values).await?)
     }
 
@@ -48,8 +47,7 @@ impl Connection {
         statement: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        let client = self.client()?;
-        let statement = client.prepare_cached(statement).await?;
+        let (client, statement) = self.prepare(statement).await?;
         Ok(client.query_opt(&statement, values).await?)
     }
 
@@ -66,8 +64,7 @@ impl Connection {
     /// # Errors
     /// It fails.
     pub async fn execute(&self, statement: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        let client = self.client()?;
-        let statement = client.prepare_cached(statement).await?;
+        let (client, statement) = self.prepare(statement).await?;
         Ok(client.execute(&statement, values).await?)
     }
 
@@ -99,6 +96,15 @@ impl Connection {
     /// What cancels the statement that runs.
     pub(in crate::storage) fn cancellation(&self) -> Option<(CancelToken, Tls)> {
         Some((self.object.as_ref()?.cancel_token(), self.tls.clone()))
+    }
+
+    /// Nothing was done if this fails, not even by a statement that commits.
+    async fn prepare(&self, statement: &str) -> Result<(&Object, Statement), Error> {
+        let client = self.client()?;
+        match client.prepare_cached(statement).await {
+            Ok(statement) => Ok((client, statement)),
+            Err(error) => Err(Error::from(error).before_commit()),
+        }
     }
 
     fn client(&self) -> Result<&Object, Error> {

@@ -67,6 +67,12 @@ impl Error {
         }
     }
 
+    /// Whether the server is a standby now, so that other connections may lead to the primary.
+    pub(in crate::storage) fn is_read_only(&self) -> bool {
+        let code = &SqlState::READ_ONLY_SQL_TRANSACTION;
+        matches!(self, Self::Statement(error) if error.code() == Some(code))
+    }
+
     /// Whether the server was asked to end this statement.
     pub(in crate::storage) fn is_cancellation(&self) -> bool {
         matches!(self, Self::Statement(error) if error.code() == Some(&SqlState::QUERY_CANCELED))

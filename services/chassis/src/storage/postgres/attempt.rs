@@ -16,12 +16,10 @@ use crate::{
     },
 };
 
-/// How often a query is tried in all.
-const ATTEMPTS: u32 = 10;
-
-/// The pause before the second attempt. Each further one is twice as long, less a random part, so that two that were in each
+/// The pause before the second attempt, and the longest one. Each further one is twice as long, less a random part, so that two that were in each
 /// other's way are not again.
 const PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long the server may take to say what became of a statement that it was asked to cancel.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,13 +27,12 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The attempts to run one query.
 pub(super) struct Attempts {
     deadline: Instant,
-    left: u32,
     pause: Duration,
 }
 
 impl Attempts {
     pub(super) fn until(deadline: Instant) -> Self {
-        Self { deadline, left: ATTEMPTS - 1, pause: PAUSE }
+        Self { deadline, pause: PAUSE }
     }
 
     pub(super) async fn read<Q: Query>(mut self, pool: &Pool, query: &Q) -> Result<Q::Output, Error> {
@@ -74,13 +71,12 @@ impl Attempts {
 
     /// Whether the query is to be run again after this error. If so, waits until then.
     async fn may_repeat(&mut self, error: &Error) -> bool {
-        if self.left == 0 || !error.is_repeatable() || Instant::now() + self.pause >= self.deadline {
+        if !error.is_repeatable() || Instant::now() + self.pause >= self.deadline {
             return false;
         }
         tracing::debug!(%error, "a query is tried again");
         sleep(self.pause.mul_f64(rand::random_range(0.5..1.0))).await;
-        self.left -= 1;
-        self.pause *= 2;
+        self.pause = LONGEST_PAUSE.min(2 * self.pause);
         true
     }
 
@@ -133,10 +129,11 @@ async fn transact<Q: Query>(connection: &Connection, query: &Q) -> Result<Q::Out
     }
 }
 
-/// Gives the connection back, unless nobody knows what it is doing.
+/// Gives the connection back, unless nobody knows what it is doing, or it is of no use any more.
 fn finish<T>(connection: Connection, outcome: &Result<T, Error>) {
     match outcome {
         Err(Error::Interrupted(_) | Error::Unknown(_) | Error::Cancelled) => drop(connection),
+        Err(error) if error.is_read_only() => drop(connection),
         _ => connection.finish(),
     }
 }

@@ -97,7 +97,8 @@ async fn migrate_once(connection: &Connection, service: &str, schema: &Schema) -
             connection.execute(first, &[&service]).await?;
         }
     }
-    connection.batch("BEGIN").await?;
+    // A migration, and the wait for that of another instance, may take longer than a request.
+    connection.batch("BEGIN; SET LOCAL statement_timeout = 0").await?;
     let from = version(connection, service, "FOR UPDATE").await?.unwrap_or_default();
     if from > known {
         return Err(Problem::Newer { version: from, known });

@@ -46,8 +46,9 @@ struct Shared {
     /// The name of the service.
     service: &'static str,
     schema: &'static Schema,
-    /// Where it is, without a secret.
+    /// Where it is, without a secret, and its name there.
     place: String,
+    name: String,
     /// The variable that says so.
     variable: String,
     pool: Pool,
@@ -73,6 +74,7 @@ impl Database {
             service,
             schema,
             place: address.place.clone(),
+            name: address.config.get_dbname().unwrap_or(service).to_owned(),
             variable: variable.to_owned(),
             pool: Pool::new(&address, settings.database_pool_size as usize, settings)?,
             health: Health::new(Pool::new(&address, 1, settings)?),
@@ -150,6 +152,6 @@ impl Database {
     }
 
     fn span(&self, operation: &'static str) -> Span {
-        trace::database_span(operation, "postgresql", || self.shared.service.to_owned())
+        trace::database_span(operation, "postgresql", || self.shared.name.clone())
     }
 }

@@ -80,7 +80,9 @@ pub(crate) fn database_span(
     database: impl FnOnce() -> String,
 ) -> Span {
     let span = |context: &RequestContext| {
-        Span::start(SpanKind::Internal, Some(&context.trace), || {
+        // A file is used in this process, a server is called.
+        let kind = if system == "sqlite" { SpanKind::Internal } else { SpanKind::Client };
+        Span::start(kind, Some(&context.trace), || {
             let database = database();
             let name = format!("{operation} {database}");
             let attributes = vec![
