@@ -1,10 +1,15 @@
 //! Ids are given before the commit, and no page of a list passes one by.
 
-use std::thread;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
 
 use contract_tests::{
     engine::session::Session,
-    harness::{store::Store, waiting},
+    harness::{caller::SOON, store::Store, waiting},
 };
 use serde_json::json;
 
@@ -65,4 +70,28 @@ pub(crate) fn a_list_with_old_gaps_waits_for_nobody() {
     assert_eq!(ids(&session, "/products?limit=10"), [first, second]);
     assert_eq!(ids(&session, "/products"), [first, second]);
     writer.execute("ROLLBACK");
+}
+
+pub(crate) fn a_list_goes_on_after_the_deadline_of_its_request() {
+    // More than the buffers between the service and its caller hold.
+    const PRODUCTS: usize = 60_000;
+    let store = Store::on_postgres(PROGRAM, &[("REQUEST_TIMEOUT", "300ms")]);
+    let session = Session::new(store.deployment());
+    store.postgres("products").unwrap().session().execute(&format!(
+        "INSERT INTO product (name, price, stock) SELECT repeat('x', 200), 1, 1 FROM generate_series(1, {PRODUCTS})"
+    ));
+    let service = session.deployment.service("products");
+    let mut stream = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let head = format!(
+        "GET /products HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+        service.token
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // The deadline is over, and most of the list has not been read.
+    thread::sleep(Duration::from_millis(500));
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"]\r\n0\r\n\r\n"));
+    assert!(answer.len() > 200 * PRODUCTS, "{} bytes", answer.len());
 }

@@ -14,6 +14,7 @@ mod lists;
 mod relay;
 mod several;
 mod startup;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -31,19 +32,21 @@ macro_rules! cases {
     };
 }
 
-const CASES: [Case; 25] = cases! {
+const CASES: [Case; 28] = cases! {
     contract: every_workflow_and_generated_case_passes, every_property_of_the_stock_holds,
         operations_fail_without_their_table_and_go_on_with_it, a_key_in_flight_is_refused;
     several: two_instances_pass_every_workflow_and_generated_case, every_property_of_the_stock_holds_at_two_instances,
         both_hold_while_instances_are_killed_and_restarted, killed_instances_lose_and_double_nothing,
         one_key_at_two_instances_at_once_creates_one_row, a_replaced_product_is_read_as_replaced_at_once,
         orders_with_reservations_at_two_instances_sell_nothing_twice, migrations_run_once_when_many_instances_start_at_once;
-    lists: a_page_waits_for_a_product_that_is_yet_to_appear, a_list_with_old_gaps_waits_for_nobody;
+    lists: a_page_waits_for_a_product_that_is_yet_to_appear, a_list_with_old_gaps_waits_for_nobody,
+        a_list_goes_on_after_the_deadline_of_its_request;
     failures: a_killed_server_is_told_by_readyz_and_recovered_from, terminated_connections_lose_no_acknowledged_write,
         connections_that_run_out_are_503, a_write_is_cancelled_at_its_deadline, a_lock_is_waited_for_until_the_statement_timeout,
         conflicts_of_transactions_are_tried_again, a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe;
     startup: a_database_that_cannot_be_used_is_explained_in_a_sentence, a_url_can_be_read_from_a_file,
         a_password_is_shown_nowhere, tls_is_checked_as_sslmode_says;
+    telemetry: reads_and_writes_are_spans_below_their_requests, metrics_tell_of_reads_writes_and_connections;
 };
 
 fn main() -> ExitCode {

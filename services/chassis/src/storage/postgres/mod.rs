@@ -98,7 +98,8 @@ impl Database {
     /// The database fails.
     pub(crate) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Output, Error> {
         let (span, began) = (self.span("read"), Instant::now());
-        let outcome = self.attempts().read(&self.shared.pool, &query).await;
+        // The handler drops a read at the deadline of its request, but a list that is being sent may take longer.
+        let outcome = Attempts::until(self.limit()).read(&self.shared.pool, &query).await;
         self.measure("read", began);
         span.end(outcome)
     }
@@ -118,7 +119,8 @@ impl Database {
         let ticket = Ticket::default();
         let _cancel_on_drop = CancelOnDrop(ticket.clone());
         RequestContext::with(|context| context.write.replace(Some(ticket.clone())));
-        let (attempts, shared) = (self.attempts(), self.shared.clone());
+        let deadline = RequestContext::with(|context| context.deadline).unwrap_or_else(|| self.limit());
+        let (attempts, shared) = (Attempts::until(deadline), self.shared.clone());
         let write = tokio::spawn(async move { attempts.write(&shared.pool, &query, &ticket).await });
         let outcome = write.await;
         // The request may still be given up while it does something else.
@@ -146,9 +148,8 @@ impl Database {
         metrics::set_database_connections(idle, used, waiting);
     }
 
-    fn attempts(&self) -> Attempts {
-        let limit = Instant::now() + self.shared.statement_timeout;
-        Attempts::until(RequestContext::with(|context| context.deadline).unwrap_or(limit))
+    fn limit(&self) -> Instant {
+        Instant::now() + self.shared.statement_timeout
     }
 
     fn span(&self, operation: &'static str) -> Span {
