@@ -3,7 +3,10 @@
 use std::{env, thread, time::Duration};
 
 use contract_tests::{
-    engine::deployment::{Address, Deployment, SERVICES},
+    engine::{
+        deployment::{Address, Deployment, SERVICES},
+        exchange,
+    },
     harness::{folders::new_folder, metrics::Metrics, process::Process, store::Store},
     load::{
         drive::{Question, closed_loop, open_loop},
@@ -142,7 +145,8 @@ impl Bench<'_> {
     /// How many writes there were so far, and in how many commits.
     fn commits(&self, work: &Work) -> Commits {
         let url = format!("{}/metrics", self.store.deployment().service(work.service).url);
-        let text = reqwest::blocking::get(url).and_then(|answer| answer.text()).expect("metrics");
+        let response = exchange::http_client(exchange::PATIENCE).get(url).send();
+        let text = response.and_then(|response| response.text()).expect("metrics");
         let metrics = Metrics::read(&text).expect("metrics");
         let sum = |name| metrics.sum(name, &[]);
         Commits { writes: sum("sqlite_commit_writes_sum"), commits: sum("sqlite_commit_writes_count") }

@@ -41,7 +41,7 @@ pub fn parts(url: &str) -> (String, &str) {
 }
 
 /// How long an answer may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Has reqwest encrypt with ring. Whoever comes first decides.
 pub(crate) fn prepare_tls() {
@@ -49,14 +49,17 @@ pub(crate) fn prepare_tls() {
 }
 
 /// A client that shows what is answered, whatever it is, and waits so long for it.
-pub(crate) fn http_client(patience: Duration) -> reqwest::blocking::Client {
+///
+/// # Panics
+/// The system has no thread or no descriptor left.
+pub fn http_client(patience: Duration) -> reqwest::blocking::Client {
     prepare_tls();
-    reqwest::blocking::Client::builder()
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .timeout(patience)
-        .build()
-        .expect("an HTTP client")
+    let builder = || {
+        let builder = reqwest::blocking::Client::builder().redirect(redirect::Policy::none());
+        builder.no_proxy().timeout(patience)
+    };
+    // A system that trusts nobody still reaches `http://` addresses.
+    builder().build().or_else(|_| builder().tls_certs_only([]).build()).expect("an HTTP client")
 }
 
 /// Whether a connection ended before anything was answered. A service may close one that is idle at the very moment that it is

@@ -124,7 +124,7 @@ impl Machine {
     }
 
     fn journal(&self) -> String {
-        self.try_run("journalctl --no-pager --lines=60 --unit='store*'").unwrap_or_else(|complaint| complaint)
+        self.try_run("journalctl --no-pager --lines=60").unwrap_or_else(|complaint| complaint)
     }
 }
 

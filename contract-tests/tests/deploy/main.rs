@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     ];
     let no_machine = if arguments.list { None } else { machine::obstacle() };
     for (name, check) in in_machine {
-        let no_podman = name.starts_with("podman").then(|| programs::find("", "podman").err()).flatten();
+        let no_podman = name.starts_with("podman").then(|| find("podman").err()).flatten();
         let obstacle = no_machine.as_ref().or(no_podman.as_ref());
         if let Some(obstacle) = obstacle {
             eprintln!("skipped: {name}, because {obstacle}");

@@ -5,7 +5,10 @@ use std::{
     process::{Child, Stdio},
 };
 
-use contract_tests::harness::{address::Reserved, folders::new_folder, programs, store::Store, waiting};
+use contract_tests::{
+    engine::exchange,
+    harness::{address::Reserved, folders::new_folder, programs, store::Store, waiting},
+};
 use reqwest::blocking::Client;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -46,7 +49,7 @@ impl Prometheus {
             .stderr(log)
             .spawn()
             .unwrap();
-        let this = Self { process, address, http: Client::new(), folder };
+        let this = Self { process, address, http: exchange::http_client(exchange::PATIENCE), folder };
         let ready = format!("{}/-/ready", this.address.url());
         let is_ready = || this.http.get(&ready).send().is_ok_and(|response| response.status().is_success());
         waiting::until("Prometheus to be ready", is_ready).unwrap_or_else(|sentence| {

@@ -50,3 +50,17 @@ fn spans_are_sent_over_tls() {
         waiting::until("a span", || !collector.spans().is_empty()).unwrap();
     }
 }
+
+#[test]
+fn spans_that_are_not_encrypted_need_no_certificates() {
+    let collector = Collector::start();
+    let settings = [
+        (ENDPOINT, collector.url.as_str()),
+        ("SSL_CERT_FILE", "/nowhere"),
+        ("SSL_CERT_DIR", "/nowhere"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+    ];
+    let (_store, session) = Store::start_with_session(PROGRAM, &settings);
+    session.expect(&session.request("products", "GET", "/products/1"), 404, None).unwrap();
+    waiting::until("a span", || !collector.spans().is_empty()).unwrap();
+}

@@ -5,7 +5,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use contract_tests::harness::process::signal;
+use contract_tests::{engine::exchange, harness::process::signal};
 
 use super::{
     files::Files,
@@ -73,8 +73,8 @@ fn a_service_that_never_answers_is_waited_for_as_long_as_it_was_said() {
     let server = format!("http://{}", listener.local_addr().unwrap());
     let watching = Watching::start(&files, &["--server", &server, "--timeout", "1"]);
     // Longer than the second that was said, and shorter than the 20 of a watcher that was told nothing.
-    let client = reqwest::blocking::Client::builder().timeout(std::time::Duration::from_secs(15));
-    let answer = client.build().unwrap().get(format!("{}/notes", watching.url)).send().unwrap();
+    let client = exchange::http_client(std::time::Duration::from_secs(15));
+    let answer = client.get(format!("{}/notes", watching.url)).send().unwrap();
     assert_eq!(answer.status(), 502);
     let (code, rest) = watching.stop();
     assert_eq!(code, Some(1), "{rest}");
@@ -85,7 +85,7 @@ fn what_callers_are_told_is_judged() {
     let (files, service) = (Files::new(), Service::start(Flaw::Silent));
     let watching = Watching::start(&files, &["--server", &service.url, "--token", KEY]);
     let url = watching.url.clone();
-    let client = reqwest::blocking::Client::new();
+    let client = exchange::http_client(exchange::PATIENCE);
     let send = |method, path: &str, body: &'static str| {
         let method = reqwest::Method::from_bytes(method).unwrap();
         client.request(method, format!("{url}{path}")).header("X-Api-Key", KEY).body(body).send().unwrap()

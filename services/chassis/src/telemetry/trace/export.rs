@@ -73,15 +73,19 @@ fn http_client(export: &mut Export) -> Result<Client, StartupError> {
     // reqwest takes this one. It fails only if there is one already.
     let _ = ring::default_provider().install_default();
     let mut client = Client::builder().timeout(export.timeout);
-    if let Some(certificate) = export.trusted.take() {
-        client = client.tls_certs_merge([certificate]);
+    // An address of http:// needs nobody to be trusted, and a system without certificates is fine.
+    if export.trusted.is_some() || !export.endpoint.to_ascii_lowercase().starts_with("https:") {
+        client = client.tls_certs_only(export.trusted.take());
     }
     if let Some(identity) = export.identity.take() {
         client = client.identity(identity);
     }
     // A blocking client has a runtime of its own, which must not be made on a thread of ours.
     let client = thread::spawn(|| client.build()).join();
-    client.unwrap_or_else(|panic| resume_unwind(panic)).map_err(cannot_export)
+    client.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|error| {
+        let advice = "the collector needs certificates that the system trusts: install ca-certificates, or set SSL_CERT_FILE";
+        cannot_export(format!("{error}; {advice}"))
+    })
 }
 
 /// Exports the last spans. Half of the time `until` then is left to the log.

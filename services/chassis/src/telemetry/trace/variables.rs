@@ -161,7 +161,7 @@ fn endpoint() -> Result<Option<String>, StartupError> {
     }))
 }
 
-/// The certificate that a collector is trusted by, beside those that the system trusts.
+/// The certificate that a collector is trusted by, in place of those that the system trusts.
 fn trusted() -> Result<Option<Certificate>, StartupError> {
     let Some((variable, path)) = first(CERTIFICATES)? else { return Ok(None) };
     let certificate = Certificate::from_pem(&file(variable, &path)?).map_err(|_| no_pem(variable))?;
