@@ -46,6 +46,11 @@ impl ServiceInfo {
         self.variable(URL)
     }
 
+    /// The variables that put its database on a server.
+    pub fn database_url_variables(&self) -> [String; 2] {
+        [self.variable(DATABASE_URL), self.variable(DATABASE_URL_FILE)]
+    }
+
     /// The arguments of a program that runs the service.
     pub fn own_args(&self) -> [Arg; 6] {
         let public_url = self
