@@ -4,8 +4,8 @@ use std::{
     convert::Infallible,
     net::TcpListener,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -30,7 +30,11 @@ pub struct Proxy {
 struct Shared {
     service: &'static str,
     http: reqwest::blocking::Client,
-    target: Mutex<String>,
+    /// The service, or each of its instances in turn.
+    targets: Mutex<Vec<String>>,
+    next: AtomicUsize,
+    /// Held while a request is in flight.
+    gate: RwLock<()>,
     /// Whether a tampering has panicked: what the suite notices then proves nothing.
     has_failed: AtomicBool,
     /// Whether the service has left a request without an answer.
@@ -52,7 +56,9 @@ impl Proxy {
         let shared = Arc::new(Shared {
             service,
             http,
-            target: Mutex::default(),
+            targets: Mutex::default(),
+            next: AtomicUsize::default(),
+            gate: RwLock::default(),
             has_failed: AtomicBool::default(),
             is_unanswered: AtomicBool::default(),
             tamper: Mutex::default(),
@@ -69,7 +75,18 @@ impl Proxy {
 
     /// Sends everything on to the service at `url`.
     pub fn forward_to(&self, url: &str) {
-        url.clone_into(&mut self.shared.target.lock().expect("the target"));
+        self.forward_to_each([url.to_owned()]);
+    }
+
+    /// Sends each request on to the next of the instances at `urls`, or to the one after it if that cannot be reached.
+    pub fn forward_to_each(&self, urls: impl IntoIterator<Item = String>) {
+        *self.shared.targets.lock().expect("the targets") = urls.into_iter().collect();
+    }
+
+    /// Does something while no request is in flight.
+    pub fn between_requests(&self, work: impl FnOnce()) {
+        let _gate = self.shared.gate.write().unwrap_or_else(PoisonError::into_inner);
+        work();
     }
 
     /// Whether the service has left a request without an answer since this was asked before. The proxy answers 502 for it.
@@ -143,9 +160,12 @@ async fn answer(
 
 impl Shared {
     fn forward(&self, request: &Request) -> Answer {
-        let target = self.target.lock().expect("the target").clone();
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let mut targets = self.targets.lock().expect("the targets").clone();
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % targets.len().max(1);
+        targets.rotate_left(first);
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).expect("a method");
-        let send = || {
+        let send = |target: &String| {
             let mut builder = self.http.request(method.clone(), format!("{target}{}", request.path));
             for (name, value) in &request.headers {
                 builder = builder.header(name, value.as_bytes());
@@ -155,13 +175,22 @@ impl Shared {
             }
             builder.send()
         };
-        let response = match send() {
+        let (last, others) = targets.split_last().expect("a target");
+        let reached = others.iter().map(|target| (target, send(target)));
+        let is_reached = |response: &Result<_, reqwest::Error>| {
+            response.as_ref().err().is_none_or(|error| !error.is_connect())
+        };
+        let (target, response) = reached
+            .into_iter()
+            .find(|(_, response)| is_reached(response))
+            .unwrap_or_else(|| (last, send(last)));
+        let response = match response {
             // The service had closed the connection, which is no fault of the caller's request.
-            Err(error) if exchange::was_reset(&error) => send(),
+            Err(error) if exchange::was_reset(&error) => send(target),
             response => response,
         };
         match response.and_then(Answer::from_response) {
-            Ok(answer) => answer.without_prefix(&target),
+            Ok(answer) => answer.without_prefix(target),
             Err(_) => {
                 self.is_unanswered.store(true, Ordering::Relaxed);
                 Answer { status: 502, ..Answer::default() }

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{development::token, folders::new_folder, process::Process};
+use super::{
+    development::token,
+    folders::new_folder,
+    postgres::{self, Server},
+    process::Process,
+};
 use crate::engine::{
     deployment::{Address, Deployment, SERVICES, variable},
     session::Session,
@@ -15,6 +20,8 @@ use crate::engine::{
 pub struct Store {
     /// The processes, in the order of [`SERVICES`].
     pub services: Vec<Process>,
+    /// The databases, in the same order, if they are on PostgreSQL.
+    databases: Vec<postgres::Database>,
     /// Holds the databases and the logs.
     folder: TempDir,
 }
@@ -27,8 +34,30 @@ impl Store {
 
     /// The same in a folder that may have databases.
     pub fn start_in(folder: TempDir, program: &str, settings: &[(&str, &str)]) -> Self {
+        let databases = match postgres::is_chosen() {
+            true => SERVICES.iter().map(|service| Server::shared().database(service)).collect(),
+            false => Vec::new(),
+        };
+        Self::start_with(folder, databases, program, settings)
+    }
+
+    /// Starts it on the PostgreSQL of the tests.
+    pub fn on_postgres(program: &str, settings: &[(&str, &str)]) -> Self {
+        let databases = SERVICES.iter().map(|service| Server::shared().database(service)).collect();
+        Self::start_with(new_folder(), databases, program, settings)
+    }
+
+    /// Starts it with these databases of a PostgreSQL, one for each service, or with files if there are none.
+    pub fn start_with(
+        folder: TempDir,
+        databases: Vec<postgres::Database>,
+        program: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let mut settings: Vec<(String, String)> =
             settings.iter().map(|(variable, value)| ((*variable).into(), (*value).into())).collect();
+        let urls = SERVICES.iter().zip(&databases);
+        settings.extend(urls.map(|(service, database)| (variable(service, "DATABASE_URL"), database.url())));
         let start = |service: &&'static str| {
             let process = Process::start(program, service, folder.path(), &settings);
             let url = variable(service, "URL");
@@ -39,7 +68,7 @@ impl Store {
             process
         };
         let services = SERVICES.iter().map(start).collect();
-        Self { services, folder }
+        Self { services, databases, folder }
     }
 
     /// The same, and a session with it.
@@ -56,6 +85,11 @@ impl Store {
         Deployment::new(self.services.iter().map(address))
     }
 
+    /// The database of the service called `name` on PostgreSQL, if it has one there.
+    pub fn postgres(&self, name: &str) -> Option<&postgres::Database> {
+        self.databases.get(SERVICES.iter().position(|service| *service == name)?)
+    }
+
     /// The database file of the service called `name`.
     pub fn database(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.db"))
@@ -63,6 +97,11 @@ impl Store {
 
     /// How many things the service called `name` holds, beside what it keeps for itself.
     pub fn rows(&self, name: &str) -> i64 {
+        if let Some(database) = self.postgres(name) {
+            let mut session = database.session();
+            let table = postgres_table(&mut session);
+            return session.number(&format!("SELECT count(*) FROM {table}"));
+        }
         rows(&Connection::open(self.database(name)).expect("the database"))
     }
 
@@ -93,10 +132,16 @@ impl Store {
     }
 
     /// Keeps the database of the service called `name` locked, as another program might, until what is returned is dropped.
-    pub fn lock(&self, name: &str) -> Connection {
+    pub fn lock(&self, name: &str) -> Lock {
+        if let Some(database) = self.postgres(name) {
+            let mut session = database.session();
+            let table = postgres_table(&mut session);
+            session.execute(&format!("BEGIN; LOCK TABLE {table}, stored_response IN EXCLUSIVE MODE"));
+            return Lock::Postgres(session);
+        }
         let connection = Connection::open(self.database(name)).expect("the database");
         connection.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-        connection
+        Lock::Sqlite(connection)
     }
 
     /// Looks whether a token is in a log.
@@ -109,11 +154,17 @@ impl Store {
 
     /// Takes the table of the service called `name` away, as another program might.
     pub fn take_table(&self, name: &str) -> TakenTable {
+        if let Some(database) = self.postgres(name) {
+            let mut session = database.session();
+            let table = postgres_table(&mut session);
+            session.execute(&format!("ALTER TABLE {table} RENAME TO {}", TakenTable::NAME));
+            return TakenTable { engine: Lock::Postgres(session), table };
+        }
         let connection = Connection::open(self.database(name)).expect("the database");
         let table = table(&connection);
         let away = format!("ALTER TABLE {table} RENAME TO {}", TakenTable::NAME);
         connection.execute_batch(&away).expect("another name");
-        TakenTable { connection, table }
+        TakenTable { engine: Lock::Sqlite(connection), table }
     }
 
     /// The service called `name`.
@@ -122,9 +173,17 @@ impl Store {
     }
 }
 
+/// A connection of another program. What it has locked is free when it is dropped.
+pub enum Lock {
+    /// To a file.
+    Sqlite(Connection),
+    /// To a server.
+    Postgres(postgres::Session),
+}
+
 /// The table of a service, which another program has given another name. It has its own again when this is dropped.
 pub struct TakenTable {
-    connection: Connection,
+    engine: Lock,
     table: String,
 }
 
@@ -136,7 +195,10 @@ impl Drop for TakenTable {
     fn drop(&mut self) {
         // A test that waits for the table fails if it does not come back.
         let back = format!("ALTER TABLE {} RENAME TO {}", Self::NAME, self.table);
-        let _ = self.connection.execute_batch(&back);
+        match &mut self.engine {
+            Lock::Sqlite(connection) => drop(connection.execute_batch(&back)),
+            Lock::Postgres(session) => drop(session.try_execute(&back)),
+        }
     }
 }
 
@@ -147,6 +209,13 @@ impl Drop for TakenTable {
 pub fn rows(connection: &Connection) -> i64 {
     let count = format!("SELECT count(*) FROM {}", table(connection));
     connection.query_row(&count, [], |row| row.get(0)).expect("a number of rows")
+}
+
+/// The same on PostgreSQL.
+fn postgres_table(session: &mut postgres::Session) -> String {
+    let table = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'
+                 AND table_name IN ('product', 'purchase_order', 'payment', 'shipment')";
+    session.rows(table)[0].get(0)
 }
 
 /// The table of the things that a service is about.

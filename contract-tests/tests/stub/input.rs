@@ -33,6 +33,10 @@ fn input_that_makes_no_sense_is_explained() {
         (&["--fault", "orders drips"], "take `orders drips the head`, `orders drips the body`."),
         (&["products", "--fault", "orders is full"], "add orders to the services."),
         (&["--data-dir", "data"], "a stub has a directory of its own: omit --data-dir."),
+        (
+            &["--orders-database-url", "postgres://127.0.0.1/orders"],
+            "a stub has databases of its own: unset ORDERS_DATABASE_URL.",
+        ),
         (&["shops"], "[possible values: products, orders, payments]"),
         (&["--products-listen", "192.0.2.1:1", "--products-token", "s"], "192.0.2.1:1 cannot be bound"),
         (

@@ -154,8 +154,8 @@ impl From<ErrorMessage> for ApiError {
     }
 }
 
-impl From<storage::sqlite::Error> for ApiError {
-    fn from(error: storage::sqlite::Error) -> Self {
+impl From<storage::Error> for ApiError {
+    fn from(error: storage::Error) -> Self {
         if error.is_temporary() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }

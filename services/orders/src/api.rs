@@ -12,7 +12,7 @@ use chassis::{
     },
     error::{ANY_OPERATION, ErrorMessage, WITH_BODY},
     operations,
-    storage::sqlite::Database,
+    storage::Database,
     values::{Id, Quantity},
 };
 use poem::http::StatusCode;
@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::{
     db,
     errors::{NOT_ENOUGH_STOCK, PRODUCT_UNAVAILABLE},
+    live::LiveIntent,
     products::Products,
     reserve::Reserve,
     settle::Settler,
@@ -74,17 +75,13 @@ impl Api {
     ) -> Result<Created<Order>, OperationError<CreateOrder>> {
         let prepare = |order| async move {
             let content = db::Content::from(order);
-            let reserved = match &self.stock {
-                Stock::Reserve(reserve) => Some(reserve.take(content).await?),
+            match &self.stock {
+                Stock::Reserve(reserve) => Ok(db::Insert::Reserved(reserve.take(content).await?)),
                 Stock::Check(products) => match products.check(&content).await? {
-                    Decision::Accepted => None,
-                    Decision::NotEnough => return Err(NOT_ENOUGH_STOCK.into()),
+                    Decision::Accepted => Ok(db::Insert::Checked(content)),
+                    Decision::NotEnough => Err(NOT_ENOUGH_STOCK.into()),
                 },
-            };
-            Ok(move |connection: &_| match reserved {
-                Some(reserved) => reserved.confirm(connection),
-                None => db::insert(connection, content),
-            })
+            }
         };
         Ok(self.keys.create_once(key, order.0, prepare, created).await?)
     }
@@ -100,12 +97,15 @@ impl Api {
         id: Path<Id>,
     ) -> Result<Json<Order>, OperationError<GetOrder>> {
         let id = id.0.ok_or(ORDER_NOT_FOUND)?;
-        let order = self.database.read(|connection| db::get(connection, id))?;
+        let order = self.database.read(db::Get(id)).await?;
         Ok(Json(order.ok_or(ORDER_NOT_FOUND)?.into()))
     }
 }
 
-fn created(order: db::Order) -> Created<Order> {
+fn created((order, intent): (db::Order, Option<LiveIntent>)) -> Created<Order> {
+    if let Some(intent) = intent {
+        intent.end();
+    }
     let location = format!("/orders/{}", order.id.get());
     Created::new(&order.into(), location)
 }

@@ -16,7 +16,7 @@ pub mod stock;
 mod metrics;
 mod errors;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use chassis::{
     api::{
@@ -25,7 +25,7 @@ use chassis::{
     },
     process::Program,
     settings::{ServiceInfo, Settings, StartupError},
-    storage::sqlite::Database,
+    storage::Database,
 };
 use clap::{Args, ValueEnum};
 
@@ -37,6 +37,9 @@ pub use self::db::SCHEMA;
 pub const SERVICE: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// The service that orders calls, by its name and port.
 const PRODUCTS: ServiceInfo = ServiceInfo::new("products", 5001);
+
+/// How much longer than a request another instance waits before it takes the intents of this one for abandoned.
+const LEASE_MARGIN: Duration = Duration::from_secs(20);
 
 /// The settings that no other service has.
 #[derive(Args, Clone, Debug)]
@@ -58,8 +61,15 @@ enum StockMode {
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Orders of the store: create, read";
-    Program { service: SERVICE, about, upstreams: [PRODUCTS], schema: &SCHEMA, document, build }
-        .run_with(arguments, api::Api::settle)
+    Program {
+        service: SERVICE,
+        about,
+        upstreams: [PRODUCTS],
+        schemas: (&SCHEMA, &db::POSTGRES_SCHEMA),
+        document,
+        build,
+    }
+    .run_with(arguments, api::Api::settle)
 }
 
 /// The OpenAPI document of the service.
@@ -76,7 +86,7 @@ fn build(settings: &Settings<1, Own>, database: Database) -> Result<api::Api, St
     let [products] = &settings.upstreams;
     let products = Products::new(products.connect(client::products, client::products::Client::set_token)?);
     let keys = Keys::new(database.clone(), "create_order", settings.common.limits.key_lifetime);
-    let live = Live::default();
+    let live = Live::new(settings.common.limits.request_timeout + LEASE_MARGIN);
     let settler = Settler::new(database.clone(), products.clone(), live.clone());
     let stock = match settings.own.orders_stock {
         StockMode::Check => Stock::Check(products),

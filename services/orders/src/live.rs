@@ -4,24 +4,27 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use chassis::values::Key;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
-use crate::db::intents::Intent;
+use crate::db::{Intent, Owner};
 
 /// How many intents may wait to be settled. Beyond that no order is begun, since the products service does not keep up or is gone.
 const LIMIT: i64 = 1000;
 
 /// The keys of the intents in flight. Clones share them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Live(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    /// This instance.
+    owner: Owner,
     keys: Mutex<HashSet<Key>>,
     /// Told when an intent was dropped before its end.
     abandoned: Notify,
@@ -29,17 +32,31 @@ struct Shared {
     waiting: AtomicI64,
 }
 
-/// An intent in flight, until this is dropped. It has to be settled then, unless it [ended](Self::end).
-pub(crate) struct LiveIntent {
-    pub(crate) intent: Intent,
+/// An intent in flight, until its last clone is dropped. It has to be settled then, unless it [ended](Self::end).
+#[derive(Clone)]
+pub(crate) struct LiveIntent(Arc<Held>);
+
+struct Held {
+    intent: Intent,
     live: Live,
-    has_ended: bool,
+    has_ended: AtomicBool,
 }
 
 impl Live {
+    /// No intents. A request is never in flight for longer than `lease`.
+    pub(crate) fn new(lease: Duration) -> Self {
+        let owner = Owner { name: Uuid::now_v7().to_string(), lease };
+        let (keys, abandoned, waiting) = Default::default();
+        Self(Arc::new(Shared { owner, keys, abandoned, waiting }))
+    }
+
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.0.owner
+    }
+
     pub(crate) fn begin(&self, intent: Intent) -> LiveIntent {
         self.keys().insert(intent.key.clone());
-        LiveIntent { intent, live: self.clone(), has_ended: false }
+        LiveIntent(Arc::new(Held { intent, live: self.clone(), has_ended: AtomicBool::new(false) }))
     }
 
     pub(crate) fn has(&self, key: &Key) -> bool {
@@ -71,15 +88,21 @@ impl Live {
 
 impl LiveIntent {
     /// It is an order now, or nothing.
-    pub(crate) fn end(mut self) {
-        self.has_ended = true;
+    pub(crate) fn end(&self) {
+        self.0.has_ended.store(true, Ordering::Relaxed);
     }
 }
 
-impl Drop for LiveIntent {
+impl AsRef<Intent> for LiveIntent {
+    fn as_ref(&self) -> &Intent {
+        &self.0.intent
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
         self.live.keys().remove(&self.intent.key);
-        if !self.has_ended {
+        if !self.has_ended.load(Ordering::Relaxed) {
             self.live.0.abandoned.notify_one();
         }
     }

@@ -16,7 +16,7 @@ use client::products::{
 };
 
 use crate::{
-    db::{Content, intents::Intent},
+    db::{Content, Intent},
     errors::PRODUCT_UNAVAILABLE,
     stock::{self, Decision},
 };

@@ -8,14 +8,11 @@
 //! The reservation of a refused intent is released before the caller is told, although nothing was taken: a proxy may have sent
 //! the request twice, and a release is what keeps the late one from taking stock.
 
-use std::slice;
-
-use chassis::{api::upstream, error::ApiError, storage::sqlite::Database, values::Key};
-use rusqlite::Connection;
+use chassis::{api::upstream, error::ApiError, storage::Database, values::Key};
 use uuid::Uuid;
 
 use crate::{
-    db::{Content, Order, intents},
+    db::{Content, Intent, intents},
     errors::{NOT_ENOUGH_STOCK, PRODUCT_UNAVAILABLE},
     live::{Live, LiveIntent},
     products::Products,
@@ -35,26 +32,22 @@ impl Reserve {
         Self { database, products, live }
     }
 
-    /// Reserves the stock of an order. What is returned becomes the order, or is released when it is dropped.
+    /// Reserves the stock of an order. The intent becomes the order, or is settled when it is dropped before its end.
     ///
     /// # Errors
     /// The order is refused, or the products service does not say whether it has reserved the stock.
-    pub(crate) async fn take(&self, content: Content) -> Result<Reserved, ApiError> {
+    pub(crate) async fn take(&self, content: Content) -> Result<LiveIntent, ApiError> {
         if self.live.is_full() {
             return Err(PRODUCT_UNAVAILABLE.caused_by("too many intents wait to be settled"));
         }
         // Acquired first, so that a request that is one too many leaves no intent.
         let permit = upstream::Permit::acquire()?;
-        let intent = intents::Intent { key: new_key()?, content };
-        let live = self.live.begin(intent);
-        let open = move |connection: &Connection| {
-            intents::open(connection, &live.intent)?;
-            // Returned, so that it stays live until the commit, even if the caller hangs up.
-            Ok(live)
-        };
+        let intent = Intent { key: new_key()?, content };
+        // Returned by the query, so that it stays live until the commit, even if the caller hangs up.
+        let open = intents::Open { intent: self.live.begin(intent), owner: self.live.owner().clone() };
         let live = self.database.write(open).await?;
-        match self.products.reserve(&live.intent, &permit).await? {
-            Some(Decision::Accepted) => Ok(Reserved(live)),
+        match self.products.reserve(live.as_ref(), &permit).await? {
+            Some(Decision::Accepted) => Ok(live),
             Some(Decision::NotEnough) => {
                 self.close(live, &permit).await;
                 Err(NOT_ENOUGH_STOCK.into())
@@ -68,28 +61,12 @@ impl Reserve {
 
     /// Ends a refused intent. If that fails, it is settled later.
     async fn close(&self, live: LiveIntent, permit: &upstream::Permit) {
-        if let Err(error) = self.products.release_refused(&live.intent, permit).await {
+        if let Err(error) = self.products.release_refused(live.as_ref(), permit).await {
             return tracing::debug!(%error, "a refused order is settled later");
         }
-        let close = move |connection: &Connection| {
-            intents::remove(connection, slice::from_ref(&live.intent.key))?;
-            Ok(live)
-        };
-        if let Ok(live) = self.database.write(close).await {
+        if self.database.write(intents::Remove(vec![live.as_ref().key.clone()])).await.is_ok() {
             live.end();
         }
-    }
-}
-
-/// An intent whose stock is reserved.
-pub(crate) struct Reserved(LiveIntent);
-
-impl Reserved {
-    /// Makes the order, in the transaction of `connection`.
-    pub(crate) fn confirm(self, connection: &Connection) -> rusqlite::Result<Order> {
-        let order = intents::confirm(connection, &self.0.intent)?;
-        self.0.end();
-        Ok(order)
     }
 }
 

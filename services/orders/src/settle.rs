@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use chassis::{
-    storage::sqlite::{self, Database},
+    storage::{self, Database},
     values::Key,
 };
 use futures_util::{StreamExt, stream};
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::{
-    db::intents::{self, Intent},
+    db::{Intent, intents},
     live::Live,
     metrics::{self, GIVEN_BACK, NOTHING_TAKEN},
     products::{Products, Released},
@@ -73,14 +73,14 @@ impl Settler {
     pub(crate) async fn run(self, is_reserving: bool) {
         let mut pause = PAUSE;
         let mut told = None;
-        let mut left = self.database.read(intents::count).unwrap_or_default();
+        let mut left = self.database.read(intents::Count(self.live.owner())).await.unwrap_or_default();
         if left > 0 {
             tracing::info!(intents = left, "settling the intents that the last run left open");
         }
         loop {
-            self.count_open();
+            self.count_open().await;
             let Pass { settled, failure } = self.settle_all().await;
-            let open = self.count_open();
+            let open = self.count_open().await;
             if left > 0 && failure.is_none() {
                 tracing::info!(intents = left, "settled the intents that the last run left open");
                 left = 0;
@@ -107,8 +107,8 @@ impl Settler {
     }
 
     /// Shows in the metrics how many intents are not in flight.
-    fn count_open(&self) -> i64 {
-        let stored = self.database.read(intents::count).unwrap_or_default();
+    async fn count_open(&self) -> i64 {
+        let stored = self.database.read(intents::Count(self.live.owner())).await.unwrap_or_default();
         let open = (stored - self.live.count() as i64).max(0);
         metrics::set_open(open);
         self.live.set_waiting(open);
@@ -124,10 +124,13 @@ impl Settler {
         pass
     }
 
-    async fn settle_pages(&self, pass: &mut Pass) -> Result<(), sqlite::Error> {
+    async fn settle_pages(&self, pass: &mut Pass) -> Result<(), storage::Error> {
         let mut after = String::new();
         loop {
-            let page = self.database.read(|connection| intents::page(connection, &after, PAGE))?;
+            let page = self
+                .database
+                .read(intents::Page { after: &after, limit: PAGE, owner: self.live.owner() })
+                .await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.key.as_str().to_owned();
             let abandoned: Vec<Intent> =
@@ -139,9 +142,8 @@ impl Settler {
     }
 
     /// Settles some intents. False if the products service does not respond, so that there is no point in going on.
-    async fn settle_page(&self, abandoned: Vec<Intent>, pass: &mut Pass) -> Result<bool, sqlite::Error> {
-        let give_up = move |connection: &_| intents::give_up(connection, abandoned);
-        let given_up = self.database.write(give_up).await?;
+    async fn settle_page(&self, abandoned: Vec<Intent>, pass: &mut Pass) -> Result<bool, storage::Error> {
+        let given_up = self.database.write(intents::GiveUp(abandoned)).await?;
         let mut pace = time::interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut releases = stream::unfold((pace, given_up.into_iter()), |(mut pace, mut left)| async {
@@ -167,8 +169,8 @@ impl Settler {
             }
         }
         drop(releases);
-        let keys: Vec<Key> = settled.iter().map(|(key, _)| key.clone()).collect();
-        self.database.write(move |connection| intents::remove(connection, &keys)).await?;
+        let keys = settled.iter().map(|(key, _): &(Key, _)| key.clone()).collect();
+        self.database.write(intents::Remove(keys)).await?;
         settled.iter().for_each(|(_, outcome)| metrics::count_settled(outcome));
         pass.settled += settled.len();
         Ok(failures < FAILURES)

@@ -13,7 +13,7 @@ use chassis::{
     },
     error::{ANY_OPERATION, ApiError, ErrorMessage, WITH_BODY},
     operations,
-    storage::sqlite::Database,
+    storage::Database,
     values::{Decimal, Id, Text},
 };
 use client::orders::{self, types::GetOrderErrorMessage};
@@ -60,8 +60,7 @@ impl Api {
     ) -> Result<Created<Payment>, OperationError<CreatePayment>> {
         let prepare = |payment: NewPayment| async move {
             self.check_order(payment.order_id).await?;
-            let content = db::Content::from(payment);
-            Ok(move |connection: &_| db::insert(connection, content))
+            Ok(db::Insert(payment.into()))
         };
         Ok(self.keys.create_once(key, payment.0, prepare, created).await?)
     }
@@ -77,7 +76,7 @@ impl Api {
         id: Path<Id>,
     ) -> Result<Json<Payment>, OperationError<GetPayment>> {
         let id = id.0.ok_or(PAYMENT_NOT_FOUND)?;
-        let payment = self.database.read(|connection| db::get(connection, id))?;
+        let payment = self.database.read(db::Get(id)).await?;
         Ok(Json(payment.ok_or(PAYMENT_NOT_FOUND)?.into()))
     }
 }

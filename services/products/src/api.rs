@@ -1,6 +1,6 @@
 //! The API of the products service: its operations, requests and responses.
 
-use std::{iter, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
 use chassis::{
     api::{
@@ -15,7 +15,7 @@ use chassis::{
     },
     error::{ANY_OPERATION, INVALID_FIELDS, WITH_BODY},
     operations,
-    storage::sqlite::{self, Database},
+    storage::{self, Database},
     values::{Count, Decimal, Id, Limit, Text},
 };
 use futures_util::{StreamExt, stream};
@@ -62,8 +62,7 @@ impl Api {
         let Some(limit) = limit.0 else { return Ok(self.whole_list(after).await?) };
 
         let limit = limit.get() as usize;
-        let mut products =
-            self.database.read_much(move |connection| db::page(connection, after, limit + 1)).await?;
+        let mut products = self.database.read_much(db::Page { after, limit: limit + 1 }).await?;
         let more_follow = products.len() > limit;
         products.truncate(limit);
         let next = products.last().filter(|_| more_follow).map(|last| {
@@ -87,7 +86,7 @@ impl Api {
         if_none_match: IfNoneMatch,
     ) -> Result<IfChanged<Product>, OperationError<GetProduct>> {
         let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
-        let product = self.database.read(|connection| db::get(connection, id))?;
+        let product = self.database.read(db::Get(id)).await?;
         Ok(if_none_match.unless_known(Tagged::new(&product.ok_or(PRODUCT_NOT_FOUND)?.into())))
     }
 
@@ -104,10 +103,7 @@ impl Api {
         #[oai(name = "Idempotency-Key")]
         key: IdempotencyKey,
     ) -> Result<Created<Product, true>, OperationError<CreateProduct>> {
-        let prepare = |product| async {
-            let content = db::Content::from(product);
-            Ok(move |connection: &_| db::insert(connection, content))
-        };
+        let prepare = async |product: NewProduct| Ok(db::Insert(product.into()));
         Ok(self.keys.create_once(key, product.0, prepare, created).await?)
     }
 
@@ -130,8 +126,7 @@ impl Api {
         let is_expected = if_match
             .is_sent()
             .then_some(move |product: db::Product| if_match.admits(&EntityTag::of(&Product::from(product))));
-        let replace = move |connection: &_| db::replace(connection, id, &content, is_expected);
-        match self.database.write(replace).await? {
+        match self.database.write(db::Replace { id, content, is_expected }).await? {
             db::Replaced::Done(product) => Ok(Tagged::new(&product.into())),
             db::Replaced::Unexpected => Err(PRECONDITION_FAILED.into()),
             db::Replaced::NotFound => Err(PRODUCT_NOT_FOUND.into()),
@@ -146,41 +141,37 @@ fn created(product: db::Product) -> Created<Product, true> {
 
 impl Api {
     /// All products after `after`. Each chunk is read in its own transaction, so that a slow caller keeps no snapshot open.
-    async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, sqlite::Error> {
+    async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, storage::Error> {
         let none = List::Page { items: Vec::new(), next: None };
-        let Some(first) = self.next_chunk(after.map_or(0, Id::get))? else { return Ok(none) };
-        if self.next_chunk(*first.end())?.is_none() {
-            let items = self.database.read_much(move |connection| {
-                let mut products = Vec::new();
-                db::range(connection, &first, |product| products.push(product.into()))?;
-                Ok(products)
-            });
-            return Ok(List::Page { items: items.await?, next: None });
-        }
+        let Some(first) = self.next_chunk(after.map_or(0, Id::get)).await? else { return Ok(none) };
+        let Some(second) = self.next_chunk(*first.end()).await? else {
+            let add = |products: &mut Vec<Product>, product: db::Product| products.push(product.into());
+            let items = self.database.read_much(db::Range { ids: first, add }).await?;
+            return Ok(List::Page { items, next: None });
+        };
         let api = self.clone();
-        let chunks = iter::successors(Some(Ok(first)), move |ids: &Result<RangeInclusive<i64>, _>| {
-            let ids = ids.as_ref().ok()?;
-            api.next_chunk(*ids.end()).transpose()
+        let rest = stream::try_unfold(Some(second), move |ids| {
+            let api = api.clone();
+            async move {
+                let Some(ids) = ids else { return Ok(None) };
+                let next = api.next_chunk(*ids.end()).await?;
+                Ok::<_, storage::Error>(Some((ids, next)))
+            }
         });
         let database = self.database.clone();
-        let products = stream::iter(chunks).map(move |ids| {
+        let products = stream::iter([Ok(first)]).chain(rest).map(move |ids| {
             let database = database.clone();
             async move {
-                let ids = ids?;
-                let chunk = database.read_much(move |connection| {
-                    let mut chunk = Chunk::default();
-                    db::range(connection, &ids, |product| chunk.push(&Product::from(product)))?;
-                    Ok(chunk)
-                });
-                Ok(chunk.await?)
+                let add = |chunk: &mut Chunk<Product>, product: db::Product| chunk.push(&product.into());
+                Ok(database.read_much(db::Range { ids: ids?, add }).await?)
             }
         });
         Ok(List::Whole(products.buffered(CHUNKS_AHEAD).boxed()))
     }
 
     /// The ids of the next chunk of the list, if more products follow `after`.
-    fn next_chunk(&self, after: i64) -> Result<Option<RangeInclusive<i64>>, sqlite::Error> {
-        let first = self.database.read(|connection| db::next_id(connection, after))?;
+    async fn next_chunk(&self, after: i64) -> Result<Option<RangeInclusive<i64>>, storage::Error> {
+        let first = self.database.read(db::NextId(after)).await?;
         Ok(first.map(|first| first..=first.saturating_add(CHUNK_SIZE - 1)))
     }
 }

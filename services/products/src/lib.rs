@@ -18,7 +18,7 @@ use chassis::{
     },
     process::Program,
     settings::{ServiceInfo, Settings, StartupError},
-    storage::sqlite::Database,
+    storage::Database,
 };
 
 pub use self::db::SCHEMA;
@@ -32,7 +32,15 @@ type Api = (api::Api, reservations::api::Api);
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Products of the store: list, read, create, replace, reserve";
-    Program { service: SERVICE, about, upstreams: [], schema: &SCHEMA, document, build }.run(arguments)
+    Program {
+        service: SERVICE,
+        about,
+        upstreams: [],
+        schemas: (&SCHEMA, &db::POSTGRES_SCHEMA),
+        document,
+        build,
+    }
+    .run(arguments)
 }
 
 /// The OpenAPI document of the service.

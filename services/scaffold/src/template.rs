@@ -31,7 +31,10 @@ pub(crate) fn files(names: &Names) -> Vec<(&'static str, String)> {
         ("src/main.rs", include_str!("../template/main.rs.txt")),
         ("src/lib.rs", include_str!("../template/lib.rs.txt")),
         ("src/api.rs", include_str!("../template/api.rs.txt")),
-        ("src/db.rs", include_str!("../template/db.rs.txt")),
+        ("src/db/mod.rs", include_str!("../template/db/mod.rs.txt")),
+        ("src/db/sqlite.rs", include_str!("../template/db/sqlite.rs.txt")),
+        ("src/db/postgres.rs", include_str!("../template/db/postgres.rs.txt")),
+        ("src/db/row.rs", include_str!("../template/db/row.rs.txt")),
     ];
     templates.map(|(path, template)| (path, filled(template, names))).into()
 }

@@ -28,7 +28,7 @@ use crate::{
     output,
     server::{Service, Stopped},
     settings::{Common, CurrentToken, ServiceInfo, Settings, StartupError, TokenFiles},
-    storage::sqlite::{Database, Schema},
+    storage::{Database, postgres, sqlite},
     telemetry::{log, metrics, trace},
 };
 
@@ -43,8 +43,8 @@ pub struct Program<Api, const N: usize, Own = ()> {
     pub about: &'static str,
     /// The services that it calls.
     pub upstreams: [ServiceInfo; N],
-    /// The schema of its database.
-    pub schema: &'static Schema,
+    /// The schema of its database, for each engine.
+    pub schemas: (&'static sqlite::Schema, &'static postgres::Schema),
     /// Creates its document.
     pub document: fn() -> Document,
     /// Creates its operations.
@@ -88,7 +88,7 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             shared.set(token.clone());
             Ok(())
         });
-        let database = Database::open(&settings.common.data_dir, self.service.name, self.schema)?;
+        let database = self.database(settings)?;
         let api = (self.build)(settings, database.clone())?;
         Ok(Service {
             info: self.service,
@@ -103,6 +103,20 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
             api,
             database,
             document: (self.document)().with_home(settings.common.store_url.clone()),
+        })
+    }
+}
+
+impl<Api, const N: usize, Own> Program<Api, N, Own> {
+    fn database(&self, settings: &Settings<N, Own>) -> Result<Database, StartupError> {
+        let (name, (sqlite, postgres)) = (self.service.name, self.schemas);
+        let Common { data_dir, database, .. } = &settings.common;
+        let variable = settings.database_url.variable();
+        Ok(match settings.database_url.read()? {
+            None => Database::Sqlite(sqlite::Database::open(data_dir, name, sqlite)?),
+            Some(url) => {
+                Database::Postgres(postgres::Database::at(&url, variable, name, postgres, database)?)
+            }
         })
     }
 }

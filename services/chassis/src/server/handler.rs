@@ -38,7 +38,7 @@ use crate::{
     api::{bearer_auth, document::Document},
     context::{REQUEST_ID, RequestContext, ServiceContext},
     error::{self, ApiError, MALFORMED_REQUEST, METHOD_NOT_ALLOWED, NOT_FOUND, SERVICE_UNAVAILABLE},
-    storage::sqlite::Database,
+    storage::Database,
     telemetry::{metrics, trace},
     wire::timeout,
 };

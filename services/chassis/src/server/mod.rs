@@ -36,7 +36,7 @@ use crate::{
     context::ServiceContext,
     output,
     settings::{CorsOrigins, CurrentToken, Limits, PublicUrl, ServiceInfo, StartupError, TrustedProxies},
-    storage::sqlite::Database,
+    storage::Database,
 };
 
 /// A service, ready to be run.
@@ -73,8 +73,9 @@ impl<A: OpenApi + 'static> Service<A> {
     /// Prints `<name> is ready at http://<address>` to standard output when it is ready.
     ///
     /// # Errors
-    /// It cannot listen at its address.
+    /// Its database cannot be used, or it cannot listen at its address.
     pub(crate) async fn run(self, stop: impl Future<Output = &'static str>) -> Result<Stopped, StartupError> {
+        self.database.start().await?;
         let listener = connections::listen(self.listen).map_err(|error| {
             let (address, variable) = (self.listen, self.info.listen_variable());
             StartupError::new(format!(
@@ -93,7 +94,7 @@ impl<A: OpenApi + 'static> Service<A> {
         tracing::info!(
             version = %env!("CARGO_PKG_VERSION"),
             %address,
-            database = %self.database.file().display(),
+            database = %self.database.place(),
             limits = limits.changed(),
             "started"
         );

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::{
     error::{ApiError, SERVICE_UNAVAILABLE},
-    storage::sqlite::Database,
+    storage::Database,
 };
 
 /// The readiness of a service. It is logged when it changes, and not with every probe, which would fill a disk in the end.

@@ -5,8 +5,8 @@ use std::{path::PathBuf, thread};
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use super::{
-    cors_origins::CorsOrigins, limits::Limits, old_names, public_url::page_url, startup_error::StartupError,
-    trusted_proxies::TrustedProxies,
+    cors_origins::CorsOrigins, database::DatabaseSettings, limits::Limits, old_names, public_url::page_url,
+    startup_error::StartupError, trusted_proxies::TrustedProxies,
 };
 
 /// What `--help` says after the flags.
@@ -69,6 +69,10 @@ pub struct Common {
     /// Stop when standard input is closed, as it is when the parent process exits
     #[arg(long, hide = true)]
     pub stop_with_stdin: bool,
+
+    /// The PostgreSQL, if there is one.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
 
     /// The limits.
     #[command(flatten)]

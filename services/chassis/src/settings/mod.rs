@@ -8,10 +8,11 @@ pub mod command_line;
 mod common;
 mod old_names;
 mod limits;
-mod duration;
 mod cors_origins;
 mod trusted_proxies;
 mod service_info;
+mod database;
+mod duration;
 mod address;
 mod public_url;
 mod token_files;
@@ -23,6 +24,7 @@ pub use self::{
     address::listen_address,
     common::{Common, LogFormat},
     cors_origins::CorsOrigins,
+    database::{DatabaseSettings, DatabaseUrl},
     limits::Limits,
     public_url::PublicUrl,
     service_info::ServiceInfo,

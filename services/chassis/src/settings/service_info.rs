@@ -4,11 +4,16 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
 
-use super::{address::listen_address, public_url::PublicUrl, token::Secret, token_setting::TokenSetting};
+use super::{
+    address::listen_address, database::DatabaseUrl, public_url::PublicUrl, token::Secret,
+    token_setting::TokenSetting,
+};
 
 const LISTEN: &str = "listen";
 const PUBLIC_URL: &str = "public-url";
 const URL: &str = "url";
+const DATABASE_URL: &str = "database-url";
+const DATABASE_URL_FILE: &str = "database-url-file";
 const TOKEN: &str = "token";
 const TOKEN_FILE: &str = "token-file";
 
@@ -41,13 +46,25 @@ impl ServiceInfo {
         self.variable(URL)
     }
 
+    /// The variables that put its database on a server.
+    pub fn database_url_variables(&self) -> [String; 2] {
+        [self.variable(DATABASE_URL), self.variable(DATABASE_URL_FILE)]
+    }
+
     /// The arguments of a program that runs the service.
-    pub fn own_args(&self) -> [Arg; 4] {
+    pub fn own_args(&self) -> [Arg; 6] {
         let public_url = self
             .arg(PUBLIC_URL, "URL", ValueParser::new(PublicUrl::parse))
             .help(format!("URL of {} as its callers see it, such as that of a proxy", self.name));
         let [token, file] = self.token_args();
-        [self.listen_arg(), public_url, token, file]
+        let database_url = self
+            .arg(DATABASE_URL, "URL", value_parser!(Secret).into())
+            .hide_env_values(true)
+            .help(format!("postgres:// URL of the database of {} [default: a file in DATA_DIR]", self.name));
+        let database_url_file = self
+            .arg(DATABASE_URL_FILE, "FILE", value_parser!(PathBuf))
+            .help(format!("File that holds that URL; overrides {}", self.variable(DATABASE_URL)));
+        [self.listen_arg(), public_url, database_url, database_url_file, token, file]
     }
 
     /// The first of [`Self::own_args`], for a program that needs no token.
@@ -103,6 +120,15 @@ impl ServiceInfo {
             value: self.value(TOKEN, matches),
             file: matches.get_one(&self.flag(TOKEN_FILE)).cloned(),
             development: self.development_token(),
+        }
+    }
+
+    /// The URL of the database, from [`Self::own_args`].
+    pub(super) fn database_url(&self, matches: &ArgMatches) -> DatabaseUrl {
+        DatabaseUrl {
+            variable: self.variable(DATABASE_URL),
+            value: matches.get_one(&self.flag(DATABASE_URL)).cloned(),
+            file: matches.get_one(&self.flag(DATABASE_URL_FILE)).cloned(),
         }
     }
 

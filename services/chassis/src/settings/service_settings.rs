@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt::Display, net::SocketAddr, process::ExitCode};
 use clap::{Arg, ArgAction, Args, Command};
 
 use super::{
-    command_line, common::Common, public_url::PublicUrl, service_info::ServiceInfo,
+    command_line, common::Common, database::DatabaseUrl, public_url::PublicUrl, service_info::ServiceInfo,
     startup_error::StartupError, token_files::TokenFiles, token_setting::TokenSetting,
 };
 
@@ -20,6 +20,8 @@ pub struct Settings<const N: usize, Own = ()> {
     pub token: TokenSetting,
     /// The services that it calls.
     pub upstreams: [Upstream; N],
+    /// Where its database is, if it is not a file.
+    pub database_url: DatabaseUrl,
     /// The common settings.
     pub common: Common,
     /// The settings that no other service has.
@@ -57,6 +59,7 @@ impl<const N: usize, Own: Args> Settings<N, Own> {
                 listen,
                 public_url: service.public_url(matches),
                 token: service.token(matches),
+                database_url: service.database_url(matches),
                 upstreams: upstreams.map(|upstream| Upstream {
                     url_variable: upstream.url_variable(),
                     url: upstream.url(matches),

@@ -223,6 +223,56 @@ pub(crate) fn record_commit(writes: usize, latency: Duration) {
     METRICS.group.observe(writes as f64);
 }
 
+/// The metrics of a PostgreSQL, which only a service with one shows. Names follow the conventions for databases
+/// (<https://opentelemetry.io/docs/specs/semconv/database/database-metrics/>).
+#[expect(clippy::expect_used, reason = "descriptions are fixed, so the first test finds a wrong one")]
+static POSTGRES: LazyLock<PostgresMetrics> =
+    LazyLock::new(|| PostgresMetrics::register().expect("metrics with right descriptions"));
+
+struct PostgresMetrics {
+    operations: HistogramVec,
+    connections: IntGaugeVec,
+    waiting: IntGauge,
+}
+
+impl PostgresMetrics {
+    fn register() -> prometheus::Result<Self> {
+        let registry = registry();
+        Ok(Self {
+            operations: register_histogram_vec_with_registry!(
+                "db_client_operation_duration_seconds",
+                "Duration of reads and writes of the database, with the wait for a connection.",
+                &["db_operation_name"],
+                SECONDS.to_vec(),
+                registry
+            )?,
+            connections: register_int_gauge_vec_with_registry!(
+                "db_client_connection_count",
+                "Connections to the database.",
+                &["db_client_connection_state"],
+                registry
+            )?,
+            waiting: register_int_gauge_with_registry!(
+                "db_client_connection_pending_requests",
+                "Requests that wait for a connection to the database.",
+                registry
+            )?,
+        })
+    }
+}
+
+/// Records a read or a write of a PostgreSQL, with the wait for a connection.
+pub(crate) fn record_database_operation(operation: &str, latency: Duration) {
+    POSTGRES.operations.with_label_values(&[operation]).observe(latency.as_secs_f64());
+}
+
+/// Shows how many connections there are, and how many requests wait for one.
+pub(crate) fn set_database_connections(idle: usize, used: usize, waiting: usize) {
+    POSTGRES.connections.with_label_values(&["idle"]).set(idle as i64);
+    POSTGRES.connections.with_label_values(&["used"]).set(used as i64);
+    POSTGRES.waiting.set(waiting as i64);
+}
+
 /// All metrics in the text format of Prometheus (<https://prometheus.io/docs/instrumenting/exposition_formats/>), with
 /// `in_flight` requests in flight.
 #[expect(clippy::expect_used, reason = "only a metric without a name or a sample cannot be written")]

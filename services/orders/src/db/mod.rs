@@ -1,8 +1,69 @@
-//! Every SQL statement of the orders service.
+//! What the service asks of its database. Each engine has its SQL in a file of its own.
 
-mod schema;
 pub(crate) mod intents;
-mod orders;
+mod sqlite;
+mod postgres;
+mod order;
 
-pub(crate) use self::orders::{Content, Order, get, insert};
-pub use self::schema::SCHEMA;
+use chassis::{
+    storage::{
+        Query,
+        postgres::{Connection, Error},
+    },
+    values::Id,
+};
+
+pub(crate) use self::order::{Content, Intent, Order, Owner};
+pub(crate) use self::postgres::SCHEMA as POSTGRES_SCHEMA;
+pub use self::sqlite::SCHEMA;
+
+/// The order with this id.
+pub(crate) struct Get(pub(crate) Id);
+
+impl Query for Get {
+    type Output = Option<Order>;
+
+    fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
+        sqlite::get(connection, self.0)
+    }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        postgres::get(connection, self.0).await
+    }
+}
+
+/// Inserts an order.
+pub(crate) enum Insert<I> {
+    /// Its stock was only checked.
+    Checked(Content),
+    /// Its stock is reserved, and this is its intent. The query fails if the intent is not open any more.
+    Reserved(I),
+}
+
+impl<I: AsRef<Intent> + Clone + Send + Sync> Query for Insert<I> {
+    /// The order, and the intent that it was made of.
+    type Output = (Order, Option<I>);
+
+    fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
+        match self {
+            Self::Checked(content) => Ok((sqlite::insert(connection, content)?, None)),
+            Self::Reserved(intent) => {
+                Ok((sqlite::confirm_intent(connection, intent.as_ref())?, Some(intent)))
+            }
+        }
+    }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        match self {
+            Self::Checked(content) => Ok((postgres::insert(connection, *content).await?, None)),
+            Self::Reserved(intent) => {
+                let order = postgres::confirm_intent(connection, intent.as_ref()).await?;
+                Ok((order, Some(intent.clone())))
+            }
+        }
+    }
+
+    fn is_one_statement(&self) -> bool {
+        true
+    }
+}

@@ -12,7 +12,7 @@ use chassis::{
     },
     error::{ANY_OPERATION, ErrorMessage, INVALID_FIELDS, WITH_BODY},
     operations,
-    storage::sqlite::Database,
+    storage::Database,
     values::{Count, Id, Key, Quantity, Value},
 };
 use poem::http::StatusCode;
@@ -59,8 +59,7 @@ impl Api {
         let invalid = || INVALID_FIELDS.with_detail(format!("key must be {}", Key::requirement()));
         let key = key.0.ok_or_else(invalid)?;
         let quantity = reservation.0.quantity;
-        let made = self.database.write(move |connection| db::make(connection, id, key, quantity)).await?;
-        match made {
+        match self.database.write(db::Make { product_id: id, key, quantity }).await? {
             Made::Now(reservation) => Ok(MadeOrFound::Made(made_at(reservation))),
             Made::Before(reservation) => Ok(MadeOrFound::Found(Json(reservation.into()))),
             Made::Released => Err(RESERVATION_RELEASED.into()),
@@ -84,7 +83,7 @@ impl Api {
     ) -> Result<Json<Reservation>, OperationError<GetReservation>> {
         let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
         let key = key.0.ok_or(RESERVATION_NOT_FOUND)?;
-        let reservation = self.database.read(|connection| db::find(connection, id, &key))?;
+        let reservation = self.database.read(db::Find { product_id: id, key }).await?;
         let reservation = reservation.ok_or(PRODUCT_NOT_FOUND)?.ok_or(RESERVATION_NOT_FOUND)?;
         Ok(Json(reservation.into()))
     }
@@ -104,7 +103,7 @@ impl Api {
     ) -> Result<Json<Reservation>, OperationError<ReleaseReservation>> {
         let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
         let key = key.0.ok_or(RESERVATION_NOT_FOUND)?;
-        match self.database.write(move |connection| db::release(connection, id, key)).await? {
+        match self.database.write(db::Release { product_id: id, key }).await? {
             Released::Now(reservation) => Ok(Json(reservation.into())),
             Released::TooMuchStock => Err(TOO_MUCH_STOCK.into()),
             Released::NoProduct => Err(PRODUCT_NOT_FOUND.into()),

@@ -1,6 +1,6 @@
 //! The databases that a command is about.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use chassis::settings::StartupError;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
@@ -65,7 +65,7 @@ pub(super) struct Databases {
 
 impl Databases {
     /// # Errors
-    /// The backup would be where the databases are.
+    /// The backup would be where the databases are, or one of them is no file.
     pub(super) fn read(matches: &ArgMatches, members: &'static [Member]) -> Result<Self, StartupError> {
         let path = |name| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
         let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
@@ -78,17 +78,27 @@ impl Databases {
                 "{folder} is the folder of the databases: name another folder."
             )));
         }
-        Ok(Self {
-            backup,
-            data,
-            members: members.iter().filter(is_meant).collect(),
-            is_forced: matches.get_flag("force"),
-        })
+        let members: Vec<&Member> = members.iter().filter(is_meant).collect();
+        members.iter().try_for_each(|member| refuse_server(member))?;
+        Ok(Self { backup, data, members, is_forced: matches.get_flag("force") })
     }
 
     /// The names of the services.
     pub(super) fn names(&self) -> String {
         let names: Vec<&str> = self.members.iter().map(|member| member.info.name).collect();
         names.join(", ")
+    }
+}
+
+/// A file that is left from before the database was moved to a server must not be taken for it.
+fn refuse_server(member: &Member) -> Result<(), StartupError> {
+    let is_set = |variable: &String| env::var_os(variable).is_some_and(|value| !value.is_empty());
+    match member.info.database_url_variables().into_iter().find(is_set) {
+        None => Ok(()),
+        Some(variable) => Err(StartupError::new(format!(
+            "{} has its database on a server, as {variable} says: back it up and restore it there, as with pg_dump, or name \
+             other services with --only.",
+            member.info.name
+        ))),
     }
 }

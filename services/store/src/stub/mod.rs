@@ -123,6 +123,12 @@ impl Stub {
         if matches.value_source("data_dir") == Some(ValueSource::CommandLine) {
             return Err(StartupError::new("a stub has a directory of its own: omit --data-dir."));
         }
+        // What is on a server would be seeded, and would still be there at the end.
+        let variables = all.iter().flat_map(|member| member.info.database_url_variables());
+        let is_set = |variable: &String| matches.contains_id(&variable.to_lowercase().replace('_', "-"));
+        if let Some(variable) = variables.into_iter().find(is_set) {
+            return Err(StartupError::new(format!("a stub has databases of its own: unset {variable}.")));
+        }
         let named: Vec<&String> = matches.get_many("services").into_iter().flatten().collect();
         let is_named =
             |member: &Member| named.is_empty() || named.iter().any(|name| *name == member.info.name);

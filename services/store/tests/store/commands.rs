@@ -3,7 +3,8 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    process::Output,
+    path::Path,
+    process::{Command, Output},
 };
 
 use crate::{Store, command, folder, refuses, run};
@@ -39,6 +40,19 @@ fn a_flag_before_a_command_is_a_usage_error() {
         let output = run(|_, _| {}, arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output));
         assert!(text(&output).contains("error: "), "{}", text(&output));
+    }
+}
+
+#[test]
+fn a_database_on_a_server_is_not_taken_for_a_file() {
+    for command in ["backup", "restore"] {
+        let moved = |_: &Path, command: &mut Command| {
+            command.env("ORDERS_DATABASE_URL", "postgres://me:sesame@host/orders");
+        };
+        refuses(
+            run(moved, &[command, "there"]),
+            "orders has its database on a server, as ORDERS_DATABASE_URL says",
+        );
     }
 }
 

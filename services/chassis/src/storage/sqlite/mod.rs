@@ -129,7 +129,9 @@ impl Database {
     }
 
     fn span(&self, operation: &'static str) -> Span {
-        trace::database_span(operation, self.file())
+        trace::database_span(operation, "sqlite", || {
+            self.file().file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 mod export;
 mod variables;
 
-use std::{path::Path, sync::OnceLock};
+use std::sync::OnceLock;
 
 use opentelemetry::{KeyValue, trace::SpanKind};
 use poem::http::{HeaderMap, Request, StatusCode};
@@ -72,15 +72,21 @@ pub(crate) fn inject(context: &TraceContext, headers: &mut HeaderMap) {
     context.inject(headers, propagation().trace_context);
 }
 
-/// Starts the span of a use of the database in `file` by the current request. Names follow the conventions for
+/// Starts the span of a use of `database`, which `system` has, by the current request. Names follow the conventions for
 /// databases (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>).
-pub(crate) fn database_span(operation: &'static str, file: &Path) -> Span {
+pub(crate) fn database_span(
+    operation: &'static str,
+    system: &'static str,
+    database: impl FnOnce() -> String,
+) -> Span {
     let span = |context: &RequestContext| {
-        Span::start(SpanKind::Internal, Some(&context.trace), || {
-            let database = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        // A file is used in this process, a server is called.
+        let kind = if system == "sqlite" { SpanKind::Internal } else { SpanKind::Client };
+        Span::start(kind, Some(&context.trace), || {
+            let database = database();
             let name = format!("{operation} {database}");
             let attributes = vec![
-                KeyValue::new("db.system.name", "sqlite"),
+                KeyValue::new("db.system.name", system),
                 KeyValue::new("db.namespace", database),
                 KeyValue::new("db.operation.name", operation),
             ];

@@ -1,10 +1,12 @@
-//! Every SQL statement about reservations.
+//! Every SQL statement about reservations, for SQLite.
 
 use chassis::values::{Count, Id, Key, MAX_SAFE_INTEGER, Quantity};
 use rusqlite::{
     Connection, OptionalExtension, Result, Row, ToSql, named_params,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
+
+use super::reservation::{Made, Released, Reservation, Status};
 
 /// The migration that added reservations. A quantity of 0 is that of one which was released before it was made.
 pub(crate) const TABLE: &str = "
@@ -16,44 +18,6 @@ pub(crate) const TABLE: &str = "
         PRIMARY KEY (product_id, key)
     ) STRICT, WITHOUT ROWID;
 ";
-
-/// A reservation of some of a product's stock.
-pub(crate) struct Reservation {
-    pub(crate) product_id: Id,
-    pub(crate) key: Key,
-    pub(crate) quantity: Count,
-    pub(crate) status: Status,
-}
-
-/// Whether a reservation has its quantity.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
-    Held,
-    Released,
-}
-
-/// What became of a reservation that was to be made.
-pub(crate) enum Made {
-    /// It took the stock.
-    Now(Reservation),
-    /// It had taken the stock before.
-    Before(Reservation),
-    /// It was released, and takes nothing any more.
-    Released,
-    /// It has another quantity.
-    Differs,
-    NotEnoughStock,
-    NoProduct,
-}
-
-/// What became of a reservation that was to be released.
-pub(crate) enum Released {
-    /// It has nothing now.
-    Now(Reservation),
-    /// The stock would be larger than any number of items may be.
-    TooMuchStock,
-    NoProduct,
-}
 
 impl Reservation {
     fn from_row(row: &Row<'_>) -> Result<Self> {
@@ -74,7 +38,7 @@ impl Reservation {
 }
 
 /// The reservation, if there is one. The outer option is none if there is no such product.
-pub(crate) fn find(
+pub(super) fn find(
     connection: &Connection,
     product_id: Id,
     key: &Key,
@@ -92,7 +56,7 @@ pub(crate) fn find(
 }
 
 /// Takes the quantity off the stock, unless the reservation was made or released before.
-pub(crate) fn make(connection: &Connection, product_id: Id, key: Key, quantity: Quantity) -> Result<Made> {
+pub(super) fn make(connection: &Connection, product_id: Id, key: Key, quantity: Quantity) -> Result<Made> {
     match find(connection, product_id, &key)? {
         None => return Ok(Made::NoProduct),
         Some(None) => {}
@@ -118,7 +82,7 @@ pub(crate) fn make(connection: &Connection, product_id: Id, key: Key, quantity: 
 
 /// Puts the quantity back into the stock, unless that was done before. A reservation that was never made is stored as
 /// released, so that one that is still under way takes nothing when it arrives.
-pub(crate) fn release(connection: &Connection, product_id: Id, key: Key) -> Result<Released> {
+pub(super) fn release(connection: &Connection, product_id: Id, key: Key) -> Result<Released> {
     let held = match find(connection, product_id, &key)? {
         None => return Ok(Released::NoProduct),
         Some(None) => {
@@ -145,27 +109,14 @@ pub(crate) fn release(connection: &Connection, product_id: Id, key: Key) -> Resu
     Ok(Released::Now(Reservation { status: Status::Released, ..held }))
 }
 
-impl Status {
-    const HELD: &str = "HELD";
-    const RELEASED: &str = "RELEASED";
-}
-
 impl ToSql for Status {
     fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::Held => Self::HELD,
-            Self::Released => Self::RELEASED,
-        }
-        .into())
+        Ok(self.name().into())
     }
 }
 
 impl FromSql for Status {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            Self::HELD => Ok(Self::Held),
-            Self::RELEASED => Ok(Self::Released),
-            _ => Err(FromSqlError::InvalidType),
-        }
+        Self::of_name(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }
 }

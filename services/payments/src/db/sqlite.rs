@@ -1,11 +1,13 @@
-//! Every SQL statement of the payments service.
+//! Every SQL statement of the payments service, for SQLite.
 
 use chassis::{
     api::idempotency,
     storage::sqlite::{self, Schema},
-    values::{Decimal, Id, Text},
+    values::Id,
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+
+use super::payment::{Content, Payment};
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
 pub const SCHEMA: Schema = Schema {
@@ -25,19 +27,6 @@ pub const SCHEMA: Schema = Schema {
     ],
 };
 
-/// A payment. It has one status, which is therefore not read.
-pub(crate) struct Payment {
-    pub(crate) id: Id,
-    pub(crate) content: Content,
-}
-
-/// A payment but for its id.
-pub(crate) struct Content {
-    pub(crate) order_id: Id,
-    pub(crate) amount: Decimal,
-    pub(crate) method: Text,
-}
-
 impl Payment {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         let content = Content { order_id: row.get(1)?, amount: row.get(2)?, method: row.get(3)? };
@@ -45,7 +34,7 @@ impl Payment {
     }
 }
 
-pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Payment>> {
+pub(super) fn get(connection: &Connection, id: Id) -> Result<Option<Payment>> {
     connection
         .prepare_cached("SELECT id, order_id, amount, method FROM payment WHERE id = ?1")?
         .query_row([id], Payment::from_row)
@@ -53,7 +42,7 @@ pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Payment>> {
 }
 
 /// What is inserted is what was checked, so it is not read back: RETURNING would keep it in a table of its own meanwhile.
-pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Payment> {
+pub(super) fn insert(connection: &Connection, content: Content) -> Result<Payment> {
     let Content { order_id, amount, method } = &content;
     connection
         .prepare_cached(

@@ -1,14 +1,15 @@
-//! Every SQL statement about products.
+//! Every SQL statement about products, for SQLite.
 
 use std::ops::RangeInclusive;
 
 use chassis::{
     api::idempotency,
     storage::sqlite::{self, Schema},
-    values::{Count, Decimal, Id, Text},
+    values::Id,
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params, params};
 
+use super::product::{Content, Product, Replaced};
 use crate::reservations;
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
@@ -25,22 +26,9 @@ pub const SCHEMA: Schema = Schema {
         ",
         idempotency::TABLE,
         chassis::stored_responses_of!("create_product"),
-        reservations::db::TABLE,
+        reservations::db::SQLITE_TABLE,
     ],
 };
-
-/// A product.
-pub(crate) struct Product {
-    pub(crate) id: Id,
-    pub(crate) content: Content,
-}
-
-/// A product but for its id.
-pub(crate) struct Content {
-    pub(crate) name: Text,
-    pub(crate) price: Decimal,
-    pub(crate) stock: Count,
-}
 
 impl Product {
     /// Columns are taken by their places, since finding them by their names took a fifth of the time of a read.
@@ -50,7 +38,7 @@ impl Product {
     }
 }
 
-pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Product>> {
+pub(super) fn get(connection: &Connection, id: Id) -> Result<Option<Product>> {
     connection
         .prepare_cached("SELECT id, name, price, stock FROM product WHERE id = ?1")?
         .query_row([id], Product::from_row)
@@ -58,7 +46,7 @@ pub(crate) fn get(connection: &Connection, id: Id) -> Result<Option<Product>> {
 }
 
 /// At most `limit` products by ascending id, from the first or from the one that follows `after`.
-pub(crate) fn page(connection: &Connection, after: Option<Id>, limit: usize) -> Result<Vec<Product>> {
+pub(super) fn page(connection: &Connection, after: Option<Id>, limit: usize) -> Result<Vec<Product>> {
     let (after, limit) = (after.map_or(0, Id::get), limit as i64);
     connection
         .prepare_cached(
@@ -69,14 +57,14 @@ pub(crate) fn page(connection: &Connection, after: Option<Id>, limit: usize) -> 
 }
 
 /// The smallest id of a product that is greater than `after`.
-pub(crate) fn next_id(connection: &Connection, after: i64) -> Result<Option<i64>> {
+pub(super) fn next_id(connection: &Connection, after: i64) -> Result<Option<i64>> {
     connection
         .prepare_cached("SELECT min(id) FROM product WHERE id > :after")?
         .query_row(named_params! { ":after": after }, |row| row.get(0))
 }
 
 /// Hands each product with these ids to `take`, by ascending id.
-pub(crate) fn range(
+pub(super) fn range(
     connection: &Connection,
     ids: &RangeInclusive<i64>,
     mut take: impl FnMut(Product),
@@ -92,7 +80,7 @@ pub(crate) fn range(
 }
 
 /// What is inserted is what was checked, so it is not read back: RETURNING would keep it in a table of its own meanwhile.
-pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Product> {
+pub(super) fn insert(connection: &Connection, content: Content) -> Result<Product> {
     let Content { name, price, stock } = &content;
     connection
         .prepare_cached("INSERT INTO product (name, price, stock) VALUES (?1, ?2, ?3)")?
@@ -100,16 +88,8 @@ pub(crate) fn insert(connection: &Connection, content: Content) -> Result<Produc
     Ok(Product { id: sqlite::last_id(connection)?, content })
 }
 
-/// What became of a replacement.
-pub(crate) enum Replaced {
-    Done(Product),
-    /// The product is another than was expected, and stays as it is.
-    Unexpected,
-    NotFound,
-}
-
 /// Replaces everything but the id, if there is such a product, and if it is as expected.
-pub(crate) fn replace(
+pub(super) fn replace(
     connection: &Connection,
     id: Id,
     Content { name, price, stock }: &Content,

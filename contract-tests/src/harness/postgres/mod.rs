@@ -1,0 +1,310 @@
+//! PostgreSQL for tests: a server of this process, with a database for each service of each store.
+//!
+//! The server is started from the programs that Debian installs, in a folder of its own, and ends with this process, however that
+//! ends. `STORE_TEST_POSTGRES` names a server to use in its place, by a URL of a user who may create databases.
+
+mod session;
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        net::UnixStream,
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use tempfile::TempDir;
+
+pub use self::session::Session;
+use super::waiting;
+
+/// How a test without a server is shown.
+const MISSING: &str = "there is no PostgreSQL: install postgresql, or name a server in STORE_TEST_POSTGRES";
+
+/// Runs a program until its input ends, which it does with the test, however that ends. Then it removes the folder. The server may have been
+/// started again meanwhile.
+const RUN: &str = r#"trap '' INT; folder="$1"; shift; "$@" & read -r end
+pid="$(head -n 1 "$folder/data/postmaster.pid")" && kill -QUIT "$pid"
+while kill -0 "$pid"; do sleep 0.05; done; rm -rf "$folder""#;
+
+/// Whether the stores of this run have their databases on PostgreSQL: `STORE_ENGINE=postgres`.
+pub fn is_chosen() -> bool {
+    env::var("STORE_ENGINE").is_ok_and(|engine| engine == "postgres")
+}
+
+/// The reason why there is no server.
+pub fn is_missing() -> Option<&'static str> {
+    (named().is_none() && programs().is_none()).then_some(MISSING)
+}
+
+/// A server.
+pub struct Server {
+    /// The URL of a database, without the name: that goes in place of `{}`.
+    url: String,
+    /// The folder with its socket, and the process. None if somebody else has started it.
+    own: Option<Own>,
+}
+
+struct Own {
+    folder: PathBuf,
+    /// The last part of the name of its socket.
+    port: String,
+    /// Its flags, to start it again.
+    flags: Vec<String>,
+    process: Mutex<Child>,
+}
+
+/// A database of a server, for one service. It is dropped with this.
+pub struct Database {
+    server: &'static Server,
+    name: String,
+}
+
+impl Server {
+    /// The server that all tests of this process share.
+    ///
+    /// # Panics
+    /// There is none, or it does not start.
+    pub fn shared() -> &'static Self {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        SERVER.get_or_init(|| match named() {
+            Some(url) => {
+                let (base, query) = url.split_once('?').unwrap_or((&url, ""));
+                let (scheme, rest) = base.split_once("://").expect("a postgres:// URL");
+                let host = rest.split('/').next().unwrap_or_default();
+                Self { url: format!("{scheme}://{host}/{{}}?{query}"), own: None }
+            }
+            None => Self::start(&[]),
+        })
+    }
+
+    /// A server of its own, with settings such as `max_connections=20`, for a test that disturbs it. It ends with the process.
+    ///
+    /// # Panics
+    /// There is none, or it does not start.
+    pub fn start(settings: &[&str]) -> Self {
+        let programs = programs().expect(MISSING);
+        let folder = TempDir::new().expect("a folder for PostgreSQL").keep();
+        let user = unprivileged();
+        if let Some((id, group)) = user {
+            chown(&folder, Some(id), Some(group)).expect("another owner");
+        }
+        let run = |command: &mut Command| {
+            let command = command.current_dir(&folder).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
+            if let Some((id, group)) = user {
+                command.uid(id).gid(group);
+            }
+        };
+        let data = folder.join("data");
+        let mut initdb = Command::new(programs.join("initdb"));
+        initdb.args([
+            "--no-sync",
+            "--auth=trust",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--no-locale",
+            "-D",
+        ]);
+        run(initdb.arg(&data));
+        let made = initdb.output().expect("initdb");
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+
+        let log = fs::File::create(folder.join("log")).expect("a log");
+        if let Some((id, group)) = user {
+            chown(folder.join("log"), Some(id), Some(group)).expect("another owner");
+        }
+        let mut server = Command::new("sh");
+        server.args(["-c", RUN, "sh"]).arg(&folder).arg(programs.join("postgres")).arg("-D").arg(&data);
+        let socket = format!("unix_socket_directories={}", folder.display());
+        // What a test loses is not looked at after the machine has lost its power.
+        let all = ["listen_addresses=", &socket, "fsync=off", "max_connections=300", "shared_buffers=32MB"];
+        let flags: Vec<String> =
+            all.iter().chain(settings).flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]).collect();
+        server.args(&flags);
+        run(server.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log));
+        let process = server.spawn().expect("PostgreSQL");
+        let port =
+            settings.iter().find_map(|setting| setting.strip_prefix("port=")).unwrap_or("5432").to_owned();
+        let url = format!("postgres:///{{}}?host={}&port={port}&user=postgres", folder.display());
+        let server = Self { url, own: Some(Own { folder, port, flags, process: Mutex::new(process) }) };
+        server.wait_until_ready();
+        server
+    }
+
+    /// Ends it at once, with all connections, as `pg_ctl stop -m immediate` does.
+    pub fn kill(&self) {
+        self.signal("QUIT");
+        let pid = self.folder().join("data/postmaster.pid");
+        waiting::until("the end of PostgreSQL", || !pid.exists())
+            .unwrap_or_else(|sentence| panic!("{sentence}"));
+    }
+
+    /// Starts it again after it was killed.
+    pub fn start_again(&self) {
+        let programs = programs().expect(MISSING);
+        let folder = self.folder();
+        let options = self.own.as_ref().map(|own| own.flags.join(" ")).unwrap_or_default();
+        let mut start = Command::new(programs.join("pg_ctl"));
+        start.arg("-D").arg(folder.join("data")).args(["-o", &options, "-l"]).arg(folder.join("log"));
+        if let Some((id, group)) = unprivileged() {
+            start.uid(id).gid(group);
+        }
+        let started = start.arg("start").current_dir(folder).stdout(Stdio::null()).status().expect("pg_ctl");
+        assert!(started.success(), "PostgreSQL does not start again");
+        self.wait_until_ready();
+    }
+
+    /// Sends its main process a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let file = fs::read_to_string(self.folder().join("data/postmaster.pid")).expect("a running server");
+        let pid = file.lines().next().and_then(|line| line.trim().parse().ok()).expect("a process id");
+        super::process::signal(name, pid);
+    }
+
+    /// The same on a port of 127.0.0.1, too, where it insists on TLS with this key and certificate.
+    ///
+    /// # Panics
+    /// There is none, or it does not start.
+    pub fn start_with_tls(key: &Path, certificate: &Path, port: &str) -> Self {
+        // PostgreSQL takes no key that others may read.
+        let own = TempDir::new().expect("a folder for a key").keep();
+        let (own_key, own_certificate) = (own.join("server.key"), own.join("server.crt"));
+        fs::copy(key, &own_key).expect("a key");
+        fs::copy(certificate, &own_certificate).expect("a certificate");
+        fs::set_permissions(&own_key, fs::Permissions::from_mode(0o600)).expect("a private key");
+        if let Some((id, group)) = unprivileged() {
+            for path in [&own, &own_key, &own_certificate] {
+                chown(path, Some(id), Some(group)).expect("another owner");
+            }
+        }
+        let rules = own.join("pg_hba.conf");
+        fs::write(&rules, "local all all trust\nhostssl all all 127.0.0.1/32 trust\n").expect("rules");
+        let settings = [
+            format!("ssl_key_file={}", own_key.display()),
+            format!("ssl_cert_file={}", own_certificate.display()),
+            format!("hba_file={}", rules.display()),
+            format!("port={port}"),
+        ];
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let server = Self::start(&[&["ssl=on", "listen_addresses=127.0.0.1"], settings.as_slice()].concat());
+        // It has read them.
+        let _ = fs::remove_dir_all(own);
+        server
+    }
+
+    /// Its Unix socket, if it was started by this process.
+    pub fn socket(&self) -> Option<PathBuf> {
+        Some(self.own.as_ref()?.folder.join(format!(".s.PGSQL.{}", self.own.as_ref()?.port)))
+    }
+
+    fn folder(&self) -> &Path {
+        &self.own.as_ref().expect("a server that was started by this test").folder
+    }
+
+    fn wait_until_ready(&self) {
+        let ready = || {
+            // A server that starts up takes connections, and ends them with an error.
+            self.socket().is_some_and(|socket| UnixStream::connect(socket).is_ok())
+                && Session::try_at(&self.url.replace("{}", "postgres")).is_ok()
+        };
+        waiting::until("PostgreSQL to start", ready).unwrap_or_else(|sentence| {
+            let mut log = String::new();
+            let file = fs::File::open(self.folder().join("log"));
+            let _ = file.and_then(|mut file| file.read_to_string(&mut log));
+            panic!("{sentence}:\n{log}")
+        });
+    }
+
+    /// A new, empty database.
+    pub fn database(&'static self, service: &str) -> Database {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{service}_{}_{count}", std::process::id());
+        self.session().execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+        Database { server: self, name }
+    }
+
+    /// A connection that belongs to no service.
+    pub fn session(&self) -> Session {
+        Session::at(&self.url.replace("{}", "postgres"))
+    }
+}
+
+/// Ends the process of a server that one test has started.
+impl Drop for Own {
+    fn drop(&mut self) {
+        let process = self.process.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut input) = process.stdin.take() {
+            let _ = input.write_all(b"\n");
+        }
+        let _ = process.wait();
+    }
+}
+
+impl Database {
+    /// Its URL, for `PRODUCTS_DATABASE_URL` and the like.
+    pub fn url(&self) -> String {
+        self.server.url.replace("{}", &self.name)
+    }
+
+    /// Its name on the server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A connection to it.
+    pub fn session(&self) -> Session {
+        Session::at(&self.url())
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// The server takes no more.
+    pub fn try_session(&self) -> Result<Session, tokio_postgres::Error> {
+        Session::try_at(&self.url())
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Ok(mut session) = Session::try_at(&self.server.url.replace("{}", "postgres")) {
+            let _ = session.try_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        }
+    }
+}
+
+fn named() -> Option<String> {
+    env::var("STORE_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
+}
+
+/// The folder with the programs of a server, of the newest version.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let folders = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin")));
+    folders.filter(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file()).max()
+}
+
+/// The user and group to run a server as, if this is root, whom PostgreSQL refuses.
+fn unprivileged() -> Option<(u32, u32)> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let user = status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?;
+    if user != "0" {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let ids = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2).map(str::parse);
+        Some((fields.next()?.ok()?, fields.next()?.ok()?))
+    };
+    ids("postgres").or_else(|| ids("nobody"))
+}

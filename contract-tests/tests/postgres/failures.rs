@@ -1,0 +1,245 @@
+//! A server that fails, is slow or is in the way.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract_tests::{
+    engine::{
+        deployment::{Address, Deployment},
+        exchange::{Answer, Request},
+        session::Session,
+    },
+    harness::{
+        development::token,
+        folders::new_folder,
+        postgres::Server,
+        process::Process,
+        store::Store,
+        waiting::{self, SetOnDrop},
+    },
+};
+use serde_json::json;
+
+use crate::{PROGRAM, relay::Relay};
+
+fn create(session: &Session, name: &str) -> Request {
+    session.request("products", "POST", "/products").json(&json!({ "name": name, "price": 1, "stock": 1000 }))
+}
+
+fn get(session: &Session, path: &str) -> Answer {
+    session.send(&session.request("products", "GET", path)).unwrap()
+}
+
+/// A store on a server of its own, which the test disturbs. The server is never dropped, as the shared one is.
+fn disturbed(settings: &[&str], of_store: &[(&str, &str)]) -> (&'static Server, Store, Session) {
+    let server: &'static Server = Box::leak(Box::new(Server::start(settings)));
+    let databases = ["products", "orders", "payments"].map(|service| server.database(service));
+    let store = Store::start_with(new_folder(), databases.into(), PROGRAM, of_store);
+    let session = Session::new(store.deployment());
+    (server, store, session)
+}
+
+fn is_unavailable(answer: &Answer) {
+    assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("1")), "{answer}");
+    assert_eq!(answer.json(), json!({ "error": "Service unavailable" }));
+}
+
+pub(crate) fn a_killed_server_is_told_by_readyz_and_recovered_from() {
+    let (server, store, session) = disturbed(&[], &[]);
+    session.expect(&create(&session, "before"), 201, None).unwrap();
+    for _ in 0..2 {
+        let before = get(&session, "/products").body;
+        server.kill();
+        for _ in 0..3 {
+            is_unavailable(&get(&session, "/products/1"));
+            is_unavailable(&get(&session, "/products?limit=1"));
+            let created = session.send(&create(&session, "meanwhile")).unwrap();
+            is_unavailable(&created);
+            assert_eq!(get(&session, "/readyz").status, 503);
+            assert_eq!(get(&session, "/livez").status, 200);
+        }
+        server.start_again();
+        waiting::until("the service to be ready again", || get(&session, "/readyz").status == 200).unwrap();
+        assert_eq!(get(&session, "/products").body, before);
+        session.expect(&create(&session, "after"), 201, None).unwrap();
+    }
+    assert_eq!(store.rows("products"), 3);
+}
+
+pub(crate) fn terminated_connections_lose_no_acknowledged_write() {
+    let store = Store::on_postgres(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    let database = store.postgres("products").unwrap();
+    let is_over = AtomicBool::new(false);
+    let acknowledged: BTreeSet<String> = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut session = database.session();
+            while !is_over.load(Relaxed) {
+                session.rows(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'products'",
+                );
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let _over = SetOnDrop(&is_over);
+        let session = &session;
+        let call = |caller: u32| {
+            move || {
+                let names = (0..60).map(move |number| format!("{caller}-{number}"));
+                let is_created = |name: &String| {
+                    let mut request = create(session, name);
+                    if caller < 3 {
+                        request = request.header("Idempotency-Key", name);
+                    }
+                    let answer = session.send(&request).unwrap();
+                    assert!([201, 500, 503].contains(&answer.status), "{answer}");
+                    answer.status == 201
+                };
+                names.filter(is_created).collect::<Vec<_>>()
+            }
+        };
+        let callers: Vec<_> = (0..6).map(|caller| scope.spawn(call(caller))).collect();
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+    });
+    assert!(acknowledged.len() > 60, "{} writes were acknowledged", acknowledged.len());
+    let rows = database.session().rows("SELECT name, count(*) FROM product GROUP BY name");
+    assert!(rows.iter().all(|row| row.get::<_, i64>(1) == 1), "something was created twice");
+    let stored: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(acknowledged.is_subset(&stored), "lost: {:?}", acknowledged.difference(&stored));
+}
+
+pub(crate) fn connections_that_run_out_are_503() {
+    let (server, store, session) =
+        disturbed(&["max_connections=14", "superuser_reserved_connections=0"], &[]);
+    session.expect(&create(&session, "before"), 201, None).unwrap();
+    let mut admin = server.session();
+    let mut others = Vec::new();
+    admin.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'products'");
+    while let Ok(other) = store.postgres("products").unwrap().try_session() {
+        others.push(other);
+    }
+    is_unavailable(&session.send(&create(&session, "meanwhile")).unwrap());
+    assert_eq!(get(&session, "/readyz").status, 503);
+    assert_eq!(get(&session, "/livez").status, 200);
+    drop(others);
+    waiting::until("a connection", || session.send(&create(&session, "after")).unwrap().status == 201)
+        .unwrap();
+    assert_eq!(store.rows("products"), 2);
+}
+
+/// How many statements of the service run, or wait for a lock.
+const RUNNING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                       AND application_name = 'products' AND state <> 'idle'";
+
+pub(crate) fn a_write_is_cancelled_at_its_deadline() {
+    let store = Store::on_postgres(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    session.expect(&create(&session, "before"), 201, None).unwrap();
+    let locked = store.lock("products");
+    let mut watcher = store.postgres("products").unwrap().session();
+    for key in [None, Some("a")] {
+        let mut request = create(&session, "given up").header("X-Request-Timeout-Ms", "200");
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let began = Instant::now();
+        is_unavailable(&session.send(&request).unwrap());
+        assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
+        waiting::until("the end of the statement", || watcher.number(RUNNING) == 0).unwrap();
+    }
+    drop(locked);
+    session.expect(&create(&session, "after"), 201, None).unwrap();
+    assert_eq!(store.rows("products"), 2);
+}
+
+pub(crate) fn a_lock_is_waited_for_until_the_statement_timeout() {
+    let store = Store::on_postgres(PROGRAM, &[("DATABASE_STATEMENT_TIMEOUT", "300ms")]);
+    let session = Session::new(store.deployment());
+    session.expect(&create(&session, "before"), 201, None).unwrap();
+    let locked = store.lock("products");
+    is_unavailable(&session.send(&create(&session, "timed out")).unwrap());
+    // Reads go on.
+    assert_eq!(get(&session, "/products/1").status, 200);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| session.send(&create(&session, "in time")).unwrap());
+        let mut watcher = store.postgres("products").unwrap().session();
+        waiting::until("the write to wait", || waiting.is_finished() || watcher.number(RUNNING) == 1)
+            .unwrap();
+        drop(locked);
+        assert!([201, 503].contains(&waiting.join().unwrap().status));
+    });
+}
+
+pub(crate) fn conflicts_of_transactions_are_tried_again() {
+    const CALLERS: i64 = 6;
+    const RESERVATIONS: i64 = 12;
+    let store = Store::on_postgres(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    // In this isolation, the second of two that change the same row fails with 40001.
+    let database = store.postgres("products").unwrap();
+    let mut admin = database.session();
+    admin.execute(&format!(
+        "ALTER DATABASE {} SET default_transaction_isolation = 'serializable'",
+        database.name()
+    ));
+    admin.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'products' AND datname = current_database()");
+    waiting::until("a new connection", || session.send(&create(&session, "popular")).unwrap().status == 201)
+        .unwrap();
+    let id = get(&session, "/products").json()[0]["id"].as_u64().unwrap();
+    thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let session = &session;
+            scope.spawn(move || {
+                for number in 0..RESERVATIONS {
+                    let path = format!("/products/{id}/reservations/{caller}-{number}");
+                    let reserve = session.request("products", "PUT", path).json(&json!({ "quantity": 1 }));
+                    session.expect(&reserve, 201, None).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(admin.number("SELECT stock FROM product"), 1000 - CALLERS * RESERVATIONS);
+    let conflicts = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+    waiting::until("a conflict to be counted", || admin.number(conflicts) > 0).unwrap();
+}
+
+pub(crate) fn a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe() {
+    let server = Server::shared();
+    let Some(socket) = server.socket() else { return };
+    let (database, relay, folder) = (server.database("products"), Relay::start(&socket), new_folder());
+    let url = format!("postgres://postgres@127.0.0.1:{}/{}", relay.port(), database.name());
+    let settings = [("PRODUCTS_DATABASE_URL".to_owned(), url)];
+    let process = Process::start(PROGRAM, "products", folder.path(), &settings);
+    let deployment = Deployment::new(
+        ["products", "orders", "payments"]
+            .into_iter()
+            .map(|service| Address { url: process.url().into(), token: token(service) }),
+    );
+    let session = Session::new(deployment);
+    let mut watcher = database.session();
+    let mut rows = || watcher.number("SELECT count(*) FROM product");
+    // Its statement is prepared now, so that the next thing to be sent is the insert itself.
+    session.expect(&create(&session, "first"), 201, None).unwrap();
+    let (sent, cut) = relay.swallow_the_next_answer();
+    let answer = thread::scope(|scope| {
+        let call = scope.spawn(|| session.send(&create(&session, "second")).unwrap());
+        sent.recv().unwrap();
+        waiting::until("the commit", || rows() == 2).unwrap();
+        cut.send(()).unwrap();
+        call.join().unwrap()
+    });
+    assert_eq!(answer.status, 500, "{answer}");
+    assert_eq!(answer.json(), json!({ "error": "Internal error" }));
+    process.wait_for_log("it is not known whether the transaction was committed");
+
+    // With a key, whoever got no answer sends it again, and nothing is done twice.
+    let request = create(&session, "third").header("Idempotency-Key", "third");
+    let first = session.expect(&request, 201, None).unwrap();
+    let again = session.expect(&request, 201, None).unwrap();
+    assert_eq!((first.body, rows()), (again.body, 3));
+}

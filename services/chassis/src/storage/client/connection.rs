@@ -1,0 +1,131 @@
+//! A connection, as a query has it.
+
+use std::{
+    sync::Arc,
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+};
+
+use deadpool_postgres::Object;
+use tokio::runtime::Handle;
+use tokio_postgres::{CancelToken, Row, Statement, types::ToSql};
+
+use super::{error::Error, tls::Tls};
+
+/// A connection that runs the statements of one query. Each statement is prepared once a connection.
+pub struct Connection {
+    /// None once it was thrown away.
+    object: Option<Object>,
+    tls: Tls,
+    settled: Arc<AtomicI64>,
+    /// Whether a statement may still run.
+    is_busy: AtomicBool,
+    /// Whether what runs may commit.
+    is_committing: AtomicBool,
+}
+
+impl Connection {
+    pub(in crate::storage) fn new(object: Object, tls: Tls, settled: Arc<AtomicI64>) -> Self {
+        let (is_busy, is_committing) = (AtomicBool::new(true), AtomicBool::new(false));
+        Self { object: Some(object), tls, settled, is_busy, is_committing }
+    }
+
+    /// The rows that a statement returns.
+    ///
+    /// # Errors
+    /// It fails.
+    pub async fn query(&self, statement: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        let (client, statement) = self.prepare(statement).await?;
+        Ok(client.query(&statement, values).await?)
+    }
+
+    /// The row that a statement returns, if it returns one.
+    ///
+    /// # Errors
+    /// It fails, or returns more.
+    pub async fn query_opt(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, Error> {
+        let (client, statement) = self.prepare(statement).await?;
+        Ok(client.query_opt(&statement, values).await?)
+    }
+
+    /// The row that a statement returns.
+    ///
+    /// # Errors
+    /// It fails, or returns none or more.
+    pub async fn query_one(&self, statement: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
+        self.query_opt(statement, values).await?.ok_or(Error::NoRow("a statement returned nothing"))
+    }
+
+    /// Runs a statement, and returns how many rows it has changed.
+    ///
+    /// # Errors
+    /// It fails.
+    pub async fn execute(&self, statement: &str, values: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        let (client, statement) = self.prepare(statement).await?;
+        Ok(client.execute(&statement, values).await?)
+    }
+
+    /// Runs statements without values.
+    pub(in crate::storage) async fn batch(&self, statements: &str) -> Result<(), Error> {
+        Ok(self.client()?.batch_execute(statements).await?)
+    }
+
+    /// The id up to which every row is there for good: none of a transaction in flight has a smaller one. It is kept for all
+    /// connections, and belongs to the one table of the service that is listed.
+    pub fn settled(&self) -> &AtomicI64 {
+        &self.settled
+    }
+
+    /// From now on the transaction may be committed.
+    pub(in crate::storage) fn begin_commit(&self) {
+        self.is_committing.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::storage) fn is_committing(&self) -> bool {
+        self.is_committing.load(Ordering::Relaxed)
+    }
+
+    /// Gives the connection back, which is in no transaction.
+    pub(in crate::storage) fn finish(self) {
+        self.is_busy.store(false, Ordering::Relaxed);
+    }
+
+    /// What cancels the statement that runs.
+    pub(in crate::storage) fn cancellation(&self) -> Option<(CancelToken, Tls)> {
+        Some((self.object.as_ref()?.cancel_token(), self.tls.clone()))
+    }
+
+    /// Nothing was done if this fails, not even by a statement that commits.
+    async fn prepare(&self, statement: &str) -> Result<(&Object, Statement), Error> {
+        let client = self.client()?;
+        match client.prepare_cached(statement).await {
+            Ok(statement) => Ok((client, statement)),
+            Err(error) => Err(Error::from(error).before_commit()),
+        }
+    }
+
+    fn client(&self) -> Result<&Object, Error> {
+        self.object.as_ref().ok_or(Error::Stopped)
+    }
+}
+
+/// A connection that is dropped in the middle of a query is thrown away, and its statement is cancelled.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !*self.is_busy.get_mut() {
+            return;
+        }
+        let cancellation = self.cancellation();
+        if let Some(object) = self.object.take() {
+            let is_open = !object.is_closed();
+            drop(Object::take(object));
+            if let (true, Some((token, tls)), Ok(runtime)) = (is_open, cancellation, Handle::try_current()) {
+                // Best effort: the statement timeout ends it otherwise.
+                runtime.spawn(async move { drop(token.cancel_query(tls).await) });
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Errors of the database.
+
+use deadpool_postgres::{PoolError, TimeoutType};
+use tokio_postgres::error::{DbError, Severity, SqlState};
+
+/// An error of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A statement failed, or the connection did.
+    #[error("{}", describe(.0))]
+    Statement(#[from] tokio_postgres::Error),
+    /// There is no connection.
+    #[error("no connection to the database: {0}")]
+    NotConnected(String),
+    /// All connections are in use.
+    #[error("all connections to the database are in use")]
+    Busy,
+    /// The connection ended before the commit, so that nothing was written.
+    #[error("the connection ended before the commit: {0}")]
+    Interrupted(String),
+    /// The deadline was over before the commit, so that nothing was written.
+    #[error("cancelled at the deadline of the request")]
+    Cancelled,
+    /// The connection ended during the commit.
+    #[error("it is not known whether the transaction was committed: {0}")]
+    Unknown(String),
+    /// Another transaction was first with what this one was about to store. It is to be tried again.
+    #[error("another transaction was first")]
+    Conflict,
+    /// A stored value is none that the service stores.
+    #[error("a stored value is out of range: {0}")]
+    Value(&'static str),
+    /// The database takes no writes.
+    #[error("the database is read-only")]
+    ReadOnly,
+    /// There is something else than a row that was just locked.
+    #[error("no such row: {0}")]
+    NoRow(&'static str),
+    /// The write panicked.
+    #[error("the write panicked")]
+    Panicked,
+    /// The service is stopping.
+    #[error("the database is being closed")]
+    Stopped,
+}
+
+impl Error {
+    /// Whether a retry may succeed. If so, nothing was written.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::NotConnected(_) | Self::Busy | Self::Interrupted(_) | Self::Cancelled => true,
+            Self::Conflict | Self::ReadOnly | Self::Stopped => true,
+            Self::Unknown(_) | Self::Value(_) | Self::NoRow(_) | Self::Panicked => false,
+            Self::Statement(error) => error.is_closed() || error.code().is_none_or(is_of_the_moment),
+        }
+    }
+
+    /// Whether the same transaction is to be tried again at once.
+    pub(in crate::storage) fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Interrupted(_) => true,
+            Self::Statement(error) => {
+                let again = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+                error.code().is_some_and(|code| again.contains(code))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the server is a standby now, so that other connections may lead to the primary.
+    pub(in crate::storage) fn is_read_only(&self) -> bool {
+        let code = &SqlState::READ_ONLY_SQL_TRANSACTION;
+        matches!(self, Self::Statement(error) if error.code() == Some(code))
+    }
+
+    /// Whether the server was asked to end this statement.
+    pub(in crate::storage) fn is_cancellation(&self) -> bool {
+        matches!(self, Self::Statement(error) if error.code() == Some(&SqlState::QUERY_CANCELED))
+    }
+
+    /// The same error of a statement during which the transaction was not committed.
+    pub(in crate::storage) fn before_commit(self) -> Self {
+        match self {
+            Self::Statement(error) if has_ended_connection(&error) => Self::Interrupted(describe(&error)),
+            error => error,
+        }
+    }
+
+    /// The same error of a statement that commits.
+    pub(in crate::storage) fn of_commit(self) -> Self {
+        match self {
+            Self::Statement(error) if has_ended_connection(&error) => Self::Unknown(describe(&error)),
+            error => error,
+        }
+    }
+}
+
+impl From<PoolError> for Error {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
+            PoolError::Timeout(_) => Self::NotConnected("it takes too long".to_owned()),
+            PoolError::Backend(error) => Self::NotConnected(describe(&error)),
+            PoolError::Closed => Self::Stopped,
+            error => Self::NotConnected(error.to_string()),
+        }
+    }
+}
+
+/// Whether the connection has ended with this error, so that the server has not said what became of the statement.
+fn has_ended_connection(error: &tokio_postgres::Error) -> bool {
+    let is_fatal =
+        |error: &DbError| matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+    error.as_db_error().map_or_else(|| error.code().is_none() && is_of_connection(error), is_fatal)
+}
+
+/// Whether it is an error of the connection, and not of a value.
+fn is_of_connection(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+}
+
+/// Whether a statement that failed with this code may succeed later (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+fn is_of_the_moment(code: &SqlState) -> bool {
+    let classes = ["08", "40", "53", "57"];
+    let codes = [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION];
+    classes.iter().any(|class| code.code().starts_with(class)) || codes.contains(code)
+}
+
+/// What the server says, or what the connection died of.
+pub(in crate::storage) fn describe(error: &tokio_postgres::Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        return format!("{} (SQLSTATE {})", error.message(), error.code().code());
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

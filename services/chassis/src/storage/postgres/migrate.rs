@@ -1,0 +1,204 @@
+//! Migrations: run once, however many instances start at once.
+//!
+//! The version is a row, which is locked until its migration is committed. That needs no lock of a session, which CockroachDB
+//! and poolers do not have. What another instance did meanwhile shows as a conflict, and the whole is tried again.
+
+use std::time::Duration;
+
+use deadpool_postgres::{HookError, PoolError};
+use tokio::time::sleep;
+use tokio_postgres::error::SqlState;
+
+use super::{pool::Pool, schema::Schema};
+use crate::{
+    settings::StartupError,
+    storage::client::{Connection, Error, describe},
+};
+
+/// How often a migration is tried that others are in the way of, with a pause in between.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Has one row.
+const VERSION_TABLE: &str = "
+    CREATE TABLE IF NOT EXISTS schema_version (
+        is_only_row boolean PRIMARY KEY CHECK (is_only_row),
+        service     text    NOT NULL,
+        version     bigint  NOT NULL
+    )";
+
+/// Why a service cannot start with its database.
+pub(super) enum Problem {
+    /// There is no connection.
+    Connection(PoolError),
+    /// A statement fails.
+    Statement(Error),
+    /// A migration fails.
+    Migration { from: usize, to: usize, error: Error },
+    /// It was migrated by a later release.
+    Newer { version: usize, known: usize },
+    /// It is that of another service.
+    Foreign(String),
+    /// It cannot hold every text.
+    Encoding(String),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
+/// Migrates the database of `service` to the newest version of `schema`.
+pub(super) async fn migrate(pool: &Pool, service: &str, schema: &Schema) -> Result<(), Problem> {
+    let connection = pool.first().await.map_err(Problem::Connection)?;
+    let row = connection.query_one("SHOW server_encoding", &[]).await?;
+    let encoding: String = row.try_get(0).map_err(Error::from)?;
+    if !encoding.eq_ignore_ascii_case("UTF8") {
+        return Err(Problem::Encoding(encoding));
+    }
+    let mut attempt = 1;
+    loop {
+        match migrate_once(&connection, service, schema).await {
+            Err(Problem::Statement(error) | Problem::Migration { error, .. })
+                if attempt < ATTEMPTS && is_conflict(&error) =>
+            {
+                // It may be in a transaction that has failed.
+                connection.batch("ROLLBACK").await?;
+                attempt += 1;
+                sleep(PAUSE).await;
+            }
+            Err(problem) => return Err(problem),
+            Ok(()) => {
+                connection.finish();
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn migrate_once(connection: &Connection, service: &str, schema: &Schema) -> Result<(), Problem> {
+    let known = schema.migrations.len();
+    // Whoever may only read and write rows can start with a database that is migrated.
+    let stored = match version(connection, service, "").await {
+        Err(Problem::Statement(error)) if has_code(&error, &SqlState::UNDEFINED_TABLE) => {
+            connection.batch(VERSION_TABLE).await?;
+            None
+        }
+        stored => stored?,
+    };
+    match stored {
+        Some(version) if version == known => return Ok(()),
+        Some(version) if version > known => return Err(Problem::Newer { version, known }),
+        Some(_) => {}
+        None => {
+            let first = "INSERT INTO schema_version (is_only_row, service, version) VALUES (true, $1, 0)
+                         ON CONFLICT DO NOTHING";
+            connection.execute(first, &[&service]).await?;
+        }
+    }
+    // A migration, and the wait for that of another instance, may take longer than a request.
+    connection.batch("BEGIN; SET LOCAL statement_timeout = 0").await?;
+    let from = version(connection, service, "FOR UPDATE").await?.unwrap_or_default();
+    if from > known {
+        return Err(Problem::Newer { version: from, known });
+    }
+    // Another instance may have done it while this one waited for the row.
+    for step in &schema.migrations[from..] {
+        connection.batch(step).await.map_err(|error| Problem::Migration { from, to: known, error })?;
+    }
+    connection.execute("UPDATE schema_version SET version = $1", &[&(known as i64)]).await?;
+    connection.batch("COMMIT").await?;
+    if from < known {
+        tracing::info!(from, to = known, "migrated the database");
+    }
+    Ok(())
+}
+
+/// The version of the database, if it has one.
+async fn version(connection: &Connection, service: &str, lock: &str) -> Result<Option<usize>, Problem> {
+    let select = format!("SELECT service, version FROM schema_version {lock}");
+    let Some(row) = connection.query_opt(&select, &[]).await? else { return Ok(None) };
+    let (owner, version): (String, i64) =
+        (row.try_get(0).map_err(Error::from)?, row.try_get(1).map_err(Error::from)?);
+    if owner != service {
+        return Err(Problem::Foreign(owner));
+    }
+    Ok(Some(usize::try_from(version).unwrap_or_default()))
+}
+
+fn has_code(error: &Error, code: &SqlState) -> bool {
+    matches!(error, Error::Statement(error) if error.code() == Some(code))
+}
+
+/// Whether another instance was at the same place.
+fn is_conflict(error: &Error) -> bool {
+    // Two that create a table at once fail in the catalogue.
+    let codes = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT];
+    error.is_repeatable() || codes.iter().any(|code| has_code(error, code))
+}
+
+impl Problem {
+    /// What is wrong with the database at `place`, which `variable` names, and what to do.
+    pub(super) fn explain(self, place: &str, variable: &str) -> StartupError {
+        StartupError::new(match self {
+            Self::Connection(PoolError::Timeout(_)) => {
+                format!("{place} does not answer: start the database, or set {variable} to where it is.")
+            }
+            Self::Connection(
+                PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)),
+            ) => {
+                let reason = describe(&error);
+                match error.code() {
+                    Some(&SqlState::INVALID_CATALOG_NAME) => {
+                        format!(
+                            "{place} does not exist ({reason}): create the database, or set {variable} to another."
+                        )
+                    }
+                    Some(&(SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION)) => {
+                        format!("{place} refuses the user or the password ({reason}): correct {variable}.")
+                    }
+                    Some(_) => format!(
+                        "{place} refuses the connection ({reason}): correct {variable}, or the database."
+                    ),
+                    None => format!(
+                        "{place} cannot be reached ({reason}): start the database, or set {variable} to where it is."
+                    ),
+                }
+            }
+            Self::Connection(error) => format!("{place} cannot be reached: {error}."),
+            Self::Statement(Error::Statement(error))
+                if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>
+            {
+                format!(
+                    "{place} does not let the user of {variable} do what is needed ({}): make it the owner of the database.",
+                    describe(&error)
+                )
+            }
+            Self::Statement(Error::Statement(error))
+                if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) =>
+            {
+                format!(
+                    "{place} is read-only: add target_session_attrs=read-write and the other hosts to {variable}."
+                )
+            }
+            Self::Statement(error) => {
+                format!("{place} cannot be used ({error}): correct the database or {variable}.")
+            }
+            Self::Migration { from, to, error } => format!(
+                "{place} could not be migrated from version {from} to {to} ({error}), and stays as it was: go on with the \
+                 program that it was used with, and report this."
+            ),
+            Self::Newer { version, known } => format!(
+                "{place} has version {version}, and this program supports versions up to {known}: update it, or set \
+                 {variable} to another database."
+            ),
+            Self::Foreign(owner) => {
+                format!("{place} belongs to {owner}: set {variable} to a database of its own.")
+            }
+            Self::Encoding(encoding) => format!(
+                "{place} has the encoding {encoding}, which cannot hold every text: create the database with UTF8."
+            ),
+        })
+    }
+}

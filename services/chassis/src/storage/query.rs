@@ -1,0 +1,26 @@
+//! What a service asks of its database.
+
+use super::client::{Connection, Error};
+
+/// Something that is read or written, with its SQL for each engine.
+pub trait Query {
+    /// What it returns.
+    type Output;
+
+    /// Runs it on SQLite: a read in a snapshot, a write in a transaction.
+    ///
+    /// # Errors
+    /// SQLite fails. A write is rolled back then.
+    fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output>;
+
+    /// Runs it on PostgreSQL: a write in a transaction, and possibly more than once, if the server asks for that.
+    ///
+    /// # Errors
+    /// A statement fails. A write is rolled back then.
+    fn postgres(&self, connection: &Connection) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+
+    /// Whether a write is one statement on PostgreSQL, which needs no transaction around it.
+    fn is_one_statement(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,55 @@
+//! A reservation, as it is stored.
+
+use chassis::values::{Count, Id, Key};
+
+/// A reservation of some of a product's stock.
+pub(crate) struct Reservation {
+    pub(crate) product_id: Id,
+    pub(crate) key: Key,
+    pub(crate) quantity: Count,
+    pub(crate) status: Status,
+}
+
+/// Whether a reservation has its quantity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Held,
+    Released,
+}
+
+/// What became of a reservation that was to be made.
+pub(crate) enum Made {
+    /// It took the stock.
+    Now(Reservation),
+    /// It had taken the stock before.
+    Before(Reservation),
+    /// It was released, and takes nothing any more.
+    Released,
+    /// It has another quantity.
+    Differs,
+    NotEnoughStock,
+    NoProduct,
+}
+
+/// What became of a reservation that was to be released.
+pub(crate) enum Released {
+    /// It has nothing now.
+    Now(Reservation),
+    /// The stock would be larger than any number of items may be.
+    TooMuchStock,
+    NoProduct,
+}
+
+impl Status {
+    /// Its name in the database.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Held => "HELD",
+            Self::Released => "RELEASED",
+        }
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        [Self::Held, Self::Released].into_iter().find(|status| status.name() == name)
+    }
+}
