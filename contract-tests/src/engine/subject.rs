@@ -136,6 +136,12 @@ impl Subject {
         Ok(subject)
     }
 
+    /// The same for callers who know nothing of what is newer than their contract.
+    #[must_use]
+    pub fn of_callers(self) -> Self {
+        Self { profile: self.profile.of_callers(), ..self }
+    }
+
     /// A profile that names a workflow means one that is there.
     fn check_names(&self) -> Result<(), String> {
         let Some(workflows) = &self.workflows else { return Ok(()) };

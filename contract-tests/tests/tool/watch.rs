@@ -3,27 +3,37 @@
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
-use contract_tests::harness::process::signal;
+use contract_tests::{engine::exchange::http_client, harness::process::signal};
 
 use super::{
     files::Files,
     service::{Flaw, KEY, Service},
 };
 
+/// How long a caller waits.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A watcher, which is ended with the test.
-struct Watching {
+pub(crate) struct Watching {
     child: Child,
     output: BufReader<ChildStdout>,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Watching {
-    fn start(files: &Files, arguments: &[&str]) -> Self {
+    pub(crate) fn start(files: &Files, arguments: &[&str]) -> Self {
+        Self::start_with(files, arguments, &[])
+    }
+
+    /// The same, with these variables.
+    pub(crate) fn start_with(files: &Files, arguments: &[&str], variables: &[(&str, String)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_contract"))
             .args(["watch", "notes.yaml"])
             .args(arguments)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(files.folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -41,7 +51,7 @@ impl Watching {
     }
 
     /// Stops it as Ctrl-C does. Returns how it ended, and what else it said.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         signal("INT", self.child.id());
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
@@ -73,8 +83,8 @@ fn a_service_that_never_answers_is_waited_for_as_long_as_it_was_said() {
     let server = format!("http://{}", listener.local_addr().unwrap());
     let watching = Watching::start(&files, &["--server", &server, "--timeout", "1"]);
     // Longer than the second that was said, and shorter than the 20 of a watcher that was told nothing.
-    let client = reqwest::blocking::Client::builder().timeout(std::time::Duration::from_secs(15));
-    let answer = client.build().unwrap().get(format!("{}/notes", watching.url)).send().unwrap();
+    let client = http_client(Duration::from_secs(15));
+    let answer = client.get(format!("{}/notes", watching.url)).send().unwrap();
     assert_eq!(answer.status(), 502);
     let (code, rest) = watching.stop();
     assert_eq!(code, Some(1), "{rest}");
@@ -85,7 +95,7 @@ fn what_callers_are_told_is_judged() {
     let (files, service) = (Files::new(), Service::start(Flaw::Silent));
     let watching = Watching::start(&files, &["--server", &service.url, "--token", KEY]);
     let url = watching.url.clone();
-    let client = reqwest::blocking::Client::new();
+    let client = http_client(PATIENCE);
     let send = |method, path: &str, body: &'static str| {
         let method = reqwest::Method::from_bytes(method).unwrap();
         client.request(method, format!("{url}{path}")).header("X-Api-Key", KEY).body(body).send().unwrap()

@@ -26,7 +26,7 @@ pub(crate) const SILENCE: usize = 3;
 pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     let reports = report::wanted(&arguments.report)?;
     let Chosen { deployment, notes } = selection::choose(&arguments.target, !arguments.list)?;
-    let checks = selection::checks(&deployment, &arguments.filter)?;
+    let checks = selection::checks(&deployment, &arguments.target, &arguments.filter)?;
     if arguments.list {
         checks.iter().flat_map(Check::names).for_each(|name| say(&name));
         return Ok(true);
