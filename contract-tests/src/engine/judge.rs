@@ -1,6 +1,6 @@
 //! Judges an answer by the document: its status, its body, its headers, and what it must have in common with the request.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use percent_encoding::percent_decode_str;
 use regex::Regex;
@@ -191,11 +191,9 @@ fn judge_body(documented: &Documented, answer: &Answer) -> Result<(), String> {
     // What is no JSON has no schema that could judge it.
     let Some(validator) = documented.validator(media_type) else { return Ok(()) };
     let profile = &subject().profile;
-    let Ok(mut body) = serde_json::from_slice(&answer.body) else { return Err("a JSON body".into()) };
-    if is_free(answer) {
-        forget_text(documented, &mut body);
-    }
-    if let Some(error) = validator.iter_errors(&body).next() {
+    let Ok(body) = serde_json::from_slice(&answer.body) else { return Err("a JSON body".into()) };
+    let known = if is_free(answer) { with_known_text(documented, &body) } else { Cow::Borrowed(&body) };
+    if let Some(error) = validator.iter_errors(&known).next() {
         return Err(format!("a body that fits its schema ({error}, at `{}`)", error.instance_path()));
     }
     if let Some(object) = body.as_object().filter(|_| profile.fields_in_order) {
@@ -226,12 +224,15 @@ fn is_free(answer: &Answer) -> bool {
     answer.status >= 400 && subject().profile.other_refusals
 }
 
-/// Puts a text that the document has in the place of another one, so that the rest of the body can be judged.
-fn forget_text(documented: &Documented, body: &mut Value) {
-    if let Some(known) = documented.messages.first()
-        && body["error"].is_string()
-    {
-        body["error"] = known.clone();
+/// A body with a text that the document has in the place of another one, so that the rest of it can be judged.
+fn with_known_text<'a>(documented: &Documented, body: &'a Value) -> Cow<'a, Value> {
+    match documented.messages.first() {
+        Some(known) if body["error"].is_string() => {
+            let mut body = body.clone();
+            body["error"] = known.clone();
+            Cow::Owned(body)
+        }
+        _ => Cow::Borrowed(body),
     }
 }
 

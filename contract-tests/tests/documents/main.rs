@@ -4,10 +4,10 @@
 #![allow(clippy::disallowed_macros, reason = "a test prints for people")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
-use std::{
-    env, fs,
-    process::{Command, ExitCode},
-};
+mod callers;
+mod base;
+
+use std::{env, fs, process::ExitCode};
 
 use contract_tests::{
     engine::{
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         println!("{sentence}");
         return ExitCode::FAILURE;
     }
-    let base = base();
+    let base = base::revision();
     if base.is_none() {
         println!("ignored: there is no history to compare the documents with");
     }
@@ -56,6 +56,12 @@ fn main() -> ExitCode {
             move || breaks_no_caller(&base.unwrap_or_default())
         })
         .with_ignored_flag(base.is_none()),
+        Trial::test("what_callers_of_the_base_rely_on_holds_in_the_store_of_today", {
+            let base = base.clone();
+            move || callers::of_the_base(&base.unwrap_or_default())
+        })
+        .with_ignored_flag(base.is_none()),
+        Trial::test("what_breaks_callers_and_no_document_shows_is_named", callers::are_told),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -214,7 +220,7 @@ fn every_operation_is_in_the_token_matrix() {
 fn breaks_no_caller(base: &str) -> Result<(), Failed> {
     let mut breaks = Vec::new();
     for &service in SERVICES.iter() {
-        let Some(old) = git(&["show", &format!("{base}:openapi/{service}.json")]) else { continue };
+        let Some(old) = base::file(base, &format!("openapi/{service}.json")) else { continue };
         let old = serde_json::from_str(&old).expect("an OpenAPI document");
         breaks.extend(compatibility::breaks(service, &old, &CONTRACT.document(service).json));
     }
@@ -226,19 +232,4 @@ fn breaks_no_caller(base: &str) -> Result<(), Failed> {
         breaks.join("\n")
     )
     .into())
-}
-
-/// The revision to compare with: `CONTRACT_BASE`, or where this branch left main, or on main the commit before.
-fn base() -> Option<String> {
-    if let Some(base) = env::var("CONTRACT_BASE").ok().filter(|base| !base.is_empty()) {
-        return Some(base);
-    }
-    let head = git(&["rev-parse", "HEAD"])?;
-    let main = ["origin/main", "main"].into_iter().find_map(|main| git(&["merge-base", "HEAD", main]));
-    main.filter(|main| *main != head).or_else(|| git(&["rev-parse", "--verify", "--quiet", "HEAD^"]))
-}
-
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).current_dir(folder()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
