@@ -56,7 +56,7 @@ impl Documented {
     }
 
     /// What judges a body of this media type. None if it is no JSON.
-    pub(crate) fn validator(&self, media_type: &str) -> Option<&Validator> {
+    pub fn validator(&self, media_type: &str) -> Option<&Validator> {
         let other = self.others.iter().find(|(known, _)| covers(known, media_type));
         match other {
             Some((_, validator)) => Some(validator),

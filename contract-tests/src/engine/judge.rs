@@ -11,7 +11,7 @@ use crate::engine::{
     documented::Documented,
     exchange::{Answer, Request, written},
     profile::Situation,
-    schema::resolve,
+    schema::{is_json, resolve},
     subject::subject,
 };
 
@@ -77,7 +77,8 @@ fn judge_details(
     if answer.status == 201 && profile.location {
         judge_location(operation, request, answer)?;
     }
-    if answer.body.is_empty() || !profile.shortest_json {
+    let is_json = is_json(answer.header("Content-Type").unwrap_or_default());
+    if answer.body.is_empty() || !is_json || !profile.shortest_json {
         return Ok(());
     }
     // Read as doubles and written again, numbers have no more digits than they need: a longer one was rounded on its way.

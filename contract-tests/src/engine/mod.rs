@@ -25,4 +25,4 @@ pub mod deployment;
 pub mod subject;
 pub mod profile;
 pub mod openapi;
-mod schema;
+pub(crate) mod schema;

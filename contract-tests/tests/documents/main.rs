@@ -176,19 +176,23 @@ fn unfit_examples(operation: &Operation, at: &Value) -> Vec<String> {
             continue;
         }
         let content = answer["content"].as_object().into_iter().flatten();
-        let examples = content.flat_map(|(_, content)| content["examples"].as_object().into_iter().flatten());
-        let examples: Vec<_> = examples.map(|(name, example)| (name, &example["value"])).collect();
+        let examples = content.flat_map(|(media_type, content)| {
+            let named = content["examples"].as_object().into_iter().flatten();
+            named.map(move |(name, example)| (media_type, name, &example["value"]))
+        });
+        let examples: Vec<_> = examples.collect();
         if examples.is_empty() {
             complaints.push(format!("{id} {status} has no example"));
         }
-        for (name, value) in &examples {
+        for (media_type, name, value) in &examples {
             let fits_text =
                 value["error"].as_str().is_none_or(|text| documented.texts.iter().any(|it| it == text));
-            if !documented.schema.is_valid(value) || !fits_text {
+            let fits = documented.validator(media_type).is_none_or(|schema| schema.is_valid(value));
+            if !fits || !fits_text {
                 complaints.push(format!("{id} {status} {name} does not fit: {value}"));
             }
         }
-        let has = |text: &&String| examples.iter().any(|(_, value)| value["error"] == ***text);
+        let has = |text: &&String| examples.iter().any(|(.., value)| value["error"] == ***text);
         let without = documented.texts.iter().filter(|text| !has(text));
         complaints.extend(without.map(|text| format!("{id} {status} has no example of `{text}`")));
     }
