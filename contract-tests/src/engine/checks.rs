@@ -89,6 +89,11 @@ impl Check {
         matches!(self.what, What::Workflow(..))
     }
 
+    /// Whether callers rely on it: on what a workflow shows and a document promises, and not on what is refused.
+    pub fn is_relied_on(&self) -> bool {
+        !matches!(&self.what, What::Case(case) if !case.is_fit())
+    }
+
     /// Whether it can be sent through a proxy, which waits for whole requests.
     pub fn is_whole(&self) -> bool {
         !matches!(&self.what, What::Case(case) if case.request.delivery == Delivery::Half)

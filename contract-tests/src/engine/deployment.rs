@@ -88,7 +88,8 @@ impl Deployment {
     }
 }
 
-/// The first address that the document of a service names, with the defaults of its variables.
+/// The first `http://` address that the document of a service names, with the defaults of its variables. One with `https://` may
+/// well be where people work with it, and is not asked unless somebody says so.
 pub fn documented_url(service: &str) -> Option<String> {
     let servers = subject().services[index(service)].document["servers"].as_array();
     let url = |server: &serde_json::Value| {

@@ -15,6 +15,8 @@ use crate::engine::{
 pub struct Documented {
     /// The exact error texts, if it is a refusal: the document has them in backticks in the answer's description.
     pub texts: Vec<String>,
+    /// What the `error` of a body may be, if its schema lists that.
+    pub(crate) messages: Vec<Value>,
     /// The media types of the body. An answer of none has no body.
     pub media_types: Vec<String>,
     /// The headers that must be there.
@@ -34,6 +36,7 @@ impl Documented {
         let content = answer["content"].as_object().unwrap_or(&empty);
         let schema = json_content(&answer["content"])["schema"].clone();
         let resolved = resolve(document, &schema).clone();
+        let messages = resolve(document, &resolved["properties"]["error"])["enum"].as_array();
         let is_refusal =
             resolved["properties"].get("error").is_some() && subject().profile.texts_in_backticks;
         let description = answer["description"].as_str().unwrap_or_default();
@@ -43,6 +46,7 @@ impl Documented {
         let others = content.iter().filter(|(name, _)| is_json(name)).skip(1);
         Self {
             texts: texts.filter(|_| is_refusal).collect(),
+            messages: messages.cloned().unwrap_or_default(),
             media_types: content.keys().cloned().collect(),
             headers: required.map(|(name, _)| name.clone()).collect(),
             fields: resolved["properties"].as_object().unwrap_or(&empty).keys().cloned().collect(),
@@ -52,7 +56,7 @@ impl Documented {
     }
 
     /// What judges a body of this media type. None if it is no JSON.
-    pub(crate) fn validator(&self, media_type: &str) -> Option<&Validator> {
+    pub fn validator(&self, media_type: &str) -> Option<&Validator> {
         let other = self.others.iter().find(|(known, _)| covers(known, media_type));
         match other {
             Some((_, validator)) => Some(validator),

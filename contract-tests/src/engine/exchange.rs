@@ -4,8 +4,10 @@ use std::{fmt, io::ErrorKind, time::Duration};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect;
-use rustls::crypto::ring;
+use rustls::ClientConfig;
 use serde_json::Value;
+
+use crate::engine::tls;
 
 /// What a path and a query need to escape (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -30,36 +32,35 @@ pub(crate) const KEY: &str = "Idempotency-Key";
 
 /// The host with its port, and the path, of an address such as `http://127.0.0.1:5001/api`.
 pub fn parts(url: &str) -> (String, &str) {
-    let rest = url.trim_start_matches("http://");
+    let (rest, port) = match url.strip_prefix("https://") {
+        Some(rest) => (rest, 443),
+        None => (url.trim_start_matches("http://"), 80),
+    };
     let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
     let has_port = host
         .rsplit(':')
         .next()
         .is_some_and(|port| !port.is_empty() && port.chars().all(|it| it.is_ascii_digit()));
     let is_whole = host.contains(':') && has_port;
-    (if is_whole { host.to_owned() } else { format!("{host}:80") }, path.trim_end_matches('/'))
+    (if is_whole { host.to_owned() } else { format!("{host}:{port}") }, path.trim_end_matches('/'))
 }
 
 /// How long an answer may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Has reqwest encrypt with ring. Whoever comes first decides.
-pub(crate) fn prepare_tls() {
-    let _ = ring::default_provider().install_default();
-}
 
 /// A client that shows what is answered, whatever it is, and waits so long for it.
 ///
 /// # Panics
 /// The system has no thread or no descriptor left.
 pub fn http_client(patience: Duration) -> reqwest::blocking::Client {
-    prepare_tls();
-    let builder = || {
-        let builder = reqwest::blocking::Client::builder().redirect(redirect::Policy::none());
-        builder.no_proxy().timeout(patience)
-    };
-    // A system that trusts nobody still reaches `http://` addresses.
-    builder().build().or_else(|_| builder().tls_certs_only([]).build()).expect("an HTTP client")
+    tls::prepare();
+    reqwest::blocking::Client::builder()
+        .tls_backend_preconfigured(ClientConfig::clone(&tls::config()))
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .timeout(patience)
+        .build()
+        .expect("an HTTP client")
 }
 
 /// Whether a connection ended before anything was answered. A service may close one that is idle at the very moment that it is

@@ -140,6 +140,8 @@ pub struct Profile {
     pub heads: bool,
     /// What comes back need not be what was sent.
     pub may_alter: bool,
+    /// A refusal may have a status or a text that the document does not have: callers handle it by its class.
+    pub other_refusals: bool,
     /// The workflows show what else there is: no example of a document is sent, and nothing is read back, beside them.
     pub workflows_show_all: bool,
     /// A response that is documented and was never seen is a failure.
@@ -160,6 +162,17 @@ impl Profile {
             return Ok(Self::default());
         }
         serde_yaml_ng::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// The same rules for callers who know nothing of what is newer than their contract.
+    pub(crate) fn of_callers(self) -> Self {
+        Self {
+            fields_in_order: false,
+            closed_objects: false,
+            other_refusals: true,
+            all_must_be_seen: false,
+            ..self
+        }
     }
 
     /// The exact answer in a situation.

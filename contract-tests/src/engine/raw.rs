@@ -2,16 +2,18 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
     time::Duration,
 };
 
-use crate::engine::exchange::{self, Answer, Delivery, Request};
+use crate::engine::{
+    connection::Connection,
+    exchange::{self, Answer, Delivery, Request},
+};
 
 /// Sends what no HTTP client would send, and waits for what the service says to that.
 pub(crate) fn send(url: &str, request: &Request, patience: Duration) -> std::io::Result<Answer> {
     let mut stream = begin(url, request)?;
-    stream.set_read_timeout(Some(patience))?;
+    stream.socket().set_read_timeout(Some(patience))?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let (answer, body) = head(&bytes).ok_or_else(|| std::io::Error::other("no HTTP answer"))?;
@@ -19,10 +21,10 @@ pub(crate) fn send(url: &str, request: &Request, patience: Duration) -> std::io:
 }
 
 /// Sends a request in the way that its delivery says.
-pub(crate) fn begin(url: &str, request: &Request) -> std::io::Result<TcpStream> {
+pub(crate) fn begin(url: &str, request: &Request) -> std::io::Result<Connection> {
     let (address, base) = exchange::parts(url);
-    let mut stream = TcpStream::connect(&address)?;
-    stream.set_read_timeout(Some(exchange::PATIENCE))?;
+    let mut stream = Connection::open(url, exchange::PATIENCE)?;
+    stream.socket().set_read_timeout(Some(exchange::PATIENCE))?;
     let mut bytes = format!("{} {base}{} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         bytes += &format!("{name}: {value}\r\n");

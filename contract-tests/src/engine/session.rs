@@ -1,7 +1,6 @@
 //! A session with services: sends requests, judges each response by its document, and records it in the ledger.
 
 use std::{
-    net::TcpStream,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -9,6 +8,7 @@ use std::{
 use reqwest::Method;
 
 use crate::engine::{
+    connection::Connection,
     contract::CONTRACT,
     deployment::{Deployment, SERVICES},
     exchange::{self, Answer, Delivery, Request},
@@ -170,12 +170,12 @@ impl Session {
     }
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.
-    pub fn occupy(&self, request: &Request) -> TcpStream {
+    pub fn occupy(&self, request: &Request) -> Connection {
         self.begin(&Request { delivery: Delivery::Half, ..request.clone() })
     }
 
     /// Sends `request`, whose answer is not read.
-    pub fn begin(&self, request: &Request) -> TcpStream {
+    pub fn begin(&self, request: &Request) -> Connection {
         raw::begin(&self.deployment.service(&request.service).url, request).expect("a connection")
     }
 

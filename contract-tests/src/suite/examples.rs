@@ -21,6 +21,7 @@ use crate::{
             situations,
             workflows::{self, Played},
         },
+        schema::is_json,
         session::Session,
     },
     harness::store::Store,
@@ -92,8 +93,8 @@ pub fn forget(value: &mut Value) {
 
 struct Recorder {
     documents: Vec<(&'static str, Value)>,
-    /// Operation, status and text of what has an example.
-    known: BTreeSet<(String, u16, Option<String>)>,
+    /// Operation, status, text, and media type if it is no JSON, of what has an example.
+    known: BTreeSet<(String, u16, Option<String>, Option<String>)>,
 }
 
 impl Recorder {
@@ -102,7 +103,9 @@ impl Recorder {
         else {
             return;
         };
-        if !self.known.insert((operation.id.clone(), answer.status, answer.error())) {
+        let media_type = answer.header("Content-Type").filter(|media_type| !is_json(media_type));
+        let media_type = media_type.map(str::to_owned);
+        if !self.known.insert((operation.id.clone(), answer.status, answer.error(), media_type.clone())) {
             return;
         }
         let body: Option<Value> = serde_json::from_slice(&request.body).ok();
@@ -115,7 +118,12 @@ impl Recorder {
         let documented = &mut at["responses"][answer.status.to_string()];
         // An answer without content has no example of one.
         if !documented["content"].is_null() {
-            add(documented, name, &summary, answer.json());
+            match &media_type {
+                None => add(documented, "application/json", name, &summary, answer.json()),
+                Some(other) => {
+                    add(documented, other, name, &summary, String::from_utf8_lossy(&answer.body).into());
+                }
+            }
         }
         for (header, documented) in
             documented.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten()
@@ -129,16 +137,17 @@ impl Recorder {
         // Nor does a malformed head follow from what an example can show.
         let is_malformed = answer.error().as_deref() == Some("Malformed request");
         let follows_from_request = answer.status < 300 || FOLLOW_FROM_REQUEST.contains(&answer.status);
-        if !follows_from_request || is_malformed {
+        // Nor does the choice among media types, which a header makes.
+        if !follows_from_request || is_malformed || media_type.is_some() {
             return;
-        }
-        if let (true, Some(body)) = (fits, body) {
-            add(&mut at["requestBody"], name, &summary, body);
         }
         // A path of which an example can show only a part would be another path.
         let mut in_path = operation.parameters().filter(|parameter| parameter["in"] == "path");
         if in_path.any(|parameter| sent(operation, request, parameter).is_none()) {
             return;
+        }
+        if let (true, Some(body)) = (fits, body) {
+            add(&mut at["requestBody"], &operation.media_type, name, &summary, body);
         }
         for parameter in at.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(value) = sent(operation, request, parameter) {
@@ -153,10 +162,11 @@ impl Recorder {
         for operation in CONTRACT.operations() {
             for (status, documented) in &operation.answers {
                 for text in &documented.texts {
-                    if self.known.insert((operation.id.clone(), *status, Some(text.clone()))) {
+                    if self.known.insert((operation.id.clone(), *status, Some(text.clone()), None)) {
                         let name = text.to_lowercase().replace(' ', "_");
                         let at = self.operation(operation);
-                        add(&mut at["responses"][status.to_string()], &name, text, json!({ "error": text }));
+                        let answer = &mut at["responses"][status.to_string()];
+                        add(answer, "application/json", &name, text, json!({ "error": text }));
                     }
                 }
             }
@@ -170,10 +180,10 @@ impl Recorder {
     }
 }
 
-/// Adds an example to the JSON of a request or an answer.
-fn add(at: &mut Value, name: &str, summary: &str, value: Value) {
+/// Adds an example to the content of a request or an answer.
+fn add(at: &mut Value, media_type: &str, name: &str, summary: &str, value: Value) {
     let example = json!({ "summary": summary, "value": value });
-    examples(&mut at["content"]["application/json"]).insert(name.into(), example);
+    examples(&mut at["content"][media_type]).insert(name.into(), example);
 }
 
 fn examples(at: &mut Value) -> &mut Map<String, Value> {

@@ -3,7 +3,12 @@
 use serde_json::Value;
 
 use crate::engine::{
-    compatibility::version, contract::CONTRACT, deployment::SERVICES, exchange::Request, session::Session,
+    compatibility::version,
+    contract::CONTRACT,
+    deployment::{SERVICES, folder},
+    exchange::Request,
+    openapi::files,
+    session::Session,
 };
 
 /// What is judged, by what: the address, the version and the document of each service, and the suite. Each is a line.
@@ -13,8 +18,10 @@ pub fn lines(session: &Session) -> Vec<String> {
         let url = &session.deployment.service(service).url;
         let shown = session.send(&Request::new(service, "GET", "/openapi.json")).ok();
         let shown = shown.filter(|answer| answer.status == 200).map(|answer| answer.json());
+        let checked_in =
+            files::text(&folder().join(format!("{service}.json"))).and_then(|it| files::parse(&it));
         let shows = match &shown {
-            Some(shown) if without_servers(shown) == without_servers(document) => {
+            Some(shown) if checked_in.is_ok_and(|it| without_servers(&it) == without_servers(shown)) => {
                 "shows the same document".to_owned()
             }
             Some(shown) => format!("shows another document, version {}", version(shown)),

@@ -132,7 +132,7 @@ impl FrontEnd {
         let mut html = html.split("```").next().expect("its end").to_owned();
         for service in SERVICES.iter() {
             let default = Deployment::default().service(service).url.replace("localhost", "127.0.0.1");
-            assert!(html.contains(&default), "{default}");
+            // It buys from three of them, and there may be more.
             html = html.replace(&default, &store.deployment().service(service).url);
         }
         let mut shown = String::new();

@@ -48,10 +48,10 @@ fn main() -> ExitCode {
         }),
     ];
     let in_machine: [(&str, fn()); 7] = [
-        ("systemd::services_run_without_rights", operation::run_without_rights),
-        ("systemd::a_service_that_dies_is_started_again", operation::start_again),
-        ("systemd::a_token_is_changed_by_restarts", operation::change_a_token),
-        ("systemd::a_backup_is_restored", operation::back_up_and_restore),
+        ("nspawn::services_run_without_rights", operation::run_without_rights),
+        ("nspawn::a_service_that_dies_is_started_again", operation::start_again),
+        ("nspawn::a_token_is_changed_by_restarts", operation::change_a_token),
+        ("nspawn::a_backup_is_restored", operation::back_up_and_restore),
         ("podman::a_container_runs_without_rights", container::run_without_rights),
         ("podman::a_container_says_whether_it_is_healthy", container::tell_health),
         ("podman::data_outlive_a_container", container::keep_data),

@@ -16,4 +16,7 @@ mod documents;
 mod secrets;
 mod prove;
 mod watch;
+mod har;
+mod tls;
+mod callers;
 mod compare;

@@ -38,13 +38,23 @@ pub(crate) struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     media_type: &'static str,
-    /// `null` if there is none.
-    body: Value,
+    /// Empty if there is none.
+    body: Vec<u8>,
 }
 
 impl Reply {
+    /// A body of `null` is none.
     pub(crate) fn new(status: u16, body: Value) -> Self {
+        Self::bytes(status, if body.is_null() { Vec::new() } else { body.to_string().into_bytes() })
+    }
+
+    pub(crate) fn bytes(status: u16, body: Vec<u8>) -> Self {
         Self { status, headers: Vec::new(), media_type: "application/json", body }
+    }
+
+    /// The body; `null` if it is no JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
     /// The service stops, and answers nothing any more.
@@ -112,9 +122,9 @@ async fn respond(
     for (name, value) in &reply.headers {
         response = response.header(*name, value);
     }
-    if reply.body.is_null() {
+    if reply.body.is_empty() {
         return Ok(response.body(Full::default()).unwrap());
     }
     let response = response.header("Content-Type", reply.media_type);
-    Ok(response.body(Full::new(reply.body.to_string().into())).unwrap())
+    Ok(response.body(Full::new(reply.body.into())).unwrap())
 }

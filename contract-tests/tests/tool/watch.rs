@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
 use contract_tests::{engine::exchange, harness::process::signal};
@@ -12,18 +13,27 @@ use super::{
     service::{Flaw, KEY, Service},
 };
 
+/// How long a caller waits.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A watcher, which is ended with the test.
-struct Watching {
+pub(crate) struct Watching {
     child: Child,
     output: BufReader<ChildStdout>,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Watching {
-    fn start(files: &Files, arguments: &[&str]) -> Self {
+    pub(crate) fn start(files: &Files, arguments: &[&str]) -> Self {
+        Self::start_with(files, arguments, &[])
+    }
+
+    /// The same, with these variables.
+    pub(crate) fn start_with(files: &Files, arguments: &[&str], variables: &[(&str, String)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_contract"))
             .args(["watch", "notes.yaml"])
             .args(arguments)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(files.folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -41,7 +51,7 @@ impl Watching {
     }
 
     /// Stops it as Ctrl-C does. Returns how it ended, and what else it said.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         signal("INT", self.child.id());
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();

@@ -30,6 +30,8 @@ struct Kept {
     /// The workflows or the document.
     file: PathBuf,
     profile: Option<PathBuf>,
+    #[serde(default)]
+    as_caller: bool,
     /// `notes=http://127.0.0.1:8000`
     servers: Vec<String>,
     /// The names of the inputs that it was given.
@@ -63,6 +65,7 @@ pub(crate) fn keep(
             told: secrets.redacted(&failure.to_string()),
             file: absolute(&target.file),
             profile: target.profile.as_deref().map(absolute),
+            as_caller: target.as_caller,
             servers: SERVICES.iter().map(url).collect(),
             inputs: session.deployment.inputs.iter().map(|(name, _)| name.clone()).collect(),
         };
@@ -100,13 +103,15 @@ pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
         timeout: arguments.place.timeout,
         inputs: arguments.place.inputs.clone(),
     };
-    let chosen = selection::choose_file(&kept.file, kept.profile.as_deref(), &place, true)?;
+    let target =
+        Target { file: kept.file.clone(), place, profile: kept.profile.clone(), as_caller: kept.as_caller };
+    let chosen = selection::choose(&target, true)?;
     let checks = checks::all(&chosen.deployment);
     let check = checks.iter().find(|check| check.has(&kept.check));
     let check =
         check.ok_or_else(|| format!("{}: there is no check {} any more", kept.file.display(), kept.check))?;
-    let session =
-        Session::with_scope(chosen.deployment, Scope::Whole).patient(Duration::from_secs(place.timeout));
+    let session = Session::with_scope(chosen.deployment, Scope::Whole)
+        .patient(Duration::from_secs(target.place.timeout));
     let mut passed = true;
     for verdict in check.run(&session) {
         match verdict.outcome {

@@ -9,6 +9,7 @@ const EXAMPLES: &str = "Examples:
   contract replay notes/notes.arazzo.yaml --server notes=http://127.0.0.1:8000
   contract replay openapi.json --server http://127.0.0.1:8000/api --token secret
   contract prove notes/notes.arazzo.yaml --server notes=http://127.0.0.1:8000
+  contract watch openapi.json --server http://127.0.0.1:8000 --har seen.har
   contract compare old.yaml new.yaml";
 
 /// Judges services by their OpenAPI documents and Arazzo workflows, and proves that the workflows would notice a fault.
@@ -47,6 +48,9 @@ pub(crate) struct Target {
     /// The house rules [default: `contract.yaml` beside FILE, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
+    /// Judge newer services as callers of FILE see them: additional fields, operations and refusals are no failures
+    #[arg(long)]
+    pub(crate) as_caller: bool,
 }
 
 /// Where services are, and what they ask for.
@@ -123,6 +127,9 @@ pub(crate) struct Prove {
 pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) target: Target,
+    /// Write what was seen to this file as HAR 1.2, which developer tools import; no credential is in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) har: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@ mod again;
 mod compare;
 mod example;
 mod report;
+mod har;
 mod secrets;
 mod selection;
 mod arguments;

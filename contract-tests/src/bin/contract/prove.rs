@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
         before = before.with_url(service, proxy.url().into());
         proxies.insert(*service, proxy);
     }
-    let mut checks = selection::checks(&before, &arguments.filter)?;
+    let mut checks = selection::checks(&before, &arguments.target, &arguments.filter)?;
     // A proxy waits for the whole request, so one that never ends does not get through it.
     checks.retain(|check| check.is_whole() && (check.is_workflow() || !arguments.workflows_only));
     if checks.is_empty() {

@@ -48,6 +48,11 @@ impl Secrets {
         let Some(any) = &self.any else { return text.to_owned() };
         any.replace_all(text, |found: &Captures<'_>| self.places[&found[0]].clone()).into_owned()
     }
+
+    /// Whether one of them is in `text`.
+    pub(crate) fn are_in(&self, text: &str) -> bool {
+        self.any.as_ref().is_some_and(|any| any.is_match(text))
+    }
 }
 
 /// Adds each form of a secret that a request of this program can have.

@@ -1,14 +1,10 @@
 //! What was chosen on the command line: the subject, where it is, and which checks are run.
 
-use std::{
-    env,
-    net::{TcpStream, ToSocketAddrs},
-    path::Path,
-    time::Duration,
-};
+use std::{env, time::Duration};
 
 use contract_tests::engine::{
     checks::{self, Check},
+    connection::{self, Connection},
     contract::CONTRACT,
     deployment::{Address, Deployment, SERVICES, documented_url, variable},
     subject::{self, Subject, subject},
@@ -16,7 +12,7 @@ use contract_tests::engine::{
 
 use crate::arguments::{Filter, Place, Target};
 
-/// How long a service may take to accept a connection.
+/// How long a service may take to accept a connection, and once more to encrypt it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What `replay` passes to `again`.
@@ -28,17 +24,9 @@ pub(crate) struct Chosen {
 
 /// Reads what is judged, for the rest of this process, and where it is. If nothing is asked, it need not be anywhere.
 pub(crate) fn choose(target: &Target, is_asked: bool) -> Result<Chosen, String> {
-    choose_file(&target.file, target.profile.as_deref(), &target.place, is_asked)
-}
-
-/// The same, of a file and a profile.
-pub(crate) fn choose_file(
-    file: &Path,
-    profile: Option<&Path>,
-    place: &Place,
-    is_asked: bool,
-) -> Result<Chosen, String> {
-    subject::choose(Subject::read(file, profile)?)?;
+    let Target { file, place, profile, as_caller } = target;
+    let read = Subject::read(file, profile.as_deref())?;
+    subject::choose(if *as_caller { read.of_callers() } else { read })?;
     if CONTRACT.operations().next().is_none() {
         return Err(format!("{}: it has no operation that can be asked", file.display()));
     }
@@ -56,8 +44,13 @@ pub(crate) fn choose_file(
 }
 
 /// The checks that were chosen.
-pub(crate) fn checks(deployment: &Deployment, filter: &Filter) -> Result<Vec<Check>, String> {
+pub(crate) fn checks(
+    deployment: &Deployment,
+    target: &Target,
+    filter: &Filter,
+) -> Result<Vec<Check>, String> {
     let mut checks = checks::all(deployment);
+    checks.retain(|check| !target.as_caller || check.is_relied_on());
     if checks.is_empty() {
         return Err(format!(
             "{}: it has no workflow and no operation that can be asked",
@@ -157,12 +150,7 @@ fn named<'a>(texts: &'a [String], flag: &str, example: &str) -> Result<Vec<(&'st
 
 fn checked(service: &str, url: &str) -> Result<String, String> {
     let url = url.trim().trim_end_matches('/');
-    if url.starts_with("https://") {
-        return Err(format!(
-            "{service} is at {url}, and only http:// can be reached: name an address without TLS, such as one behind the proxy that ends it"
-        ));
-    }
-    let host = url.strip_prefix("http://").unwrap_or_default();
+    let host = url.strip_prefix("http://").or(url.strip_prefix("https://")).unwrap_or_default();
     if host.is_empty()
         || host.starts_with('/')
         || host.contains(|letter: char| letter.is_whitespace() || "?#@".contains(letter))
@@ -176,21 +164,12 @@ fn checked(service: &str, url: &str) -> Result<String, String> {
 
 /// Whether somebody listens there.
 fn reach(service: &str, url: &str) -> Result<(), String> {
-    let no = |error: &dyn std::fmt::Display| {
-        format!(
+    Connection::open(url, PATIENCE).map(drop).map_err(|error| match connection::reason_of_tls(&error) {
+        Some(reason) => format!("{service} cannot be asked at {url}: {reason}"),
+        None => format!(
             "{service} cannot be reached at {url} ({error}): start it, or name another address with --server"
-        )
-    };
-    let (host, _) = contract_tests::engine::exchange::parts(url);
-    let addresses = host.to_socket_addrs().map_err(|error| no(&error))?;
-    let mut last = no(&"no address");
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(_) => return Ok(()),
-            Err(error) => last = no(&error),
-        }
-    }
-    Err(last)
+        ),
+    })
 }
 
 /// Whether nobody listens any more where a service was.

@@ -2,11 +2,12 @@
 
 use std::{
     io::{self, IsTerminal},
+    path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant, SystemTime},
 };
 
 use contract_tests::{
@@ -25,61 +26,94 @@ use tokio::{
 
 use crate::{
     arguments::Watch,
+    har::{Archive, Seen},
     output::{counted, say},
     replay::judged,
+    secrets::Secrets,
     selection::{self, Chosen},
 };
 
-/// What was seen beside the ledger.
-#[derive(Default)]
-struct Seen {
+/// Where everything goes that is seen.
+struct Watcher {
+    session: Session,
     requests: AtomicUsize,
     /// Responses that are not as documented, and requests to what no document has.
     wrong: AtomicUsize,
+    archive: Mutex<Option<Archive>>,
 }
 
 pub(crate) fn run(arguments: &Watch) -> Result<bool, String> {
     let Chosen { deployment, notes } = selection::choose(&arguments.target, true)?;
+    let create = |path: &PathBuf| Archive::create(path, Secrets::of(&deployment)?);
+    let archive = arguments.har.as_ref().map(create).transpose()?;
     let lines = judged(&deployment);
     lines.iter().chain(&notes).for_each(|line| say(line));
     // Whoever reads an address may stop this at once.
     let mut stop = Stop::new()?;
-    let session = Arc::new(Session::with_scope(deployment, Scope::Whole));
-    let seen: Arc<Seen> = Arc::default();
+    let watcher = Arc::new(Watcher {
+        session: Session::with_scope(deployment, Scope::Whole),
+        requests: AtomicUsize::default(),
+        wrong: AtomicUsize::default(),
+        archive: Mutex::new(archive),
+    });
     let patience = Duration::from_secs(arguments.target.place.timeout);
     for service in SERVICES.iter() {
         let proxy = Proxy::patient(service, patience);
-        proxy.forward_to(&session.deployment.service(service).url);
-        let (session, seen) = (session.clone(), seen.clone());
-        proxy.tamper(Some(Arc::new(move |request, forward| watch(&session, &seen, &request, forward))));
+        proxy.forward_to(&watcher.session.deployment.service(service).url);
+        let watcher = watcher.clone();
+        proxy.tamper(Some(Arc::new(move |request, forward| watcher.watch(&request, forward))));
         say(&format!("{service} is watched at {}", proxy.url()));
     }
     stop.wait();
-    let requests = counted(seen.requests.load(Ordering::Relaxed), "request");
-    let wrong = seen.wrong.load(Ordering::Relaxed);
-    if let Ok(ledger) = session.ledger.lock() {
-        say(&format!("\n{}", ledger.table().trim_end()));
-    }
-    say(&format!("\n{requests}, {wrong} not as documented"));
-    Ok(wrong == 0)
+    watcher.conclude()
 }
 
-/// Passes a request on, and says what is not as documented.
-fn watch(session: &Session, seen: &Seen, request: &Request, forward: Forward<'_>) -> Answer {
-    let answer = forward(request);
-    seen.requests.fetch_add(1, Ordering::Relaxed);
-    let (method, path) = (&request.method, &request.path);
-    let complaint = match session.observe(request, &answer) {
-        Ok(true) => None,
-        Ok(false) => Some(format!("NOT DOCUMENTED {method} {path}: {}", answer.status)),
-        Err(failure) => Some(format!("WRONG {method} {path}\n{failure}")),
-    };
-    if let Some(complaint) = complaint {
-        seen.wrong.fetch_add(1, Ordering::Relaxed);
-        let is_terminal = io::stdout().is_terminal();
-        say(&if is_terminal { format!("\x1b[31m{complaint}\x1b[0m") } else { complaint });
+impl Watcher {
+    /// Passes a request on, and says what is not as documented.
+    fn watch(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        let (began, clock) = (SystemTime::now(), Instant::now());
+        let answer = forward(request);
+        let took = clock.elapsed();
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let (method, path) = (&request.method, &request.path);
+        // The second one is without the request, in which the credential of the caller may be.
+        let complaint = match self.session.observe(request, &answer) {
+            Ok(true) => None,
+            Ok(false) => {
+                let status = answer.status;
+                Some((format!("NOT DOCUMENTED {method} {path}: {status}"), "it is not documented".to_owned()))
+            }
+            Err(failure) => {
+                let text = failure.to_string();
+                let first = text.lines().next().unwrap_or_default().to_owned();
+                Some((format!("WRONG {method} {path}\n{text}"), first))
+            }
+        };
+        if let Some((complaint, _)) = &complaint {
+            self.wrong.fetch_add(1, Ordering::Relaxed);
+            let is_terminal = io::stdout().is_terminal();
+            say(&if is_terminal { format!("\x1b[31m{complaint}\x1b[0m") } else { complaint.clone() });
+        }
+        if let Some(archive) = self.archive.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let url = &self.session.deployment.service(&request.service).url;
+            let complaint = complaint.as_ref().map(|(_, first)| first.as_str());
+            archive.add(&Seen { url, request, answer: &answer, began, took, complaint });
+        }
+        answer
     }
-    answer
+
+    /// Shows the ledger. Returns whether everything was as documented.
+    fn conclude(&self) -> Result<bool, String> {
+        let requests = counted(self.requests.load(Ordering::Relaxed), "request");
+        let wrong = self.wrong.load(Ordering::Relaxed);
+        if let Ok(ledger) = self.session.ledger.lock() {
+            say(&format!("\n{}", ledger.table().trim_end()));
+        }
+        say(&format!("\n{requests}, {wrong} not as documented"));
+        let archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner).take();
+        archive.map_or(Ok(()), Archive::close)?;
+        Ok(wrong == 0)
+    }
 }
 
 /// Ctrl-C, or what a supervisor sends.

@@ -98,6 +98,11 @@ impl Case {
         Self { further, ..self }
     }
 
+    /// Whether the request fits its document, so that callers may send it.
+    pub(crate) fn is_fit(&self) -> bool {
+        self.status.is_none() && self.among.is_none()
+    }
+
     /// Sends the request.
     ///
     /// # Errors

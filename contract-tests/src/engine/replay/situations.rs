@@ -1,7 +1,6 @@
 //! States of a service that some responses need: rows to read, a full service, a request in flight, a missing table.
 
 use std::{
-    net::TcpStream,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -9,6 +8,7 @@ use std::{
 
 use super::case::valid_request;
 use crate::engine::{
+    connection::Connection,
     contract::{CONTRACT, Document, Operation},
     exchange::{Answer, KEY, Request},
     failure::Failure,
@@ -31,7 +31,7 @@ pub fn prepare(session: &Session) -> Result<(), Failure> {
 ///
 /// # Errors
 /// It does not answer.
-pub fn occupy(endless: &Request, other: &Request, session: &Session) -> Result<Vec<TcpStream>, Failure> {
+pub fn occupy(endless: &Request, other: &Request, session: &Session) -> Result<Vec<Connection>, Failure> {
     // An occupier may come too late for the only place, and is refused then; one of them gets it.
     let mut occupiers = Vec::new();
     while session.send(other)?.status != 503 {

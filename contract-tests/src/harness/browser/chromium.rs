@@ -17,7 +17,7 @@ use thirtyfour::{
 use tokio::runtime;
 
 use crate::{
-    engine::exchange::prepare_tls,
+    engine::tls,
     harness::{folders::new_folder, programs, waiting},
 };
 
@@ -123,7 +123,7 @@ impl Browser {
         };
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            prepare_tls();
+            tls::prepare();
             let poller = ElementPollerWithTimeout::new(TIMEOUT, Duration::from_millis(20));
             let driver = WebDriver::builder(&self.url, capabilities).poller(Arc::new(poller)).await?;
             Ok(driver.run_and_quit(visit).await?)

@@ -4,7 +4,6 @@ mod backups;
 
 use std::{
     fs,
-    net::TcpStream,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -126,12 +125,11 @@ fn a_queued_create_whose_caller_hung_up_is_never_stored() {
     let (store, session) = start(&QUIET);
     for &service in SERVICES.iter() {
         stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
-            let callers: Vec<TcpStream> =
-                (0..10).map(|_| session.begin(&create(&session, service))).collect();
+            let callers: Vec<_> = (0..10).map(|_| session.begin(&create(&session, service))).collect();
             wait_for_requests_in_flight(&session, service, 10);
             for caller in callers {
                 // With a reset, since a caller that only ends its sending side may still want the response.
-                socket2::SockRef::from(&caller).set_linger(Some(Duration::ZERO)).unwrap();
+                socket2::SockRef::from(caller.socket()).set_linger(Some(Duration::ZERO)).unwrap();
             }
             wait_for_requests_in_flight(&session, service, 0);
         });

@@ -4,10 +4,10 @@
 #![allow(clippy::disallowed_macros, reason = "a test prints for people")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
-use std::{
-    env, fs,
-    process::{Command, ExitCode},
-};
+mod callers;
+mod base;
+
+use std::{env, fs, process::ExitCode};
 
 use contract_tests::{
     engine::{
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         println!("{sentence}");
         return ExitCode::FAILURE;
     }
-    let base = base();
+    let base = base::revision();
     if base.is_none() {
         println!("ignored: there is no history to compare the documents with");
     }
@@ -56,6 +56,12 @@ fn main() -> ExitCode {
             move || breaks_no_caller(&base.unwrap_or_default())
         })
         .with_ignored_flag(base.is_none()),
+        Trial::test("what_callers_of_the_base_rely_on_holds_in_the_store_of_today", {
+            let base = base.clone();
+            move || callers::of_the_base(&base.unwrap_or_default())
+        })
+        .with_ignored_flag(base.is_none()),
+        Trial::test("what_breaks_callers_and_no_document_shows_is_named", callers::are_told),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -170,19 +176,23 @@ fn unfit_examples(operation: &Operation, at: &Value) -> Vec<String> {
             continue;
         }
         let content = answer["content"].as_object().into_iter().flatten();
-        let examples = content.flat_map(|(_, content)| content["examples"].as_object().into_iter().flatten());
-        let examples: Vec<_> = examples.map(|(name, example)| (name, &example["value"])).collect();
+        let examples = content.flat_map(|(media_type, content)| {
+            let named = content["examples"].as_object().into_iter().flatten();
+            named.map(move |(name, example)| (media_type, name, &example["value"]))
+        });
+        let examples: Vec<_> = examples.collect();
         if examples.is_empty() {
             complaints.push(format!("{id} {status} has no example"));
         }
-        for (name, value) in &examples {
+        for (media_type, name, value) in &examples {
             let fits_text =
                 value["error"].as_str().is_none_or(|text| documented.texts.iter().any(|it| it == text));
-            if !documented.schema.is_valid(value) || !fits_text {
+            let fits = documented.validator(media_type).is_none_or(|schema| schema.is_valid(value));
+            if !fits || !fits_text {
                 complaints.push(format!("{id} {status} {name} does not fit: {value}"));
             }
         }
-        let has = |text: &&String| examples.iter().any(|(_, value)| value["error"] == ***text);
+        let has = |text: &&String| examples.iter().any(|(.., value)| value["error"] == ***text);
         let without = documented.texts.iter().filter(|text| !has(text));
         complaints.extend(without.map(|text| format!("{id} {status} has no example of `{text}`")));
     }
@@ -214,7 +224,7 @@ fn every_operation_is_in_the_token_matrix() {
 fn breaks_no_caller(base: &str) -> Result<(), Failed> {
     let mut breaks = Vec::new();
     for &service in SERVICES.iter() {
-        let Some(old) = git(&["show", &format!("{base}:openapi/{service}.json")]) else { continue };
+        let Some(old) = base::file(base, &format!("openapi/{service}.json")) else { continue };
         let old = serde_json::from_str(&old).expect("an OpenAPI document");
         breaks.extend(compatibility::breaks(service, &old, &CONTRACT.document(service).json));
     }
@@ -226,19 +236,4 @@ fn breaks_no_caller(base: &str) -> Result<(), Failed> {
         breaks.join("\n")
     )
     .into())
-}
-
-/// The revision to compare with: `CONTRACT_BASE`, or where this branch left main, or on main the commit before.
-fn base() -> Option<String> {
-    if let Some(base) = env::var("CONTRACT_BASE").ok().filter(|base| !base.is_empty()) {
-        return Some(base);
-    }
-    let head = git(&["rev-parse", "HEAD"])?;
-    let main = ["origin/main", "main"].into_iter().find_map(|main| git(&["merge-base", "HEAD", main]));
-    main.filter(|main| *main != head).or_else(|| git(&["rev-parse", "--verify", "--quiet", "HEAD^"]))
-}
-
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).current_dir(folder()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
