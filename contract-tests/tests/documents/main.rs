@@ -7,7 +7,7 @@
 mod callers;
 mod base;
 
-use std::{env, fs, process::ExitCode};
+use std::{env, fs, path::Path, process::ExitCode};
 
 use contract_tests::{
     engine::{
@@ -15,8 +15,10 @@ use contract_tests::{
         deployment::{SERVICES, folder},
         exchange::Request,
         replay::cases,
+        subject::Subject,
     },
     harness::{process, store::Store},
+    standard,
     suite::{compatibility, examples},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -77,8 +79,15 @@ fn checked_in(service: &str) -> String {
 
 /// Writes what the types emit, then the examples that the new services give rise to, judged by the new documents.
 fn update() -> Result<(), String> {
-    let before: Vec<String> = SERVICES.iter().map(|service| checked_in(service)).collect();
-    let emitted = emitted();
+    // Only the names are taken from the old documents: what is judged is read for good when it is first asked for, and the new
+    // services are judged by the new documents.
+    let description = Path::new(standard::DESCRIPTION);
+    let services: Vec<_> = Subject::read(description, None)?.services.iter().map(|it| it.name).collect();
+    let path = |service: &str| description.with_file_name(format!("{service}.json"));
+    let text = |service: &str| fs::read_to_string(path(service)).expect("a document");
+    let before: Vec<String> = services.iter().map(|service| text(service)).collect();
+    let emitted: Vec<_> =
+        services.iter().map(|service| (*service, process::document(PROGRAM, service))).collect();
     for (service, document) in &emitted {
         if let Some(reason) = scaffold::unreadable(document) {
             return Err(format!(
@@ -88,14 +97,13 @@ fn update() -> Result<(), String> {
     }
     let write = |documents: &[(&str, Value)]| {
         for (service, document) in documents {
-            fs::write(folder().join(format!("{service}.json")), format!("{document:#}\n"))
-                .expect("the document is written");
+            fs::write(path(service), format!("{document:#}\n")).expect("the document is written");
         }
     };
     write(&emitted);
     write(&examples::record(PROGRAM, emitted)?);
-    for (service, before) in SERVICES.iter().zip(before) {
-        match scaffold::difference(&before, &checked_in(service)) {
+    for (service, before) in services.iter().zip(before) {
+        match scaffold::difference(&before, &text(service)) {
             None => println!("openapi/{service}.json is as it was."),
             Some(difference) => println!("openapi/{service}.json is written anew:\n{difference}"),
         }
