@@ -126,6 +126,10 @@ pub(super) fn explain(path: &Path, purpose: Purpose, error: &rusqlite::Error) ->
         Some(ErrorCode::ReadOnly) => {
             ("cannot be written".to_owned(), "make it writable, or set DATA_DIR to another folder")
         }
+        Some(ErrorCode::DiskFull) => (
+            "cannot be written (the disk is full)".to_owned(),
+            "free disk space, or set DATA_DIR to another folder",
+        ),
         _ => (format!("cannot be opened ({error})"), ANOTHER_FOLDER),
     };
     StartupError::new(format!("{} {what}: {}.", path.display(), purpose.advice(service)))

@@ -50,7 +50,9 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
         checks::refuse_lost_log(&connection, path, purpose)?;
     }
     migrate(&mut connection, schema, version).map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly) => explain(error),
+        Some(
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly | ErrorCode::DiskFull,
+        ) => explain(error),
         _ => StartupError::new(format!(
             "{file} could not be migrated from version {version} to {known} ({error}), and stays as it was: go on with the \
              program that it was used with, and report this."
@@ -94,6 +96,18 @@ mod tests {
         prepare(&path);
         let error = open(&path, &SCHEMA).err().unwrap().to_string();
         assert!(error.contains(sentence), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_is_named_when_a_file_is_created() {
+        let folder = tempfile::tempdir().unwrap();
+        // A file that may not grow fails as one on a full disk does.
+        let full = Schema {
+            application_id: SCHEMA.application_id,
+            migrations: &["PRAGMA max_page_count = 1; CREATE TABLE thing (id INTEGER PRIMARY KEY) STRICT"],
+        };
+        let error = open(&folder.path().join("things.db"), &full).err().unwrap().to_string();
+        assert!(error.contains("(the disk is full): free disk space"), "{error}");
     }
 
     #[test]
