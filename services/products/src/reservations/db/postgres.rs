@@ -4,7 +4,7 @@
 
 use chassis::{
     storage::postgres::{Connection, Error, Row},
-    values::{Count, Id, Key, MAX_SAFE_INTEGER, Quantity},
+    values::{Id, Key, MAX_SAFE_INTEGER, Quantity},
 };
 
 use super::reservation::{Made, Released, Reservation, Status};
@@ -67,20 +67,13 @@ pub(super) async fn make(
     match lock(connection, product_id, key).await? {
         None => return Ok(Made::NoProduct),
         Some(None) => {}
-        Some(Some(found)) => {
-            return Ok(match found.status {
-                Status::Released => Made::Released,
-                Status::Held if found.quantity.get() == quantity.get() => Made::Before(found),
-                Status::Held => Made::Differs,
-            });
-        }
+        Some(Some(found)) => return Ok(found.made_again(quantity)),
     }
     let take = "UPDATE product SET stock = stock - $2 WHERE id = $1 AND stock >= $2";
     if connection.execute(take, &[&product_id, &quantity]).await? == 0 {
         return Ok(Made::NotEnoughStock);
     }
-    let (key, quantity) = (key.clone(), quantity.into());
-    let reservation = Reservation { product_id, key, quantity, status: Status::Held };
+    let reservation = Reservation::held(product_id, key.clone(), quantity);
     insert(connection, &reservation).await?;
     Ok(Made::Now(reservation))
 }
@@ -89,8 +82,7 @@ pub(super) async fn release(connection: &Connection, product_id: Id, key: &Key) 
     let held = match lock(connection, product_id, key).await? {
         None => return Ok(Released::NoProduct),
         Some(None) => {
-            let (key, quantity) = (key.clone(), Count::ZERO);
-            let never_made = Reservation { product_id, key, quantity, status: Status::Released };
+            let never_made = Reservation::never_made(product_id, key.clone());
             insert(connection, &never_made).await?;
             return Ok(Released::Now(never_made));
         }

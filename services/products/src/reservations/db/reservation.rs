@@ -1,6 +1,6 @@
 //! A reservation, as it is stored.
 
-use chassis::values::{Count, Id, Key};
+use chassis::values::{Count, Id, Key, Quantity};
 
 /// A reservation of some of a product's stock.
 pub(crate) struct Reservation {
@@ -8,6 +8,27 @@ pub(crate) struct Reservation {
     pub(crate) key: Key,
     pub(crate) quantity: Count,
     pub(crate) status: Status,
+}
+
+impl Reservation {
+    /// One that takes its quantity.
+    pub(super) fn held(product_id: Id, key: Key, quantity: Quantity) -> Self {
+        Self { product_id, key, quantity: quantity.into(), status: Status::Held }
+    }
+
+    /// One that was released before it was made.
+    pub(super) fn never_made(product_id: Id, key: Key) -> Self {
+        Self { product_id, key, quantity: Count::ZERO, status: Status::Released }
+    }
+
+    /// What becomes of another attempt to make it.
+    pub(super) fn made_again(self, quantity: Quantity) -> Made {
+        match self.status {
+            Status::Released => Made::Released,
+            Status::Held if self.quantity.get() == quantity.get() => Made::Before(self),
+            Status::Held => Made::Differs,
+        }
+    }
 }
 
 /// Whether a reservation has its quantity.

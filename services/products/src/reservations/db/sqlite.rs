@@ -1,6 +1,6 @@
 //! Every SQL statement about reservations, for SQLite.
 
-use chassis::values::{Count, Id, Key, MAX_SAFE_INTEGER, Quantity};
+use chassis::values::{Id, Key, MAX_SAFE_INTEGER, Quantity};
 use rusqlite::{
     Connection, OptionalExtension, Result, Row, ToSql, named_params,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
@@ -60,13 +60,7 @@ pub(super) fn make(connection: &Connection, product_id: Id, key: Key, quantity: 
     match find(connection, product_id, &key)? {
         None => return Ok(Made::NoProduct),
         Some(None) => {}
-        Some(Some(found)) => {
-            return Ok(match found.status {
-                Status::Released => Made::Released,
-                Status::Held if found.quantity.get() == quantity.get() => Made::Before(found),
-                Status::Held => Made::Differs,
-            });
-        }
+        Some(Some(found)) => return Ok(found.made_again(quantity)),
     }
     let take = "UPDATE product SET stock = stock - :quantity WHERE id = :id AND stock >= :quantity";
     let taken = connection
@@ -75,7 +69,7 @@ pub(super) fn make(connection: &Connection, product_id: Id, key: Key, quantity: 
     if taken == 0 {
         return Ok(Made::NotEnoughStock);
     }
-    let reservation = Reservation { product_id, key, quantity: quantity.into(), status: Status::Held };
+    let reservation = Reservation::held(product_id, key, quantity);
     reservation.insert(connection)?;
     Ok(Made::Now(reservation))
 }
@@ -86,7 +80,7 @@ pub(super) fn release(connection: &Connection, product_id: Id, key: Key) -> Resu
     let held = match find(connection, product_id, &key)? {
         None => return Ok(Released::NoProduct),
         Some(None) => {
-            let never_made = Reservation { product_id, key, quantity: Count::ZERO, status: Status::Released };
+            let never_made = Reservation::never_made(product_id, key);
             never_made.insert(connection)?;
             return Ok(Released::Now(never_made));
         }
