@@ -39,13 +39,19 @@ pub(crate) fn the_menu_leads_through_a_purchase(console: &Console) {
     assert_eq!(console.succeeds("products show 1"), "id\tname\tprice\tstock\n1\tCâmp stool 🪑\t24.5\t7\n");
 }
 
-pub(crate) fn the_menu_replaces_a_product_from_its_current_fields(console: &Console) {
+/// A customer who replaces a product whose stock is 20, and has come to the prompt for that.
+fn replaces_a_computer(console: &Console) -> Customer {
     console.succeeds("products create --name Computer --price 200 --stock 20");
     let mut customer = Customer::start(console, 80, &[]);
     customer.chooses("Replace a product");
     customer.takes_the_first_product();
     customer.enters("Name", " 2");
     customer.enters("Price", &format!("{CONTROL_U}180.5"));
+    customer
+}
+
+pub(crate) fn the_menu_replaces_a_product_from_its_current_fields(console: &Console) {
+    let mut customer = replaces_a_computer(console);
     customer.enters("Stock", "");
     customer.terminal.shows(" 1  Computer 2  180.5     20");
     customer.leaves();
@@ -53,12 +59,7 @@ pub(crate) fn the_menu_replaces_a_product_from_its_current_fields(console: &Cons
 
 /// What was typed is kept, and the stock is not what the prompt began with.
 pub(crate) fn a_reservation_during_a_replacement_is_not_lost(console: &Console) {
-    console.succeeds("products create --name Computer --price 200 --stock 20");
-    let mut customer = Customer::start(console, 80, &[]);
-    customer.chooses("Replace a product");
-    customer.takes_the_first_product();
-    customer.enters("Name", " 2");
-    customer.enters("Price", &format!("{CONTROL_U}180.5"));
+    let mut customer = replaces_a_computer(console);
     customer.terminal.ends_with(&["◆  Stock", "│  20", LINE_HELP]);
     console.succeeds("products reservations put 1 basket-7 --quantity 3");
     customer.enters("Stock", "");
