@@ -38,36 +38,47 @@ impl Reservation {
 }
 
 /// The reservation, if there is one. The outer option is none if there is no such product.
+///
+/// Two statements, since SQLite compiles a `LEFT JOIN` on a parameter anew for each execution.
 pub(super) fn find(
     connection: &Connection,
     product_id: Id,
     key: &Key,
 ) -> Result<Option<Option<Reservation>>> {
-    let select = "SELECT reservation.product_id, key, quantity, status
-                  FROM product LEFT JOIN reservation ON product_id = id AND key = :key WHERE id = :id";
-    let from_row = |row: &Row<'_>| match row.get::<_, Option<Id>>(0)? {
-        Some(_) => Reservation::from_row(row).map(Some),
-        None => Ok(None),
-    };
+    match find_stored(connection, product_id, key)? {
+        Some(found) => Ok(Some(Some(found))),
+        None => Ok(has_product(connection, product_id)?.then_some(None)),
+    }
+}
+
+fn find_stored(connection: &Connection, product_id: Id, key: &Key) -> Result<Option<Reservation>> {
+    let select = "SELECT product_id, key, quantity, status FROM reservation
+                  WHERE product_id = :product_id AND key = :key";
     connection
         .prepare_cached(select)?
-        .query_row(named_params! { ":id": product_id, ":key": key }, from_row)
+        .query_row(named_params! { ":product_id": product_id, ":key": key }, Reservation::from_row)
         .optional()
+}
+
+fn has_product(connection: &Connection, id: Id) -> Result<bool> {
+    let select = "SELECT 1 FROM product WHERE id = :id";
+    connection.prepare_cached(select)?.exists(named_params! { ":id": id })
 }
 
 /// Takes the quantity off the stock, unless the reservation was made or released before.
 pub(super) fn make(connection: &Connection, product_id: Id, key: Key, quantity: Quantity) -> Result<Made> {
-    match find(connection, product_id, &key)? {
-        None => return Ok(Made::NoProduct),
-        Some(None) => {}
-        Some(Some(found)) => return Ok(found.made_again(quantity)),
+    if let Some(found) = find_stored(connection, product_id, &key)? {
+        return Ok(found.made_again(quantity));
     }
     let take = "UPDATE product SET stock = stock - :quantity WHERE id = :id AND stock >= :quantity";
     let taken = connection
         .prepare_cached(take)?
         .execute(named_params! { ":id": product_id, ":quantity": quantity })?;
     if taken == 0 {
-        return Ok(Made::NotEnoughStock);
+        return Ok(match has_product(connection, product_id)? {
+            true => Made::NotEnoughStock,
+            false => Made::NoProduct,
+        });
     }
     let reservation = Reservation::held(product_id, key, quantity);
     reservation.insert(connection)?;
