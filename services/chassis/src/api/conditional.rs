@@ -5,7 +5,6 @@
 
 use std::marker::PhantomData;
 
-use bytes::Bytes;
 use poem::{
     IntoResponse, Request, RequestBody, Response,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -30,6 +29,8 @@ pub const PRECONDITION_FAILED: ErrorMessage =
 /// How many bytes of the hash are in a tag: enough that no two contents ever share one.
 const TAG_BYTES: usize = 16;
 
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+
 /// The strong entity tag of a resource (RFC 9110, section 8.8.3): 32 hexadecimal digits in quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntityTag(HeaderValue);
@@ -42,14 +43,16 @@ impl EntityTag {
 
     #[expect(clippy::expect_used, reason = "digits and quotes are allowed in a header")]
     pub(crate) fn of_json(json: &[u8]) -> Self {
-        let half = &Sha256::digest(json)[..TAG_BYTES];
-        let number = half.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
-        let tag = Bytes::from(format!("\"{number:032x}\""));
-        Self(HeaderValue::from_maybe_shared(tag).expect("a header of digits and quotes"))
+        let mut tag = [b'"'; 2 * TAG_BYTES + 2];
+        for (byte, digits) in Sha256::digest(json).iter().zip(tag[1..=2 * TAG_BYTES].chunks_exact_mut(2)) {
+            digits
+                .copy_from_slice(&[HEXADECIMAL[usize::from(byte >> 4)], HEXADECIMAL[usize::from(byte & 15)]]);
+        }
+        Self(HeaderValue::from_bytes(&tag).expect("a header of digits and quotes"))
     }
 
-    pub(crate) fn header(&self) -> HeaderValue {
-        self.0.clone()
+    pub(crate) fn into_header(self) -> HeaderValue {
+        self.0
     }
 
     pub(crate) fn describe() -> MetaHeader {
@@ -167,7 +170,7 @@ impl<T: Serialize> Tagged<T> {
 impl<T: Send> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
         let mut response = json::bytes_response(StatusCode::OK, self.json.into());
-        response.headers_mut().insert(header::ETAG, self.tag.header());
+        response.headers_mut().insert(header::ETAG, self.tag.into_header());
         response
     }
 }
@@ -198,7 +201,7 @@ impl<T: Send> IntoResponse for IfChanged<T> {
             Self::Changed(resource) => resource.into_response(),
             Self::NotModified(tag) => Response::builder()
                 .status(StatusCode::NOT_MODIFIED)
-                .header(header::ETAG, tag.header())
+                .header(header::ETAG, tag.into_header())
                 .finish(),
         }
     }

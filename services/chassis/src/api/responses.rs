@@ -66,7 +66,7 @@ impl<T: Send, const TAGGED: bool> IntoResponse for Created<T, TAGGED> {
         let location = HeaderValue::try_from(self.location).expect("a path without control characters");
         response.headers_mut().insert(header::LOCATION, location);
         if let Some(tag) = tag {
-            response.headers_mut().insert(header::ETAG, tag.header());
+            response.headers_mut().insert(header::ETAG, tag.into_header());
         }
         if self.is_replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));

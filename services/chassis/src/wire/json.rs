@@ -4,7 +4,7 @@ use std::io;
 
 use poem::{
     Body, Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
@@ -14,6 +14,9 @@ pub const CONTENT_TYPE: &str = "application/json";
 
 /// A capacity that is enough for most bodies, in bytes.
 const USUAL_SIZE: usize = 256;
+
+/// How many headers a response has at most, as a rule.
+const HEADERS: usize = 10;
 
 /// A response with `body` as JSON.
 pub(crate) fn response(status: StatusCode, body: &impl Serialize) -> Response {
@@ -49,6 +52,8 @@ impl Formatter for WithoutNull {
 /// A response with a body that is already JSON.
 pub(crate) fn bytes_response(status: StatusCode, body: Body) -> Response {
     let mut response = Response::from((status, body));
+    // An empty map has room for six headers once it has one, and a response has up to ten.
+    *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     response
 }
