@@ -3,8 +3,7 @@
 //! Three services run as separate processes, with data on disk and default settings. Beside them run two yardsticks: a bare
 //! hyper server that sends the same product for every request, and a minimal service that writes. All of them get the same
 //! load in turns, so that noise on the machine hits them alike. `-- --quick` takes less time, and one more word measures only
-//! what has it in its name. `STORE_BENCH_PEER=http://127.0.0.1:6001` adds another implementation of the store: its products
-//! service is at this address, orders and payments are at the next two ports, and its tokens are those of development.
+//! what has it in its name. `STORE_BENCH_PEER=axum-sqlx,fastify` adds other implementations of the store ([`peers`]).
 //!
 //! # How programs are built
 //!
@@ -81,7 +80,9 @@
 
 mod big;
 mod limit;
+mod peers;
 mod picture;
+mod postgres;
 mod report;
 mod throughput;
 mod usage;
@@ -138,6 +139,7 @@ fn measure() -> ExitCode {
     let mut report = report::Report::default();
     throughput::measure(&plan, program, &mut report);
     big::measure(&plan, program, &mut report);
+    postgres::measure(&plan, program, &mut report);
     report.print();
     if !report.lines.is_empty() {
         let picture = picture::draw(&report).expect("a picture");

@@ -7,8 +7,8 @@ use contract_tests::harness::folders::target;
 use crate::report::{Line, Report};
 
 /// The picture's measures, in pixels: a row a work, whose bar is as long as its ratio to the limit.
-const WIDTH: usize = 760;
-const LABEL: usize = 170;
+const WIDTH: usize = 790;
+const LABEL: usize = 200;
 const BAR: usize = 400;
 const ROW: usize = 34;
 const TOP: usize = 70;
@@ -47,9 +47,9 @@ fn svg(lines: &[Line]) -> String {
             let (x, from, to) = (LABEL as f64 + ratio * BAR as f64, y - 3, y + 27);
             format!(r##"<line class="{class}" x1="{x:.0}" x2="{x:.0}" y1="{from}" y2="{to}"/>"##)
         };
-        let goal = mark("goal", line.target);
+        let goal = mark("goal", line.goal * line.barest.unwrap_or(1.0));
         let barest = line.barest.map(|ratio| mark("barest", ratio)).unwrap_or_default();
-        let class = if line.ratio < line.target { "missed" } else { "bar" };
+        let class = if line.is_reached() { "bar" } else { "missed" };
         // A text can always be written into a string.
         let _ = writeln!(
             svg,

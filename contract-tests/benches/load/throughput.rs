@@ -1,16 +1,13 @@
 //! How much the store does with many callers, and how long a caller waits: each work in turns with the limit.
 
-use std::{env, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use contract_tests::{
-    engine::{
-        deployment::{Address, Deployment, SERVICES},
-        exchange,
-    },
+    engine::{deployment::Address, exchange},
     harness::{folders::new_folder, metrics::Metrics, process::Process, store::Store},
     load::{
         drive::{Question, closed_loop, open_loop},
-        work::{self, CREATE_PRODUCT, WORKS, Work},
+        work::{self, CREATE_ORDER, CREATE_PRODUCT, WORKS, Work},
     },
 };
 use hdrhistogram::Histogram;
@@ -18,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::{
     LIMIT, Plan, limit, median,
+    peers::Peer,
     report::{Figure, Line, Report, Target},
     usage,
 };
@@ -43,14 +41,19 @@ pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
         limit: work::get(&limit.address(), "/products/1"),
         writing,
         asking,
-        peer: env::var("STORE_BENCH_PEER").ok().filter(|url| !url.is_empty()).map(|url| peer(&url)),
+        peers: Peer::all(),
         store,
     };
+    report.peers = bench.peers.iter().map(|peer| peer.name.clone()).collect();
+    bench.peers.iter().for_each(|peer| work::prepare(&peer.deployment));
     for work in WORKS.iter().filter(|work| plan.wants(work.name)) {
         report.lines.push(bench.many_callers(work));
     }
     if plan.wants(CREATE_PRODUCT.name) {
         report.figures.push(bench.one_caller());
+    }
+    if plan.wants(CREATE_ORDER.name) {
+        report.figures.push(bench.reserve(program));
     }
     for process in &bench.store.services {
         report.memory.push((process.service(), usage::peak_memory(process.id())));
@@ -85,18 +88,19 @@ struct Bench<'a> {
     /// The barest service that asks an upstream, and writes.
     asking: Barest,
     store: Store,
-    peer: Option<Deployment>,
+    peers: Vec<Peer>,
 }
 
 impl Bench<'_> {
     fn many_callers(&self, work: &Work) -> Line {
         let question = work.question(&self.store.deployment());
-        let peer = self.peer.as_ref().map(|peer| work.question(peer));
+        let theirs: Vec<_> = self.peers.iter().map(|peer| work.question(&peer.deployment)).collect();
         let run = |question| closed_loop(question, CALLERS, self.plan.run);
 
         let barest = self.barest(work);
-        let (mut limits, mut rates, mut ratios, mut costs, mut barests, mut peers) =
+        let (mut limits, mut rates, mut ratios, mut costs, mut barests, mut shares) =
             (vec![], vec![], vec![], vec![], vec![], vec![]);
+        let mut peers = vec![vec![]; theirs.len()];
         let commits = self.commits(work);
         let mut busy = Histogram::<u64>::new(3).expect("three digits");
         for _ in 0..self.plan.rounds {
@@ -108,24 +112,29 @@ impl Bench<'_> {
             rates.push(answers.rate);
             ratios.push(answers.rate / limit);
             busy += answers.latencies;
-            barests.extend(barest.map(|barest| run(barest).rate / limit));
-            peers.extend(peer.map(|peer| run(peer).rate / limit));
+            let barest = barest.map(|barest| run(barest).rate);
+            shares.push(answers.rate / barest.unwrap_or(limit));
+            barests.extend(barest.map(|barest| barest / limit));
+            for (ratios, question) in peers.iter_mut().zip(&theirs) {
+                ratios.push(run(question).rate / limit);
+            }
         }
         let group = self.commits(work).writes_each_since(&commits);
         let rate = median(rates);
         let steady = open_loop(question, CALLERS, self.plan.run * 2, rate * STEADY).latencies;
         Line {
             name: work.name,
-            target: work.target,
             limit: median(limits),
             rate,
             ratio: median(ratios),
             barest: barest.map(|_| median(barests)),
+            share: median(shares),
+            goal: work.target,
             microseconds_of_cpu: median(costs),
             group,
             busy,
             steady,
-            peer: peer.map(|_| median(peers)),
+            peers: peers.into_iter().map(median).collect(),
         }
     }
 
@@ -150,6 +159,28 @@ impl Bench<'_> {
         let metrics = Metrics::read(&text).expect("metrics");
         let sum = |name| metrics.sum(name, &[]);
         Commits { writes: sum("sqlite_commit_writes_sum"), commits: sum("sqlite_commit_writes_count") }
+    }
+
+    /// Orders that take their stock, beside those that only check it.
+    fn reserve(&self, program: &str) -> Figure {
+        let store = Store::start(program, &[("BODY_TIMEOUT_MS", "5000"), ("ORDERS_STOCK", "reserve")]);
+        work::prepare(&store.deployment());
+        let [reserving, checking] =
+            [&store, &self.store].map(|store| CREATE_ORDER.question(&store.deployment()));
+        let rate = |question| closed_loop(question, CALLERS, self.plan.run).rate;
+        let (mut ratios, mut rates) = (vec![], vec![]);
+        for _ in 0..self.plan.rounds {
+            let reserved = rate(reserving);
+            ratios.push(reserved / rate(checking));
+            rates.push(reserved);
+        }
+        Figure {
+            name: "POST /orders, reserve to check",
+            value: median(ratios),
+            target: Target::AtLeast(0.5),
+            unit: "",
+            explanation: format!("{:.0} a second", median(rates)),
+        }
     }
 
     /// A single caller, which waits for each write to be on the disk.
@@ -192,14 +223,4 @@ impl Commits {
         let commits = self.commits - before.commits;
         (commits > 0.0).then(|| (self.writes - before.writes) / commits)
     }
-}
-
-/// Another store, whose first service is at `url` and whose others are at the next ports, in the order of [`SERVICES`].
-fn peer(url: &str) -> Deployment {
-    let (host, port) = url.trim_end_matches('/').rsplit_once(':').expect("STORE_BENCH_PEER with a port");
-    let port: u16 = port.parse().expect("STORE_BENCH_PEER with a port");
-    Deployment::new(SERVICES.iter().zip(port..).map(|(service, port)| {
-        let token = format!("SECRET_{}_TOKEN", service.to_uppercase());
-        Address { url: format!("{host}:{port}"), token }
-    }))
 }
