@@ -14,7 +14,7 @@ use super::{
 };
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, KEY, Request, written},
+    exchange::{Answer, KEY, Request, TIMEOUT, written},
     facets,
     failure::Failure,
     limits::limits as limits_of,
@@ -25,7 +25,6 @@ use crate::engine::{
 };
 
 const REPLAYED: &str = "Idempotency-Replayed";
-const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
 const OF_MANY_BODIES: &str = "of_many_bodies_under_one_key_one_is_done";
 
