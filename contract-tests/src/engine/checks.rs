@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::{
+    contract::Operation,
     deployment::Deployment,
     exchange::Delivery,
     failure::Failure,
@@ -62,6 +63,21 @@ pub fn all(deployment: &Deployment) -> Vec<Check> {
         what: What::Promise(promise),
     });
     workflows.chain(cases).chain(promises).collect()
+}
+
+/// The checks that may notice a fault of an operation, the likeliest first: its own cases and promises, the workflows, and what else
+/// is asked of its service. Those of other services are asked elsewhere.
+pub fn of<'a>(operation: &Operation, checks: &'a [Check]) -> Vec<&'a Check> {
+    let own = format!("{} {}::", operation.service, operation.id);
+    let service = format!("{} ", operation.service);
+    let is_asked = |check: &&Check| check.is_workflow() || check.name.starts_with(&service);
+    let mut chosen: Vec<&Check> = checks.iter().filter(is_asked).collect();
+    chosen.sort_by_key(|check| match () {
+        () if check.name.starts_with(&own) => 0,
+        () if check.is_workflow() => 1,
+        () => 2,
+    });
+    chosen
 }
 
 impl Check {

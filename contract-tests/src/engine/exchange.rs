@@ -30,6 +30,9 @@ pub fn quoted(text: &str) -> String {
 /// The header that names a request, so that it can be repeated.
 pub(crate) const KEY: &str = "Idempotency-Key";
 
+/// The header that says how long the caller waits, in milliseconds.
+pub(crate) const TIMEOUT: &str = "X-Request-Timeout-Ms";
+
 /// The host with its port, and the path, of an address such as `http://127.0.0.1:5001/api`.
 pub fn parts(url: &str) -> (String, &str) {
     let (rest, port) = match url.strip_prefix("https://") {

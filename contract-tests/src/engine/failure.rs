@@ -6,6 +6,8 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub struct Failure {
     sentence: String,
+    /// The same without secrets, if somebody named some.
+    kept: Option<String>,
     /// Whether there was no answer.
     pub is_silence: bool,
 }
@@ -13,12 +15,22 @@ pub struct Failure {
 impl Failure {
     /// A failure that is told by `sentence`.
     pub(crate) fn new(sentence: String) -> Self {
-        Self { sentence, is_silence: false }
+        Self { sentence, kept: None, is_silence: false }
     }
 
-    /// A failure to answer at all.
-    pub(crate) fn silence(sentence: String) -> Self {
-        Self { sentence, is_silence: true }
+    /// The same failure, since there was no answer at all.
+    pub(crate) fn by_silence(self) -> Self {
+        Self { is_silence: true, ..self }
+    }
+
+    /// The same failure, of which files keep this.
+    pub(crate) fn keeping(self, kept: Option<String>) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// What a file may keep of it, as far as the session knows what is secret.
+    pub fn kept(&self) -> &str {
+        self.kept.as_ref().unwrap_or(&self.sentence)
     }
 }
 

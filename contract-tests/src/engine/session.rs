@@ -43,7 +43,12 @@ pub struct Session {
     patience: Duration,
     /// Whether what was reset is sent again.
     is_patient: bool,
+    /// Takes secrets out of what files keep of a failure.
+    hide: Option<Hide>,
 }
+
+/// Takes secrets out of a text.
+pub type Hide = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 impl Session {
     /// A session with `deployment`. Services that show their documents are asked for the whole contract.
@@ -68,6 +73,7 @@ impl Session {
             http: exchange::http_client(exchange::PATIENCE),
             patience: exchange::PATIENCE,
             is_patient: false,
+            hide: None,
         }
     }
 
@@ -80,6 +86,11 @@ impl Session {
     /// The same session, with what it sees written in `ledger`.
     pub fn writing_in(self, ledger: Arc<Mutex<Ledger>>) -> Self {
         Self { ledger, ..self }
+    }
+
+    /// The same session, whose failures are kept without the secrets that `hide` takes out.
+    pub fn hiding(self, hide: Hide) -> Self {
+        Self { hide: Some(hide), ..self }
     }
 
     /// A request to an operation, with the right token.
@@ -161,7 +172,21 @@ impl Session {
 
     /// What is to be said of an answer that is not `expected`.
     pub fn failure(&self, request: &Request, answer: &Answer, expected: &str) -> Failure {
-        Failure::new(self.unexpected(request, expected, &answer.to_string()))
+        let kept = self.hide.as_ref().map(|hide| {
+            let answer = Answer { body: hidden(hide, &answer.body), ..answer.clone() };
+            hide(&self.unexpected(&without_secrets(hide, request), expected, &answer.to_string()))
+        });
+        Failure::new(self.unexpected(request, expected, &answer.to_string())).keeping(kept)
+    }
+
+    /// What is to be said of a request to which there is no answer, for a reason.
+    fn unanswered(&self, request: &Request, reason: &str) -> Failure {
+        let (expected, answer) = ("an answer", format!("none ({reason})"));
+        let kept = self
+            .hide
+            .as_ref()
+            .map(|hide| hide(&self.unexpected(&without_secrets(hide, request), expected, &answer)));
+        Failure::new(self.unexpected(request, expected, &answer)).keeping(kept)
     }
 
     fn unexpected(&self, request: &Request, expected: &str, answer: &str) -> String {
@@ -182,7 +207,6 @@ impl Session {
     /// Sends `request` as it is.
     fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
         let url = &self.deployment.service(&request.service).url;
-        let unanswered = |error: &str| self.unexpected(request, "an answer", &format!("none ({error})"));
         let answer = match request.delivery {
             Delivery::Whole => match self.send_whole(url, request) {
                 Err(error) if self.is_patient && exchange::was_reset(&error) => self.send_whole(url, request),
@@ -190,11 +214,11 @@ impl Session {
             }
             .map_err(|error| match error.is_builder() {
                 // What was never sent says nothing of the service.
-                true => Failure::new(unanswered(&format!("it cannot be sent: {}", cause(&error)))),
-                false => Failure::silence(unanswered(&cause(&error))),
+                true => self.unanswered(request, &format!("it cannot be sent: {}", cause(&error))),
+                false => self.unanswered(request, &cause(&error)).by_silence(),
             }),
             Delivery::Chunked | Delivery::Half => raw::send(url, request, self.patience)
-                .map_err(|error| Failure::silence(unanswered(&error.to_string()))),
+                .map_err(|error| self.unanswered(request, &error.to_string()).by_silence()),
         };
         answer.map(|answer| answer.without_prefix(url))
     }
@@ -210,6 +234,15 @@ impl Session {
         }
         Answer::from_response(builder.send()?)
     }
+}
+
+/// A request whose body has no secrets. They are taken out before it is shortened, since afterwards a part of one may be left.
+fn without_secrets(hide: &Hide, request: &Request) -> Request {
+    Request { body: hidden(hide, &request.body), ..request.clone() }
+}
+
+fn hidden(hide: &Hide, body: &[u8]) -> Vec<u8> {
+    hide(&String::from_utf8_lossy(body)).into_bytes()
 }
 
 /// The innermost reason, such as that a connection was refused.

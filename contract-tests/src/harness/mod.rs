@@ -12,6 +12,7 @@ pub mod store;
 pub mod postgres;
 pub mod process;
 pub mod development;
+pub mod accepting;
 pub mod address;
 pub mod folders;
 pub mod programs;

@@ -137,14 +137,9 @@ impl Process {
         signal(name, self.id());
     }
 
-    /// Lets its files grow to so many bytes and no further, as a full disk would, or as they will if it is `unlimited`.
-    ///
-    /// # Panics
-    /// `prlimit` of util-linux is not there.
+    /// See [`limit_file_size`].
     pub fn limit_file_size(&self, bytes: &str) {
-        let limit = format!("--fsize={bytes}:unlimited");
-        let status = Command::new("prlimit").args([&limit, "--pid", &self.id().to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "prlimit of util-linux is needed");
+        limit_file_size(self.id(), bytes);
     }
 
     /// How many files and connections it has open.
@@ -221,6 +216,16 @@ pub fn document(program: &str, service: &str) -> Value {
 pub fn signal(name: &str, process: u32) {
     let status = Command::new("kill").args(["-s", name, &process.to_string()]).status();
     assert!(status.is_ok_and(|status| status.success()), "SIG{name} cannot be sent to {process}");
+}
+
+/// Lets the files of a process grow to so many bytes and no further, as a full disk would, or as they will if it is `unlimited`.
+///
+/// # Panics
+/// `prlimit` of util-linux is not there.
+pub fn limit_file_size(process: u32, bytes: &str) {
+    let limit = format!("--fsize={bytes}:unlimited");
+    let status = Command::new("prlimit").args([&limit, "--pid", &process.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "prlimit of util-linux is needed");
 }
 
 /// Starts a service and waits until it is ready. Returns its address as well.

@@ -27,3 +27,10 @@ pub fn until_input_ends(program: &Path) -> Command {
     command.args(["-c", RUN, "sh"]).arg(program).stdin(Stdio::piped());
     command
 }
+
+/// Runs `program` as a process of its own id, which is asked to end when the thread that has started it ends, however that ends.
+pub fn ending_with_test(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]).arg(program);
+    command
+}

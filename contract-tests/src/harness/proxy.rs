@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 
+use super::accepting;
 use crate::engine::{
     exchange::{self, Answer, Request},
     faults::fault::Tamper,
@@ -104,26 +105,14 @@ impl Proxy {
     }
 }
 
-/// How long a proxy waits after it could not accept a connection.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
-
 #[tokio::main(flavor = "current_thread")]
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    listener.set_nonblocking(true).expect("a listener");
-    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-    loop {
-        let (stream, _) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            // A caller that is gone before it was accepted says nothing of the next one, and descriptors are given back.
-            Err(_) => {
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-                continue;
-            }
-        };
+    let take = |stream| {
         let shared = shared.clone();
         let answer = service_fn(move |request| answer(request, shared.clone()));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
-    }
+    };
+    accepting::each(listener, take).await;
 }
 
 async fn answer(

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::{io::copy_bidirectional, net::TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::folders::new_folder;
+use super::{accepting, folders::new_folder};
 
 /// Decrypts what comes, and sends it on to another server. It lives as long as the test's process.
 pub struct TlsFrontEnd {
@@ -50,10 +50,7 @@ impl TlsFrontEnd {
 
 #[tokio::main(flavor = "current_thread")]
 async fn serve(listener: TcpListener, target: String, acceptor: TlsAcceptor) {
-    listener.set_nonblocking(true).expect("a listener");
-    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-    loop {
-        let Ok((encrypted, _)) = listener.accept().await else { continue };
+    let take = |encrypted| {
         let (acceptor, target) = (acceptor.clone(), target.clone());
         tokio::spawn(async move {
             // A caller that does not trust the certificate hangs up.
@@ -61,5 +58,6 @@ async fn serve(listener: TcpListener, target: String, acceptor: TlsAcceptor) {
             let Ok(mut server) = TcpStream::connect(target).await else { return };
             let _ = copy_bidirectional(&mut caller, &mut server).await;
         });
-    }
+    };
+    accepting::each(listener, take).await;
 }

@@ -6,11 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use contract_tests::harness::{
-    folders::new_folder,
-    programs::{find, until_input_ends},
-    waiting,
-};
+use contract_tests::harness::{folders::new_folder, programs::find, waiting};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -24,11 +20,19 @@ const START: &str = r#"
     done
     exec systemd-nspawn --machine="$name" --keep-unit "$@""#;
 
-/// Removes these groups, which are empty then.
+/// Runs that until it ends.
+const ONCE: &str = r#"sh -c "$start" sh "$@"; status=$?"#;
+
+/// Runs that until the input ends, which it does with the test, however that ends.
+const UNTIL_INPUT_ENDS: &str =
+    r#"trap '' INT; sh -c "$start" sh "$@" & read -r end; kill $!; wait $!; status=$?"#;
+
+/// Removes the groups, which are empty then.
 const CLEAN: &str = r#"
     for root in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
         [ ! -e $root/$1/cgroup.procs ] || find $root/$1 -depth -type d -exec rmdir {} ';'
-    done"#;
+    done 2>/dev/null
+    exit $status"#;
 
 const OPTIONS: [&str; 9] = [
     "--quiet",
@@ -43,29 +47,42 @@ const OPTIONS: [&str; 9] = [
     "--capability=CAP_BPF,CAP_PERFMON",
 ];
 
+/// Longer than any command takes in a machine, on one that has other work, in seconds.
+const LIMIT: &str = "60";
+
+/// A command that ends within the limit, however it hangs.
+fn within_limit(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=10", LIMIT, program]);
+    command
+}
+
 /// Why no machine can be started here.
 pub(crate) fn obstacle() -> Option<String> {
     let missing = ["systemd-nspawn", "nsenter"].iter().find_map(|program| find("", program).err());
     missing.or_else(|| {
-        let name = new_name();
-        let output = Command::new("sh")
-            .args(["-c", START, "sh", &name])
-            .args(OPTIONS)
+        let output = within_limit("sh")
+            .args(start(ONCE, &new_name()))
             .args(["sh", "-c", "command -v openssl systemctl"])
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        clean(&name);
         let complaint = String::from_utf8_lossy(&output.stderr);
         (!output.status.success()).then(|| format!("systemd-nspawn fails: {}", complaint.trim()))
     })
+}
+
+/// The arguments of a shell that starts a machine of this name, waits as `wait` says, and leaves nothing behind.
+fn start(wait: &str, name: &str) -> Vec<String> {
+    let script = format!("start=$1; shift; {wait}\n{CLEAN}");
+    let shell = ["-c", &script, "sh", START, name];
+    shell.into_iter().chain(OPTIONS).map(str::to_owned).collect()
 }
 
 /// It is turned off when it is dropped.
 pub(crate) struct Machine {
     /// The shell that turns it off when its input ends.
     shell: Child,
-    name: String,
     folder: TempDir,
 }
 
@@ -77,19 +94,18 @@ impl Machine {
         // A new machine enables all units that are installed, and those of this one are not meant.
         fs::write(&preset, "disable *\n").unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
-        let name = new_name();
-        let shell = until_input_ends(Path::new("sh"))
-            .args(["-c", START, "sh", &name])
-            .args(OPTIONS)
+        let shell = Command::new("sh")
+            .args(start(UNTIL_INPUT_ENDS, &new_name()))
             .arg(format!("--bind={}:/src", source.display()))
             .arg(format!("--bind-ro={}:/etc/systemd/system-preset/00-none.preset", preset.display()))
             .args(more)
             .args(["--boot", "systemd.firstboot=no"])
+            .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
-        let machine = Self { shell, name, folder };
+        let machine = Self { shell, folder };
         // A unit of this machine that fails there does not matter.
         let is_up = "case $(systemctl is-system-running --wait) in running | degraded) ;; *) false ;; esac";
         waiting::until("systemd to start", || machine.try_run(is_up).is_ok()).unwrap_or_else(|sentence| {
@@ -112,7 +128,7 @@ impl Machine {
     /// What a script prints, or complains of if it fails.
     pub(crate) fn try_run(&self, script: &str) -> Result<String, String> {
         let leader = child(self.shell.id()).and_then(child).ok_or("there is no machine")?;
-        let output = Command::new("nsenter")
+        let output = within_limit("nsenter")
             .args(["--all", "--target", &leader.to_string(), "--", "env", "-i"])
             .args(["PATH=/usr/local/bin:/usr/sbin:/usr/bin", "HOME=/root", "sh", "-euc", script])
             .stdin(Stdio::null())
@@ -131,17 +147,17 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
-        let _ = self.shell.wait();
-        clean(&self.name);
+        let has_ended = || self.shell.try_wait().map_or(true, |status| status.is_some());
+        if waiting::until("a machine to be turned off", has_ended).is_err() {
+            let machine = child(self.shell.id()).map(|machine| machine.to_string());
+            let _ = Command::new("kill").args(["-s", "KILL"]).args(machine).status();
+            let _ = self.shell.wait();
+        }
     }
 }
 
 fn new_name() -> String {
     format!("store-{}", Uuid::now_v7())
-}
-
-fn clean(name: &str) {
-    let _ = Command::new("sh").args(["-c", CLEAN, "sh", name]).stderr(Stdio::null()).status();
 }
 
 /// The first process that this one has started.

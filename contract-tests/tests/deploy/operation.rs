@@ -42,7 +42,10 @@ pub(crate) fn start_again() {
     // As often as makes systemd give up by default.
     for count in 1..=6 {
         store.machine.run("systemctl kill --signal=KILL store@products");
-        store.machine.wait_for(&format!("[ $(systemctl show -P NRestarts store@products) = {count} ]"));
+        // It is counted before there is a process that can be killed.
+        store.machine.wait_for(&format!(
+            "[ $(systemctl show -P NRestarts store@products) = {count} ]; [ $(systemctl show -P MainPID store@products) != 0 ]"
+        ));
     }
     store.machine.wait_for("store check products");
     assert!(store.call(LIST).contains("Computer"));

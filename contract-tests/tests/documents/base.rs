@@ -4,14 +4,27 @@ use std::{env, process::Command};
 
 use contract_tests::engine::deployment::folder;
 
-/// The revision to compare with: `CONTRACT_BASE`, or where this branch left main, or on main the commit before.
-pub(crate) fn revision() -> Option<String> {
+/// The revision to compare with: `CONTRACT_BASE`, or where this branch left main, or on main the commit before. None if there is
+/// no history.
+///
+/// # Errors
+/// `CONTRACT_BASE` names no commit, with which nothing would be compared.
+pub(crate) fn revision() -> Result<Option<String>, String> {
     if let Some(base) = env::var("CONTRACT_BASE").ok().filter(|base| !base.is_empty()) {
-        return Some(base);
+        return commit(&base).map(Some);
     }
-    let head = git(&["rev-parse", "HEAD"])?;
+    let Some(head) = git(&["rev-parse", "HEAD"]) else { return Ok(None) };
     let main = ["origin/main", "main"].into_iter().find_map(|main| git(&["merge-base", "HEAD", main]));
-    main.filter(|main| *main != head).or_else(|| git(&["rev-parse", "--verify", "--quiet", "HEAD^"]))
+    Ok(main.filter(|main| *main != head).or_else(|| git(&["rev-parse", "--verify", "--quiet", "HEAD^"])))
+}
+
+/// The commit that a branch, a tag or a hash leads to.
+pub(crate) fn commit(name: &str) -> Result<String, String> {
+    let commit =
+        git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")]);
+    commit.ok_or_else(|| {
+        format!("CONTRACT_BASE={name}: there is no such commit here; name a branch, a tag or a commit, and fetch it first if this clone is shallow")
+    })
 }
 
 /// A file as it was then, by its path from the root. None if it was not there.

@@ -10,10 +10,12 @@ use contract_tests::{
         deployment::{Deployment, SERVICES, folder},
         exchange::{Answer, Request},
         faults::fault::{Forward, Tamper},
+        openapi::files,
+        subject::Subject,
     },
     harness::{folders::new_folder, proxy::Proxy, store::Store},
 };
-use libtest_mimic::Failed;
+use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
 
 use super::{PROGRAM, base};
@@ -21,7 +23,7 @@ use super::{PROGRAM, base};
 const WORKFLOWS: &str = "store.arazzo.yaml";
 
 /// Plays the contract of `base`.
-pub(crate) fn of_the_base(base: &str) -> Result<(), Failed> {
+pub(crate) fn of_the_base(base: &str) -> Result<Completion, Failed> {
     let place = new_folder();
     let files = base::files(base, "openapi").into_iter().chain(["contract-tests/waivers.txt".to_owned()]);
     for path in files {
@@ -31,17 +33,15 @@ pub(crate) fn of_the_base(base: &str) -> Result<(), Failed> {
         fs::write(to, text)?;
     }
     let contract = place.path().join("openapi");
-    let is_told = SERVICES.iter().any(|service| {
-        let old = fs::read_to_string(contract.join(format!("{service}.json"))).unwrap_or_default();
-        let old: Value = serde_json::from_str(&old).unwrap_or_default();
-        is_major(&old, &CONTRACT.document(service).json)
-    });
-    if is_told || !contract.join(WORKFLOWS).exists() {
-        return Ok(());
+    if !contract.join(WORKFLOWS).exists() {
+        return Ok(Completion::ignored_with(format!("{base} has no openapi/{WORKFLOWS}")));
+    }
+    if is_told(&contract)? {
+        return Ok(Completion::ignored_with(format!("the major version is higher than in {base}")));
     }
     let store = Store::start(PROGRAM, &[]);
-    match play(&contract, &store.deployment()) {
-        (true, _) => Ok(()),
+    match play(&contract, &store.deployment())? {
+        (true, _) => Ok(Completion::Completed),
         (false, said) => Err(format!(
             "Callers that know the contract of {base} would see this break:\n{said}\n\
              If it is meant, raise the major version in Cargo.toml."
@@ -50,21 +50,47 @@ pub(crate) fn of_the_base(base: &str) -> Result<(), Failed> {
     }
 }
 
+/// Whether a major version tells the callers of an older contract that something broke. A service that is newer than that has none.
+fn is_told(contract: &Path) -> Result<bool, Failed> {
+    for service in known(contract)?.into_iter().filter(|service| SERVICES.contains(service)) {
+        let old: Value =
+            serde_json::from_str(&fs::read_to_string(contract.join(format!("{service}.json")))?)?;
+        if is_major(&old, &CONTRACT.document(service).json) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The services of an older contract.
+fn known(contract: &Path) -> Result<Vec<&'static str>, Failed> {
+    Ok(Subject::read(&contract.join(WORKFLOWS), None)?.services.iter().map(|service| service.name).collect())
+}
+
+/// A contract that is older than a service is played all the same.
+pub(crate) fn know_no_newer_service() -> Result<(), Failed> {
+    let newer = "payments";
+    let place = new_folder();
+    for service in SERVICES.iter() {
+        let name = format!("{service}.json");
+        fs::copy(folder().join(&name), place.path().join(&name))?;
+    }
+    let mut older = files::parse(&files::text(&folder().join(WORKFLOWS))?)?;
+    for (list, name) in [("sourceDescriptions", "name"), ("workflows", "workflowId")] {
+        let items = older[list].as_array_mut().expect("a list");
+        items.retain(|item| {
+            item[name] != newer && !item.to_string().contains(&format!("$sourceDescriptions.{newer}."))
+        });
+    }
+    fs::remove_file(place.path().join(format!("{newer}.json")))?;
+    fs::write(place.path().join(WORKFLOWS), older.to_string())?;
+    assert!(!is_told(place.path())?, "no major version is higher");
+
+    notices("a list is reversed", place.path(), list(|_, items| items.reverse()))
+}
+
 /// Lets products change what no document says.
 pub(crate) fn are_told() -> Result<(), Failed> {
-    let list = |change: fn(&Request, &mut Vec<Value>)| -> Tamper {
-        Arc::new(move |request: Request, forward: Forward<'_>| {
-            let answer = forward(&request);
-            match answer.json() {
-                Value::Array(mut items) => {
-                    change(&request, &mut items);
-                    Answer { body: Value::from(items).to_string().into(), ..answer }
-                }
-                _ => answer,
-            }
-        })
-    };
-    let noticed = "FAILED pages::the_whole_list_is_by_ascending_id\n";
     for (what, tamper) in [
         ("a list has the newest first", list(|_, items| items.reverse())),
         (
@@ -74,29 +100,52 @@ pub(crate) fn are_told() -> Result<(), Failed> {
             }),
         ),
     ] {
-        let store = Store::start(PROGRAM, &[]);
-        let proxy = Proxy::start("products");
-        proxy.forward_to(&store.deployment().service("products").url);
-        proxy.tamper(Some(tamper));
-        let deployment = store.deployment().with_url("products", proxy.url().into());
-        let (passed, said) = play(&folder(), &deployment);
-        if passed || !said.contains(noticed) {
-            return Err(format!("{what}, and this is all that is said:\n{said}").into());
-        }
+        notices(what, &folder(), tamper)?;
     }
     Ok(())
 }
 
+/// Alters the lists that a service answers.
+fn list(change: fn(&Request, &mut Vec<Value>)) -> Tamper {
+    Arc::new(move |request: Request, forward: Forward<'_>| {
+        let answer = forward(&request);
+        match answer.json() {
+            Value::Array(mut items) => {
+                change(&request, &mut items);
+                Answer { body: Value::from(items).to_string().into(), ..answer }
+            }
+            _ => answer,
+        }
+    })
+}
+
+/// Whether callers who know this contract notice what products answer otherwise.
+fn notices(what: &str, contract: &Path, tamper: Tamper) -> Result<(), Failed> {
+    let store = Store::start(PROGRAM, &[]);
+    let proxy = Proxy::start("products");
+    proxy.forward_to(&store.deployment().service("products").url);
+    proxy.tamper(Some(tamper));
+    let deployment = store.deployment().with_url("products", proxy.url().into());
+    let (passed, said) = play(contract, &deployment)?;
+    match !passed && said.contains("FAILED pages::the_whole_list_is_by_ascending_id\n") {
+        true => Ok(()),
+        false => Err(format!("{what}, and this is all that is said:\n{said}").into()),
+    }
+}
+
 /// Plays the contract in a folder as its callers see it. Returns whether all of it holds, and what does not.
-fn play(contract: &Path, deployment: &Deployment) -> (bool, String) {
+fn play(contract: &Path, deployment: &Deployment) -> Result<(bool, String), Failed> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_contract"));
     command.arg("replay").arg(contract.join(WORKFLOWS)).arg("--as-caller");
-    for service in SERVICES.iter() {
+    for service in known(contract)? {
+        if !SERVICES.contains(&service) {
+            return Ok((false, format!("{service} is not there any more")));
+        }
         let address = deployment.service(service);
         command.args(["--server", &format!("{service}={}", address.url)]);
         command.args(["--token", &format!("{service}={}", address.token)]);
     }
-    let output = command.output().expect("the tool");
+    let output = command.output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.success(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    Ok((output.status.success(), format!("{}{}", text(&output.stdout), text(&output.stderr))))
 }

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::{
     PROGRAM, QUIET,
-    backup::{data, fill, names, refused, run, succeeds},
+    backup::{data, names, refused, run, succeeds},
     start,
 };
 
@@ -198,7 +198,7 @@ fn one_service_can_be_restored_alone() {
 #[test]
 fn a_restore_that_is_killed_mixes_nothing() {
     let (mut store, session) = start(&QUIET);
-    fill(&store, 5000);
+    store.fill(5000);
     let (_folder, backup) = back_up(&store);
     for &service in SERVICES.iter() {
         // One more than in the backup, of each.

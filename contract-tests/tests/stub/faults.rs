@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract_tests::engine::exchange::Request;
+use contract_tests::engine::exchange::{Request, http_client};
 use serde_json::json;
 
 use crate::Stub;
@@ -37,7 +37,7 @@ fn a_fault_of_the_table_comes_about_and_nothing_else() {
 fn a_preference_goes_through_a_fault() {
     let stub = Stub::start(&["products", "--fault", "an unknown product is 410"]);
     let url = format!("{}/products/1", stub.url("products"));
-    let http = reqwest::blocking::Client::new();
+    let http = http_client(PATIENCE);
     let send = |code: &str| {
         let request = http.get(&url).header("Prefer", code).header("Origin", "http://shop.example");
         request.send().unwrap()
@@ -137,7 +137,7 @@ fn a_response_can_be_late_or_without_end() {
 fn answers_fail_in_every_way() {
     let stub = failing("answers 502 in HTML", "is full once", "answers texts for numbers");
     let session = stub.session();
-    let http = reqwest::blocking::Client::new();
+    let http = http_client(PATIENCE);
     let get = |service: &str, path: &str| {
         let Request { headers, .. } = session.request(service, "GET", path);
         let request =

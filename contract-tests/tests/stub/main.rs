@@ -8,7 +8,7 @@ mod input;
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
@@ -18,7 +18,9 @@ use contract_tests::{
         deployment::{Address, Deployment, SERVICES, variable},
         session::Session,
     },
-    harness::{development::token, folders::new_folder, process::signal},
+    harness::{
+        development::token, folders::new_folder, process::signal, programs::ending_with_test, waiting,
+    },
 };
 use tempfile::TempDir;
 
@@ -34,7 +36,7 @@ struct Stub {
 }
 
 fn command(folder: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::new(PROGRAM);
+    let mut command = ending_with_test(Path::new(PROGRAM));
     command.arg("stub").args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
     command.env("TMPDIR", folder.path()).env("STORE_LISTEN", "none").env("BODY_TIMEOUT_MS", "300");
     for service in SERVICES.iter() {
@@ -48,14 +50,19 @@ impl Stub {
         let folder = new_folder();
         let mut process = command(&folder, arguments).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
-        let mut services = Vec::new();
-        for line in output.lines().map_while(Result::ok) {
-            services.extend(line.split_once(" URL  ").map(|(name, url)| (trimmed(name), trimmed(url))));
-            if line.starts_with("Ctrl-C") {
-                return Self { process, services, folder };
+        let mut stub = Self { process, services: Vec::new(), folder };
+        let read = move || {
+            let mut services = Vec::new();
+            for line in output.lines().map_while(Result::ok) {
+                services.extend(line.split_once(" URL  ").map(|(name, url)| (trimmed(name), trimmed(url))));
+                if line.starts_with("Ctrl-C") {
+                    return Some(services);
+                }
             }
-        }
-        panic!("the stub has not started: {}", process.wait().unwrap());
+            None
+        };
+        stub.services = waiting::within("a stub to start", read).unwrap().expect("a stub that starts");
+        stub
     }
 
     /// A session with a stub of all services.
@@ -75,7 +82,16 @@ impl Stub {
 
     fn stop(&mut self, name: &str) -> ExitStatus {
         signal(name, self.process.id());
-        self.process.wait().unwrap()
+        let mut status = None;
+        let has_ended = || {
+            status = self.process.try_wait().unwrap();
+            status.is_some()
+        };
+        if let Err(sentence) = waiting::until("the end of a stub", has_ended) {
+            let _ = self.process.kill();
+            panic!("{sentence}");
+        }
+        status.unwrap()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use contract_tests::engine::exchange::http_client;
 use serde_json::{Value, json};
 
@@ -89,6 +90,45 @@ fn an_archive_has_no_credential_in_it() {
 }
 
 #[test]
+fn what_a_service_repeats_of_a_credential_is_not_in_an_archive() {
+    for (scheme, header, path) in [
+        ("{ type: http, scheme: bearer }", ("Authorization", "Bearer of/the caller"), "/notes"),
+        ("{ type: apiKey, in: header, name: X-Key }", ("x-key", "of/the caller"), "/notes"),
+        ("{ type: apiKey, in: cookie, name: key }", ("Cookie", "theme=dark; key=of/the caller"), "/notes"),
+        ("{ type: apiKey, in: query, name: key }", ("X-Other", "fine"), "/notes?key=of%2Fthe%20caller&b=1"),
+    ] {
+        let files = Files::new();
+        let document = files.read("notes.yaml");
+        files.write("notes.yaml", &document.replace("{ type: apiKey, in: header, name: X-Api-Key }", scheme));
+        let url = scripted::start(|asked| match asked.path.contains("picture") {
+            true => Reply::bytes(200, b"\xffof/the caller".to_vec()),
+            false => Reply::new(
+                302,
+                json!({ "you": "of/the caller", "session": "new-and-secret", "theme": "dark" }),
+            )
+            .header("Link", "</notes?key=of%2Fthe%20caller&after=1>; rel=\"next\"")
+            .header("Location", "/login?for=of/the caller")
+            .header("Set-Cookie", "session=new-and-secret; Path=/"),
+        });
+        let watching = watch(&files, &url, &[]);
+        let client = http_client(PATIENCE);
+        for path in [path.to_owned(), path.replace("/notes", "/picture")] {
+            client.get(format!("{}{path}", watching.url)).header(header.0, header.1).send().unwrap();
+        }
+        watching.stop();
+        let text = archive(&files).to_string();
+        for told in
+            ["the caller", "the%20caller", "new-and-secret", &BASE64_STANDARD.encode(b"\xffof/the caller")]
+        {
+            assert!(!text.contains(told), "{scheme}: {told} is in {text}");
+        }
+        for kept in ["rel=\\\"next\\\"", "/login?for=", r#"\"theme\":\"dark\""#] {
+            assert!(text.contains(kept), "{scheme}: {kept} is not in {text}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_text_is_in_an_archive_as_base64_unless_a_secret_is_in_it() {
     let files = Files::new();
     let url = scripted::start(|asked| {
@@ -114,10 +154,29 @@ fn an_archive_that_cannot_be_written_is_said_and_costs_no_request() {
     let (files, service) = (Files::new(), Service::start(Flaw::None));
     let arguments = ["watch", "notes.yaml", "--server", &service.url, "--har", "none/seen.har"];
     files.run(&arguments).expect(2, "contract: none/seen.har: ");
-    // A disk that is full from the first exchange on.
+    // A disk that is full from the beginning.
     std::os::unix::fs::symlink("/dev/full", files.path("full.har")).unwrap();
     files
         .run(&["watch", "notes.yaml", "--server", &service.url, "--har", "full.har"])
         .expect(2, "full.har: ");
     assert!(fs::read_dir(files.path("none")).is_err());
+}
+
+#[test]
+fn an_archive_is_whole_when_the_disk_gets_full() {
+    let (files, service) = (Files::new(), Service::start(Flaw::None));
+    let watching = watch(&files, &service.url, &[]);
+    let get = |status| {
+        let get = http_client(PATIENCE).get(format!("{}/notes", watching.url)).header("X-Api-Key", KEY);
+        assert_eq!(get.send().unwrap().status(), status);
+    };
+    get(200);
+    let whole = fs::read(files.path("seen.har")).unwrap();
+    // The next exchange is not all that fits, and its beginning does.
+    watching.limit_file_size(whole.len() + 100);
+    get(200);
+    get(200);
+    assert_eq!(watching.stop().0, Some(2));
+    assert_eq!(archive(&files)["log"]["entries"].as_array().unwrap().len(), 1);
+    assert!(fs::read(files.path("seen.har")).unwrap() == whole, "it is not as it was");
 }

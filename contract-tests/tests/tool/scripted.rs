@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use contract_tests::harness::accepting;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -84,17 +85,15 @@ pub(crate) fn start(script: impl FnMut(&Asked) -> Reply + Send + 'static) -> Str
 
 #[tokio::main(flavor = "current_thread")]
 async fn serve(listener: TcpListener, script: Script) {
-    listener.set_nonblocking(true).unwrap();
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     let (stop, mut stopped) = channel::<()>(1);
-    loop {
-        let (stream, _) = tokio::select! {
-            accepted = listener.accept() => accepted.unwrap(),
-            _ = stopped.recv() => return,
-        };
+    let take = |stream| {
         let (script, stop) = (script.clone(), stop.clone());
         let answer = service_fn(move |request| respond(request, script.clone(), stop.clone()));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    };
+    tokio::select! {
+        _ = accepting::each(listener, take) => {}
+        _ = stopped.recv() => {}
     }
 }
 

@@ -97,6 +97,52 @@ fn no_form_of_a_token_or_an_input_is_in_a_file() {
 }
 
 #[test]
+fn a_secret_that_crosses_the_end_of_what_is_shown_of_a_body_is_in_no_file() {
+    let files = Files::new();
+    files.write("steps.arazzo.yaml", STEPS);
+    // Longer than what is shown of it, and in the answer so that its beginning is shown and its end is not.
+    let input: String = (0..100).map(|number| format!("{number:06}")).collect();
+    let seen = format!("{}{input}", "x".repeat(400));
+    let url = scripted::start(move |_| Reply::new(500, json!({ "seen": seen })));
+    let input = format!("word={input}");
+    let arguments = ["replay", "steps.arazzo.yaml", "tells", "--server", &url, "--input", &input];
+    files
+        .run(&[&arguments[..], &["--out", "written", "--report", "ctrf=written/a.json"]].concat())
+        .expect(1, "000007");
+    let mut found = Vec::new();
+    texts(&files.path("written"), &mut found);
+    assert!(found.iter().any(|(_, text)| text.contains("xxxx")), "{found:?}");
+    let told = found.iter().find(|(_, text)| text.contains("000001"));
+    assert!(told.is_none(), "{told:?}");
+}
+
+#[test]
+fn no_part_of_a_header_is_in_a_file() {
+    let files = Files::new();
+    let seen = json!(["first-hush", "second-hush", "third-hush"]);
+    let url = scripted::start(move |_| Reply::new(500, seen.clone()));
+    let ran = files.run(&[
+        "replay",
+        "notes.yaml",
+        "create_note",
+        "--server",
+        &url,
+        "--out",
+        "written",
+        "--header",
+        "Cookie: one=first-hush; two=second-hush",
+        "--header",
+        "Proxy-Authorization: Custom third-hush",
+    ]);
+    ran.expect(1, "0 passed, ");
+    let mut found = Vec::new();
+    texts(&files.path("written"), &mut found);
+    assert!(found.len() > 3, "{}", found.len());
+    let told = found.iter().find(|(_, text)| text.contains("hush"));
+    assert!(told.is_none(), "{told:?}");
+}
+
+#[test]
 fn an_input_is_asked_for_again() {
     let files = Files::new();
     files.write("steps.arazzo.yaml", STEPS);
@@ -108,6 +154,19 @@ fn an_input_is_asked_for_again() {
     files.run(&again).expect(2, "say it again with --input word=");
     let ran = files.run(&[&again[..], &["--input", "word=Friend"]].concat());
     ran.expect(1, "FAILED tells::everything");
+}
+
+#[test]
+fn a_header_is_asked_for_again() {
+    let files = Files::new();
+    let url = scripted::start(|_| Reply::new(500, json!({})));
+    let header = ["--header", "X-Tenant: blue"];
+    let arguments = ["replay", "notes.yaml", "as_in_the_document", "--server", &url, "--out", "out"];
+    files.run(&[&arguments[..], &header].concat()).expect(1, "FAILED ");
+    let kept = std::fs::read_dir(files.path("out/failed")).unwrap().next().unwrap().unwrap();
+    let kept = kept.path().display().to_string();
+    files.run(&["again", &kept]).expect(2, "say it again with --header 'notes=x-tenant: …'");
+    files.run(&[&["again", &kept][..], &header].concat()).expect(1, "FAILED ");
 }
 
 #[test]

@@ -2,14 +2,25 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, ChildStdout, Command, Stdio},
+    path::Path,
+    process::{Child, ChildStdout, Stdio},
     time::Duration,
 };
 
-use contract_tests::{engine::exchange, harness::process::signal};
+use contract_tests::{
+    engine::exchange,
+    harness::{
+        process::{limit_file_size, signal},
+        programs::ending_with_test,
+        waiting,
+    },
+};
+use flate2::{Compression, write::GzEncoder};
+use serde_json::json;
 
 use super::{
     files::Files,
+    scripted::{self, Reply},
     service::{Flaw, KEY, Service},
 };
 
@@ -19,7 +30,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A watcher, which is ended with the test.
 pub(crate) struct Watching {
     child: Child,
-    output: BufReader<ChildStdout>,
+    /// What it says. None while another thread reads it.
+    output: Option<BufReader<ChildStdout>>,
     pub(crate) url: String,
 }
 
@@ -30,31 +42,45 @@ impl Watching {
 
     /// The same, with these variables.
     pub(crate) fn start_with(files: &Files, arguments: &[&str], variables: &[(&str, String)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_contract"))
-            .args(["watch", "notes.yaml"])
+        // A file that has grown as far as it may is an error of it, and not its end.
+        let mut child = ending_with_test(Path::new("env"))
+            .args(["--ignore-signal=XFSZ", env!("CARGO_BIN_EXE_contract"), "watch", "notes.yaml"])
             .args(arguments)
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(files.folder.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let mut watching = Self { child, output, url: String::new() };
-        while watching.url.is_empty() {
-            let mut line = String::new();
-            assert!(watching.output.read_line(&mut line).unwrap() > 0, "it ended before it watched");
-            if let Some(url) = line.trim_end().strip_prefix("notes is watched at ") {
-                watching.url = url.to_owned();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut watching = Self { child, output: None, url: String::new() };
+        let read = move || {
+            loop {
+                let mut line = String::new();
+                assert!(output.read_line(&mut line).unwrap() > 0, "it ended before it watched");
+                if let Some(url) = line.trim_end().strip_prefix("notes is watched at ") {
+                    return (url.to_owned(), output);
+                }
             }
-        }
+        };
+        let (url, output) = waiting::within("a watcher to tell where it is", read).unwrap();
+        (watching.url, watching.output) = (url, Some(output));
         watching
+    }
+
+    /// Lets its files grow to so many bytes and no further, as a full disk would.
+    pub(crate) fn limit_file_size(&self, bytes: usize) {
+        limit_file_size(self.child.id(), &bytes.to_string());
     }
 
     /// Stops it as Ctrl-C does. Returns how it ended, and what else it said.
     pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         signal("INT", self.child.id());
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest).unwrap();
+        let mut output = self.output.take().unwrap();
+        let read = move || {
+            let mut rest = String::new();
+            output.read_to_string(&mut rest).map(|_| rest)
+        };
+        let rest = waiting::within("the end of a watcher", read).unwrap().unwrap();
         (self.child.wait().unwrap().code(), rest)
     }
 }
@@ -114,4 +140,41 @@ fn what_callers_are_told_is_judged() {
     ] {
         assert!(rest.contains(says), "{says} is not in:\n{rest}");
     }
+}
+
+#[test]
+fn a_caller_may_accept_codings_and_a_browser_may_ask_what_a_page_may_do() {
+    let files = Files::new();
+    let url = scripted::start(|asked| {
+        let note = json!({ "id": 1, "text": "Buy milk" });
+        match asked.header("accept-encoding") {
+            _ if asked.method == "OPTIONS" => Reply::new(204, json!(null)),
+            Some(_) => {
+                let mut body = GzEncoder::new(Vec::new(), Compression::fast());
+                serde_json::to_writer(&mut body, &note).unwrap();
+                Reply::bytes(200, body.finish().unwrap()).header("Content-Encoding", "gzip")
+            }
+            None => Reply::new(200, note),
+        }
+    });
+    let watching = Watching::start(&files, &["--server", &url]);
+    let note = format!("{}/notes/1", watching.url);
+    let client = exchange::http_client(PATIENCE);
+    let get = client.get(&note).header("X-Api-Key", KEY).header("Accept-Encoding", "gzip");
+    assert_eq!(get.send().unwrap().text().unwrap(), r#"{"id":1,"text":"Buy milk"}"#);
+    let options = |watching: &Watching| {
+        let url = format!("{}/notes/1", watching.url);
+        client.request(reqwest::Method::OPTIONS, url).header("Origin", "http://shop.example")
+    };
+    let preflight = options(&watching).header("Access-Control-Request-Method", "GET").send().unwrap();
+    assert_eq!(preflight.status(), 204);
+    let (code, rest) = watching.stop();
+    assert_eq!(code, Some(0), "{rest}");
+    assert!(rest.contains("2 requests, 0 not as documented"), "{rest}");
+    // What no browser sends by itself is judged.
+    let watching = Watching::start(&files, &["--server", &url]);
+    options(&watching).send().unwrap();
+    let (code, rest) = watching.stop();
+    assert_eq!(code, Some(1), "{rest}");
+    assert!(rest.contains("NOT DOCUMENTED OPTIONS /notes/1: 204"), "{rest}");
 }

@@ -132,13 +132,12 @@ pub(crate) fn reverse_fields(answer: &mut Answer) {
     });
 }
 
-pub(crate) fn with_header(name: &'static str, value: Option<&'static str>) -> Tamper {
+/// Gives answers another value of a header that they have, or takes it away.
+pub(crate) fn replace_header(name: &'static str, value: Option<&'static str>) -> Tamper {
     Arc::new(move |request, forward| {
         let mut answer = forward(&request);
-        let had = answer.header(name).is_some();
-        answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        if had {
-            answer.headers.extend(value.map(|value| (name.into(), value.into())));
+        if answer.header(name).is_some() {
+            answer.set_header(name, value);
         }
         answer
     })

@@ -17,7 +17,7 @@ pub struct Request {
 
 impl Request {
     /// With this header, in place of one of the same name.
-    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.headers.push((name.into(), value.into()));
         self
@@ -25,13 +25,13 @@ impl Request {
 
     /// With this token.
     pub fn token(self, token: &str) -> Self {
-        self.header("Authorization", format!("Bearer {token}"))
+        self.with_header("Authorization", format!("Bearer {token}"))
     }
 
     /// With this JSON body.
     pub fn json(mut self, body: &Value) -> Self {
         self.body = body.to_string().into_bytes();
-        self.header("Content-Type", "application/json")
+        self.with_header("Content-Type", "application/json")
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn zero_is_missing(field: &'static str) -> Tamper {
     })
 }
 
-pub(crate) fn header(request: &Request) -> Option<&str> {
+pub(crate) fn authorization(request: &Request) -> Option<&str> {
     request
         .headers
         .iter()
@@ -69,7 +69,7 @@ pub(crate) fn header(request: &Request) -> Option<&str> {
 }
 
 pub(crate) fn token(request: &Request) -> Option<&str> {
-    header(request)?.strip_prefix("Bearer ").filter(|token| !token.is_empty())
+    authorization(request)?.strip_prefix("Bearer ").filter(|token| !token.is_empty())
 }
 
 /// Accepts a request for which `opens` is true as if it had the right token.

@@ -8,7 +8,7 @@ use std::{
 
 use contract_tests::engine::{
     checks::{self, Outcome, Verdict},
-    deployment::SERVICES,
+    deployment::{Deployment, SERVICES},
     session::{Scope, Session},
 };
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::{
     selection,
 };
 
-/// A failure, with what it takes to ask again. No token and no value of an input is in it.
+/// A failure, with what it takes to ask again. No token and no value of an input or a header is in it.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     /// The check, and the step of it.
@@ -36,6 +36,9 @@ struct Kept {
     servers: Vec<String>,
     /// The names of the inputs that it was given.
     inputs: Vec<String>,
+    /// The names of the headers that it was given, each behind its service: `notes=X-Tenant`.
+    #[serde(default)]
+    headers: Vec<String>,
 }
 
 /// Writes each failure to a file. Returns where they are.
@@ -62,12 +65,13 @@ pub(crate) fn keep(
         let url = |service: &&str| format!("{service}={}", session.deployment.service(service).url);
         let record = Kept {
             check: verdict.name.clone(),
-            told: secrets.redacted(&failure.to_string()),
+            told: secrets.redacted(failure.kept()),
             file: absolute(&target.file),
             profile: target.profile.as_deref().map(absolute),
             as_caller: target.as_caller,
             servers: SERVICES.iter().map(url).collect(),
             inputs: session.deployment.inputs.iter().map(|(name, _)| name.clone()).collect(),
+            headers: headers(&session.deployment),
         };
         // A name has 255 bytes at most, which are fewer letters in most languages.
         let letter = |it: char| if it.is_ascii_alphanumeric() { it } else { '-' };
@@ -78,6 +82,16 @@ pub(crate) fn keep(
         kept.push(path);
     }
     Ok(kept)
+}
+
+/// The names of the headers that were given, each behind its service.
+fn headers(deployment: &Deployment) -> Vec<String> {
+    let of = |service: &&'static str| {
+        let names = deployment.headers(service).iter().map(|(name, _)| name.to_lowercase());
+        let service = *service;
+        names.map(move |name| format!("{service}={name}"))
+    };
+    SERVICES.iter().flat_map(of).collect()
 }
 
 /// Reads what [`keep`] wrote.
@@ -106,6 +120,10 @@ pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
     let target =
         Target { file: kept.file.clone(), place, profile: kept.profile.clone(), as_caller: kept.as_caller };
     let chosen = selection::choose(&target, true)?;
+    let given = headers(&chosen.deployment);
+    if let Some(header) = kept.headers.iter().find(|header| !given.contains(header)) {
+        return Err(format!("no file keeps the value of a header: say it again with --header '{header}: …'"));
+    }
     let checks = checks::all(&chosen.deployment);
     let check = checks.iter().find(|check| check.has(&kept.check));
     let check =

@@ -17,7 +17,10 @@ use percent_encoding::percent_decode_str;
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, parts, place};
+
+/// A cookie that is shorter, such as `dark`, may be a word of any text, and is taken out of the headers alone.
+const LONG: usize = 8;
 
 /// What closes the list of exchanges and the archive.
 const END: &[u8] = b"\n]}}\n";
@@ -64,14 +67,16 @@ impl Archive {
             return;
         }
         let separator = if self.is_empty { "\n" } else { ",\n" };
-        let text = format!("{separator}{}", entry(seen, &self.secrets));
-        match self.put(text.as_bytes()) {
-            Ok(()) => self.is_empty = false,
-            Err(error) => {
+        let put = entry(seen, &self.secrets).and_then(|entry| {
+            self.put(format!("{separator}{entry}").as_bytes()).map_err(|error| {
                 // What was written of it is taken back, so that the rest can be read.
                 let _ = self.file.set_len(self.end).and_then(|()| self.put(b""));
-                self.broken = Some(format!("{}: {error}", self.path.display()));
-            }
+                error.to_string()
+            })
+        });
+        match put {
+            Ok(()) => self.is_empty = false,
+            Err(reason) => self.broken = Some(format!("{}: {reason}", self.path.display())),
         }
     }
 
@@ -90,10 +95,12 @@ impl Archive {
 }
 
 /// An exchange as the format has it (<http://www.softwareishard.com/blog/har-12-spec/#entries>).
-fn entry(seen: &Seen<'_>, secrets: &Secrets) -> Value {
+fn entry(seen: &Seen<'_>, secrets: &Secrets) -> Result<Value, String> {
     let Seen { url, request, answer, began, took, complaint } = seen;
     let milliseconds = took.as_secs_f64() * 1000.0;
     let known = Credentials::of(&request.service);
+    // A service may write what it was shown into its answer.
+    let own = known.shown(request, answer)?;
     let url = known.without_query(&format!("{url}{}", request.path));
     let mut asked = json!({
         "method": request.method,
@@ -114,7 +121,7 @@ fn entry(seen: &Seen<'_>, secrets: &Secrets) -> Value {
     match std::str::from_utf8(&answer.body) {
         Ok(text) => content["text"] = text.into(),
         // Nothing is found in Base64 that might have to be taken out.
-        Err(_) if secrets.are_in(&String::from_utf8_lossy(&answer.body)) => {}
+        Err(_) if [secrets, &own].iter().any(|it| it.are_in(&String::from_utf8_lossy(&answer.body))) => {}
         Err(_) => {
             content["text"] = BASE64_STANDARD.encode(&answer.body).into();
             content["encoding"] = "base64".into();
@@ -142,14 +149,16 @@ fn entry(seen: &Seen<'_>, secrets: &Secrets) -> Value {
     if let Some(complaint) = complaint {
         entry["comment"] = (*complaint).into();
     }
-    redact(&mut entry, secrets);
-    entry
+    redact(&mut entry, &[secrets, &own]);
+    Ok(entry)
 }
 
 /// Takes secrets out of every text.
-fn redact(value: &mut Value, secrets: &Secrets) {
+fn redact(value: &mut Value, secrets: &[&Secrets]) {
     match value {
-        Value::String(text) => *text = secrets.redacted(text),
+        Value::String(text) => {
+            secrets.iter().for_each(|secrets| *text = secrets.redacted(text));
+        }
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
         Value::Object(fields) => fields.values_mut().for_each(|field| redact(field, secrets)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -165,6 +174,10 @@ fn query(url: &str) -> Vec<Value> {
     let url = Url::parse(url).ok();
     let pairs = url.iter().flat_map(Url::query_pairs);
     pairs.map(|(name, value)| json!({ "name": name, "value": value })).collect()
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Where a caller of a service shows who he is. What he shows is his own secret, which nobody has told this program.
@@ -195,14 +208,37 @@ impl Credentials {
         known
     }
 
-    fn place(&self) -> String {
-        format!("<secret of {}>", self.service)
+    /// What the caller has shown in these places, or was given to show.
+    fn shown(&self, request: &Request, answer: &Answer) -> Result<Secrets, String> {
+        let headers = request.headers.iter().chain(&answer.headers);
+        let headers = headers.filter(|(name, _)| self.is_secret(name));
+        let mut shown: Vec<String> = headers
+            .flat_map(|(name, value)| {
+                let is_long = |part: &&str| !name.to_lowercase().contains("cookie") || part.len() >= LONG;
+                parts(name, value).into_iter().filter(is_long)
+            })
+            .map(str::to_owned)
+            .collect();
+        let query = request.path.split_once('?').map_or("", |(_, query)| query);
+        let values = query.split('&').filter_map(|pair| pair.split_once('='));
+        for (_, value) in values.filter(|(name, _)| self.is_parameter(name)) {
+            shown.extend([value.to_owned(), decoded(value)]);
+        }
+        Secrets::shown(&self.service, shown.iter().map(String::as_str))
+    }
+
+    fn is_secret(&self, header: &str) -> bool {
+        self.headers.contains(&header.to_lowercase())
+    }
+
+    fn is_parameter(&self, name: &str) -> bool {
+        self.parameters.contains(&decoded(name))
     }
 
     fn without_headers(&self, headers: &[(String, String)]) -> Vec<Value> {
         let shown = |(name, value): &(String, String)| {
-            let is_secret = self.headers.contains(&name.to_lowercase());
-            json!({ "name": name, "value": if is_secret { self.place() } else { value.clone() } })
+            let value = if self.is_secret(name) { place(&self.service) } else { value.clone() };
+            json!({ "name": name, "value": value })
         };
         headers.iter().map(shown).collect()
     }
@@ -211,9 +247,9 @@ impl Credentials {
     fn without_query(&self, url: &str) -> String {
         let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
         let shown = |pair: &str| {
-            let name = percent_decode_str(pair.split('=').next().unwrap_or_default()).decode_utf8_lossy();
-            match self.parameters.iter().any(|known| *known == name) {
-                true => format!("{}={}", escaped(&name), escaped(&self.place())),
+            let name = pair.split('=').next().unwrap_or_default();
+            match self.is_parameter(name) {
+                true => format!("{}={}", escaped(&decoded(name)), escaped(&place(&self.service))),
                 false => pair.to_owned(),
             }
         };

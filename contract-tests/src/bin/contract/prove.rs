@@ -12,7 +12,7 @@ use std::{
 
 use contract_tests::{
     engine::{
-        checks::{Check, Outcome, Verdict},
+        checks::{self, Check, Outcome, Verdict},
         contract::Operation,
         deployment::SERVICES,
         faults::{
@@ -171,19 +171,8 @@ impl Trial {
         operation: &Operation,
         failing: &BTreeSet<String>,
     ) -> Result<Option<String>, String> {
-        // Those of the operation itself are the likeliest, and those of other services are asked elsewhere.
-        let own = format!("{} {}::", operation.service, operation.id);
-        let service = format!("{} ", operation.service);
-        let order = |check: &&Check| match () {
-            () if check.name.starts_with(&own) => 0,
-            () if check.is_workflow() => 1,
-            () => 2,
-        };
-        let is_asked = |check: &&Check| check.is_workflow() || check.name.starts_with(&service);
-        let mut chosen: Vec<&Check> = self.checks.iter().filter(is_asked).collect();
-        chosen.sort_by_key(order);
         let mut silent = 0;
-        for check in chosen {
+        for check in checks::of(operation, &self.checks) {
             let verdicts = check.run(&self.session);
             // Who does not answer says nothing of a fault, which may have passed unnoticed.
             if self.was_unanswered() {

@@ -1,6 +1,6 @@
 //! `contract replay`: asks everything once, and shows what was seen.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use contract_tests::engine::{
     checks::{Check, Outcome, Verdict},
@@ -37,9 +37,11 @@ pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     let reports = reports.into_iter().map(Wanted::open).collect::<Result<Vec<Report>, _>>()?;
     let subject = judged(&deployment);
     subject.iter().chain(&notes).for_each(|line| say(line));
+    let secrets = Arc::new(Secrets::of(&deployment)?);
+    let hide = secrets.clone();
     let session = Session::with_scope(deployment, Scope::Whole)
-        .patient(Duration::from_secs(arguments.target.place.timeout));
-    let secrets = Secrets::of(&session.deployment)?;
+        .patient(Duration::from_secs(arguments.target.place.timeout))
+        .hiding(Arc::new(move |text| hide.redacted(text)));
     let verdicts = judge(&session, &checks, arguments.verbose);
     let passed = conclude(arguments, &session, &verdicts);
     // Whatever cannot be written, the rest is.

@@ -92,7 +92,7 @@ fn junit(verdicts: &[Verdict], secrets: &Secrets) -> String {
             Outcome::Passed => "/>\n".to_owned(),
             Outcome::NotReached => "><skipped/></testcase>\n".to_owned(),
             Outcome::Failed(failure) => {
-                let text = secrets.redacted(&failure.to_string());
+                let text = secrets.redacted(failure.kept());
                 let first = text.lines().next().unwrap_or_default();
                 format!("><failure message=\"{}\">{}</failure></testcase>\n", in_xml(first), in_xml(&text))
             }
@@ -119,7 +119,7 @@ fn ctrf(verdicts: &[Verdict], secrets: &Secrets) -> Value {
             "duration": milliseconds(verdict.time),
         });
         if let Outcome::Failed(failure) = &verdict.outcome {
-            let text = secrets.redacted(&failure.to_string());
+            let text = secrets.redacted(failure.kept());
             test["message"] = text.lines().next().unwrap_or_default().into();
             test["trace"] = text.into();
         }

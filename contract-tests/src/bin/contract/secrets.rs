@@ -26,14 +26,25 @@ impl Secrets {
     pub(crate) fn of(deployment: &Deployment) -> Result<Self, String> {
         let mut places = BTreeMap::new();
         for service in SERVICES.iter() {
-            let headers = deployment.headers(service).iter().map(|(_, value)| value);
-            for secret in [&deployment.service(service).token].into_iter().chain(headers) {
-                add(&mut places, secret, &format!("<secret of {service}>"));
+            let headers = deployment.headers(service).iter().flat_map(|(name, value)| parts(name, value));
+            for secret in [deployment.service(service).token.as_str()].into_iter().chain(headers) {
+                add(&mut places, secret, &place(service));
             }
         }
         for (name, value) in &deployment.inputs {
             add(&mut places, value, &format!("<input {name}>"));
         }
+        Self::in_places(places)
+    }
+
+    /// What somebody has shown to a service.
+    pub(crate) fn shown<'a>(service: &str, secrets: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let mut places = BTreeMap::new();
+        secrets.for_each(|secret| add(&mut places, secret, &place(service)));
+        Self::in_places(places)
+    }
+
+    fn in_places(places: BTreeMap<String, String>) -> Result<Self, String> {
         let mut forms: Vec<&String> = places.keys().collect();
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         let any = forms.into_iter().map(|form| regex::escape(form)).collect::<Vec<_>>().join("|");
@@ -53,6 +64,27 @@ impl Secrets {
     pub(crate) fn are_in(&self, text: &str) -> bool {
         self.any.as_ref().is_some_and(|any| any.is_match(text))
     }
+}
+
+/// What stands in the place of a secret of a service.
+pub(crate) fn place(service: &str) -> String {
+    format!("<secret of {service}>")
+}
+
+/// What is secret in a header: its value, the credential behind a scheme such as `Bearer`, and each cookie.
+pub(crate) fn parts<'a>(name: &str, value: &'a str) -> Vec<&'a str> {
+    let name = name.to_lowercase();
+    let mut parts = vec![value];
+    if name.contains("auth") {
+        parts.extend(value.split_once(' ').map(|(_, credential)| credential.trim()));
+    }
+    if name.ends_with("cookie") {
+        // Behind the one that is set are its attributes.
+        let count = if name == "cookie" { usize::MAX } else { 1 };
+        let cookies = value.split(';').take(count).filter_map(|pair| pair.split_once('='));
+        parts.extend(cookies.map(|(_, cookie)| cookie.trim().trim_matches('"')));
+    }
+    parts
 }
 
 /// Adds each form of a secret that a request of this program can have.

@@ -1,6 +1,11 @@
 //! A case: a request that is made from a document, and the response that it must get.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{
+    collections::BTreeSet,
+    ops::RangeInclusive,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use super::{parameters, workflows};
 use crate::engine::{
@@ -221,4 +226,11 @@ pub fn valid_request(operation: &Operation, deployment: &Deployment) -> Request 
         Some(body) => request.json(&body).header("Content-Type", &*operation.media_type),
         None => request,
     }
+}
+
+/// An unused key. Other callers may use the same service.
+pub(super) fn unused_key() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("key-{now:x}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -10,14 +10,11 @@ use super::{
 use crate::engine::{
     contract::{self, CONTRACT, Document, Operation},
     deployment::{Deployment, SERVICES},
-    exchange::{KEY, Request},
+    exchange::{KEY, Request, TIMEOUT},
     profile::Situation,
     security::{Scheme, is_closed, with_headers, with_token},
     subject::subject,
 };
-
-/// Says how many milliseconds the caller waits.
-const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
 /// How many characters a key may have.
 const KEY_LIMIT: usize = 255;

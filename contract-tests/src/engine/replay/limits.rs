@@ -8,15 +8,12 @@ use super::{
 };
 use crate::engine::{
     contract::Operation,
-    exchange::{KEY, Request, written},
+    exchange::{KEY, Request, TIMEOUT, written},
     facets,
     profile::Situation,
     schema::{path_parameters, resolve},
     subject::subject,
 };
-
-/// Says how long the caller waits: what is beyond its limits is over, or longer than the service's own limit.
-const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
 /// Every limit of every parameter.
 pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {

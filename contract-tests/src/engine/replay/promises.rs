@@ -1,20 +1,16 @@
 //! Promises that take more than one request to check, generated from the documents.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    thread,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::thread;
 
 use serde_json::Value;
 
 use super::{
-    case::{creating, valid_request},
+    case::{creating, unused_key, valid_request},
     items, parameters,
 };
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, KEY, Request, written},
+    exchange::{Answer, KEY, Request, TIMEOUT, written},
     facets,
     failure::Failure,
     limits::limits as limits_of,
@@ -25,7 +21,6 @@ use crate::engine::{
 };
 
 const REPLAYED: &str = "Idempotency-Replayed";
-const TIMEOUT: &str = "X-Request-Timeout-Ms";
 
 const OF_MANY_BODIES: &str = "of_many_bodies_under_one_key_one_is_done";
 
@@ -58,7 +53,7 @@ impl Promise {
 }
 
 /// Sends a request, which has an unused key if it may have one, in ways that would show that a promise is not kept.
-type Check = Box<dyn Fn(&Session, &Request) -> Result<(), Failure> + Send>;
+type Check = Box<dyn Fn(&Session, &Request) -> Result<(), Failure> + Send + Sync>;
 
 /// The same for a promise about keys.
 type OfKey = fn(&Session, &Request) -> Result<(), Failure>;
@@ -289,11 +284,4 @@ fn other_values(schema: &Value, present: &Value, count: usize) -> Vec<Value> {
         _ => Vec::new(),
     };
     values.into_iter().filter(|value| value != present).take(count).collect()
-}
-
-/// An unused key. Other callers may use the same service.
-fn unused_key() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    format!("promise-{now:x}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }

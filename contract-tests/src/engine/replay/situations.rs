@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::case::valid_request;
+use super::case::{unused_key, valid_request};
 use crate::engine::{
     connection::Connection,
     contract::{CONTRACT, Document, Operation},
@@ -79,7 +79,7 @@ pub fn refused_while_in_flight<L>(
     session: &Session,
     locked: L,
 ) -> Result<(Request, Answer), Failure> {
-    let request = valid_request(operation, &session.deployment).header(KEY, "in-flight");
+    let request = valid_request(operation, &session.deployment).header(KEY, unused_key());
     let (answered, answers) = mpsc::channel();
     let (early, late) = thread::scope(|scope| {
         for _ in 0..2 {

@@ -17,7 +17,7 @@ use contract_tests::{
     },
 };
 
-use super::{data, fill, names, products_in, refused, run, succeeds};
+use super::{data, names, products_in, refused, run, succeeds};
 use crate::{PROGRAM, QUIET, start};
 
 /// Begins a backup of the databases in `data`, and waits until it is at products, or has ended already.
@@ -35,7 +35,7 @@ fn begin(backup: &Path, data: &Path) -> Child {
 #[test]
 fn a_backup_that_is_killed_leaves_nothing_but_whole_backups() {
     let (store, session) = start(&QUIET);
-    fill(&store, 20_000);
+    store.fill(20_000);
     let folder = new_folder();
     let backup = folder.path().join("backup");
     let arguments = ["backup", "--force", backup.to_str().unwrap()];
@@ -57,7 +57,7 @@ fn a_backup_that_is_killed_leaves_nothing_but_whole_backups() {
 #[test]
 fn a_backup_that_is_told_to_stop_removes_what_it_wrote() {
     let (store, _session) = start(&QUIET);
-    fill(&store, 100_000);
+    store.fill(100_000);
     let folder = new_folder();
     let backup = folder.path().join("backup");
     let backs_up_until = |name| {
@@ -85,7 +85,7 @@ fn a_backup_that_is_told_to_stop_removes_what_it_wrote() {
 #[test]
 fn a_backup_while_the_services_stop_is_whole_and_leaves_no_log() {
     let (mut store, session) = start(&QUIET);
-    fill(&store, 100_000);
+    store.fill(100_000);
     session.expect(&create(&session, "products"), 201, None).unwrap();
     let folder = new_folder();
     let backup = folder.path().join("backup");
@@ -108,7 +108,7 @@ fn a_backup_while_the_services_stop_is_whole_and_leaves_no_log() {
 #[test]
 fn a_full_disk_leaves_no_half_backup() {
     let (store, session) = start(&QUIET);
-    fill(&store, 1000);
+    store.fill(1000);
     let folder = new_folder();
     let backup = folder.path().join("backup");
     for bytes in ["0", "1000", "50000"] {

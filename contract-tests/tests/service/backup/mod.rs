@@ -79,15 +79,6 @@ fn products_in(backup: &Path) -> i64 {
         .unwrap()
 }
 
-/// So many products that a backup takes a while.
-pub(crate) fn fill(store: &Store, products: usize) {
-    let statement = format!(
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {products})
-         INSERT INTO product (name, price, stock) SELECT hex(zeroblob(100)), 1, 1 FROM n"
-    );
-    Connection::open(store.database("products")).unwrap().execute_batch(&statement).unwrap();
-}
-
 /// A create whose key is `key`.
 fn with_key(session: &Session, service: &str, key: u64) -> contract_tests::engine::exchange::Request {
     create(session, service).header("Idempotency-Key", format!("key-{key}"))
@@ -193,7 +184,7 @@ fn a_killed_store_is_backed_up_with_what_is_in_its_logs() {
 #[test]
 fn of_backups_to_one_folder_at_once_one_wins_and_the_others_say_why() {
     let (store, _session) = start(&QUIET);
-    fill(&store, 20_000);
+    store.fill(20_000);
     for force in [false, true] {
         let folder = new_folder();
         let backup = folder.path().join("backup");

@@ -57,7 +57,7 @@ pub(super) fn all() -> Vec<Fault> {
         // Statuses, texts and headers.
         fault("a reservation is answered 200 when it is made", reservation("PUT", 201, |it| it.answer.status = 200)),
         fault("a reservation is answered 201 each time", reservation("PUT", 200, |it| it.answer.status = 201)),
-        fault("a reservation has another Location", reservation("PUT", 201, |it| it.header("Location", Some("/reservations/1")))),
+        fault("a reservation has another Location", reservation("PUT", 201, |it| it.answer.set_header("Location", Some("/reservations/1")))),
         fault("too little stock is a conflict", text_status("Not enough stock", 409)),
         fault("a released reservation is gone", text_status("Reservation released", 410)),
         fault("a reservation that differs is a conflict", text_status("Reservation differs", 409)),
@@ -77,9 +77,9 @@ pub(super) fn all() -> Vec<Fault> {
         fault("a tag does not change with the stock", tag(|_, answer| { let body = answer.json(); Some(format!("\"{:032x}\"", body["id"].as_u64()?)) })),
         fault("a tag changes with every answer", { let next = AtomicU64::new(0); tag(move |_, _| Some(format!("\"{:032x}\"", next.fetch_add(1, Ordering::Relaxed)))) }),
         fault("tags are weak", tag(|tag, _| Some(format!("W/{tag}")))),
-        fault("a created product has no tag", answer("POST", 201, |answer| with(answer, "ETag", None))),
-        fault("a replaced product has no tag", answer("PUT", 200, |answer| with(answer, "ETag", None))),
-        fault("what is not modified has no tag", answer("GET", 304, |answer| with(answer, "ETag", None))),
+        fault("a created product has no tag", answer("POST", 201, |answer| answer.set_header("ETag", None))),
+        fault("a replaced product has no tag", answer("PUT", 200, |answer| answer.set_header("ETag", None))),
+        fault("what is not modified has no tag", answer("GET", 304, |answer| answer.set_header("ETag", None))),
         fault("a reservation does not change the tag", tag_outlives_reservation()),
     ]
 }
@@ -123,19 +123,10 @@ impl Exchange<'_> {
         edit_body(&mut self.answer.body, |body| body[field] = value.clone());
     }
 
-    fn header(&mut self, name: &str, value: Option<&str>) {
-        with(&mut self.answer, name, value);
-    }
-
     fn refuse(&mut self, status: u16, text: &str) {
         self.answer.status = status;
         self.answer.body = json!({ "error": text }).to_string().into_bytes();
     }
-}
-
-fn with(answer: &mut Answer, name: &str, value: Option<&str>) {
-    answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-    answer.headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
 }
 
 fn is_about_reservation(request: &Request) -> bool {
@@ -188,7 +179,7 @@ fn late() -> Tamper {
         exchange.answer = (exchange.forward)(&again);
         let key = path.rsplit('/').next().unwrap_or_default().to_owned();
         exchange.set("key", key);
-        exchange.header("Location", Some(&path));
+        exchange.answer.set_header("Location", Some(&path));
     })
 }
 
@@ -253,7 +244,7 @@ fn tag(alter: impl Fn(&str, &Answer) -> Option<String> + Send + Sync + 'static) 
         let mut answer = forward(&request);
         let altered = answer.header("ETag").and_then(|tag| alter(tag, &answer));
         if let Some(tag) = altered {
-            with(&mut answer, "ETag", Some(&tag));
+            answer.set_header("ETag", Some(&tag));
         }
         answer
     })
