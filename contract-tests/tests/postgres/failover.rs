@@ -116,6 +116,32 @@ pub(crate) fn a_promoted_standby_has_every_acknowledged_write() {
     check(&pair, &session, load);
 }
 
+pub(crate) fn a_write_that_no_standby_has_is_not_acknowledged() {
+    let mut pair = Pair::start();
+    let store = store_on(&pair, &[]);
+    pair.add_standby();
+    let session = Session::new(store.deployment());
+    let product = json!({ "name": "Computer", "price": 1, "stock": 0 });
+    let create = session.request("products", "POST", "/products").json(&product);
+    let with_key = create.clone().header("Idempotency-Key", "key");
+    session.expect(&create, 201, None).unwrap();
+
+    let stalled = pair.stall_standby();
+    for request in [&create, &with_key] {
+        // The primary has it, and whether the standby will is not known.
+        let hurried = request.clone().header("X-Request-Timeout-Ms", "300");
+        session.expect(&hurried, 500, Some("Internal error")).unwrap();
+    }
+    store.services[0].wait_for_log("it is not known whether the transaction was committed: it was cancelled");
+    // Nor is the stored response sent before the standby has it.
+    let hurried = with_key.clone().header("X-Request-Timeout-Ms", "300");
+    session.expect(&hurried, 503, Some("Service unavailable")).unwrap();
+    drop(stalled);
+    let created = session.expect(&with_key, 201, None).unwrap();
+    assert_eq!(created.header("Idempotency-Replayed"), Some("true"), "{created}");
+    assert_eq!(pair.session("products").number("SELECT count(*) FROM product"), 3);
+}
+
 /// Everything that was acknowledged is there and as it was, and nothing is there twice.
 fn check(pair: &Pair, session: &Session, load: &Load<'_>) {
     let acknowledged = load.acknowledged();

@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 /// How long a caller waits before it sends again what was refused.
 const RETRY: Duration = Duration::from_millis(5);
 
+/// How long it goes on with that.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What a caller was told is there.
 #[derive(Clone)]
 pub(crate) struct Created {
@@ -84,9 +87,8 @@ impl<'a> Load<'a> {
         loop {
             match self.send(service, Some(key), &body) {
                 (201, answer) => return answer.json()["id"].as_u64().unwrap(),
-                (_, answer) => {
-                    assert!(began.elapsed() < Duration::from_secs(60), "{service} {key}: {answer}")
-                }
+                // What it is for may have been lost.
+                (_, answer) => assert!(began.elapsed() < PATIENCE, "{service} {key} stays refused: {answer}"),
             }
             thread::sleep(RETRY);
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Server, Session, program};
-use crate::harness::{address::Reserved, waiting};
+use crate::harness::{address::Reserved, process, waiting};
 
 /// Two servers, of which one is the primary. Each has a port of 127.0.0.1 that stays its own when the roles change.
 pub struct Pair {
@@ -57,6 +57,15 @@ impl Pair {
             .unwrap_or_else(|sentence| panic!("{sentence}"));
     }
 
+    /// Stops the process of the standby that receives what is committed, as a stalled network would, until the guard is dropped.
+    pub fn stall_standby(&self) -> Stalled {
+        let standby = self.servers[1 - self.primary].as_ref().expect("a standby");
+        let receiver = standby.session().number("SELECT pid::bigint FROM pg_stat_wal_receiver");
+        let receiver = u32::try_from(receiver).expect("a process");
+        process::signal("STOP", receiver);
+        Stalled(receiver)
+    }
+
     /// Ends every process of the primary at once, as the loss of its machine would, but for the files.
     pub fn kill_primary(&mut self) {
         let server = self.servers[self.primary].take().expect("a primary");
@@ -88,6 +97,15 @@ impl Pair {
 
     fn primary(&self) -> &Server {
         self.servers[self.primary].as_ref().expect("a primary")
+    }
+}
+
+/// A standby that receives nothing.
+pub struct Stalled(u32);
+
+impl Drop for Stalled {
+    fn drop(&mut self) {
+        process::signal("CONT", self.0);
     }
 }
 

@@ -25,7 +25,9 @@ pub(super) async fn find(
     operation: &str,
     key: &str,
 ) -> Result<Option<StoredResponse>, Error> {
-    let select = "SELECT request, location, body FROM stored_response WHERE operation = $1 AND key = $2";
+    // The lock makes it a write, which waits for a synchronous standby: that may not have what the primary stored.
+    let select = "SELECT request, location, body FROM stored_response WHERE operation = $1 AND key = $2
+                  FOR KEY SHARE";
     let Some(row) = connection.query_opt(select, &[&operation, &key]).await? else { return Ok(None) };
     Ok(Some(StoredResponse { request: row.try_get(0)?, location: row.try_get(1)?, body: row.try_get(2)? }))
 }
