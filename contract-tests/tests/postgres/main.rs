@@ -8,8 +8,10 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod contract;
+mod deadlock;
 mod failover;
 mod failures;
+mod full_disk;
 mod instances;
 mod lists;
 mod load;
@@ -20,7 +22,7 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use contract_tests::harness::postgres;
+use contract_tests::harness::postgres::{self, Disk};
 use libtest_mimic::{Arguments, Completion, Trial};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -34,7 +36,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [Case; 30] = cases! {
+const CASES: [Case; 31] = cases! {
     contract: every_workflow_and_generated_case_passes, every_property_of_the_stock_holds,
         operations_fail_without_their_table_and_go_on_with_it, a_key_in_flight_is_refused;
     several: two_instances_pass_every_workflow_and_generated_case, every_property_of_the_stock_holds_at_two_instances,
@@ -46,6 +48,7 @@ const CASES: [Case; 30] = cases! {
     failures: a_killed_server_is_told_by_readyz_and_recovered_from, terminated_connections_lose_no_acknowledged_write,
         connections_that_run_out_are_503, a_write_is_cancelled_at_its_deadline, a_lock_is_waited_for_until_the_statement_timeout,
         conflicts_of_transactions_are_tried_again, a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe;
+    deadlock: a_transaction_that_ends_a_deadlock_is_tried_again;
     failover: a_promoted_standby_has_every_acknowledged_write,
         a_write_that_no_standby_has_is_not_acknowledged;
     startup: a_database_that_cannot_be_used_is_explained_in_a_sentence, a_url_can_be_read_from_a_file,
@@ -68,5 +71,17 @@ fn main() -> ExitCode {
         };
         Trial::ignorable_test(name, run)
     };
-    libtest_mimic::run(&Arguments::from_args(), CASES.into_iter().map(trial).collect()).exit_code()
+    let full_disk =
+        Trial::ignorable_test("full_disk::a_full_disk_is_told_by_readyz_and_recovered_from", move || {
+            let disk = missing.map_or_else(Disk::mount, |reason| Err(reason.to_owned()));
+            Ok(match disk {
+                Err(reason) => Completion::ignored_with(reason),
+                Ok(disk) => {
+                    full_disk::a_full_disk_is_told_by_readyz_and_recovered_from(&disk);
+                    Completion::Completed
+                }
+            })
+        });
+    let trials = CASES.into_iter().map(trial).chain([full_disk]).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -3,6 +3,7 @@
 //! The server is started from the programs that Debian installs, in a folder of its own, and ends with this process, however that
 //! ends. `STORE_TEST_POSTGRES` names a server to use in its place, by a URL of a user who may create databases.
 
+mod disk;
 mod pair;
 mod programs;
 mod session;
@@ -25,7 +26,7 @@ use std::{
 use tempfile::TempDir;
 
 use self::programs::{as_its_user, program, programs, unprivileged};
-pub use self::{pair::Pair, session::Session};
+pub use self::{disk::Disk, pair::Pair, session::Session};
 use super::waiting;
 
 /// How a test without a server is shown.

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod health;
+mod room;
 mod migrate;
 mod pool;
 mod address;
@@ -25,6 +26,7 @@ use self::{
     attempt::Attempts,
     health::Health,
     pool::{Pool, Usage},
+    room::Room,
 };
 use super::query::Query;
 use crate::{
@@ -53,6 +55,7 @@ struct Shared {
     variable: String,
     pool: Pool,
     health: Health,
+    room: Room,
     statement_timeout: Duration,
 }
 
@@ -78,6 +81,7 @@ impl Database {
             variable: variable.to_owned(),
             pool: Pool::new(&address, settings.database_pool_size as usize, settings)?,
             health: Health::new(Pool::new(&address, 1, settings)?),
+            room: Room::default(),
             statement_timeout: settings.database_statement_timeout,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -126,15 +130,18 @@ impl Database {
         // The request may still be given up while it does something else.
         RequestContext::with(|context| context.write.take());
         self.measure("write", began);
-        span.end(outcome.unwrap_or_else(|ended| match ended.is_panic() {
+        let outcome = outcome.unwrap_or_else(|ended| match ended.is_panic() {
             true => Err(Error::Panicked),
             false => Err(Error::Stopped),
-        }))
+        });
+        self.shared.room.observe(&outcome);
+        span.end(outcome)
     }
 
     /// Checks that it can be reached, and takes writes.
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        self.shared.health.check().await
+        self.shared.health.check().await?;
+        self.shared.room.check(&self.shared.pool).await
     }
 
     /// Where it is, without a secret.
