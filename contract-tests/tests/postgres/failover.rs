@@ -79,7 +79,7 @@ pub(crate) fn a_promoted_standby_has_every_acknowledged_write() {
             }
         });
         for round in 1..=rounds {
-            load.wait_for_more(WRITES);
+            load.wait_for_more_of_each(WRITES);
             wait_until_all(&session, 200);
             // A request that waits on the primary does so no longer than that lives.
             let mut holder = pair.session("products");
@@ -96,7 +96,7 @@ pub(crate) fn a_promoted_standby_has_every_acknowledged_write() {
             let noticed = killed.elapsed();
             pair.promote();
             let promoted = Instant::now();
-            load.wait_for_more(1);
+            load.wait_for_more_of_each(1);
             let recovered = promoted.elapsed();
             assert!(recovered < RECOVERY, "the first write took {recovered:?} after the promotion");
             wait_until_all(&session, 200);
@@ -111,9 +111,37 @@ pub(crate) fn a_promoted_standby_has_every_acknowledged_write() {
                 pair.add_standby();
             }
         }
-        load.wait_for_more(WRITES);
+        load.wait_for_more_of_each(WRITES);
     });
     check(&pair, &session, load);
+}
+
+pub(crate) fn a_failover_leaves_no_stock_taken_without_an_order() {
+    const STOCK: i64 = 1_000_000;
+    let mut pair = Pair::start();
+    let store = store_on(&pair, &[("ORDERS_STOCK", "reserve")]);
+    pair.add_standby();
+    let session = Session::new(store.deployment());
+    let product = json!({ "name": "Computer", "price": 1, "stock": STOCK });
+    session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
+    let load = &Load::new(&session);
+    thread::scope(|scope| {
+        let _over = SetOnDrop(&load.is_over);
+        (0..CALLERS).for_each(|caller| drop(scope.spawn(move || load.order(caller, 1))));
+        load.wait_for_more("orders", WRITES);
+        pair.kill_primary();
+        pair.promote();
+        load.wait_for_more("orders", WRITES);
+    });
+    let (mut products, mut orders) = (pair.session("products"), pair.session("orders"));
+    let intents = "SELECT count(*) FROM intent";
+    waiting::until("the intents to be settled", || orders.number(intents) == 0).unwrap();
+    let acknowledged = i64::try_from(load.acknowledged()["orders"].len()).unwrap();
+    assert_eq!(orders.number("SELECT count(*) FROM purchase_order"), acknowledged);
+    assert_eq!(products.number("SELECT stock FROM product"), STOCK - acknowledged);
+    let held = "SELECT sum(quantity)::bigint FROM reservation WHERE status = 'HELD'";
+    assert_eq!(products.number(held), acknowledged);
+    println!("{acknowledged} orders with reservations, {} requests were refused", load.refused.load(Relaxed));
 }
 
 pub(crate) fn a_write_that_no_standby_has_is_not_acknowledged() {

@@ -66,6 +66,17 @@ impl<'a> Load<'a> {
         }
     }
 
+    /// Creates orders of one product in the same way.
+    pub(crate) fn order(&self, caller: usize, product: u64) {
+        for number in 0.. {
+            let key = format!("{caller}-{number}");
+            self.create_once("orders", &key, json!({ "product_id": product, "quantity": 1 }));
+            if self.is_over.load(Relaxed) {
+                return;
+            }
+        }
+    }
+
     /// Creates products without a key, again and again, and never sends one a second time.
     pub(crate) fn try_once_each(&self) {
         for number in 0.. {
@@ -125,14 +136,22 @@ impl<'a> Load<'a> {
     }
 
     /// Waits until every service has acknowledged so many more.
-    pub(crate) fn wait_for_more(&self, more: usize) {
-        let numbers = || {
-            let acknowledged = self.acknowledged.lock().unwrap();
-            SERVICES.iter().map(|service| acknowledged.get(service).map_or(0, BTreeMap::len)).collect()
-        };
-        let before: Vec<usize> = numbers();
-        let is_there = || numbers().iter().zip(&before).all(|(now, before)| *now >= before + more);
-        waiting::until("more writes", is_there).unwrap();
+    pub(crate) fn wait_for_more_of_each(&self, more: usize) {
+        let before = SERVICES.iter().map(|service| self.count(service));
+        let expected: Vec<usize> = before.map(|before| before + more).collect();
+        let are_there =
+            || SERVICES.iter().zip(&expected).all(|(service, expected)| self.count(service) >= *expected);
+        waiting::until("more writes", are_there).unwrap();
+    }
+
+    /// Waits until this service has.
+    pub(crate) fn wait_for_more(&self, service: &str, more: usize) {
+        let expected = self.count(service) + more;
+        waiting::until("more writes", || self.count(service) >= expected).unwrap();
+    }
+
+    fn count(&self, service: &str) -> usize {
+        self.acknowledged.lock().unwrap().get(service).map_or(0, BTreeMap::len)
     }
 
     /// The longest time in which no service acknowledged anything.

@@ -36,7 +36,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [Case; 31] = cases! {
+const CASES: [Case; 32] = cases! {
     contract: every_workflow_and_generated_case_passes, every_property_of_the_stock_holds,
         operations_fail_without_their_table_and_go_on_with_it, a_key_in_flight_is_refused;
     several: two_instances_pass_every_workflow_and_generated_case, every_property_of_the_stock_holds_at_two_instances,
@@ -50,7 +50,7 @@ const CASES: [Case; 31] = cases! {
         conflicts_of_transactions_are_tried_again, a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe;
     deadlock: a_transaction_that_ends_a_deadlock_is_tried_again;
     failover: a_promoted_standby_has_every_acknowledged_write,
-        a_write_that_no_standby_has_is_not_acknowledged;
+        a_failover_leaves_no_stock_taken_without_an_order, a_write_that_no_standby_has_is_not_acknowledged;
     startup: a_database_that_cannot_be_used_is_explained_in_a_sentence, a_url_can_be_read_from_a_file,
         a_password_is_shown_nowhere, tls_is_checked_as_sslmode_says;
     telemetry: reads_and_writes_are_spans_below_their_requests, metrics_tell_of_reads_writes_and_connections;
