@@ -18,7 +18,7 @@ use contract_tests::{
     },
     harness::{
         folders::new_folder,
-        postgres::Pair,
+        pair::Pair,
         store::Store,
         waiting::{self, SetOnDrop},
     },

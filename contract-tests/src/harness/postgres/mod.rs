@@ -4,7 +4,6 @@
 //! ends. `STORE_TEST_POSTGRES` names a server to use in its place, by a URL of a user who may create databases.
 
 mod disk;
-mod pair;
 mod programs;
 mod session;
 
@@ -25,12 +24,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use self::programs::{as_its_user, program, programs, unprivileged};
-pub use self::{disk::Disk, pair::Pair, session::Session};
+pub(super) use self::programs::program;
+use self::programs::{MISSING, as_its_user, programs, unprivileged};
+pub use self::{disk::Disk, session::Session};
 use super::waiting;
-
-/// How a test without a server is shown.
-const MISSING: &str = "there is no PostgreSQL: install postgresql, or name a server in STORE_TEST_POSTGRES";
 
 /// Runs a program until its input ends, which it does with the test, however that ends. Then it removes the folder. The server may have been
 /// started again meanwhile.
@@ -109,7 +106,7 @@ impl Server {
     }
 
     /// The same on what a command leaves in `data` of a new folder.
-    fn start_on(settings: &[&str], make: impl FnOnce(&Path) -> Command) -> Self {
+    pub(super) fn start_on(settings: &[&str], make: impl FnOnce(&Path) -> Command) -> Self {
         let folder = TempDir::new().expect("a folder for PostgreSQL").keep();
         let user = unprivileged();
         if let Some((id, group)) = user {
@@ -158,7 +155,7 @@ impl Server {
     }
 
     /// Runs `pg_ctl`.
-    fn control(&self, what: &str, arguments: &[&str]) {
+    pub(super) fn control(&self, what: &str, arguments: &[&str]) {
         let mut control = program("pg_ctl", self.folder());
         let status = control.args([what, "-D", "data"]).args(arguments).stdout(Stdio::null()).status();
         assert!(status.expect("pg_ctl").success(), "pg_ctl {what} fails: {}", self.log());
@@ -170,7 +167,7 @@ impl Server {
     }
 
     /// Its main process.
-    fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         let file = fs::read_to_string(self.folder().join("data/postmaster.pid")).expect("a running server");
         file.lines().next().and_then(|line| line.trim().parse().ok()).expect("a process id")
     }
@@ -216,7 +213,7 @@ impl Server {
         Some(self.own.as_ref()?.folder.join(format!(".s.PGSQL.{}", self.own.as_ref()?.port)))
     }
 
-    fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         &self.own.as_ref().expect("a server that was started by this test").folder
     }
 
@@ -241,7 +238,12 @@ impl Server {
 
     /// A connection that belongs to no service.
     pub fn session(&self) -> Session {
-        Session::at(&self.url.replace("{}", "postgres"))
+        Session::at(&self.url_of("postgres"))
+    }
+
+    /// The URL of a database.
+    pub(super) fn url_of(&self, database: &str) -> String {
+        self.url.replace("{}", database)
     }
 }
 

@@ -7,12 +7,16 @@ use std::{
     process::Command,
 };
 
+/// How a test without a server is shown.
+pub(super) const MISSING: &str =
+    "there is no PostgreSQL: install postgresql, or name a server in STORE_TEST_POSTGRES";
+
 /// A program of a server, which is run in `folder`.
 ///
 /// # Panics
 /// It is not there.
-pub(super) fn program(name: &str, folder: &Path) -> Command {
-    let mut command = Command::new(programs().expect(super::MISSING).join(name));
+pub(in crate::harness) fn program(name: &str, folder: &Path) -> Command {
+    let mut command = Command::new(programs().expect(MISSING).join(name));
     as_its_user(&mut command, folder);
     command
 }

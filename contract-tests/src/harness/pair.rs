@@ -1,12 +1,15 @@
-//! A primary and its synchronous standby, which takes over when the primary is killed.
+//! A PostgreSQL of two servers: a primary and its synchronous standby, which takes over when the primary is killed.
 
 use std::{
     fs,
     process::{Command, Stdio},
 };
 
-use super::{Server, Session, program};
-use crate::harness::{address::Reserved, process, waiting};
+use super::{
+    address::Reserved,
+    postgres::{Server, Session, program},
+    process, waiting,
+};
 
 /// Two servers, of which one is the primary. Each has a port of 127.0.0.1 that stays its own when the roles change.
 pub struct Pair {
@@ -35,7 +38,7 @@ impl Pair {
 
     /// A connection to `database` of the primary.
     pub fn session(&self, database: &str) -> Session {
-        Session::at(&self.primary().url.replace("{}", database))
+        Session::at(&self.primary().url_of(database))
     }
 
     /// Copies the primary to a new standby, for which every commit waits from now on.
