@@ -22,6 +22,8 @@ pub use tokio_postgres::Row;
 
 use self::{
     address::Address,
+use opentelemetry::trace::SpanKind;
+
     attempt::Attempts,
     health::Health,
     pool::{Pool, Usage},
@@ -97,11 +99,9 @@ impl Database {
     /// # Errors
     /// The database fails.
     pub(crate) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Output, Error> {
-        let (span, began) = (self.span("read"), Instant::now());
+        let (span, _timer) = (self.span("read"), Timer::start("read"));
         // The handler drops a read at the deadline of its request, but a list that is being sent may take longer.
-        let outcome = Attempts::until(self.limit()).read(&self.shared.pool, &query).await;
-        self.measure("read", began);
-        span.end(outcome)
+        span.end(Attempts::until(self.limit()).read(&self.shared.pool, &query).await)
     }
 
     /// Writes in a transaction, and returns when it is committed.
@@ -115,7 +115,7 @@ impl Database {
         Q: Query + Send + Sync + 'static,
         Q::Output: Send + 'static,
     {
-        let (span, began) = (self.span("write"), Instant::now());
+        let (span, _timer) = (self.span("write"), Timer::start("write"));
         let ticket = Ticket::default();
         let _cancel_on_drop = CancelOnDrop(ticket.clone());
         RequestContext::with(|context| context.write.replace(Some(ticket.clone())));
@@ -125,7 +125,6 @@ impl Database {
         let outcome = write.await;
         // The request may still be given up while it does something else.
         RequestContext::with(|context| context.write.take());
-        self.measure("write", began);
         span.end(outcome.unwrap_or_else(|ended| match ended.is_panic() {
             true => Err(Error::Panicked),
             false => Err(Error::Stopped),
@@ -142,8 +141,8 @@ impl Database {
         &self.shared.place
     }
 
-    fn measure(&self, operation: &str, began: Instant) {
-        metrics::record_database_operation(operation, began.elapsed());
+    /// Shows in the metrics how the connections are used now.
+    pub(crate) fn measure(&self) {
         let Usage { idle, used, waiting } = self.shared.pool.usage();
         metrics::set_database_connections(idle, used, waiting);
     }
@@ -153,6 +152,24 @@ impl Database {
     }
 
     fn span(&self, operation: &'static str) -> Span {
-        trace::database_span(operation, "postgresql", || self.shared.name.clone())
+        trace::database_span(SpanKind::Client, operation, "postgresql", || self.shared.name.clone())
+    }
+}
+
+/// Measures a read or a write, also one that is given up.
+struct Timer {
+    operation: &'static str,
+    began: Instant,
+}
+
+impl Timer {
+    fn start(operation: &'static str) -> Self {
+        Self { operation, began: Instant::now() }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        metrics::record_database_operation(self.operation, self.began.elapsed());
     }
 }
