@@ -17,7 +17,7 @@ use std::{
 };
 
 pub use self::schema::Schema;
-pub use super::client::{Connection, Error};
+pub use super::client::{Connection, Error, List};
 pub use tokio_postgres::Row;
 
 use self::{

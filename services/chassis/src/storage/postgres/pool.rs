@@ -1,7 +1,7 @@
 //! The connections.
 
 use std::{
-    sync::{Arc, atomic::AtomicI64},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,7 +10,7 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, RecyclingMethod
 use super::address::Address;
 use crate::{
     settings::{DatabaseSettings, StartupError},
-    storage::client::{Connection, Error, Tls},
+    storage::client::{Connection, Error, Settled, Tls},
 };
 
 /// A pool of connections.
@@ -18,7 +18,7 @@ pub(super) struct Pool {
     inner: deadpool_postgres::Pool,
     tls: Tls,
     connect_timeout: Duration,
-    settled: Arc<AtomicI64>,
+    settled: Arc<Settled>,
 }
 
 impl Pool {
