@@ -33,7 +33,7 @@ pub enum Error {
     /// The database takes no writes.
     #[error("the database is read-only")]
     ReadOnly,
-    /// There is something else than a row that was just locked.
+    /// There is no row where there has to be one.
     #[error("no such row: {0}")]
     NoRow(&'static str),
     /// The write panicked.

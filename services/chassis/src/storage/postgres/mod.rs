@@ -6,8 +6,10 @@
 mod attempt;
 mod health;
 mod migrate;
+mod problem;
 mod pool;
 mod address;
+mod connector;
 mod tls;
 mod schema;
 
@@ -20,12 +22,13 @@ pub use self::schema::Schema;
 pub use super::client::{Connection, Error, List};
 pub use tokio_postgres::Row;
 
-use self::{
-    address::Address,
 use opentelemetry::trace::SpanKind;
 
+use self::{
+    address::Address,
     attempt::Attempts,
-    health::Health,
+    connector::Hosts,
+    health::{Health, PROBE_TIMEOUT},
     pool::{Pool, Usage},
 };
 use super::query::Query;
@@ -51,36 +54,39 @@ struct Shared {
     /// Where it is, without a secret, and its name there.
     place: String,
     name: String,
-    /// The variable that says so.
-    variable: String,
+    /// What sets its URL, as in `SHOP_DATABASE_URL`.
+    source: String,
     pool: Pool,
     health: Health,
     statement_timeout: Duration,
 }
 
 impl Database {
-    /// The database of `service` at `url`, which was set by `variable`. Nothing is connected yet.
+    /// The database of `service` at `url`, which `source` sets. Nothing is connected yet.
     ///
     /// # Errors
     /// The URL is wrong.
     pub(crate) fn at(
         url: &str,
-        variable: &str,
+        source: &str,
         service: &'static str,
         schema: &'static Schema,
         settings: &DatabaseSettings,
     ) -> Result<Self, StartupError> {
         let address = Address::parse(url, service, settings)
-            .map_err(|reason| StartupError::new(format!("{variable} cannot be used: {reason}.")))?;
+            .map_err(|reason| StartupError::new(format!("{source} cannot be used: {reason}.")))?;
+        let (connect_timeout, statement_timeout) =
+            (settings.database_connect_timeout, settings.database_statement_timeout);
+        let hosts = Hosts::new(address.hosts, address.tls, statement_timeout);
         let shared = Shared {
             service,
             schema,
-            place: address.place.clone(),
-            name: address.config.get_dbname().unwrap_or(service).to_owned(),
-            variable: variable.to_owned(),
-            pool: Pool::new(&address, settings.database_pool_size as usize, settings)?,
-            health: Health::new(Pool::new(&address, 1, settings)?),
-            statement_timeout: settings.database_statement_timeout,
+            place: address.place,
+            name: address.database.unwrap_or_else(|| service.to_owned()),
+            source: source.to_owned(),
+            pool: Pool::new(&hosts, settings.database_pool_size, connect_timeout)?,
+            health: Health::new(Pool::new(&hosts, 1, connect_timeout.min(PROBE_TIMEOUT))?),
+            statement_timeout,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -90,8 +96,8 @@ impl Database {
     /// # Errors
     /// It cannot be used. The error says why, and what to do.
     pub(crate) async fn start(&self) -> Result<(), StartupError> {
-        let Shared { service, schema, place, variable, pool, .. } = &*self.shared;
-        migrate::migrate(pool, service, schema).await.map_err(|problem| problem.explain(place, variable))
+        let Shared { service, schema, place, source, pool, .. } = &*self.shared;
+        migrate::migrate(pool, service, schema).await.map_err(|problem| problem.explain(place, source))
     }
 
     /// Reads. A read that is given up is cancelled.
