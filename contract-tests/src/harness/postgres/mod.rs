@@ -29,6 +29,9 @@ use super::waiting;
 /// How a test without a server is shown.
 const MISSING: &str = "there is no PostgreSQL: install postgresql, or name a server in STORE_TEST_POSTGRES";
 
+/// How a test is shown that cannot use a server that somebody else has started.
+const NOT_INSTALLED: &str = "there is no PostgreSQL that a test could start: install postgresql";
+
 /// Runs a program until its input ends, which it does with the test, however that ends. Then it removes the folder. The server may have been
 /// started again meanwhile.
 const RUN: &str = r#"trap '' INT; folder="$1"; shift; "$@" & read -r end
@@ -43,6 +46,11 @@ pub fn is_chosen() -> bool {
 /// The reason why there is no server.
 pub fn is_missing() -> Option<&'static str> {
     (named().is_none() && programs().is_none()).then_some(MISSING)
+}
+
+/// The reason why [`Server::start`] and [`Server::local`] have none.
+pub fn is_not_installed() -> Option<&'static str> {
+    programs().is_none().then_some(NOT_INSTALLED)
 }
 
 /// A server.
@@ -86,12 +94,24 @@ impl Server {
         })
     }
 
+    /// The same, if this process has started it, or else one that it has, too.
+    ///
+    /// # Panics
+    /// There is none, or it does not start.
+    pub fn local() -> &'static Self {
+        static LOCAL: OnceLock<Server> = OnceLock::new();
+        match Self::shared() {
+            shared if shared.own.is_some() => shared,
+            _ => LOCAL.get_or_init(|| Self::start(&[])),
+        }
+    }
+
     /// A server of its own, with settings such as `max_connections=20`, for a test that disturbs it. It ends with the process.
     ///
     /// # Panics
     /// There is none, or it does not start.
     pub fn start(settings: &[&str]) -> Self {
-        let programs = programs().expect(MISSING);
+        let programs = programs().expect(NOT_INSTALLED);
         let folder = TempDir::new().expect("a folder for PostgreSQL").keep();
         let user = unprivileged();
         if let Some((id, group)) = user {
@@ -149,7 +169,7 @@ impl Server {
 
     /// Starts it again after it was killed.
     pub fn start_again(&self) {
-        let programs = programs().expect(MISSING);
+        let programs = programs().expect(NOT_INSTALLED);
         let folder = self.folder();
         let options = self.own.as_ref().map(|own| own.flags.join(" ")).unwrap_or_default();
         let mut start = Command::new(programs.join("pg_ctl"));
