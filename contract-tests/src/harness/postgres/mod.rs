@@ -25,9 +25,12 @@ use std::{
 use tempfile::TempDir;
 
 pub(super) use self::programs::program;
-use self::programs::{MISSING, as_its_user, programs, unprivileged};
+use self::programs::{NOT_INSTALLED, as_its_user, programs, unprivileged};
 pub use self::{disk::Disk, session::Session};
 use super::waiting;
+
+/// How a test without a server is shown.
+const MISSING: &str = "there is no PostgreSQL: install postgresql, or name a server in STORE_TEST_POSTGRES";
 
 /// Runs a program until its input ends, which it does with the test, however that ends. Then it removes the folder. The server may have been
 /// started again meanwhile.
@@ -43,6 +46,11 @@ pub fn is_chosen() -> bool {
 /// The reason why there is no server.
 pub fn is_missing() -> Option<&'static str> {
     (named().is_none() && programs().is_none()).then_some(MISSING)
+}
+
+/// The reason why [`Server::start`] and [`Server::local`] have none.
+pub fn is_not_installed() -> Option<&'static str> {
+    programs().is_none().then_some(NOT_INSTALLED)
 }
 
 /// A server.
@@ -86,6 +94,18 @@ impl Server {
         })
     }
 
+    /// The same, if this process has started it, or else one that it has, too.
+    ///
+    /// # Panics
+    /// There is none, or it does not start.
+    pub fn local() -> &'static Self {
+        static LOCAL: OnceLock<Server> = OnceLock::new();
+        match Self::shared() {
+            shared if shared.own.is_some() => shared,
+            _ => LOCAL.get_or_init(|| Self::start(&[])),
+        }
+    }
+
     /// A server of its own, with settings such as `max_connections=20`, for a test that disturbs it. It ends with the process.
     ///
     /// # Panics
@@ -121,7 +141,7 @@ impl Server {
             chown(folder.join("log"), Some(id), Some(group)).expect("another owner");
         }
         let mut server = Command::new("sh");
-        let postgres = programs().expect(MISSING).join("postgres");
+        let postgres = programs().expect(NOT_INSTALLED).join("postgres");
         server.args(["-c", RUN, "sh"]).arg(&folder).arg(postgres).arg("-D").arg(folder.join("data"));
         let socket = format!("unix_socket_directories={}", folder.display());
         // What a test loses is not looked at after the machine has lost its power.

@@ -7,16 +7,15 @@ use std::{
     process::Command,
 };
 
-/// How a test without a server is shown.
-pub(super) const MISSING: &str =
-    "there is no PostgreSQL: install postgresql, or name a server in STORE_TEST_POSTGRES";
+/// How a test is shown that cannot use a server that somebody else has started.
+pub(super) const NOT_INSTALLED: &str = "there is no PostgreSQL that a test could start: install postgresql";
 
 /// A program of a server, which is run in `folder`.
 ///
 /// # Panics
 /// It is not there.
 pub(in crate::harness) fn program(name: &str, folder: &Path) -> Command {
-    let mut command = Command::new(programs().expect(MISSING).join(name));
+    let mut command = Command::new(programs().expect(NOT_INSTALLED).join(name));
     as_its_user(&mut command, folder);
     command
 }
