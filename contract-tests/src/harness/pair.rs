@@ -71,6 +71,11 @@ impl Pair {
 
     /// Ends every process of the primary at once, as the loss of its machine would, but for the files.
     pub fn kill_primary(&mut self) {
+        drop(self.hang_primary());
+    }
+
+    /// Stops every process of the primary for good. It still accepts connections, and says nothing.
+    pub fn hang_primary(&mut self) -> Hung {
         let server = self.servers[self.primary].take().expect("a primary");
         let main = server.pid();
         // It starts no other process meanwhile.
@@ -78,18 +83,8 @@ impl Pair {
         let children = fs::read_to_string(format!("/proc/{main}/task/{main}/children")).expect("processes");
         let processes: Vec<String> =
             children.split_whitespace().map(str::to_owned).chain([main.to_string()]).collect();
-        // One may have ended by itself.
-        let _ = Command::new("kill").args(["-s", "KILL"]).args(&processes).stderr(Stdio::null()).status();
-        let has_ended = |process: &String| fs::read_link(format!("/proc/{process}/exe")).is_err();
-        waiting::until("the end of the primary", || processes.iter().all(has_ended))
-            .unwrap_or_else(|sentence| panic!("{sentence}"));
-        // Nobody else removes the shared memory that tells whether a folder is in use (line 7), nor looks for the process again.
-        let file = server.folder().join("data/postmaster.pid");
-        let text = fs::read_to_string(&file).unwrap_or_default();
-        if let Some(id) = text.lines().nth(6).and_then(|line| line.split_whitespace().nth(1)) {
-            let _ = Command::new("ipcrm").args(["-m", id]).stderr(Stdio::null()).status();
-        }
-        let _ = fs::remove_file(file);
+        signal_all("STOP", &processes);
+        Hung { server, processes }
     }
 
     /// Makes the standby the primary, and returns when it takes writes.
@@ -110,6 +105,33 @@ impl Drop for Stalled {
     fn drop(&mut self) {
         process::signal("CONT", self.0);
     }
+}
+
+/// A primary that hangs. It is killed when this is dropped.
+pub struct Hung {
+    server: Server,
+    processes: Vec<String>,
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        signal_all("KILL", &self.processes);
+        let has_ended = |process: &String| fs::read_link(format!("/proc/{process}/exe")).is_err();
+        waiting::until("the end of the primary", || self.processes.iter().all(has_ended))
+            .unwrap_or_else(|sentence| panic!("{sentence}"));
+        // Nobody else removes the shared memory that tells whether a folder is in use (line 7), nor looks for the process again.
+        let file = self.server.folder().join("data/postmaster.pid");
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        if let Some(id) = text.lines().nth(6).and_then(|line| line.split_whitespace().nth(1)) {
+            let _ = Command::new("ipcrm").args(["-m", id]).stderr(Stdio::null()).status();
+        }
+        let _ = fs::remove_file(file);
+    }
+}
+
+/// Sends a signal to processes, of which some may have ended by themselves.
+fn signal_all(name: &str, processes: &[String]) {
+    let _ = Command::new("kill").args(["-s", name]).args(processes).stderr(Stdio::null()).status();
 }
 
 /// What a server of a pair needs beside what every server has.

@@ -116,6 +116,25 @@ pub(crate) fn a_promoted_standby_has_every_acknowledged_write() {
     check(&pair, &session, load);
 }
 
+pub(crate) fn a_primary_that_hangs_is_given_up_at_the_deadline() {
+    let mut pair = Pair::start();
+    let store = store_on(&pair, &[("REQUEST_TIMEOUT", "2s")]);
+    pair.add_standby();
+    let session = Session::new(store.deployment());
+    let load = &Load::new(&session);
+    thread::scope(|scope| {
+        let _over = SetOnDrop(&load.is_over);
+        (0..CALLERS).for_each(|caller| drop(scope.spawn(move || load.insist(caller))));
+        load.wait_for_more_of_each(WRITES);
+        // Its system still acknowledges whatever it is sent.
+        let _hung = pair.hang_primary();
+        pair.promote();
+        load.wait_for_more_of_each(WRITES);
+        wait_until_all(&session, 200);
+    });
+    check(&pair, &session, load);
+}
+
 pub(crate) fn a_failover_leaves_no_stock_taken_without_an_order() {
     const STOCK: i64 = 1_000_000;
     let mut pair = Pair::start();
