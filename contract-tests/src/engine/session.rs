@@ -204,8 +204,11 @@ impl Session {
         raw::begin(&self.deployment.service(&request.service).url, request).expect("a connection")
     }
 
-    /// Sends `request` as it is.
-    fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
+    /// Sends `request` as it is, and does not judge the answer.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
         let url = &self.deployment.service(&request.service).url;
         let answer = match request.delivery {
             Delivery::Whole => match self.send_whole(url, request) {

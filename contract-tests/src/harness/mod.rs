@@ -9,6 +9,7 @@ pub mod proxy;
 pub mod upstream;
 pub mod tls;
 pub mod store;
+pub mod pair;
 pub mod postgres;
 pub mod process;
 pub mod development;

@@ -169,18 +169,25 @@ impl Drop for Process {
     }
 }
 
-/// Runs a service whose input has ended, so that it stops as soon as it has started, if it starts at all.
+/// Runs a service until it has started, if it starts at all.
 ///
 /// # Panics
 /// There is no such program.
 pub fn run_once(program: &str, service: &str, settings: &[(&str, &str)]) -> Output {
-    Command::new(program)
+    let mut child = Command::new(program)
         .args([service, "--stop-with-stdin"])
         .env(variable(service, "LISTEN"), "127.0.0.1:0")
         .envs(settings.iter().copied())
-        .stdin(Stdio::null())
-        .output()
-        .expect("the store's program")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the store's program");
+    // Its first line says that it has started.
+    let mut started = String::new();
+    let output = child.stdout.as_mut().expect("a piped output");
+    let _ = BufReader::new(output).read_line(&mut started);
+    child.wait_with_output().expect("the end of the program")
 }
 
 /// A command of the store, such as `backup`, for the databases in `data`.

@@ -1,6 +1,6 @@
 //! What is in `services/store/deploy`: `cargo test --test deploy`.
 //!
-//! It needs `systemd-analyze`, `haproxy` and `nginx`, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so on. The units
+//! It needs `systemd-analyze`, `haproxy`, `nginx` and a PostgreSQL, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so on. The units
 //! run in a machine of systemd-nspawn (package `systemd-container`), which takes root, and so does the image, with `podman`.
 //! `STATIC_STORE` names a static program to put into it. What cannot be tested here is shown as ignored.
 
@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod container;
+mod instances;
 mod machine;
 mod operation;
 mod proxies;
@@ -17,7 +18,7 @@ mod units;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use contract_tests::harness::programs;
+use contract_tests::harness::{postgres, programs};
 use libtest_mimic::{Arguments, Trial};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -90,6 +91,16 @@ fn main() -> ExitCode {
             ),
         ]);
     }
+    let no_instances = find("haproxy").err().or(postgres::is_missing().map(str::to_owned));
+    let name = "haproxy::an_instance_that_stops_or_dies_is_not_missed";
+    if let Some(reason) = no_instances.as_ref().filter(|_| !arguments.list) {
+        eprintln!("skipped: {name}, because {reason}");
+    }
+    let trial = Trial::test(name, || {
+        instances::lose_one();
+        Ok(())
+    });
+    trials.push(trial.with_ignored_flag(no_instances.is_some()));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -43,6 +43,14 @@ impl Proxy {
         })
     }
 
+    /// Starts HAProxy at these ports, in front of two instances of each service, which stand in its configuration as comments.
+    pub(crate) fn in_front_of_two(instances: [&[String]; 2], ports: Vec<Reserved>) -> Self {
+        let text = fs::read_to_string(file("haproxy.cfg")).unwrap().replace("    # server ", "    server ");
+        let second = |index: usize| instances[1][index].clone();
+        let text = replaced(&text, r"(?<before>)127\.0\.0\.1:600(?<number>\d)\b", ports.len(), &second);
+        Self(start_haproxy(&moved(&text, instances[0], &ports), ports))
+    }
+
     /// Where the services are for callers.
     pub(crate) fn deployment(&self) -> Deployment {
         let address =
@@ -69,18 +77,7 @@ fn start_haproxy(configuration: &str, addresses: Vec<Reserved>) -> Server {
 #[track_caller]
 fn moved(text: &str, services: &[String], ports: &[Reserved]) -> String {
     let replace = |text: &str, pattern: &str, address: &dyn Fn(usize) -> String| {
-        let pattern = Regex::new(pattern).unwrap();
-        let numbers = || pattern.captures_iter(text).map(|found| found["number"].parse::<usize>().unwrap());
-        for number in 1..=services.len() {
-            assert!(
-                numbers().any(|found| found == number),
-                "service {number} has no {pattern} in the configuration"
-            );
-        }
-        let replaced = pattern.replace_all(text, |found: &Captures<'_>| {
-            format!("{}{}", &found["before"], address(found["number"].parse::<usize>().unwrap() - 1))
-        });
-        replaced.into_owned()
+        replaced(text, pattern, services.len(), address)
     };
     let text = replace(text, r"(?<before>)127\.0\.0\.1:500(?<number>\d)\b", &|index| services[index].clone());
     // nginx also tells by the port which service is meant.
@@ -90,4 +87,19 @@ fn moved(text: &str, services: &[String], ports: &[Reserved]) -> String {
         true => replace(&text, r"(?m)(?<before>^ *)800(?<number>\d)\b", &port),
         false => text,
     }
+}
+
+/// The same with other addresses in place of what matches, for each of so many numbers.
+#[track_caller]
+fn replaced(text: &str, pattern: &str, numbers: usize, address: &dyn Fn(usize) -> String) -> String {
+    let pattern = Regex::new(pattern).unwrap();
+    let is_there =
+        |number| pattern.captures_iter(text).any(|found| found["number"].parse::<usize>().unwrap() == number);
+    for number in 1..=numbers {
+        assert!(is_there(number), "service {number} has no {pattern} in the configuration");
+    }
+    let replacement = |found: &Captures<'_>| {
+        format!("{}{}", &found["before"], address(found["number"].parse::<usize>().unwrap() - 1))
+    };
+    pattern.replace_all(text, replacement).into_owned()
 }

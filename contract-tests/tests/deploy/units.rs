@@ -1,9 +1,14 @@
 //! The units of systemd.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use contract_tests::{
-    engine::deployment::SERVICES,
+    engine::deployment::{SERVICES, variable},
     harness::{folders::new_folder, process},
 };
 use tempfile::TempDir;
@@ -69,6 +74,52 @@ pub(crate) fn are_hardened() {
 
 /// Runs what the backup's unit runs, on a machine that has all services but the last.
 pub(crate) fn back_up_what_is_there() {
+    let (absent, there) = SERVICES.split_last().unwrap();
+    let folder = new_folder();
+    let state = |service| folder.path().join(format!("state/private/store-{service}"));
+    let start = |service| {
+        let output = process::run_once(PROGRAM, service, &[("DATA_DIR", state(service).to_str().unwrap())]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    there.iter().for_each(|service| start(service));
+    let output = backup(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains(&format!("there is no {absent} on this machine")), "{said}");
+    for service in there {
+        let days = backups(folder.path(), service);
+        assert_eq!(days.len(), 1, "{days:?}");
+        assert!(days[0].join(format!("{service}.db")).is_file(), "{days:?}");
+    }
+
+    // The file of a service that was moved to a server is not taken for its database, and a service that cannot be backed up
+    // does not keep the others from it.
+    start(absent);
+    let [broken, moved] = [SERVICES[1], absent];
+    fs::write(state(broken).join(format!("{broken}.db")), "no database").unwrap();
+    fs::remove_dir_all(folder.path().join("backups")).unwrap();
+    let url = variable(moved, "DATABASE_URL");
+    let output = backup(folder.path()).env(url, "postgres://db/store").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && told.contains(&format!("there is no backup of {broken}\n")),
+        "{told}"
+    );
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains(&format!("{moved} has its database on a server")), "{said}");
+    let backed_up: Vec<usize> =
+        SERVICES.iter().map(|service| backups(folder.path(), service).len()).collect();
+    assert_eq!(backed_up, [1, 0, 0]);
+}
+
+/// The folders with the backups of a service, one a day.
+fn backups(folder: &Path, service: &str) -> Vec<PathBuf> {
+    let days = fs::read_dir(folder.join("backups/store").join(service));
+    days.into_iter().flatten().map(|day| day.unwrap().path()).collect()
+}
+
+/// What the backup's unit runs, with the state of systemd and the backups in `folder`.
+fn backup(folder: &Path) -> Command {
     let text = fs::read_to_string(file("systemd/store-backup.service")).unwrap();
     let (_, script) = text.split_once("ExecStart=/bin/sh -ec '").unwrap();
     let (script, _) = script.split_once("'\n").unwrap();
@@ -76,34 +127,19 @@ pub(crate) fn back_up_what_is_there() {
     let (listed, _) = listed.split_once("; do").unwrap();
     // Who calls comes before who is called.
     assert!(listed.split(' ').eq(SERVICES.iter().rev().copied()), "{listed}");
-
-    let (absent, there) = SERVICES.split_last().unwrap();
-    let folder = new_folder();
-    let state = |service| folder.path().join(format!("state/private/store-{service}"));
-    for &service in there {
-        let output = process::run_once(PROGRAM, service, &[("DATA_DIR", state(service).to_str().unwrap())]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
     let script = [
         ("\\\n", ""),
         ("$$", "$"),
         ("%%", "%"),
-        ("%S", &format!("{}/state", folder.path().display())),
-        ("/var/backups", &format!("{}/backups", folder.path().display())),
+        ("%S", &format!("{}/state", folder.display())),
+        ("/var/backups", &format!("{}/backups", folder.display())),
         ("/usr/local/bin/store", PROGRAM),
     ]
     .iter()
     .fold(script.to_owned(), |script, (from, to)| script.replace(from, to));
-    let output = Command::new("/bin/sh").args(["-ec", &script]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains(&format!("there is no {absent} on this machine")), "{said}");
-    for service in there {
-        let days = fs::read_dir(folder.path().join("backups/store").join(service)).unwrap();
-        let days: Vec<_> = days.map(|day| day.unwrap().path()).collect();
-        assert_eq!(days.len(), 1, "{days:?}");
-        assert!(days[0].join(format!("{service}.db")).is_file(), "{days:?}");
-    }
+    let mut command = Command::new("/bin/sh");
+    command.args(["-ec", &script]);
+    command
 }
 
 /// Each variable that a unit or a container sets is in the help of its service.

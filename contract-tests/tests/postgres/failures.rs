@@ -9,11 +9,12 @@ use std::{
 
 use contract_tests::{
     engine::{
-        deployment::{Address, Deployment},
+        deployment::{Address, Deployment, SERVICES},
         exchange::{Answer, Request},
         session::Session,
     },
     harness::{
+        caller::SOON,
         development::token,
         folders::new_folder,
         postgres::Server,
@@ -113,6 +114,18 @@ pub(crate) fn terminated_connections_lose_no_acknowledged_write() {
     assert!(acknowledged.is_subset(&stored), "lost: {:?}", acknowledged.difference(&stored));
 }
 
+pub(crate) fn a_stored_value_that_is_out_of_range_is_a_500() {
+    let store = Store::on_postgres(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    session.expect(&create(&session, "spoilt"), 201, None).unwrap();
+    let mut admin = store.postgres("products").unwrap().session();
+    admin.execute("ALTER TABLE product DROP CONSTRAINT product_stock_check; UPDATE product SET stock = -1");
+    // A retry would find the same.
+    session.expect(&session.request("products", "GET", "/products/1"), 500, Some("Internal error")).unwrap();
+    session.expect(&session.request("products", "GET", "/products"), 500, Some("Internal error")).unwrap();
+    assert_eq!(get(&session, "/readyz").status, 200);
+}
+
 pub(crate) fn connections_that_run_out_are_503() {
     let (server, store, session) =
         disturbed(&["max_connections=14", "superuser_reserved_connections=0"], &[]);
@@ -158,27 +171,40 @@ pub(crate) fn a_write_is_cancelled_at_its_deadline() {
 }
 
 pub(crate) fn a_lock_is_waited_for_until_the_statement_timeout() {
-    let store = Store::on_postgres(PROGRAM, &[("DATABASE_STATEMENT_TIMEOUT", "300ms")]);
+    const TIMEOUT: Duration = Duration::from_millis(300);
+    let store =
+        Store::on_postgres(PROGRAM, &[("DATABASE_STATEMENT_TIMEOUT", "300ms"), ("REQUEST_TIMEOUT", "20s")]);
     let session = Session::new(store.deployment());
     session.expect(&create(&session, "before"), 201, None).unwrap();
-    let locked = store.lock("products");
+    let _locked = store.lock("products");
+    let began = Instant::now();
     is_unavailable(&session.send(&create(&session, "timed out")).unwrap());
+    let took = began.elapsed();
+    assert!(took >= TIMEOUT && took < Duration::from_secs(15), "it took {took:?}");
     // Reads go on.
     assert_eq!(get(&session, "/products/1").status, 200);
+}
+
+pub(crate) fn a_lock_that_is_freed_in_time_is_only_waited_for() {
+    let settings = [("DATABASE_STATEMENT_TIMEOUT", "60s"), ("REQUEST_TIMEOUT", "60s")];
+    let store = Store::on_postgres(PROGRAM, &settings);
+    let session = Session::new(store.deployment());
+    let locked = store.lock("products");
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| session.send(&create(&session, "in time")).unwrap());
+        let waiting = scope.spawn(|| session.expect(&create(&session, "in time"), 201, None));
         let mut watcher = store.postgres("products").unwrap().session();
         waiting::until("the write to wait", || waiting.is_finished() || watcher.number(RUNNING) == 1)
             .unwrap();
+        assert!(!waiting.is_finished(), "it has not waited");
         drop(locked);
-        assert!([201, 503].contains(&waiting.join().unwrap().status));
+        waiting.join().unwrap().unwrap();
     });
 }
 
 pub(crate) fn conflicts_of_transactions_are_tried_again() {
     const CALLERS: i64 = 6;
     const RESERVATIONS: i64 = 12;
-    let store = Store::on_postgres(PROGRAM, &[]);
+    let store = Store::on_postgres(PROGRAM, &[("RUST_LOG", "info,chassis=debug")]);
     let session = Session::new(store.deployment());
     // In this isolation, the second of two that change the same row fails with 40001.
     let database = store.postgres("products").unwrap();
@@ -204,42 +230,58 @@ pub(crate) fn conflicts_of_transactions_are_tried_again() {
         }
     });
     assert_eq!(admin.number("SELECT stock FROM product"), 1000 - CALLERS * RESERVATIONS);
-    let conflicts = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()";
-    waiting::until("a conflict to be counted", || admin.number(conflicts) > 0).unwrap();
+    // That there were any.
+    store.services[0].wait_for_log("SQLSTATE 40001");
+}
+
+pub(crate) fn a_commit_whose_outcome_the_server_does_not_know_is_a_500() {
+    let mut store = Store::on_postgres(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    let mut admin = store.postgres("products").unwrap().session();
+    for code in ["40003", "08007"] {
+        // As a pooler says it, or a server of several machines.
+        admin.execute(&format!(
+            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'unknown' USING ERRCODE = '{code}'; END $$;
+             CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON product EXECUTE FUNCTION fail()"
+        ));
+        session.expect(&create(&session, "unknown"), 500, Some("Internal error")).unwrap();
+        let told = format!("whether the transaction was committed: unknown (SQLSTATE {code})");
+        store.service("products").wait_for_log(&told);
+    }
 }
 
 pub(crate) fn a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe() {
-    let server = Server::shared();
-    let Some(socket) = server.socket() else { return };
-    let (database, relay, folder) = (server.database("products"), Relay::start(&socket), new_folder());
+    let server = Server::local();
+    let (database, folder) = (server.database("products"), new_folder());
+    let relay = Relay::start(&server.socket().unwrap());
     let url = format!("postgres://postgres@127.0.0.1:{}/{}", relay.port(), database.name());
     let settings = [("PRODUCTS_DATABASE_URL".to_owned(), url)];
     let process = Process::start(PROGRAM, "products", folder.path(), &settings);
     let deployment = Deployment::new(
-        ["products", "orders", "payments"]
-            .into_iter()
-            .map(|service| Address { url: process.url().into(), token: token(service) }),
+        SERVICES.iter().map(|service| Address { url: process.url().into(), token: token(service) }),
     );
     let session = Session::new(deployment);
     let mut watcher = database.session();
     let mut rows = || watcher.number("SELECT count(*) FROM product");
     // Its statement is prepared now, so that the next thing to be sent is the insert itself.
     session.expect(&create(&session, "first"), 201, None).unwrap();
-    let (sent, cut) = relay.swallow_the_next_answer();
-    let answer = thread::scope(|scope| {
-        let call = scope.spawn(|| session.send(&create(&session, "second")).unwrap());
-        sent.recv().unwrap();
-        waiting::until("the commit", || rows() == 2).unwrap();
-        cut.send(()).unwrap();
-        call.join().unwrap()
-    });
-    assert_eq!(answer.status, 500, "{answer}");
-    assert_eq!(answer.json(), json!({ "error": "Internal error" }));
+    // Whoever sends a key can send it again, and nothing is done twice.
+    let with_key = create(&session, "third").header("Idempotency-Key", "third");
+    for (stored, request, commit) in [(2, create(&session, "second"), ""), (3, with_key.clone(), "COMMIT")] {
+        let (sent, cut) = relay.swallow_the_answer_to(commit);
+        let answer = thread::scope(|scope| {
+            let call = scope.spawn(|| session.send(&request).unwrap());
+            sent.recv_timeout(SOON).unwrap();
+            waiting::until("the commit", || rows() == stored).unwrap();
+            cut.send(()).unwrap();
+            call.join().unwrap()
+        });
+        assert_eq!(answer.status, 500, "{answer}");
+        assert_eq!(answer.json(), json!({ "error": "Internal error" }));
+    }
     process.wait_for_log("it is not known whether the transaction was committed");
-
-    // With a key, whoever got no answer sends it again, and nothing is done twice.
-    let request = create(&session, "third").header("Idempotency-Key", "third");
-    let first = session.expect(&request, 201, None).unwrap();
-    let again = session.expect(&request, 201, None).unwrap();
-    assert_eq!((first.body, rows()), (again.body, 3));
+    let again = session.expect(&with_key, 201, None).unwrap();
+    assert_eq!(again.header("Idempotency-Replayed"), Some("true"), "{again}");
+    assert_eq!((again.json()["name"].as_str(), rows()), (Some("third"), 3));
 }

@@ -19,6 +19,10 @@ use crate::PROGRAM;
 const INSERT: &str = "INSERT INTO product (name, price, stock)
     SELECT 'In flight', 1, 1 FROM pg_advisory_xact_lock_shared(x'70726f64756374'::bigint) RETURNING id";
 
+/// How many lists wait.
+const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 fn create(session: &Session) -> u64 {
     let product = json!({ "name": "Committed", "price": 1, "stock": 1 });
     let create = session.request("products", "POST", "/products").json(&product);
@@ -45,14 +49,38 @@ pub(crate) fn a_page_waits_for_a_product_that_is_yet_to_appear() {
         assert!(later > in_flight);
         let listed = thread::scope(|scope| {
             let list = scope.spawn(|| ids(&session, &path));
-            let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-            waiting::until("the list to wait", || list.is_finished() || watcher.number(waiting) == 1)
+            waiting::until("the list to wait", || list.is_finished() || watcher.number(WAITING) == 1)
                 .unwrap();
             writer.execute("COMMIT");
             list.join().unwrap()
         });
         assert_eq!(listed, [before, vec![in_flight, later]].concat());
+    }
+}
+
+pub(crate) fn a_whole_list_waits_for_a_product_between_two_chunks() {
+    // What the service reads at once.
+    const CHUNK: u64 = 400;
+    for held in [CHUNK, CHUNK + 1] {
+        let store = Store::on_postgres(PROGRAM, &[]);
+        let session = Session::new(store.deployment());
+        let database = store.postgres("products").unwrap();
+        let (mut writer, mut watcher) = (database.session(), database.session());
+        writer.execute(&format!(
+            "INSERT INTO product (name, price, stock) SELECT 'x', 1, 1 FROM generate_series(1, {})",
+            held - 1
+        ));
+        writer.execute("BEGIN");
+        assert_eq!(u64::try_from(writer.number(INSERT)).unwrap(), held);
+        create(&session);
+        let listed = thread::scope(|scope| {
+            let list = scope.spawn(|| ids(&session, "/products"));
+            waiting::until("the list to wait", || list.is_finished() || watcher.number(WAITING) == 1)
+                .unwrap();
+            writer.execute("COMMIT");
+            list.join().unwrap()
+        });
+        assert_eq!(listed, (1..=held + 1).collect::<Vec<_>>());
     }
 }
 

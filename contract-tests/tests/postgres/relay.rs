@@ -12,8 +12,8 @@ use std::{
     thread,
 };
 
-/// Waits for the next bytes that are sent.
-type Trap = Arc<Mutex<Option<(Sender<()>, Receiver<()>)>>>;
+/// Waits for what is sent, if these bytes are in it.
+type Trap = Arc<Mutex<Option<(&'static str, Sender<()>, Receiver<()>)>>>;
 
 /// A relay on a port of its own. It lives as long as the test's process.
 pub(crate) struct Relay {
@@ -39,11 +39,11 @@ impl Relay {
         self.port
     }
 
-    /// From now on, what is sent next arrives, but is not answered: it is told by the receiver, and the connection is cut when
-    /// something is sent to the sender.
-    pub(crate) fn swallow_the_next_answer(&self) -> (Receiver<()>, Sender<()>) {
+    /// From now on, what is sent next with `text` in it arrives, but is not answered: it is told by the receiver, and the connection is
+    /// cut when something is sent to the sender.
+    pub(crate) fn swallow_the_answer_to(&self, text: &'static str) -> (Receiver<()>, Sender<()>) {
         let ((sent, is_sent), (cut, is_cut)) = (channel(), channel());
-        *self.trap.lock().unwrap() = Some((sent, is_cut));
+        *self.trap.lock().unwrap() = Some((text, sent, is_cut));
         (is_sent, cut)
     }
 }
@@ -69,12 +69,13 @@ fn relay(mut client: TcpStream, socket: PathBuf, trap: Trap) {
         while let Ok(length) = client.read(&mut bytes)
             && length > 0
         {
-            let trapped = trap.lock().unwrap().take();
+            let sent = String::from_utf8_lossy(&bytes[..length]);
+            let trapped = trap.lock().unwrap().take_if(|(text, ..)| sent.contains(*text));
             *is_silent.lock().unwrap() |= trapped.is_some();
             if server.write_all(&bytes[..length]).is_err() {
                 return;
             }
-            if let Some((sent, cut)) = trapped {
+            if let Some((_, sent, cut)) = trapped {
                 let _ = sent.send(());
                 let _ = cut.recv();
                 let _ = client.shutdown(Shutdown::Both);

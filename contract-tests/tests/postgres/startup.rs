@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     thread,
 };
 
@@ -11,8 +11,10 @@ use contract_tests::harness::{
     address::Reserved,
     folders::new_folder,
     postgres::{Database, Server},
-    process::{Process, run_once},
+    process::{Process, run_once, signal},
+    waiting,
 };
+use rcgen::generate_simple_self_signed;
 
 use crate::PROGRAM;
 
@@ -31,14 +33,14 @@ fn refuses(url: &str, sentence: &str) {
 }
 
 /// A database whose service is `products`, migrated.
-fn migrated() -> Database {
-    let database = Server::shared().database("products");
+fn migrated(server: &'static Server) -> Database {
+    let database = server.database("products");
     assert_eq!(run(&database.url()).status.code(), Some(0));
     database
 }
 
 pub(crate) fn a_database_that_cannot_be_used_is_explained_in_a_sentence() {
-    let server = Server::shared();
+    let server = Server::local();
     refuses(
         "mysql://me:sesame@host/things",
         "PRODUCTS_DATABASE_URL cannot be used: it is no URL that begins with postgres://",
@@ -56,11 +58,11 @@ pub(crate) fn a_database_that_cannot_be_used_is_explained_in_a_sentence() {
         "does not exist (database \"nowhere\" does not exist",
     );
 
-    let newer = migrated();
+    let newer = migrated(server);
     newer.session().execute("UPDATE schema_version SET version = 99");
     refuses(&newer.url(), "has version 99, and this program supports versions up to 3");
 
-    let others = migrated();
+    let others = migrated(server);
     others.session().execute("UPDATE schema_version SET service = 'orders'");
     refuses(&others.url(), "belongs to orders: set PRODUCTS_DATABASE_URL to a database of its own");
 
@@ -80,12 +82,10 @@ pub(crate) fn a_database_that_cannot_be_used_is_explained_in_a_sentence() {
     foreign.session().execute(&format!(
         "CREATE ROLE {role} LOGIN PASSWORD 'sesame'; REVOKE CREATE ON SCHEMA public FROM PUBLIC"
     ));
-    if server.socket().is_some() {
-        refuses(
-            &foreign.url().replace("user=postgres", &format!("user={role}")),
-            "make it the owner of the database",
-        );
-    }
+    refuses(
+        &foreign.url().replace("user=postgres", &format!("user={role}")),
+        "make it the owner of the database",
+    );
     foreign.session().execute(&format!("DROP ROLE {role}"));
 
     // What could not be done is not half done.
@@ -95,6 +95,37 @@ pub(crate) fn a_database_that_cannot_be_used_is_explained_in_a_sentence() {
     let left =
         "SELECT count(*) FROM information_schema.tables WHERE table_name IN ('product', 'stored_response')";
     assert_eq!(broken.session().number(left), 0);
+}
+
+pub(crate) fn a_stop_ends_a_start_that_waits() {
+    let database = migrated(Server::shared());
+    let mut other = database.session();
+    // Another instance is migrating, and takes its time.
+    other.execute("UPDATE schema_version SET version = 0");
+    other.execute("BEGIN; UPDATE schema_version SET version = 1");
+    let mut starting = Command::new(PROGRAM)
+        .arg("products")
+        .env("PRODUCTS_LISTEN", "127.0.0.1:0")
+        .env("PRODUCTS_DATABASE_URL", database.url())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let mut watcher = database.session();
+    waiting::until("the start to wait", || watcher.number(waits) == 1).unwrap();
+    signal("TERM", starting.id());
+    let ended = waiting::until("the end of the service", || starting.try_wait().unwrap().is_some());
+    let _ = starting.kill();
+    let output = starting.wait_with_output().unwrap();
+    ended.unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && log.contains("stopped"), "{}: {log}", output.status);
+    // The server takes no notice of its end before that.
+    other.execute("ROLLBACK");
+    waiting::until("the end of its statement", || watcher.number(waits) == 0).unwrap();
+    assert_eq!(watcher.number("SELECT version FROM schema_version"), 0);
 }
 
 pub(crate) fn a_url_can_be_read_from_a_file() {
@@ -109,6 +140,8 @@ pub(crate) fn a_url_can_be_read_from_a_file() {
     refused("cannot be read");
     fs::write(&file, " \n").unwrap();
     refused("is empty: write the URL to it");
+    fs::write(&file, "mysql://host/things").unwrap();
+    refused(&format!("the URL in {} cannot be used: it is no URL", file.display()));
     fs::write(&file, format!("{}\n", database.url())).unwrap();
     let settings = [("PRODUCTS_DATABASE_URL_FILE".to_owned(), file.to_string_lossy().into_owned())];
     let process = Process::start(PROGRAM, "products", folder.path(), &settings);
@@ -117,12 +150,8 @@ pub(crate) fn a_url_can_be_read_from_a_file() {
 }
 
 pub(crate) fn a_password_is_shown_nowhere() {
-    let server = Server::shared();
-    let (database, folder) = (server.database("products"), new_folder());
-    let url = match database.url() {
-        url if server.socket().is_some() => format!("{url}&password=sesame"),
-        url => url,
-    };
+    let (database, folder) = (Server::local().database("products"), new_folder());
+    let url = format!("{}&password=sesame", database.url());
     let settings = [("PRODUCTS_DATABASE_URL".to_owned(), url), ("RUST_LOG".to_owned(), "trace".to_owned())];
     let mut process = Process::start(PROGRAM, "products", folder.path(), &settings);
     process.wait_for_log("database=postgres://");
@@ -140,22 +169,9 @@ pub(crate) fn a_password_is_shown_nowhere() {
 pub(crate) fn tls_is_checked_as_sslmode_says() {
     let folder = new_folder();
     let (key, certificate) = (folder.path().join("server.key"), folder.path().join("server.crt"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args([
-            "-addext",
-            "subjectAltName=DNS:localhost",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-        ])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output();
-    if !made.is_ok_and(|made| made.status.success()) {
-        return println!("TLS is not tried, since there is no openssl");
-    }
+    let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::write(&certificate, made.cert.pem()).unwrap();
     // Whoever runs the server may read it.
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let port = Reserved::new();
@@ -181,6 +197,12 @@ pub(crate) fn tls_is_checked_as_sslmode_says() {
     works("127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={root}"));
     fails("127.0.0.1", &format!("sslmode=verify-full&sslrootcert={root}"));
     fails("localhost", "sslmode=verify-full");
+    // Whoever names an authority has the server checked, with or without a mode.
+    works("localhost", &format!("sslrootcert={root}"));
+    let other = folder.path().join("other.crt");
+    fs::write(&other, generate_simple_self_signed(["other".to_owned()]).unwrap().cert.pem()).unwrap();
+    fails("localhost", &format!("sslrootcert={}", other.display()));
+    fails("localhost", "sslrootcert=system");
     // A server that insists on TLS.
     let plain = at("127.0.0.1", "sslmode=disable");
     assert_eq!(plain.status.code(), Some(1));

@@ -4,9 +4,11 @@
 #[path = "../service/traces/collector.rs"]
 mod collector;
 
+use std::thread;
+
 use contract_tests::{
     engine::{exchange::Request, session::Session},
-    harness::store::Store,
+    harness::{metrics::Metrics, store::Store, waiting},
 };
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
@@ -60,4 +62,24 @@ pub(crate) fn metrics_tell_of_reads_writes_and_connections() {
     ] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
+}
+
+pub(crate) fn a_read_that_hangs_is_seen_while_it_does_and_measured_when_it_is_given_up() {
+    let store = Store::on_postgres(PROGRAM, &[]);
+    let session = Session::new(store.deployment());
+    let mut other = store.postgres("products").unwrap().session();
+    other.execute("BEGIN; LOCK TABLE product IN ACCESS EXCLUSIVE MODE");
+    let read = session.request("products", "GET", "/products/1").header("X-Request-Timeout-Ms", "1000");
+    let sum = |name, label| Metrics::of(&session, "products").unwrap().sum(name, &[label]);
+    let used = || sum("db_client_connection_count", "state=\"used\"");
+    thread::scope(|scope| {
+        let hanging = scope.spawn(|| session.expect(&read, 503, Some("Service unavailable")));
+        waiting::until("a connection in use", || used() == 1.0 || hanging.is_finished()).unwrap();
+        assert!(!hanging.is_finished(), "it was not seen");
+        hanging.join().unwrap().unwrap();
+    });
+    let reads = || sum("db_client_operation_duration_seconds_count", "name=\"read\"");
+    waiting::until("the read to be measured", || reads() == 1.0).unwrap();
+    waiting::until("its connection to be given up", || used() == 0.0).unwrap();
+    other.execute("ROLLBACK");
 }

@@ -2,7 +2,10 @@
 
 use std::process::Stdio;
 
-use contract_tests::harness::{folders::new_folder, process::signal, waiting};
+use contract_tests::{
+    engine::deployment::{SERVICES, variable},
+    harness::{folders::new_folder, process::signal, waiting},
+};
 
 use crate::command;
 
@@ -52,6 +55,18 @@ fn input_that_makes_no_sense_is_explained() {
         assert!(told.contains(sentence), "{arguments:?}: {told}");
         assert!(matches!(code, Some(1 | 2)), "{code:?}");
     }
+}
+
+#[test]
+fn an_empty_database_url_counts_as_unset() {
+    let folder = new_folder();
+    let mut stub = command(&folder, &["--products-listen", "192.0.2.1:1", "--products-token", "s"]);
+    for service in SERVICES.iter() {
+        stub.env(variable(service, "DATABASE_URL"), "").env(variable(service, "DATABASE_URL_FILE"), "");
+    }
+    // It goes on to what really is wrong.
+    let told = String::from_utf8(stub.stderr(Stdio::piped()).output().unwrap().stderr).unwrap();
+    assert!(told.contains("192.0.2.1:1 cannot be bound"), "{told}");
 }
 
 #[test]

@@ -76,9 +76,13 @@ impl Live {
         self.0.waiting.store(intents, Ordering::Relaxed);
     }
 
+    pub(crate) fn waiting(&self) -> i64 {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
     /// Whether too many intents wait to be settled.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.waiting.load(Ordering::Relaxed) >= LIMIT
+        self.waiting() >= LIMIT
     }
 
     fn keys(&self) -> MutexGuard<'_, HashSet<Key>> {

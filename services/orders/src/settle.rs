@@ -69,7 +69,8 @@ impl Settler {
         Self { database, products, live }
     }
 
-    /// Settles intents, as long as the service runs; if it does not reserve stock itself, until those of an earlier run are settled.
+    /// Settles intents, as long as the service runs; if it does not reserve stock itself, until there are none. Those of another
+    /// instance are left to it at first, and it may be gone.
     pub(crate) async fn run(self, is_reserving: bool) {
         let mut pause = PAUSE;
         let mut told = None;
@@ -94,7 +95,7 @@ impl Settler {
                 tracing::warn!(open, cause, "intents are not settled yet; trying again");
             }
             match &failure {
-                None if !is_reserving => return,
+                None if !is_reserving && !self.are_left().await => return,
                 None => drop(time::timeout(SWEEP, self.live.abandoned()).await),
                 Some(Failure::OfOne(_)) => drop(time::timeout(pause, self.live.abandoned()).await),
                 Some(Failure::OfAll(_)) => time::sleep(pause).await,
@@ -106,13 +107,19 @@ impl Settler {
         }
     }
 
-    /// Shows in the metrics how many intents are not in flight.
+    /// Shows in the metrics how many intents are not in flight, which is what it was if the database does not tell.
     async fn count_open(&self) -> i64 {
-        let stored = self.database.read(intents::Count(self.live.owner())).await.unwrap_or_default();
+        let Ok(stored) = self.database.read(intents::Count(self.live.owner())).await else {
+            return self.live.waiting();
+        };
         let open = (stored - self.live.count() as i64).max(0);
         metrics::set_open(open);
         self.live.set_waiting(open);
         open
+    }
+
+    async fn are_left(&self) -> bool {
+        self.database.read(intents::AreLeft).await.unwrap_or(true)
     }
 
     /// Settles every intent that is not in flight.

@@ -140,11 +140,13 @@ fn created(product: db::Product) -> Created<Product, true> {
 }
 
 impl Api {
-    /// All products after `after`. Each chunk is read in its own transaction, so that a slow caller keeps no snapshot open.
+    /// All products after `after` that are there now. Each chunk is read in its own transaction, so that a slow caller keeps no
+    /// snapshot open.
     async fn whole_list(&self, after: Option<Id>) -> Result<List<Product>, storage::Error> {
         let none = List::Page { items: Vec::new(), next: None };
-        let Some(first) = self.next_chunk(after.map_or(0, Id::get)).await? else { return Ok(none) };
-        let Some(second) = self.next_chunk(*first.end()).await? else {
+        let last = self.database.read(db::LastId).await?;
+        let Some(first) = self.next_chunk(after.map_or(0, Id::get), last).await? else { return Ok(none) };
+        let Some(second) = self.next_chunk(*first.end(), last).await? else {
             let add = |products: &mut Vec<Product>, product: db::Product| products.push(product.into());
             let items = self.database.read_much(db::Range { ids: first, add }).await?;
             return Ok(List::Page { items, next: None });
@@ -154,7 +156,7 @@ impl Api {
             let api = api.clone();
             async move {
                 let Some(ids) = ids else { return Ok(None) };
-                let next = api.next_chunk(*ids.end()).await?;
+                let next = api.next_chunk(*ids.end(), last).await?;
                 Ok::<_, storage::Error>(Some((ids, next)))
             }
         });
@@ -169,10 +171,13 @@ impl Api {
         Ok(List::Whole(products.buffered(CHUNKS_AHEAD).boxed()))
     }
 
-    /// The ids of the next chunk of the list, if more products follow `after`.
-    async fn next_chunk(&self, after: i64) -> Result<Option<RangeInclusive<i64>>, storage::Error> {
+    /// The ids of the next chunk of the list, if more products follow `after`, up to `last`.
+    async fn next_chunk(&self, after: i64, last: i64) -> Result<Option<RangeInclusive<i64>>, storage::Error> {
+        if after >= last {
+            return Ok(None);
+        }
         let first = self.database.read(db::NextId(after)).await?;
-        Ok(first.map(|first| first..=first.saturating_add(CHUNK_SIZE - 1)))
+        Ok(first.map(|first| first..=last.min(first.saturating_add(CHUNK_SIZE - 1))))
     }
 }
 

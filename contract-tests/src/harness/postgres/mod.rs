@@ -3,15 +3,16 @@
 //! The server is started from the programs that Debian installs, in a folder of its own, and ends with this process, however that
 //! ends. `STORE_TEST_POSTGRES` names a server to use in its place, by a URL of a user who may create databases.
 
+mod disk;
+mod programs;
 mod session;
 
 use std::{
     env, fs,
-    io::{Read, Write},
+    io::Write,
     os::unix::{
         fs::{PermissionsExt, chown},
         net::UnixStream,
-        process::CommandExt,
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -23,7 +24,9 @@ use std::{
 
 use tempfile::TempDir;
 
-pub use self::session::Session;
+pub(super) use self::programs::program;
+use self::programs::{NOT_INSTALLED, as_its_user, programs, unprivileged};
+pub use self::{disk::Disk, session::Session};
 use super::waiting;
 
 /// How a test without a server is shown.
@@ -43,6 +46,11 @@ pub fn is_chosen() -> bool {
 /// The reason why there is no server.
 pub fn is_missing() -> Option<&'static str> {
     (named().is_none() && programs().is_none()).then_some(MISSING)
+}
+
+/// The reason why [`Server::start`] and [`Server::local`] have none.
+pub fn is_not_installed() -> Option<&'static str> {
+    programs().is_none().then_some(NOT_INSTALLED)
 }
 
 /// A server.
@@ -86,50 +94,62 @@ impl Server {
         })
     }
 
+    /// The same, if this process has started it, or else one that it has, too.
+    ///
+    /// # Panics
+    /// There is none, or it does not start.
+    pub fn local() -> &'static Self {
+        static LOCAL: OnceLock<Server> = OnceLock::new();
+        match Self::shared() {
+            shared if shared.own.is_some() => shared,
+            _ => LOCAL.get_or_init(|| Self::start(&[])),
+        }
+    }
+
     /// A server of its own, with settings such as `max_connections=20`, for a test that disturbs it. It ends with the process.
     ///
     /// # Panics
     /// There is none, or it does not start.
     pub fn start(settings: &[&str]) -> Self {
-        let programs = programs().expect(MISSING);
+        Self::start_on(settings, |folder| {
+            let mut initdb = program("initdb", folder);
+            initdb.args([
+                "--no-sync",
+                "--auth=trust",
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--no-locale",
+            ]);
+            initdb.args(["-D", "data"]);
+            initdb
+        })
+    }
+
+    /// The same on what a command leaves in `data` of a new folder.
+    pub(super) fn start_on(settings: &[&str], make: impl FnOnce(&Path) -> Command) -> Self {
         let folder = TempDir::new().expect("a folder for PostgreSQL").keep();
         let user = unprivileged();
         if let Some((id, group)) = user {
             chown(&folder, Some(id), Some(group)).expect("another owner");
         }
-        let run = |command: &mut Command| {
-            let command = command.current_dir(&folder).env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
-            if let Some((id, group)) = user {
-                command.uid(id).gid(group);
-            }
-        };
-        let data = folder.join("data");
-        let mut initdb = Command::new(programs.join("initdb"));
-        initdb.args([
-            "--no-sync",
-            "--auth=trust",
-            "--username=postgres",
-            "--encoding=UTF8",
-            "--no-locale",
-            "-D",
-        ]);
-        run(initdb.arg(&data));
-        let made = initdb.output().expect("initdb");
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let mut make = make(&folder);
+        let made = make.output().expect("a program of PostgreSQL");
+        assert!(made.status.success(), "{make:?}: {}", String::from_utf8_lossy(&made.stderr));
 
         let log = fs::File::create(folder.join("log")).expect("a log");
         if let Some((id, group)) = user {
             chown(folder.join("log"), Some(id), Some(group)).expect("another owner");
         }
         let mut server = Command::new("sh");
-        server.args(["-c", RUN, "sh"]).arg(&folder).arg(programs.join("postgres")).arg("-D").arg(&data);
+        let postgres = programs().expect(NOT_INSTALLED).join("postgres");
+        server.args(["-c", RUN, "sh"]).arg(&folder).arg(postgres).arg("-D").arg(folder.join("data"));
         let socket = format!("unix_socket_directories={}", folder.display());
         // What a test loses is not looked at after the machine has lost its power.
         let all = ["listen_addresses=", &socket, "fsync=off", "max_connections=300", "shared_buffers=32MB"];
         let flags: Vec<String> =
             all.iter().chain(settings).flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]).collect();
         server.args(&flags);
-        run(server.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log));
+        as_its_user(server.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log), &folder);
         let process = server.spawn().expect("PostgreSQL");
         let port =
             settings.iter().find_map(|setting| setting.strip_prefix("port=")).unwrap_or("5432").to_owned();
@@ -149,24 +169,32 @@ impl Server {
 
     /// Starts it again after it was killed.
     pub fn start_again(&self) {
-        let programs = programs().expect(MISSING);
-        let folder = self.folder();
         let options = self.own.as_ref().map(|own| own.flags.join(" ")).unwrap_or_default();
-        let mut start = Command::new(programs.join("pg_ctl"));
-        start.arg("-D").arg(folder.join("data")).args(["-o", &options, "-l"]).arg(folder.join("log"));
-        if let Some((id, group)) = unprivileged() {
-            start.uid(id).gid(group);
-        }
-        let started = start.arg("start").current_dir(folder).stdout(Stdio::null()).status().expect("pg_ctl");
-        assert!(started.success(), "PostgreSQL does not start again");
+        self.control("start", &["-o", &options, "-l", "log"]);
         self.wait_until_ready();
+    }
+
+    /// Runs `pg_ctl`.
+    pub(super) fn control(&self, what: &str, arguments: &[&str]) {
+        let mut control = program("pg_ctl", self.folder());
+        let status = control.args([what, "-D", "data"]).args(arguments).stdout(Stdio::null()).status();
+        assert!(status.expect("pg_ctl").success(), "pg_ctl {what} fails: {}", self.log());
     }
 
     /// Sends its main process a signal, such as `STOP`.
     pub fn signal(&self, name: &str) {
+        super::process::signal(name, self.pid());
+    }
+
+    /// Its main process.
+    pub(super) fn pid(&self) -> u32 {
         let file = fs::read_to_string(self.folder().join("data/postmaster.pid")).expect("a running server");
-        let pid = file.lines().next().and_then(|line| line.trim().parse().ok()).expect("a process id");
-        super::process::signal(name, pid);
+        file.lines().next().and_then(|line| line.trim().parse().ok()).expect("a process id")
+    }
+
+    /// What it has logged.
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder().join("log")).unwrap_or_default()).into_owned()
     }
 
     /// The same on a port of 127.0.0.1, too, where it insists on TLS with this key and certificate.
@@ -205,7 +233,7 @@ impl Server {
         Some(self.own.as_ref()?.folder.join(format!(".s.PGSQL.{}", self.own.as_ref()?.port)))
     }
 
-    fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         &self.own.as_ref().expect("a server that was started by this test").folder
     }
 
@@ -215,12 +243,8 @@ impl Server {
             self.socket().is_some_and(|socket| UnixStream::connect(socket).is_ok())
                 && Session::try_at(&self.url.replace("{}", "postgres")).is_ok()
         };
-        waiting::until("PostgreSQL to start", ready).unwrap_or_else(|sentence| {
-            let mut log = String::new();
-            let file = fs::File::open(self.folder().join("log"));
-            let _ = file.and_then(|mut file| file.read_to_string(&mut log));
-            panic!("{sentence}:\n{log}")
-        });
+        waiting::until("PostgreSQL to start", ready)
+            .unwrap_or_else(|sentence| panic!("{sentence}:\n{}", self.log()));
     }
 
     /// A new, empty database.
@@ -234,7 +258,12 @@ impl Server {
 
     /// A connection that belongs to no service.
     pub fn session(&self) -> Session {
-        Session::at(&self.url.replace("{}", "postgres"))
+        Session::at(&self.url_of("postgres"))
+    }
+
+    /// The URL of a database.
+    pub(super) fn url_of(&self, database: &str) -> String {
+        self.url.replace("{}", database)
     }
 }
 
@@ -284,27 +313,4 @@ impl Drop for Database {
 
 fn named() -> Option<String> {
     env::var("STORE_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
-}
-
-/// The folder with the programs of a server, of the newest version.
-fn programs() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-    let folders = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin")));
-    folders.filter(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file()).max()
-}
-
-/// The user and group to run a server as, if this is root, whom PostgreSQL refuses.
-fn unprivileged() -> Option<(u32, u32)> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let user = status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?;
-    if user != "0" {
-        return None;
-    }
-    let users = fs::read_to_string("/etc/passwd").ok()?;
-    let ids = |name: &str| {
-        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
-        let mut fields = line.split(':').skip(2).map(str::parse);
-        Some((fields.next()?.ok()?, fields.next()?.ok()?))
-    };
-    ids("postgres").or_else(|| ids("nobody"))
 }

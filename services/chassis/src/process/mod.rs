@@ -111,11 +111,10 @@ impl<Api, const N: usize, Own> Program<Api, N, Own> {
     fn database(&self, settings: &Settings<N, Own>) -> Result<Database, StartupError> {
         let (name, (sqlite, postgres)) = (self.service.name, self.schemas);
         let Common { data_dir, database, .. } = &settings.common;
-        let variable = settings.database_url.variable();
         Ok(match settings.database_url.read()? {
             None => Database::Sqlite(sqlite::Database::open(data_dir, name, sqlite)?),
-            Some(url) => {
-                Database::Postgres(postgres::Database::at(&url, variable, name, postgres, database)?)
+            Some((url, source)) => {
+                Database::Postgres(postgres::Database::at(&url, &source, name, postgres, database)?)
             }
         })
     }

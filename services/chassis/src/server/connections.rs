@@ -70,6 +70,13 @@ pub(crate) struct Stopped {
     pub(crate) cut: usize,
 }
 
+impl Stopped {
+    /// A service that has accepted no connection yet.
+    pub(super) fn before_the_start(reason: &'static str, limits: &Limits) -> Self {
+        Self { reason, began: Instant::now(), end: Schedule::begin(limits).end, unfinished: 0, cut: 0 }
+    }
+}
+
 /// Serves until `stop`, then waits for requests in flight, within the drain timeout.
 pub(super) async fn serve(
     listener: TcpListener,

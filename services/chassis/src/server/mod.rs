@@ -22,7 +22,11 @@ mod cors;
 mod admission;
 mod connection;
 
-use std::{net::SocketAddr, pin::Pin, sync::Arc};
+use std::{
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use poem_openapi::OpenApi;
 use tokio::sync::Semaphore;
@@ -75,7 +79,13 @@ impl<A: OpenApi + 'static> Service<A> {
     /// # Errors
     /// Its database cannot be used, or it cannot listen at its address.
     pub(crate) async fn run(self, stop: impl Future<Output = &'static str>) -> Result<Stopped, StartupError> {
-        self.database.start().await?;
+        let mut stop = pin!(stop);
+        // Another instance may be migrating the database.
+        tokio::select! {
+            biased;
+            started = self.database.start() => started?,
+            reason = &mut stop => return Ok(Stopped::before_the_start(reason, &self.limits)),
+        }
         let listener = connections::listen(self.listen).map_err(|error| {
             let (address, variable) = (self.listen, self.info.listen_variable());
             StartupError::new(format!(

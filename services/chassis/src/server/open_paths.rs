@@ -76,7 +76,10 @@ pub(super) async fn serve(
             readiness.check().await?;
             Ok(status("ready"))
         }
-        METRICS => Ok(typed(metrics::CONTENT_TYPE, metrics::text(in_flight))),
+        METRICS => {
+            readiness.measure();
+            Ok(typed(metrics::CONTENT_TYPE, metrics::text(in_flight)))
+        }
         _ => Ok(Response::builder()
             .status(StatusCode::TEMPORARY_REDIRECT)
             .header(header::LOCATION, DOCS)

@@ -18,6 +18,11 @@ impl Readiness {
         Self { database, was_ready: AtomicBool::new(true) }
     }
 
+    /// Brings the metrics of the database up to date.
+    pub(super) fn measure(&self) {
+        self.database.measure();
+    }
+
     /// Checks that the service is ready.
     pub(super) async fn check(&self) -> Result<(), ApiError> {
         let checked = self.database.check().await;

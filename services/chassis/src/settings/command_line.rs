@@ -16,7 +16,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::startup_error::StartupError;
+use super::{service_info::is_token, startup_error::StartupError};
 use crate::output;
 
 /// Reads settings with `read` from `arguments`, the first of which is the program's name, and from the environment.
@@ -52,7 +52,7 @@ fn program(command: &Command) -> String {
 
 fn has_empty_variable(argument: &Arg) -> bool {
     let value = argument.get_env().and_then(env::var_os);
-    value.is_some_and(|value| value.is_empty()) && !argument.is_hide_env_values_set()
+    value.is_some_and(|value| value.is_empty()) && !is_token(argument)
 }
 
 fn refuse(mut command: Command, arguments: &[OsString], error: Error) -> ExitCode {

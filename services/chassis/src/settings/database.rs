@@ -1,10 +1,10 @@
 //! Where the database of a service is, if it is not a file.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
 
-use super::{duration::positive_duration, startup_error::StartupError, token::Secret};
+use super::{duration::positive_duration, secret::SecretSetting, startup_error::StartupError};
 
 /// The settings of a PostgreSQL.
 #[derive(Args, Clone, Debug)]
@@ -36,41 +36,28 @@ impl DatabaseSettings {
 
 /// The URL of a database, which may have a password. Its `Debug` hides it.
 #[derive(Clone, Debug)]
-pub struct DatabaseUrl {
-    pub(super) variable: String,
-    pub(super) value: Option<Secret>,
-    /// Overrides the value.
-    pub(super) file: Option<PathBuf>,
-}
+pub struct DatabaseUrl(pub(super) SecretSetting);
 
 impl DatabaseUrl {
-    /// The variable that sets it.
-    pub(crate) fn variable(&self) -> &str {
-        &self.variable
+    /// The variable that sets it, or that sets its file. None if it is not set, so that the database is a file.
+    pub(super) fn set_by(&self) -> Option<String> {
+        let SecretSetting { variable, value, file, .. } = &self.0;
+        match (file, value) {
+            (Some(_), _) => Some(format!("{variable}_FILE")),
+            (None, Some(value)) if !value.expose().trim().is_empty() => Some(variable.clone()),
+            (None, _) => None,
+        }
     }
 
-    /// The URL, if there is one.
+    /// The URL, and what sets it in words, if there is one.
     ///
     /// # Errors
     /// Its file cannot be read, or is empty.
-    pub(crate) fn read(&self) -> Result<Option<String>, StartupError> {
-        let variable = &self.variable;
-        let Some(file) = &self.file else {
-            let value = self.value.as_ref().map(Secret::expose).filter(|url| !url.trim().is_empty());
-            return Ok(value.map(str::to_owned));
+    pub(crate) fn read(&self) -> Result<Option<(String, String)>, StartupError> {
+        let source = match &self.0.file {
+            Some(file) => format!("the URL in {}", file.display()),
+            None => self.0.variable.clone(),
         };
-        let url = fs::read_to_string(file).map_err(|error| {
-            let file = file.display();
-            StartupError::new(format!(
-                "{file} cannot be read ({error}): set {variable}_FILE to a file with the URL, or set {variable}."
-            ))
-        })?;
-        match url.trim() {
-            "" => Err(StartupError::new(format!(
-                "{}, to which {variable}_FILE is set, is empty: write the URL to it.",
-                file.display()
-            ))),
-            url => Ok(Some(url.to_owned())),
-        }
+        Ok(self.0.read()?.map(|url| (url.expose().trim().to_owned(), source)))
     }
 }

@@ -18,6 +18,7 @@ mod public_url;
 mod token_files;
 mod token_setting;
 mod token;
+mod secret;
 mod startup_error;
 
 pub use self::{

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Arg, ArgMatches, builder::ValueParser, value_parser};
 
 use super::{
-    address::listen_address, database::DatabaseUrl, public_url::PublicUrl, token::Secret,
+    address::listen_address,
+    database::DatabaseUrl,
+    public_url::PublicUrl,
+    secret::{Secret, SecretSetting},
     token_setting::TokenSetting,
 };
 
@@ -16,6 +19,11 @@ const DATABASE_URL: &str = "database-url";
 const DATABASE_URL_FILE: &str = "database-url-file";
 const TOKEN: &str = "token";
 const TOKEN_FILE: &str = "token-file";
+
+/// Whether `argument` is the token of a service.
+pub(super) fn is_token(argument: &Arg) -> bool {
+    argument.get_id().as_str().strip_suffix(TOKEN).is_some_and(|name| name.ends_with('-'))
+}
 
 /// A service, as seen by the programs that run or call it.
 ///
@@ -46,9 +54,9 @@ impl ServiceInfo {
         self.variable(URL)
     }
 
-    /// The variables that put its database on a server.
-    pub fn database_url_variables(&self) -> [String; 2] {
-        [self.variable(DATABASE_URL), self.variable(DATABASE_URL_FILE)]
+    /// The variable that puts its database on a server, if one does: it is set in `matches`, from [`Self::database_args`].
+    pub fn server_variable(&self, matches: &ArgMatches) -> Option<String> {
+        self.database_url(matches).set_by()
     }
 
     /// The arguments of a program that runs the service.
@@ -56,15 +64,21 @@ impl ServiceInfo {
         let public_url = self
             .arg(PUBLIC_URL, "URL", ValueParser::new(PublicUrl::parse))
             .help(format!("URL of {} as its callers see it, such as that of a proxy", self.name));
+        let [database_url, database_url_file] = self.database_args();
         let [token, file] = self.token_args();
-        let database_url = self
+        [self.listen_arg(), public_url, database_url, database_url_file, token, file]
+    }
+
+    /// Those of [`Self::own_args`] that say where its database is.
+    pub fn database_args(&self) -> [Arg; 2] {
+        let url = self
             .arg(DATABASE_URL, "URL", value_parser!(Secret).into())
             .hide_env_values(true)
             .help(format!("postgres:// URL of the database of {} [default: a file in DATA_DIR]", self.name));
-        let database_url_file = self
+        let file = self
             .arg(DATABASE_URL_FILE, "FILE", value_parser!(PathBuf))
             .help(format!("File that holds that URL; overrides {}", self.variable(DATABASE_URL)));
-        [self.listen_arg(), public_url, database_url, database_url_file, token, file]
+        [url, file]
     }
 
     /// The first of [`Self::own_args`], for a program that needs no token.
@@ -116,19 +130,22 @@ impl ServiceInfo {
     /// The token, from [`Self::own_args`] or from the arguments of a caller.
     pub fn token(&self, matches: &ArgMatches) -> TokenSetting {
         TokenSetting {
-            variable: self.variable(TOKEN),
-            value: self.value(TOKEN, matches),
-            file: matches.get_one(&self.flag(TOKEN_FILE)).cloned(),
+            secret: self.secret("token", TOKEN, TOKEN_FILE, matches),
             development: self.development_token(),
         }
     }
 
-    /// The URL of the database, from [`Self::own_args`].
+    /// The URL of the database, from [`Self::database_args`].
     pub(super) fn database_url(&self, matches: &ArgMatches) -> DatabaseUrl {
-        DatabaseUrl {
-            variable: self.variable(DATABASE_URL),
-            value: matches.get_one(&self.flag(DATABASE_URL)).cloned(),
-            file: matches.get_one(&self.flag(DATABASE_URL_FILE)).cloned(),
+        DatabaseUrl(self.secret("URL", DATABASE_URL, DATABASE_URL_FILE, matches))
+    }
+
+    fn secret(&self, what: &'static str, value: &str, file: &str, matches: &ArgMatches) -> SecretSetting {
+        SecretSetting {
+            what,
+            variable: self.variable(value),
+            value: matches.get_one(&self.flag(value)).cloned(),
+            file: matches.get_one(&self.flag(file)).cloned(),
         }
     }
 

@@ -101,7 +101,7 @@ impl Upstream {
         let client = connect(&self.url, token.expose())
             .map_err(|error| StartupError::new(format!("{} is wrong: {error}.", self.url_variable)))?;
         let shared = client.clone();
-        let variable = self.token.variable.clone();
+        let variable = self.token.secret.variable.clone();
         self.token_files.add(&self.token, self.listen, token, move |token| {
             set_token(&shared, token.expose())
                 .map_err(|error| StartupError::new(format!("{variable} cannot be sent: {error}.")))

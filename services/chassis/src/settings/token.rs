@@ -7,29 +7,6 @@ use std::{
 
 use subtle::{Choice, ConstantTimeEq};
 
-/// A token as it was set, not yet checked. Its `Debug` hides it.
-#[derive(Clone)]
-pub(super) struct Secret(String);
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl Secret {
-    /// The text of the secret.
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(hidden)")
-    }
-}
-
 /// The token of a service. During a rotation it is two: the new one, which clients send, and the old one, which the service
 /// still accepts. Its `Debug` hides it, and it has no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -108,6 +85,5 @@ mod tests {
     #[test]
     fn debug_hides_the_secret() {
         assert_eq!(format!("{:?}", Token::new("secret").unwrap()), "Token(hidden)");
-        assert_eq!(format!("{:?}", Secret::from("secret")), "Secret(hidden)");
     }
 }

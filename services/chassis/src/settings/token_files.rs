@@ -44,7 +44,7 @@ impl TokenFiles {
         token: Token,
         apply: impl Fn(&Token) -> Result<(), StartupError> + Send + 'static,
     ) {
-        let Some(path) = setting.file.clone() else { return };
+        let Some(path) = setting.secret.file.clone() else { return };
         let file = TokenFile { path, setting: setting.clone(), listen, token, apply: Box::new(apply) };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(file);
     }

@@ -1,29 +1,17 @@
 //! How a token is set, and the check that it may be used.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    fs::File,
-    io::{self, Read},
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use super::{
+    secret::{Secret, SecretSetting},
     startup_error::StartupError,
-    token::{Secret, Token},
+    token::Token,
 };
-
-/// The most bytes of a token file that are read.
-const FILE_LIMIT: u64 = 4096;
 
 /// A token as it was set, not yet checked.
 #[derive(Clone, Debug)]
 pub struct TokenSetting {
-    pub(super) variable: String,
-    pub(super) value: Secret,
-    /// Overrides the value.
-    pub(super) file: Option<PathBuf>,
+    pub(super) secret: SecretSetting,
     /// The default, which is public.
     pub(super) development: String,
 }
@@ -56,27 +44,12 @@ impl TokenSetting {
     /// The token is empty or not a bearer token, its file cannot be read, or it is the development default and `listen` is not a
     /// loopback address.
     pub fn check(&self, listen: SocketAddr) -> Result<Token, StartupError> {
-        let variable = &self.variable;
-        let value = match &self.file {
-            None => Cow::Borrowed(self.value.expose()),
-            Some(file) => Cow::Owned(read(file).map_err(|error| {
-                let file = file.display();
-                StartupError::new(format!(
-                    "{file} cannot be read ({error}): set {variable}_FILE to a file with the token, or set {variable}."
-                ))
-            })?),
-        };
-        if value.trim().is_empty() {
-            return Err(StartupError::new(match &self.file {
-                None => format!("{variable} is empty: set it to the token."),
-                Some(file) => {
-                    format!(
-                        "{}, to which {variable}_FILE is set, is empty: write the token to it.",
-                        file.display()
-                    )
-                }
-            }));
-        }
+        let variable = &self.secret.variable;
+        let value = self.secret.read()?;
+        let value = value
+            .as_ref()
+            .map(Secret::expose)
+            .ok_or_else(|| StartupError::new(format!("{variable} is empty: set it to the token.")))?;
         if !listen.ip().is_loopback()
             && value.split([',', '\n']).any(|token| token.trim() == self.development)
         {
@@ -85,7 +58,7 @@ impl TokenSetting {
                  machines: set {variable} to a secret, or listen on 127.0.0.1."
             )));
         }
-        Token::new(&value).ok_or_else(|| {
+        Token::new(value).ok_or_else(|| {
             StartupError::new(format!(
                 "{variable} is not a bearer token: use letters, digits and -._~+/= only. During a rotation, set it to the \
                  new token, a comma and the old token."
@@ -95,19 +68,13 @@ impl TokenSetting {
 
     /// Where the token comes from.
     pub fn source(&self) -> TokenSource {
-        match &self.file {
-            Some(file) => TokenSource::File(file.clone()),
-            None if self.value.expose() == self.development => {
+        let SecretSetting { variable, value, file, .. } = &self.secret;
+        match (file, value) {
+            (Some(file), _) => TokenSource::File(file.clone()),
+            (None, Some(value)) if value.expose() == self.development => {
                 TokenSource::Development(self.development.clone())
             }
-            None => TokenSource::Variable(self.variable.clone()),
+            (None, _) => TokenSource::Variable(variable.clone()),
         }
     }
-}
-
-/// The start of `file`, which is all of it if it holds a token.
-fn read(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?.take(FILE_LIMIT).read_to_string(&mut text)?;
-    Ok(text)
 }

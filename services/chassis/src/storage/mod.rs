@@ -89,6 +89,13 @@ impl Database {
         }
     }
 
+    /// Brings the metrics of its connections up to date, if it has such.
+    pub(crate) fn measure(&self) {
+        if let Self::Postgres(database) = self {
+            database.measure();
+        }
+    }
+
     /// Where it is, for the log.
     pub(crate) fn place(&self) -> String {
         match self {

@@ -73,6 +73,21 @@ impl Query for Count<'_> {
     }
 }
 
+/// Whether there are intents, of whichever instance.
+pub(crate) struct AreLeft;
+
+impl Query for AreLeft {
+    type Output = bool;
+
+    fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
+        sqlite::are_intents_left(connection)
+    }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        postgres::are_intents_left(connection).await
+    }
+}
+
 /// Decides that these intents become no orders, and returns those of which that is so: an order may have been made meanwhile.
 pub(crate) struct GiveUp(pub(crate) Vec<Intent>);
 

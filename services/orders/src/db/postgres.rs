@@ -122,6 +122,10 @@ pub(super) async fn count_intents(connection: &Connection, owner: &Owner) -> Res
     Ok(row.try_get(0)?)
 }
 
+pub(super) async fn are_intents_left(connection: &Connection) -> Result<bool, Error> {
+    Ok(connection.query_one("SELECT EXISTS (SELECT FROM intent)", &[]).await?.try_get(0)?)
+}
+
 pub(super) async fn give_up_intents(
     connection: &Connection,
     intents: &[Intent],

@@ -109,6 +109,11 @@ pub(super) fn page_intents(connection: &Connection, after: &str, limit: usize) -
         .collect()
 }
 
+/// Whether there are intents.
+pub(super) fn are_intents_left(connection: &Connection) -> Result<bool> {
+    connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM intent)")?.query_row([], |row| row.get(0))
+}
+
 /// How many intents there are.
 pub(super) fn count_intents(connection: &Connection) -> Result<i64> {
     connection.prepare_cached("SELECT count(*) FROM intent")?.query_row([], |row| row.get(0))

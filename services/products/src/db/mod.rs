@@ -51,6 +51,21 @@ impl Query for Page {
     }
 }
 
+/// The greatest id of a product, or 0. No product will appear with a smaller one.
+pub(crate) struct LastId;
+
+impl Query for LastId {
+    type Output = i64;
+
+    fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
+        sqlite::last_id(connection)
+    }
+
+    async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
+        postgres::last_id(connection).await
+    }
+}
+
 /// The smallest id of a product that is greater than this.
 pub(crate) struct NextId(pub(crate) i64);
 

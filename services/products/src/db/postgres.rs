@@ -1,25 +1,18 @@
 //! Every SQL statement about products, for PostgreSQL.
-//!
-//! Ids are given before the commit, so a product can appear behind one with a greater id. A caller who pages through the list must
-//! not pass it by. So whoever inserts holds a shared lock from before the id is given until the commit, and whoever lists waits
-//! for those who hold it, but only if ids are missing that may yet appear.
 
-use std::{
-    ops::RangeInclusive,
-    sync::atomic::Ordering::{AcqRel, Acquire},
-};
+use std::ops::RangeInclusive;
 
 use chassis::{
     api::idempotency,
-    storage::postgres::{Connection, Error, Row, Schema},
+    storage::postgres::{Connection, Error, List, Row, Schema},
     values::Id,
 };
 
 use super::product::{Content, Product, Replaced};
 use crate::reservations;
 
-/// The key of the lock: `product` in ASCII.
-const INSERT_LOCK: i64 = 0x70_726f_6475_6374;
+/// The products, as they are listed.
+const LIST: List = List::of("product");
 
 /// Nothing is ever deleted, and a sequence gives no number twice.
 pub(crate) const SCHEMA: Schema = Schema {
@@ -54,7 +47,13 @@ pub(super) async fn page(
     after: Option<Id>,
     limit: usize,
 ) -> Result<Vec<Product>, Error> {
-    between(connection, after.map_or(0, Id::get), i64::MAX, limit as i64).await
+    let select = "SELECT id, name, price, stock FROM product WHERE id <= $1 AND id > $2 ORDER BY id LIMIT $3";
+    let (after, limit) = (after.map_or(0, Id::get), limit as i64);
+    LIST.page(connection, select, &[&after, &limit]).await?.iter().map(Product::of_row).collect()
+}
+
+pub(super) async fn last_id(connection: &Connection) -> Result<i64, Error> {
+    LIST.end(connection).await
 }
 
 pub(super) async fn next_id(connection: &Connection, after: i64) -> Result<Option<i64>, Error> {
@@ -63,49 +62,14 @@ pub(super) async fn next_id(connection: &Connection, after: i64) -> Result<Optio
 }
 
 pub(super) async fn range(connection: &Connection, ids: &RangeInclusive<i64>) -> Result<Vec<Product>, Error> {
-    between(connection, ids.start() - 1, *ids.end(), i64::MAX).await
-}
-
-/// The first products with ids from the one that follows `after` to `last`, without those behind one that may yet appear.
-async fn between(connection: &Connection, after: i64, last: i64, limit: i64) -> Result<Vec<Product>, Error> {
-    let products = select(connection, after, last, limit).await?;
-    let Some(greatest) = products.last().map(|product| product.id.get()) else { return Ok(products) };
-    let settled = connection.settled().load(Acquire);
-    let from = after.max(settled);
-    let new = products.iter().filter(|product| product.id.get() > from).count() as i64;
-    if new == (greatest - from).max(0) {
-        if after <= settled {
-            connection.settled().fetch_max(greatest, AcqRel);
-        }
-        return Ok(products);
-    }
-    let settled = settle(connection).await?;
-    let mut products = select(connection, after, last, limit).await?;
-    products.retain(|product| product.id.get() <= settled);
-    Ok(products)
-}
-
-async fn select(connection: &Connection, after: i64, last: i64, limit: i64) -> Result<Vec<Product>, Error> {
-    let select = "SELECT id, name, price, stock FROM product WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
-    connection.query(select, &[&after, &last, &limit]).await?.iter().map(Product::of_row).collect()
-}
-
-/// Waits for the transactions that may insert products with smaller ids than the greatest one, and returns that.
-async fn settle(connection: &Connection) -> Result<i64, Error> {
-    let row = connection.query_one("SELECT coalesce(max(id), 0) FROM product", &[]).await?;
-    let greatest: i64 = row.try_get(0)?;
-    connection.query("SELECT pg_advisory_xact_lock($1)", &[&INSERT_LOCK]).await?;
-    connection.settled().fetch_max(greatest, AcqRel);
-    Ok(greatest)
+    let select = "SELECT id, name, price, stock FROM product WHERE id BETWEEN $1 AND $2 ORDER BY id";
+    connection.query(select, &[ids.start(), ids.end()]).await?.iter().map(Product::of_row).collect()
 }
 
 pub(super) async fn insert(connection: &Connection, content: &Content) -> Result<Product, Error> {
-    // The lock comes first: what the ids are taken for is computed from what it returns.
-    let insert = "INSERT INTO product (name, price, stock)
-                  SELECT $1::text, $2::double precision, $3::bigint FROM pg_advisory_xact_lock_shared($4)
-                  RETURNING id";
     let Content { name, price, stock } = content;
-    let row = connection.query_one(insert, &[name, price, stock, &INSERT_LOCK]).await?;
+    let values = "$1::text, $2::double precision, $3::bigint";
+    let row = LIST.insert(connection, "name, price, stock", values, &[name, price, stock]).await?;
     Ok(Product { id: row.try_get(0)?, content: content.clone() })
 }
 

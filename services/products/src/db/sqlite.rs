@@ -56,6 +56,11 @@ pub(super) fn page(connection: &Connection, after: Option<Id>, limit: usize) -> 
         .collect()
 }
 
+/// The greatest id of a product, or 0.
+pub(super) fn last_id(connection: &Connection) -> Result<i64> {
+    connection.prepare_cached("SELECT coalesce(max(id), 0) FROM product")?.query_row([], |row| row.get(0))
+}
+
 /// The smallest id of a product that is greater than `after`.
 pub(super) fn next_id(connection: &Connection, after: i64) -> Result<Option<i64>> {
     connection

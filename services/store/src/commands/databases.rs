@@ -1,6 +1,6 @@
 //! The databases that a command is about.
 
-use std::{env, path::PathBuf};
+use std::path::PathBuf;
 
 use chassis::settings::StartupError;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
@@ -49,6 +49,10 @@ pub(super) fn command(name: &'static str, description: Description, members: &'s
                 .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
                 .help("Only the database of this service; repeatable"),
         )
+        // Only to refuse a service that has one.
+        .args(
+            members.iter().flat_map(|member| member.info.database_args()).map(|argument| argument.hide(true)),
+        )
         .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(force))
 }
 
@@ -79,7 +83,7 @@ impl Databases {
             )));
         }
         let members: Vec<&Member> = members.iter().filter(is_meant).collect();
-        members.iter().try_for_each(|member| refuse_server(member))?;
+        members.iter().try_for_each(|member| refuse_server(member, matches))?;
         Ok(Self { backup, data, members, is_forced: matches.get_flag("force") })
     }
 
@@ -91,9 +95,8 @@ impl Databases {
 }
 
 /// A file that is left from before the database was moved to a server must not be taken for it.
-fn refuse_server(member: &Member) -> Result<(), StartupError> {
-    let is_set = |variable: &String| env::var_os(variable).is_some_and(|value| !value.is_empty());
-    match member.info.database_url_variables().into_iter().find(is_set) {
+fn refuse_server(member: &Member, matches: &ArgMatches) -> Result<(), StartupError> {
+    match member.info.server_variable(matches) {
         None => Ok(()),
         Some(variable) => Err(StartupError::new(format!(
             "{} has its database on a server, as {variable} says: back it up and restore it there, as with pg_dump, or name \

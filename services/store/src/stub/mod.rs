@@ -124,9 +124,7 @@ impl Stub {
             return Err(StartupError::new("a stub has a directory of its own: omit --data-dir."));
         }
         // What is on a server would be seeded, and would still be there at the end.
-        let variables = all.iter().flat_map(|member| member.info.database_url_variables());
-        let is_set = |variable: &String| matches.contains_id(&variable.to_lowercase().replace('_', "-"));
-        if let Some(variable) = variables.into_iter().find(is_set) {
+        if let Some(variable) = all.iter().find_map(|member| member.info.server_variable(matches)) {
             return Err(StartupError::new(format!("a stub has databases of its own: unset {variable}.")));
         }
         let named: Vec<&String> = matches.get_many("services").into_iter().flatten().collect();

@@ -14,7 +14,7 @@ mod key;
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -82,7 +82,8 @@ impl Keys {
             return stored.replay(&pending.request).map(Created::replayed);
         }
         let insert = prepare(request).await?;
-        let (_pending, outcome) = self.database.write(Once { pending, insert, created }).await?;
+        let once = Once { pending, insert, created, is_repeated: AtomicBool::new(false) };
+        let (_pending, outcome) = self.database.write(once).await?;
         outcome
     }
 

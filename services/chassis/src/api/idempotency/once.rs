@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -63,6 +66,8 @@ pub(super) struct Once<Insert, Row, T, const TAGGED: bool> {
     pub(super) pending: Arc<PendingCreate>,
     pub(super) insert: Insert,
     pub(super) created: fn(Row) -> Created<T, TAGGED>,
+    /// Whether it was tried before.
+    pub(super) is_repeated: AtomicBool,
 }
 
 impl<Insert, Row, T, const TAGGED: bool> Query for Once<Insert, Row, T, TAGGED>
@@ -75,7 +80,7 @@ where
     type Output = (Arc<PendingCreate>, Result<Created<T, TAGGED>, ApiError>);
 
     fn sqlite(self, connection: &rusqlite::Connection) -> rusqlite::Result<Self::Output> {
-        let Self { pending, insert, created } = self;
+        let Self { pending, insert, created, .. } = self;
         let outcome = match sqlite::find(connection, pending.operation, &pending.key)? {
             Some(stored) => stored.replay(&pending.request).map(Created::replayed),
             None => {
@@ -89,8 +94,13 @@ where
     }
 
     async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
-        let Self { pending, insert, created } = self;
-        let outcome = match postgres::find(connection, pending.operation, &pending.key).await? {
+        let Self { pending, insert, created, is_repeated } = self;
+        // The first time, none was found just now. If one was stored since then, it is a conflict.
+        let stored = match is_repeated.swap(true, Relaxed) {
+            true => postgres::find(connection, pending.operation, &pending.key).await?,
+            false => None,
+        };
+        let outcome = match stored {
             Some(stored) => stored.replay(&pending.request).map(Created::replayed),
             None => {
                 let created = created(insert.postgres(connection).await?);

@@ -25,7 +25,9 @@ pub(super) async fn find(
     operation: &str,
     key: &str,
 ) -> Result<Option<StoredResponse>, Error> {
-    let select = "SELECT request, location, body FROM stored_response WHERE operation = $1 AND key = $2";
+    // The lock makes it a write, which waits for a synchronous standby: that may not have what the primary stored.
+    let select = "SELECT request, location, body FROM stored_response WHERE operation = $1 AND key = $2
+                  FOR KEY SHARE";
     let Some(row) = connection.query_opt(select, &[&operation, &key]).await? else { return Ok(None) };
     Ok(Some(StoredResponse { request: row.try_get(0)?, location: row.try_get(1)?, body: row.try_get(2)? }))
 }
@@ -39,16 +41,18 @@ pub(super) async fn store(
     Entry { operation, key, request, location, body }: &Entry<'_>,
     keep: Duration,
 ) -> Result<(), Error> {
-    // It waits for a transaction in flight that has inserted the same key.
-    let insert = "INSERT INTO stored_response (operation, key, request, location, body)
+    // It waits for a transaction in flight that has inserted the same key. Old ones that another transaction deletes are left to it.
+    let insert = "WITH old AS (
+                      DELETE FROM stored_response WHERE (operation, key) IN
+                      (SELECT operation, key FROM stored_response
+                       WHERE stored_at < now() - $6::double precision * interval '1 second'
+                       ORDER BY stored_at LIMIT $7 FOR UPDATE SKIP LOCKED)
+                  )
+                  INSERT INTO stored_response (operation, key, request, location, body)
                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (operation, key) DO NOTHING";
-    if connection.execute(insert, &[operation, key, request, location, body]).await? == 0 {
-        return Err(Error::Conflict);
+    let (age, limit) = (keep.as_secs_f64(), i64::from(DELETED_AT_ONCE));
+    match connection.execute(insert, &[operation, key, request, location, body, &age, &limit]).await? {
+        0 => Err(Error::Conflict),
+        _ => Ok(()),
     }
-    // Those that another transaction deletes are left to it.
-    let delete = "DELETE FROM stored_response WHERE (operation, key) IN
-                  (SELECT operation, key FROM stored_response
-                   WHERE stored_at < now() - $1::double precision * interval '1 second'
-                   ORDER BY stored_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
-    connection.execute(delete, &[&keep.as_secs_f64(), &i64::from(DELETED_AT_ONCE)]).await.map(drop)
 }

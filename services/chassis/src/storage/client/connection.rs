@@ -1,22 +1,22 @@
 //! A connection, as a query has it.
 
-use std::{
-    sync::Arc,
-    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use deadpool_postgres::Object;
 use tokio::runtime::Handle;
 use tokio_postgres::{CancelToken, Row, Statement, types::ToSql};
 
-use super::{error::Error, tls::Tls};
+use super::{error::Error, settled::Settled, tls::Tls};
 
 /// A connection that runs the statements of one query. Each statement is prepared once a connection.
 pub struct Connection {
     /// None once it was thrown away.
     object: Option<Object>,
     tls: Tls,
-    settled: Arc<AtomicI64>,
+    settled: Arc<Settled>,
     /// Whether a statement may still run.
     is_busy: AtomicBool,
     /// Whether what runs may commit.
@@ -24,7 +24,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(in crate::storage) fn new(object: Object, tls: Tls, settled: Arc<AtomicI64>) -> Self {
+    pub(in crate::storage) fn new(object: Object, tls: Tls, settled: Arc<Settled>) -> Self {
         let (is_busy, is_committing) = (AtomicBool::new(true), AtomicBool::new(false));
         Self { object: Some(object), tls, settled, is_busy, is_committing }
     }
@@ -73,9 +73,7 @@ impl Connection {
         Ok(self.client()?.batch_execute(statements).await?)
     }
 
-    /// The id up to which every row is there for good: none of a transaction in flight has a smaller one. It is kept for all
-    /// connections, and belongs to the one table of the service that is listed.
-    pub fn settled(&self) -> &AtomicI64 {
+    pub(super) fn settled(&self) -> &Settled {
         &self.settled
     }
 

@@ -21,7 +21,7 @@ pub enum Error {
     /// The deadline was over before the commit, so that nothing was written.
     #[error("cancelled at the deadline of the request")]
     Cancelled,
-    /// The connection ended during the commit.
+    /// The connection ended during the commit, or the server says so.
     #[error("it is not known whether the transaction was committed: {0}")]
     Unknown(String),
     /// Another transaction was first with what this one was about to store. It is to be tried again.
@@ -33,7 +33,7 @@ pub enum Error {
     /// The database takes no writes.
     #[error("the database is read-only")]
     ReadOnly,
-    /// There is something else than a row that was just locked.
+    /// There is no row where there has to be one.
     #[error("no such row: {0}")]
     NoRow(&'static str),
     /// The write panicked.
@@ -51,7 +51,8 @@ impl Error {
             Self::NotConnected(_) | Self::Busy | Self::Interrupted(_) | Self::Cancelled => true,
             Self::Conflict | Self::ReadOnly | Self::Stopped => true,
             Self::Unknown(_) | Self::Value(_) | Self::NoRow(_) | Self::Panicked => false,
-            Self::Statement(error) => error.is_closed() || error.code().is_none_or(is_of_the_moment),
+            // Without a code it is the connection, or what was sent or stored, which stays as it is.
+            Self::Statement(error) => error.code().map_or_else(|| is_of_connection(error), is_of_the_moment),
         }
     }
 
@@ -89,7 +90,9 @@ impl Error {
     /// The same error of a statement that commits.
     pub(in crate::storage) fn of_commit(self) -> Self {
         match self {
-            Self::Statement(error) if has_ended_connection(&error) => Self::Unknown(describe(&error)),
+            Self::Statement(error) if has_ended_connection(&error) || is_unknown(&error) => {
+                Self::Unknown(describe(&error))
+            }
             error => error,
         }
     }
@@ -112,6 +115,12 @@ fn has_ended_connection(error: &tokio_postgres::Error) -> bool {
     let is_fatal =
         |error: &DbError| matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
     error.as_db_error().map_or_else(|| error.code().is_none() && is_of_connection(error), is_fatal)
+}
+
+/// Whether the server itself does not know what became of the transaction.
+fn is_unknown(error: &tokio_postgres::Error) -> bool {
+    let codes = [SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN, SqlState::TRANSACTION_RESOLUTION_UNKNOWN];
+    error.code().is_some_and(|code| codes.contains(code))
 }
 
 /// Whether it is an error of the connection, and not of a value.

@@ -3,23 +3,29 @@
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use tokio_postgres::{
-    Config,
-    config::{Host, SslMode},
-};
+use tokio_postgres::{Config, config::Host};
 
-use super::tls::{self, Check};
+use super::tls;
 use crate::{settings::DatabaseSettings, storage::client::Tls};
 
 /// How long data may stay unacknowledged before a connection is given up: the server's machine may be gone without a word.
 const DEAD_AFTER: Duration = Duration::from_secs(15);
 
+/// The options of a URL about TLS, which are read here.
+const OF_TLS: [&str; 2] = ["sslmode", "sslrootcert"];
+
+/// The options about hosts.
+const OF_HOSTS: [&str; 3] = ["host", "hostaddr", "port"];
+
 /// Where a database is, and how it is connected to.
 pub(super) struct Address {
-    pub(super) config: Config,
+    /// Each names one host.
+    pub(super) hosts: Vec<Config>,
     pub(super) tls: Tls,
     /// For people, without a secret.
     pub(super) place: String,
+    /// The name of the database, if the URL has one.
+    pub(super) database: Option<String>,
 }
 
 impl Address {
@@ -33,32 +39,20 @@ impl Address {
             return Err("it is no URL that begins with postgres://".to_owned());
         }
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let (tls, others): (Vec<&str>, Vec<&str>) = query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .partition(|pair| pair.starts_with("sslmode=") || pair.starts_with("sslrootcert="));
+        let pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
+        let without = |names: &[&str]| {
+            let is_kept = |pair: &&&str| !names.contains(&pair.split('=').next().unwrap_or_default());
+            pairs.iter().filter(is_kept).copied().collect::<Vec<_>>().join("&")
+        };
         let value = |name: &str| {
-            let sent = tls.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+            let sent = pairs.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
             Some(percent_decode_str(sent).decode_utf8_lossy().into_owned())
         };
-        let mut config: Config = format!("{base}?{}", others.join("&")).parse().map_err(explain)?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err("it names no host".to_owned());
-        }
+        let all: Config = format!("{base}?{}", without(&OF_TLS)).parse().map_err(explain)?;
+        let rest = format!("{}?{}", without_hosts(base), without(&[&OF_TLS[..], &OF_HOSTS].concat()));
+        let mut config: Config = rest.parse().map_err(explain)?;
         let roots = value("sslrootcert");
-        let (mode, check) = match value("sslmode").as_deref() {
-            Some("disable") => (SslMode::Disable, Check::Nothing),
-            None | Some("prefer" | "allow") => (SslMode::Prefer, Check::Nothing),
-            // As libpq has it.
-            Some("require") if roots.is_none() => (SslMode::Require, Check::Nothing),
-            Some("require" | "verify-ca") => (SslMode::Require, Check::Authority),
-            Some("verify-full") => (SslMode::Require, Check::Name),
-            Some(_) => {
-                return Err(
-                    "sslmode is none of disable, prefer, require, verify-ca and verify-full".to_owned()
-                );
-            }
-        };
+        let (mode, check) = tls::mode(value("sslmode").as_deref(), roots.as_deref())?;
         config.ssl_mode(mode).tcp_user_timeout(DEAD_AFTER).keepalives_idle(DEAD_AFTER);
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(settings.database_connect_timeout);
@@ -66,9 +60,50 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name(service);
         }
-        let (tls, place) = (tls::connector(check, roots.as_deref())?, place(&config));
-        Ok(Self { config, tls, place })
+        Ok(Self {
+            hosts: each_host(&config, &all)?,
+            tls: tls::connector(check, roots.as_deref())?,
+            place: place(&all),
+            database: all.get_dbname().map(str::to_owned),
+        })
     }
+}
+
+/// The part of a URL before `?`, but for its hosts.
+fn without_hosts(base: &str) -> String {
+    let (scheme, rest) = base.split_once("://").unwrap_or_default();
+    let (user, rest) =
+        rest.split_once('@').map_or((String::new(), rest), |(user, rest)| (format!("{user}@"), rest));
+    let path = rest.find('/').map_or("", |begin| &rest[begin..]);
+    format!("{scheme}://{user}{path}")
+}
+
+/// What connects to each of the hosts of `all`, of which `config` is the rest.
+fn each_host(config: &Config, all: &Config) -> Result<Vec<Config>, String> {
+    let (names, addresses, ports) = (all.get_hosts(), all.get_hostaddrs(), all.get_ports());
+    let count = names.len().max(addresses.len());
+    if count == 0 {
+        return Err("it names no host".to_owned());
+    }
+    if ![names.len(), addresses.len()].iter().all(|given| [0, count].contains(given))
+        || ![0, 1, count].contains(&ports.len())
+    {
+        return Err("it does not name as many hosts as addresses or ports".to_owned());
+    }
+    let at = |place: usize| {
+        let mut config = config.clone();
+        match names.get(place) {
+            Some(Host::Tcp(name)) => drop(config.host(name)),
+            Some(Host::Unix(path)) => drop(config.host_path(path)),
+            None => {}
+        }
+        if let Some(address) = addresses.get(place) {
+            config.hostaddr(*address);
+        }
+        config.port(port(ports, place));
+        config
+    };
+    Ok((0..count).map(at).collect())
 }
 
 /// What the parser says, which does not repeat values.
@@ -81,10 +116,8 @@ fn explain(error: tokio_postgres::Error) -> String {
 
 /// `postgres://a:5432,b:5432/name`
 fn place(config: &Config) -> String {
-    let ports = config.get_ports();
-    let port = |index: usize| ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-    let host = |(index, host): (usize, &Host)| match host {
-        Host::Tcp(name) => format!("{name}:{}", port(index)),
+    let host = |(place, host): (usize, &Host)| match host {
+        Host::Tcp(name) => format!("{name}:{}", port(config.get_ports(), place)),
         Host::Unix(path) => path.display().to_string(),
     };
     let hosts: Vec<String> = config.get_hosts().iter().enumerate().map(host).collect();
@@ -92,8 +125,17 @@ fn place(config: &Config) -> String {
     format!("postgres://{}/{name}", hosts.join(","))
 }
 
+/// The port of the host at `place`.
+fn port(ports: &[u16], place: usize) -> u16 {
+    ports.get(place).or(ports.first()).copied().unwrap_or(5432)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
+    use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+
     use super::*;
 
     fn parse(url: &str) -> Result<Address, String> {
@@ -110,10 +152,22 @@ mod tests {
         let several = "postgres://me:secret@a,b:6000/things?target_session_attrs=read-write&sslmode=disable";
         let address = parse(several).unwrap();
         assert_eq!(address.place, "postgres://a:5432,b:6000/things");
-        assert_eq!(address.config.get_ssl_mode(), SslMode::Disable);
-        assert_eq!(address.config.get_password(), Some(b"secret".as_slice()));
+        for (host, name, port) in [(&address.hosts[0], "a", 5432), (&address.hosts[1], "b", 6000)] {
+            assert_eq!(
+                (host.get_hosts(), host.get_ports()),
+                (&[Host::Tcp(name.to_owned())][..], &[port][..])
+            );
+            assert_eq!(host.get_ssl_mode(), SslMode::Disable);
+            assert_eq!(host.get_password(), Some(b"secret".as_slice()));
+            assert_eq!(host.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        }
+        assert_eq!(address.database.as_deref(), Some("things"));
         let socket = parse("postgresql:///things?host=/run/postgresql&user=me").unwrap();
         assert_eq!(socket.place, "postgres:///run/postgresql/things");
+        assert_eq!(socket.hosts[0].get_hosts(), [Host::Unix("/run/postgresql".into())]);
+        let addresses = parse("postgres://me@a,b/things?hostaddr=127.0.0.1,127.0.0.2").unwrap();
+        let second: IpAddr = "127.0.0.2".parse().unwrap();
+        assert_eq!(addresses.hosts[1].get_hostaddrs(), [second]);
     }
 
     #[test]
@@ -122,6 +176,8 @@ mod tests {
         refuses("postgres:///things", "it names no host");
         refuses("postgres://me:secret@host:port/things", "invalid value for option `port`");
         refuses("postgres://me:secret@host/things?colour=red", "unknown option `colour`");
+        let uneven = "it does not name as many hosts as addresses or ports";
+        refuses("postgres://me:secret@a,b/things?hostaddr=127.0.0.1", uneven);
         let modes = "sslmode is none of disable, prefer, require, verify-ca and verify-full";
         refuses("postgres://me:secret@host/things?sslmode=maybe", modes);
     }

@@ -88,7 +88,7 @@ impl Attempts {
             outcome = &mut transaction => return outcome,
             () = sleep_until(self.deadline.into()) => {}
         }
-        // What the server answers decides: it may have committed just before.
+        // The server may have committed just before, or fail for another reason.
         let cancelled = async {
             if let Some((token, tls)) = connection.cancellation() {
                 let _ = token.cancel_query(tls).await;
@@ -97,6 +97,8 @@ impl Attempts {
         };
         match timeout(CANCEL_TIMEOUT, cancelled).await {
             Ok(Err(error)) if error.is_cancellation() => Err(Error::Cancelled),
+            // It may be the wait for a synchronous standby that was cancelled, which the server reports as a success.
+            Ok(Ok(_)) => Err(Error::Unknown("it was cancelled at the deadline of the request".to_owned())),
             Ok(outcome) => outcome,
             Err(_) if connection.is_committing() => {
                 Err(Error::Unknown("the server does not answer, not even to a cancellation".to_owned()))

@@ -6,7 +6,7 @@ use super::pool::Pool;
 use crate::storage::client::Error;
 
 /// How long a probe may take.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Probes have a connection of their own, so that a service with much work is not taken for one without a database.
 pub(super) struct Health(Pool);

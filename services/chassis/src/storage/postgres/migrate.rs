@@ -5,15 +5,11 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{HookError, PoolError};
 use tokio::time::sleep;
 use tokio_postgres::error::SqlState;
 
-use super::{pool::Pool, schema::Schema};
-use crate::{
-    settings::StartupError,
-    storage::client::{Connection, Error, describe},
-};
+use super::{pool::Pool, problem::Problem, schema::Schema};
+use crate::storage::client::{Connection, Error};
 
 /// How often a migration is tried that others are in the way of, with a pause in between.
 const ATTEMPTS: u32 = 100;
@@ -26,28 +22,6 @@ const VERSION_TABLE: &str = "
         service     text    NOT NULL,
         version     bigint  NOT NULL
     )";
-
-/// Why a service cannot start with its database.
-pub(super) enum Problem {
-    /// There is no connection.
-    Connection(PoolError),
-    /// A statement fails.
-    Statement(Error),
-    /// A migration fails.
-    Migration { from: usize, to: usize, error: Error },
-    /// It was migrated by a later release.
-    Newer { version: usize, known: usize },
-    /// It is that of another service.
-    Foreign(String),
-    /// It cannot hold every text.
-    Encoding(String),
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        Self::Statement(error)
-    }
-}
 
 /// Migrates the database of `service` to the newest version of `schema`.
 pub(super) async fn migrate(pool: &Pool, service: &str, schema: &Schema) -> Result<(), Problem> {
@@ -136,69 +110,4 @@ fn is_conflict(error: &Error) -> bool {
     // Two that create a table at once fail in the catalogue.
     let codes = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT];
     error.is_repeatable() || codes.iter().any(|code| has_code(error, code))
-}
-
-impl Problem {
-    /// What is wrong with the database at `place`, which `variable` names, and what to do.
-    pub(super) fn explain(self, place: &str, variable: &str) -> StartupError {
-        StartupError::new(match self {
-            Self::Connection(PoolError::Timeout(_)) => {
-                format!("{place} does not answer: start the database, or set {variable} to where it is.")
-            }
-            Self::Connection(
-                PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)),
-            ) => {
-                let reason = describe(&error);
-                match error.code() {
-                    Some(&SqlState::INVALID_CATALOG_NAME) => {
-                        format!(
-                            "{place} does not exist ({reason}): create the database, or set {variable} to another."
-                        )
-                    }
-                    Some(&(SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION)) => {
-                        format!("{place} refuses the user or the password ({reason}): correct {variable}.")
-                    }
-                    Some(_) => format!(
-                        "{place} refuses the connection ({reason}): correct {variable}, or the database."
-                    ),
-                    None => format!(
-                        "{place} cannot be reached ({reason}): start the database, or set {variable} to where it is."
-                    ),
-                }
-            }
-            Self::Connection(error) => format!("{place} cannot be reached: {error}."),
-            Self::Statement(Error::Statement(error))
-                if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>
-            {
-                format!(
-                    "{place} does not let the user of {variable} do what is needed ({}): make it the owner of the database.",
-                    describe(&error)
-                )
-            }
-            Self::Statement(Error::Statement(error))
-                if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) =>
-            {
-                format!(
-                    "{place} is read-only: add target_session_attrs=read-write and the other hosts to {variable}."
-                )
-            }
-            Self::Statement(error) => {
-                format!("{place} cannot be used ({error}): correct the database or {variable}.")
-            }
-            Self::Migration { from, to, error } => format!(
-                "{place} could not be migrated from version {from} to {to} ({error}), and stays as it was: go on with the \
-                 program that it was used with, and report this."
-            ),
-            Self::Newer { version, known } => format!(
-                "{place} has version {version}, and this program supports versions up to {known}: update it, or set \
-                 {variable} to another database."
-            ),
-            Self::Foreign(owner) => {
-                format!("{place} belongs to {owner}: set {variable} to a database of its own.")
-            }
-            Self::Encoding(encoding) => format!(
-                "{place} has the encoding {encoding}, which cannot hold every text: create the database with UTF8."
-            ),
-        })
-    }
 }

@@ -5,9 +5,12 @@
 
 mod attempt;
 mod health;
+mod room;
 mod migrate;
+mod problem;
 mod pool;
 mod address;
+mod connector;
 mod tls;
 mod schema;
 
@@ -17,14 +20,18 @@ use std::{
 };
 
 pub use self::schema::Schema;
-pub use super::client::{Connection, Error};
+pub use super::client::{Connection, Error, List};
 pub use tokio_postgres::Row;
+
+use opentelemetry::trace::SpanKind;
 
 use self::{
     address::Address,
     attempt::Attempts,
-    health::Health,
+    connector::Hosts,
+    health::{Health, PROBE_TIMEOUT},
     pool::{Pool, Usage},
+    room::Room,
 };
 use super::query::Query;
 use crate::{
@@ -49,36 +56,41 @@ struct Shared {
     /// Where it is, without a secret, and its name there.
     place: String,
     name: String,
-    /// The variable that says so.
-    variable: String,
+    /// What sets its URL, as in `SHOP_DATABASE_URL`.
+    source: String,
     pool: Pool,
     health: Health,
+    room: Room,
     statement_timeout: Duration,
 }
 
 impl Database {
-    /// The database of `service` at `url`, which was set by `variable`. Nothing is connected yet.
+    /// The database of `service` at `url`, which `source` sets. Nothing is connected yet.
     ///
     /// # Errors
     /// The URL is wrong.
     pub(crate) fn at(
         url: &str,
-        variable: &str,
+        source: &str,
         service: &'static str,
         schema: &'static Schema,
         settings: &DatabaseSettings,
     ) -> Result<Self, StartupError> {
         let address = Address::parse(url, service, settings)
-            .map_err(|reason| StartupError::new(format!("{variable} cannot be used: {reason}.")))?;
+            .map_err(|reason| StartupError::new(format!("{source} cannot be used: {reason}.")))?;
+        let (connect_timeout, statement_timeout) =
+            (settings.database_connect_timeout, settings.database_statement_timeout);
+        let hosts = Hosts::new(address.hosts, address.tls, statement_timeout);
         let shared = Shared {
             service,
             schema,
-            place: address.place.clone(),
-            name: address.config.get_dbname().unwrap_or(service).to_owned(),
-            variable: variable.to_owned(),
-            pool: Pool::new(&address, settings.database_pool_size as usize, settings)?,
-            health: Health::new(Pool::new(&address, 1, settings)?),
-            statement_timeout: settings.database_statement_timeout,
+            place: address.place,
+            name: address.database.unwrap_or_else(|| service.to_owned()),
+            source: source.to_owned(),
+            pool: Pool::new(&hosts, settings.database_pool_size, connect_timeout)?,
+            health: Health::new(Pool::new(&hosts, 1, connect_timeout.min(PROBE_TIMEOUT))?),
+            room: Room::default(),
+            statement_timeout,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -88,8 +100,8 @@ impl Database {
     /// # Errors
     /// It cannot be used. The error says why, and what to do.
     pub(crate) async fn start(&self) -> Result<(), StartupError> {
-        let Shared { service, schema, place, variable, pool, .. } = &*self.shared;
-        migrate::migrate(pool, service, schema).await.map_err(|problem| problem.explain(place, variable))
+        let Shared { service, schema, place, source, pool, .. } = &*self.shared;
+        migrate::migrate(pool, service, schema).await.map_err(|problem| problem.explain(place, source))
     }
 
     /// Reads. A read that is given up is cancelled.
@@ -97,11 +109,9 @@ impl Database {
     /// # Errors
     /// The database fails.
     pub(crate) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Output, Error> {
-        let (span, began) = (self.span("read"), Instant::now());
+        let (span, _timer) = (self.span("read"), Timer::start("read"));
         // The handler drops a read at the deadline of its request, but a list that is being sent may take longer.
-        let outcome = Attempts::until(self.limit()).read(&self.shared.pool, &query).await;
-        self.measure("read", began);
-        span.end(outcome)
+        span.end(Attempts::until(self.limit()).read(&self.shared.pool, &query).await)
     }
 
     /// Writes in a transaction, and returns when it is committed.
@@ -115,7 +125,7 @@ impl Database {
         Q: Query + Send + Sync + 'static,
         Q::Output: Send + 'static,
     {
-        let (span, began) = (self.span("write"), Instant::now());
+        let (span, _timer) = (self.span("write"), Timer::start("write"));
         let ticket = Ticket::default();
         let _cancel_on_drop = CancelOnDrop(ticket.clone());
         RequestContext::with(|context| context.write.replace(Some(ticket.clone())));
@@ -125,16 +135,18 @@ impl Database {
         let outcome = write.await;
         // The request may still be given up while it does something else.
         RequestContext::with(|context| context.write.take());
-        self.measure("write", began);
-        span.end(outcome.unwrap_or_else(|ended| match ended.is_panic() {
+        let outcome = outcome.unwrap_or_else(|ended| match ended.is_panic() {
             true => Err(Error::Panicked),
             false => Err(Error::Stopped),
-        }))
+        });
+        self.shared.room.observe(&outcome);
+        span.end(outcome)
     }
 
     /// Checks that it can be reached, and takes writes.
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        self.shared.health.check().await
+        self.shared.health.check().await?;
+        self.shared.room.check(&self.shared.pool).await
     }
 
     /// Where it is, without a secret.
@@ -142,8 +154,8 @@ impl Database {
         &self.shared.place
     }
 
-    fn measure(&self, operation: &str, began: Instant) {
-        metrics::record_database_operation(operation, began.elapsed());
+    /// Shows in the metrics how the connections are used now.
+    pub(crate) fn measure(&self) {
         let Usage { idle, used, waiting } = self.shared.pool.usage();
         metrics::set_database_connections(idle, used, waiting);
     }
@@ -153,6 +165,24 @@ impl Database {
     }
 
     fn span(&self, operation: &'static str) -> Span {
-        trace::database_span(operation, "postgresql", || self.shared.name.clone())
+        trace::database_span(SpanKind::Client, operation, "postgresql", || self.shared.name.clone())
+    }
+}
+
+/// Measures a read or a write, also one that is given up.
+struct Timer {
+    operation: &'static str,
+    began: Instant,
+}
+
+impl Timer {
+    fn start(operation: &'static str) -> Self {
+        Self { operation, began: Instant::now() }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        metrics::record_database_operation(self.operation, self.began.elapsed());
     }
 }

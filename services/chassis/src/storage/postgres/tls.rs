@@ -11,9 +11,13 @@ use rustls::{
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
+use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::storage::client::Tls;
+
+/// The `sslrootcert` that stands for the authorities of the system.
+const SYSTEM: &str = "system";
 
 /// What is checked of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,27 @@ pub(super) enum Check {
     Authority,
     /// That, and the name of the server.
     Name,
+}
+
+/// Whether TLS is used, and what is checked, with these options of a URL. `roots` is as in [`connector`].
+///
+/// # Errors
+/// The reason why they cannot be used.
+pub(super) fn mode(mode: Option<&str>, roots: Option<&str>) -> Result<(SslMode, Check), String> {
+    if roots == Some(SYSTEM) && !matches!(mode, None | Some("verify-full")) {
+        return Err("sslrootcert is system, with which sslmode has to be verify-full".to_owned());
+    }
+    // As libpq has it: whoever names authorities has them checked.
+    let at_least = if roots.is_some() { Check::Authority } else { Check::Nothing };
+    match mode {
+        None if roots == Some(SYSTEM) => Ok((SslMode::Require, Check::Name)),
+        Some("disable") => Ok((SslMode::Disable, Check::Nothing)),
+        None | Some("prefer" | "allow") => Ok((SslMode::Prefer, at_least)),
+        Some("require") => Ok((SslMode::Require, at_least)),
+        Some("verify-ca") => Ok((SslMode::Require, Check::Authority)),
+        Some("verify-full") => Ok((SslMode::Require, Check::Name)),
+        Some(_) => Err("sslmode is none of disable, prefer, require, verify-ca and verify-full".to_owned()),
+    }
 }
 
 /// What makes connections with TLS. `roots` is a file with the certificates of authorities; without it, the system's are used.
@@ -54,7 +79,7 @@ pub(super) fn connector(check: Check, roots: Option<&str>) -> Result<Tls, String
 
 fn authorities(file: Option<&str>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    let certificates = match file.filter(|file| *file != "system") {
+    let certificates = match file.filter(|file| *file != SYSTEM) {
         None => rustls_native_certs::load_native_certs().certs,
         Some(file) => {
             let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -126,5 +151,32 @@ impl ServerCertVerifier for Lenient {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_authorities_are_checked_in_every_mode_with_tls() {
+        for (sent, file, expected) in [
+            (None, None, (SslMode::Prefer, Check::Nothing)),
+            (None, Some("ca.pem"), (SslMode::Prefer, Check::Authority)),
+            (Some("prefer"), Some("ca.pem"), (SslMode::Prefer, Check::Authority)),
+            (Some("require"), None, (SslMode::Require, Check::Nothing)),
+            (Some("require"), Some("ca.pem"), (SslMode::Require, Check::Authority)),
+            (Some("verify-ca"), Some("ca.pem"), (SslMode::Require, Check::Authority)),
+            (Some("verify-full"), None, (SslMode::Require, Check::Name)),
+            (Some("disable"), Some("ca.pem"), (SslMode::Disable, Check::Nothing)),
+            (None, Some("system"), (SslMode::Require, Check::Name)),
+            (Some("verify-full"), Some("system"), (SslMode::Require, Check::Name)),
+        ] {
+            assert_eq!(mode(sent, file), Ok(expected), "{sent:?} {file:?}");
+        }
+        for weak in ["disable", "prefer", "require", "verify-ca"] {
+            let refused = "sslrootcert is system, with which sslmode has to be verify-full";
+            assert_eq!(mode(Some(weak), Some("system")), Err(refused.to_owned()), "{weak}");
+        }
     }
 }

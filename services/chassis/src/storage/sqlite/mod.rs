@@ -23,6 +23,7 @@ mod column;
 
 use std::{fs::File, path::Path, sync::Arc};
 
+use opentelemetry::trace::SpanKind;
 use rusqlite::Connection;
 
 pub use self::{
@@ -129,7 +130,7 @@ impl Database {
     }
 
     fn span(&self, operation: &'static str) -> Span {
-        trace::database_span(operation, "sqlite", || {
+        trace::database_span(SpanKind::Internal, operation, "sqlite", || {
             self.file().file_stem().unwrap_or_default().to_string_lossy().into_owned()
         })
     }

@@ -72,16 +72,16 @@ pub(crate) fn inject(context: &TraceContext, headers: &mut HeaderMap) {
     context.inject(headers, propagation().trace_context);
 }
 
-/// Starts the span of a use of `database`, which `system` has, by the current request. Names follow the conventions for
+/// Starts the span of a use of `database`, which `system` has, by the current request: internal if it is a file of this process, of a
+/// client if it is on a server. Names follow the conventions for
 /// databases (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>).
 pub(crate) fn database_span(
+    kind: SpanKind,
     operation: &'static str,
     system: &'static str,
     database: impl FnOnce() -> String,
 ) -> Span {
     let span = |context: &RequestContext| {
-        // A file is used in this process, a server is called.
-        let kind = if system == "sqlite" { SpanKind::Internal } else { SpanKind::Client };
         Span::start(kind, Some(&context.trace), || {
             let database = database();
             let name = format!("{operation} {database}");

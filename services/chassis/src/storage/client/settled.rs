@@ -1,0 +1,28 @@
+//! What is known of the ids in lists.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Up to which id the rows of each table are settled, for all connections to a database.
+#[derive(Default)]
+pub(in crate::storage) struct Settled(Mutex<HashMap<&'static str, i64>>);
+
+impl Settled {
+    pub(super) fn of(&self, table: &str) -> i64 {
+        self.ids().get(table).copied().unwrap_or_default()
+    }
+
+    /// What it is, after it is `id` at least.
+    pub(super) fn advance(&self, table: &'static str, id: i64) -> i64 {
+        let mut ids = self.ids();
+        let settled = ids.entry(table).or_default();
+        *settled = id.max(*settled);
+        *settled
+    }
+
+    fn ids(&self) -> MutexGuard<'_, HashMap<&'static str, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
