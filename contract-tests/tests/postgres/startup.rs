@@ -104,10 +104,11 @@ pub(crate) fn a_stop_ends_a_start_that_waits() {
     other.execute("UPDATE schema_version SET version = 0");
     other.execute("BEGIN; UPDATE schema_version SET version = 1");
     let mut starting = Command::new(PROGRAM)
-        .arg("products")
+        // It ends with this test, too.
+        .args(["products", "--stop-with-stdin"])
         .env("PRODUCTS_LISTEN", "127.0.0.1:0")
         .env("PRODUCTS_DATABASE_URL", database.url())
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
