@@ -45,7 +45,7 @@ pub struct DatabaseUrl {
 
 impl DatabaseUrl {
     /// The variable that sets it.
-    pub(crate) fn variable(&self) -> &str {
+    pub fn variable(&self) -> &str {
         &self.variable
     }
 
@@ -53,7 +53,7 @@ impl DatabaseUrl {
     ///
     /// # Errors
     /// Its file cannot be read, or is empty.
-    pub(crate) fn read(&self) -> Result<Option<String>, StartupError> {
+    pub fn read(&self) -> Result<Option<String>, StartupError> {
         let variable = &self.variable;
         let Some(file) = &self.file else {
             let value = self.value.as_ref().map(Secret::expose).filter(|url| !url.trim().is_empty());

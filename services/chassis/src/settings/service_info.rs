@@ -57,14 +57,20 @@ impl ServiceInfo {
             .arg(PUBLIC_URL, "URL", ValueParser::new(PublicUrl::parse))
             .help(format!("URL of {} as its callers see it, such as that of a proxy", self.name));
         let [token, file] = self.token_args();
-        let database_url = self
+        let [database_url, database_url_file] = self.database_args();
+        [self.listen_arg(), public_url, database_url, database_url_file, token, file]
+    }
+
+    /// Those of [`Self::own_args`] that say where the database is.
+    pub fn database_args(&self) -> [Arg; 2] {
+        let url = self
             .arg(DATABASE_URL, "URL", value_parser!(Secret).into())
             .hide_env_values(true)
-            .help(format!("postgres:// URL of the database of {} [default: a file in DATA_DIR]", self.name));
-        let database_url_file = self
+            .help(format!("postgres:// URL of {}' database [default: a file in DATA_DIR]", self.name));
+        let file = self
             .arg(DATABASE_URL_FILE, "FILE", value_parser!(PathBuf))
             .help(format!("File that holds that URL; overrides {}", self.variable(DATABASE_URL)));
-        [self.listen_arg(), public_url, database_url, database_url_file, token, file]
+        [url, file]
     }
 
     /// The first of [`Self::own_args`], for a program that needs no token.
@@ -123,8 +129,8 @@ impl ServiceInfo {
         }
     }
 
-    /// The URL of the database, from [`Self::own_args`].
-    pub(super) fn database_url(&self, matches: &ArgMatches) -> DatabaseUrl {
+    /// The URL of the database, from [`Self::database_args`].
+    pub fn database_url(&self, matches: &ArgMatches) -> DatabaseUrl {
         DatabaseUrl {
             variable: self.variable(DATABASE_URL),
             value: matches.get_one(&self.flag(DATABASE_URL)).cloned(),

@@ -22,7 +22,7 @@ use crate::reservations;
 const INSERT_LOCK: i64 = 0x70_726f_6475_6374;
 
 /// Nothing is ever deleted, and a sequence gives no number twice.
-pub(crate) const SCHEMA: Schema = Schema {
+pub(super) const SCHEMA: Schema = Schema {
     migrations: &[
         "
         CREATE TABLE product (

@@ -12,7 +12,10 @@ use tokio_postgres::error::SqlState;
 use super::{pool::Pool, schema::Schema};
 use crate::{
     settings::StartupError,
-    storage::client::{Connection, Error, describe},
+    storage::{
+        client::{Connection, Error, describe},
+        table::MARKER,
+    },
 };
 
 /// How often a migration is tried that others are in the way of, with a pause in between.
@@ -39,6 +42,8 @@ pub(super) enum Problem {
     Newer { version: usize, known: usize },
     /// It is that of another service.
     Foreign(String),
+    /// It has only a part of what was to be copied to it.
+    Unfinished,
     /// It cannot hold every text.
     Encoding(String),
 }
@@ -47,6 +52,15 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         Self::Statement(error)
     }
+}
+
+/// Checks that the database is not one that has only a part of what was to be copied to it.
+pub(super) async fn refuse_unfinished_copy(pool: &Pool) -> Result<(), Problem> {
+    let connection = pool.first().await.map_err(Problem::Connection)?;
+    let row = connection.query_one("SELECT to_regclass($1::text) IS NULL", &[&MARKER]).await?;
+    let is_whole: bool = row.try_get(0).map_err(Error::from)?;
+    connection.finish();
+    if is_whole { Ok(()) } else { Err(Problem::Unfinished) }
 }
 
 /// Migrates the database of `service` to the newest version of `schema`.
@@ -196,6 +210,9 @@ impl Problem {
             Self::Foreign(owner) => {
                 format!("{place} belongs to {owner}: set {variable} to a database of its own.")
             }
+            Self::Unfinished => format!(
+                "{place} has only a part of what `store copy` was to bring: run that command again, or create the database anew."
+            ),
             Self::Encoding(encoding) => format!(
                 "{place} has the encoding {encoding}, which cannot hold every text: create the database with UTF8."
             ),
