@@ -235,7 +235,7 @@ impl Bar {
             return Self(ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()));
         }
         let bar = ProgressBar::no_length().with_prefix(name.to_owned());
-        let style = ProgressStyle::with_template("{prefix}: {msg} {bar:20} {pos} of {len} rows, {per_sec}");
+        let style = ProgressStyle::with_template("{prefix}: {msg} {bar:20} {pos} of {len} rows");
         Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
     }
 
