@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod contract;
+mod copy;
 mod deadlock;
 mod failover;
 mod failures;
@@ -25,6 +26,7 @@ mod telemetry;
 use std::process::ExitCode;
 
 use contract_tests::harness::postgres::{self, Disk};
+use copy::{interrupted, refused};
 use libtest_mimic::{Arguments, Completion, Trial};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
@@ -38,7 +40,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [Case; 30] = cases! {
+const CASES: [Case; 42] = cases! {
     contract: every_workflow_and_generated_case_passes, every_property_of_the_stock_holds,
         operations_fail_without_their_table_and_go_on_with_it, a_key_in_flight_is_refused;
     several: two_instances_pass_every_workflow_and_generated_case, every_property_of_the_stock_holds_at_two_instances,
@@ -54,17 +56,24 @@ const CASES: [Case; 30] = cases! {
         a_commit_whose_outcome_the_server_does_not_know_is_a_500;
     deadlock: a_transaction_that_ends_a_deadlock_is_tried_again;
     startup: a_url_can_be_read_from_a_file, a_stop_ends_a_start_that_waits;
+    copy: a_store_answers_on_the_other_engine_as_before_and_back_again, a_file_that_is_copied_there_and_back_is_equal,
+        a_server_can_be_copied_to_another, a_large_database_takes_no_more_memory_than_a_small_one;
+    interrupted: a_killed_copy_to_a_server_goes_on, a_copy_that_is_stopped_with_ctrl_c_goes_on,
+        a_killed_copy_to_a_file_goes_on, a_source_that_changes_meanwhile_is_noticed;
+    refused: what_cannot_be_copied_is_explained_in_a_sentence, a_database_in_use_is_not_copied,
+        a_wrong_command_line_ends_with_2, a_full_disk_is_told_and_the_copy_goes_on_with_room;
     telemetry: reads_and_writes_are_spans_below_their_requests, metrics_tell_of_reads_writes_and_connections,
         a_read_that_hangs_is_seen_while_it_does_and_measured_when_it_is_given_up;
 };
 
 /// Those that need a server that a test can start, or whose socket it can reach.
-const CASES_WITH_A_LOCAL_SERVER: [Case; 13] = cases! {
+const CASES_WITH_A_LOCAL_SERVER: [Case; 14] = cases! {
     failures: a_killed_server_is_told_by_readyz_and_recovered_from, connections_that_run_out_are_503,
         a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe;
     failover: a_promoted_standby_has_every_acknowledged_write, a_failover_leaves_no_stock_taken_without_an_order,
         a_primary_that_hangs_is_given_up_at_the_deadline, a_write_that_no_standby_has_is_not_acknowledged;
     hosts: a_host_that_says_nothing_leaves_time_for_the_next, a_host_that_takes_no_writes_is_passed_over;
+    interrupted: a_copy_whose_server_is_killed_goes_on;
     settling: open_intents_stay_counted_while_the_database_is_away;
     startup: a_database_that_cannot_be_used_is_explained_in_a_sentence, a_password_is_shown_nowhere,
         tls_is_checked_as_sslmode_says;

@@ -210,6 +210,6 @@ pub(crate) fn migrations_run_once_when_many_instances_start_at_once() {
         });
         let migrated = logs.iter().filter(|log| log.contains("migrated the database")).count();
         assert_eq!(migrated, 1, "{}", logs.join("\n"));
-        assert_eq!(database.session().number("SELECT version FROM schema_version"), 3);
+        assert_eq!(database.session().number("SELECT version FROM schema_version"), 4);
     }
 }

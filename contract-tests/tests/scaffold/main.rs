@@ -85,6 +85,12 @@ fn passes_the_suite(tracked: &[PathBuf]) -> Result<(), Failed> {
     copy.cargo("replay", &suite("replay", ""))?;
     copy.cargo("upstreams", &suite("upstreams", "shipments"))?;
     copy.cargo("deploy", &suite("deploy", "systemd"))?;
+    // Whatever its tables have, `store copy` knows.
+    let store = ["run", "--package", "store", "--"];
+    let start = ["shipments", "--shipments-listen", "127.0.0.1:0", "--data-dir", "data", "--stop-with-stdin"];
+    copy.cargo("start", &[&store[..], &start].concat())?;
+    let move_files = ["copy", "--only", "shipments", "--from", "data", "--to", "copied"];
+    copy.cargo("copy", &[&store[..], &move_files].concat())?;
     // A PATCH, an object and an array in bodies, and text/csv beside JSON.
     copy.patch(include_str!("richer.patch"))?;
     copy.cargo("richer-documents", &suite("documents", ""))?;

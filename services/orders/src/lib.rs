@@ -61,15 +61,8 @@ enum StockMode {
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Orders of the store: create, read";
-    Program {
-        service: SERVICE,
-        about,
-        upstreams: [PRODUCTS],
-        schemas: (&SCHEMA, &db::POSTGRES_SCHEMA),
-        document,
-        build,
-    }
-    .run_with(arguments, api::Api::settle)
+    Program { service: SERVICE, about, upstreams: [PRODUCTS], schema: &SCHEMA, document, build }
+        .run_with(arguments, api::Api::settle)
 }
 
 /// The OpenAPI document of the service.

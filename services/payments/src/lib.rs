@@ -29,15 +29,7 @@ const ORDERS: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Payments of the store: create, read";
-    Program {
-        service: SERVICE,
-        about,
-        upstreams: [ORDERS],
-        schemas: (&SCHEMA, &db::POSTGRES_SCHEMA),
-        document,
-        build,
-    }
-    .run(arguments)
+    Program { service: SERVICE, about, upstreams: [ORDERS], schema: &SCHEMA, document, build }.run(arguments)
 }
 
 /// The OpenAPI document of the service.

@@ -32,15 +32,7 @@ type Api = (api::Api, reservations::api::Api);
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let about = "Products of the store: list, read, create, replace, reserve";
-    Program {
-        service: SERVICE,
-        about,
-        upstreams: [],
-        schemas: (&SCHEMA, &db::POSTGRES_SCHEMA),
-        document,
-        build,
-    }
-    .run(arguments)
+    Program { service: SERVICE, about, upstreams: [], schema: &SCHEMA, document, build }.run(arguments)
 }
 
 /// The OpenAPI document of the service.

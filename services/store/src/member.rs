@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use chassis::{api::document::Document, settings::ServiceInfo, storage::sqlite::Schema};
+use chassis::{api::document::Document, settings::ServiceInfo, storage::Schema};
 
 /// A service of the store.
 pub(crate) struct Member {

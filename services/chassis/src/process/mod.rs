@@ -28,7 +28,7 @@ use crate::{
     output,
     server::{Service, Stopped},
     settings::{Common, CurrentToken, ServiceInfo, Settings, StartupError, TokenFiles},
-    storage::{Database, postgres, sqlite},
+    storage::{Database, Schema, postgres, sqlite},
     telemetry::{log, metrics, trace},
 };
 
@@ -43,8 +43,8 @@ pub struct Program<Api, const N: usize, Own = ()> {
     pub about: &'static str,
     /// The services that it calls.
     pub upstreams: [ServiceInfo; N],
-    /// The schema of its database, for each engine.
-    pub schemas: (&'static sqlite::Schema, &'static postgres::Schema),
+    /// The schema of its database.
+    pub schema: &'static Schema,
     /// Creates its document.
     pub document: fn() -> Document,
     /// Creates its operations.
@@ -109,12 +109,12 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
 
 impl<Api, const N: usize, Own> Program<Api, N, Own> {
     fn database(&self, settings: &Settings<N, Own>) -> Result<Database, StartupError> {
-        let (name, (sqlite, postgres)) = (self.service.name, self.schemas);
+        let (name, schema) = (self.service.name, self.schema);
         let Common { data_dir, database, .. } = &settings.common;
         Ok(match settings.database_url.read()? {
-            None => Database::Sqlite(sqlite::Database::open(data_dir, name, sqlite)?),
+            None => Database::Sqlite(sqlite::Database::open(data_dir, name, schema.sqlite)?),
             Some((url, source)) => {
-                Database::Postgres(postgres::Database::at(&url, &source, name, postgres, database)?)
+                Database::Postgres(postgres::Database::at(&url, &source, name, schema.postgres, database)?)
             }
         })
     }

@@ -53,7 +53,7 @@ impl DatabaseUrl {
     ///
     /// # Errors
     /// Its file cannot be read, or is empty.
-    pub(crate) fn read(&self) -> Result<Option<(String, String)>, StartupError> {
+    pub fn read(&self) -> Result<Option<(String, String)>, StartupError> {
         let source = match &self.0.file {
             Some(file) => format!("the URL in {}", file.display()),
             None => self.0.variable.clone(),

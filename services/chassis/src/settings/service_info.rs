@@ -136,7 +136,7 @@ impl ServiceInfo {
     }
 
     /// The URL of the database, from [`Self::database_args`].
-    pub(super) fn database_url(&self, matches: &ArgMatches) -> DatabaseUrl {
+    pub fn database_url(&self, matches: &ArgMatches) -> DatabaseUrl {
         DatabaseUrl(self.secret("URL", DATABASE_URL, DATABASE_URL_FILE, matches))
     }
 

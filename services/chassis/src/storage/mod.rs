@@ -2,13 +2,21 @@
 //!
 //! What a service asks of its database is a [`Query`], which has its SQL for each engine. A [`Database`] runs it.
 
+pub mod copy;
+mod schema;
 mod error;
 pub mod sqlite;
 pub mod postgres;
 mod query;
 mod client;
+mod table;
 
-pub use self::{error::Error, query::Query};
+pub use self::{
+    error::Error,
+    query::Query,
+    schema::Schema,
+    table::{Column, Kind, Table},
+};
 use crate::settings::StartupError;
 
 /// A database. Clones share it.

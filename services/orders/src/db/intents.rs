@@ -3,7 +3,7 @@
 
 use chassis::{
     storage::{
-        Query,
+        Kind, Query, Table,
         postgres::{Connection, Error},
     },
     values::Key,
@@ -13,6 +13,13 @@ use super::{
     order::{Intent, Owner},
     postgres, sqlite,
 };
+
+/// The table of intents. The owner of one that was copied is nobody, since all instances were stopped.
+pub(super) const TABLE: Table = Table::with_key(
+    "intent",
+    1,
+    &[("key", Kind::Text), ("product_id", Kind::Integer), ("quantity", Kind::Integer), ("state", Kind::Text)],
+);
 
 /// Opens an intent, and returns it.
 pub(crate) struct Open<I> {

@@ -6,16 +6,35 @@ mod postgres;
 mod order;
 
 use chassis::{
+    api::idempotency,
     storage::{
-        Query,
+        Kind, Query, Schema, Table,
         postgres::{Connection, Error},
     },
     values::Id,
 };
 
 pub(crate) use self::order::{Content, Intent, Order, Owner};
-pub(crate) use self::postgres::SCHEMA as POSTGRES_SCHEMA;
-pub use self::sqlite::SCHEMA;
+
+/// The schema of the database. What its tables have is copied from one engine to the other.
+pub const SCHEMA: Schema = Schema {
+    sqlite: &sqlite::SCHEMA,
+    postgres: &postgres::SCHEMA,
+    tables: &[
+        Table::with_ids(
+            "purchase_order",
+            &[
+                ("id", Kind::Integer),
+                ("product_id", Kind::Integer),
+                ("quantity", Kind::Integer),
+                ("status", Kind::Text),
+            ],
+        ),
+        idempotency::STORED_RESPONSES,
+        intents::TABLE,
+        Table::with_key("order_reservation", 1, &[("order_id", Kind::Integer), ("key", Kind::Text)]),
+    ],
+};
 
 /// The order with this id.
 pub(crate) struct Get(pub(crate) Id);

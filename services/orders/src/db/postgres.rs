@@ -12,7 +12,7 @@ use chassis::{
 use super::order::{Content, Intent, Order, Owner};
 
 /// No order is ever deleted, and a sequence gives no number twice.
-pub(crate) const SCHEMA: Schema = Schema {
+pub(super) const SCHEMA: Schema = Schema {
     migrations: &[
         "
         CREATE TABLE purchase_order (
@@ -24,6 +24,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         ",
         idempotency::POSTGRES_TABLE,
         INTENTS,
+        NO_OWNER,
     ],
 };
 
@@ -43,6 +44,9 @@ const INTENTS: &str = r#"
         key      text   NOT NULL
     );
 "#;
+
+/// The migration that let intents have no owner, as those have that come from a file.
+const NO_OWNER: &str = "ALTER TABLE intent ALTER COLUMN owner SET DEFAULT ''";
 
 impl Order {
     fn of_row(row: &Row) -> Result<Self, Error> {

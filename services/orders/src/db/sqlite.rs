@@ -10,7 +10,7 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, Row, named_params, 
 use super::order::{Content, Intent, Order};
 
 /// No order is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
-pub const SCHEMA: Schema = Schema {
+pub(super) const SCHEMA: Schema = Schema {
     application_id: 0x4f52_4452,
     migrations: &[
         "

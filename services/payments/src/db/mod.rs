@@ -5,16 +5,34 @@ mod postgres;
 mod payment;
 
 use chassis::{
+    api::idempotency,
     storage::{
-        Query,
+        Kind, Query, Schema, Table,
         postgres::{Connection, Error},
     },
     values::Id,
 };
 
 pub(crate) use self::payment::{Content, Payment};
-pub(crate) use self::postgres::SCHEMA as POSTGRES_SCHEMA;
-pub use self::sqlite::SCHEMA;
+
+/// The schema of the database. What its tables have is copied from one engine to the other.
+pub const SCHEMA: Schema = Schema {
+    sqlite: &sqlite::SCHEMA,
+    postgres: &postgres::SCHEMA,
+    tables: &[
+        Table::with_ids(
+            "payment",
+            &[
+                ("id", Kind::Integer),
+                ("order_id", Kind::Integer),
+                ("amount", Kind::Real),
+                ("method", Kind::Text),
+                ("status", Kind::Text),
+            ],
+        ),
+        idempotency::STORED_RESPONSES,
+    ],
+};
 
 /// The payment with this id.
 pub(crate) struct Get(pub(crate) Id);

@@ -9,7 +9,7 @@ use chassis::{
 use super::payment::{Content, Payment};
 
 /// Nothing is ever deleted, and a sequence gives no number twice.
-pub(crate) const SCHEMA: Schema = Schema {
+pub(super) const SCHEMA: Schema = Schema {
     migrations: &[
         "
         CREATE TABLE payment (

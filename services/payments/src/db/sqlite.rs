@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use super::payment::{Content, Payment};
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
-pub const SCHEMA: Schema = Schema {
+pub(super) const SCHEMA: Schema = Schema {
     application_id: 0x5041_594d,
     migrations: &[
         "

@@ -7,16 +7,30 @@ mod product;
 use std::ops::RangeInclusive;
 
 use chassis::{
+    api::idempotency,
     storage::{
-        Query,
+        Kind, Query, Schema, Table,
         postgres::{Connection, Error},
     },
     values::Id,
 };
 
-pub(crate) use self::postgres::SCHEMA as POSTGRES_SCHEMA;
 pub(crate) use self::product::{Content, Product, Replaced};
-pub use self::sqlite::SCHEMA;
+use crate::reservations;
+
+/// The schema of the database. What its tables have is copied from one engine to the other.
+pub const SCHEMA: Schema = Schema {
+    sqlite: &sqlite::SCHEMA,
+    postgres: &postgres::SCHEMA,
+    tables: &[
+        Table::with_ids(
+            "product",
+            &[("id", Kind::Integer), ("name", Kind::Text), ("price", Kind::Real), ("stock", Kind::Integer)],
+        ),
+        idempotency::STORED_RESPONSES,
+        reservations::db::TABLE,
+    ],
+};
 
 /// The product with this id.
 pub(crate) struct Get(pub(crate) Id);

@@ -15,7 +15,7 @@ use crate::reservations;
 const LIST: List = List::of("product");
 
 /// Nothing is ever deleted, and a sequence gives no number twice.
-pub(crate) const SCHEMA: Schema = Schema {
+pub(super) const SCHEMA: Schema = Schema {
     migrations: &[
         "
         CREATE TABLE product (

@@ -13,7 +13,7 @@ use super::product::{Content, Product, Replaced};
 use crate::reservations;
 
 /// Nothing is ever deleted, so SQLite's next id is always a new one (<https://www.sqlite.org/autoinc.html>).
-pub const SCHEMA: Schema = Schema {
+pub(super) const SCHEMA: Schema = Schema {
     application_id: 0x5052_4f44,
     migrations: &[
         "

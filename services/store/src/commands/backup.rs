@@ -62,7 +62,13 @@ pub(super) fn run(
     let temporary = create(&folder).map_err(cannot)?;
     // Who calls comes before who is called, so what a payment refers to is in the backup of orders.
     for member in databases.members.iter().rev() {
-        sqlite::back_up(&databases.data, member.info.name, member.schema, temporary.path(), cancellation)?;
+        sqlite::back_up(
+            &databases.data,
+            member.info.name,
+            member.schema.sqlite,
+            temporary.path(),
+            cancellation,
+        )?;
     }
     if cancellation.is_cancelled() {
         return Err(Failure::unchanged("it was cancelled, and nothing was changed."));

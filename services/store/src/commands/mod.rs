@@ -1,7 +1,9 @@
-//! What an operator does beside a running store, or one that is stopped: `store backup`, `store restore` and `store check`.
+//! What an operator does beside a running store, or one that is stopped: `store backup`, `store restore`, `store copy` and
+//! `store check`.
 
 mod backup;
 mod restore;
+mod copy;
 mod check;
 mod databases;
 mod exchange;
@@ -28,10 +30,14 @@ type Run = fn(&'static [Member], ArgMatches) -> ExitCode;
 /// What changes files. The text says what was done.
 type Work = fn(&'static [Member], &ArgMatches, &Cancellation) -> Result<String, Failure>;
 
-fn commands(members: &'static [Member]) -> [(Command, Run); 3] {
+fn commands(members: &'static [Member]) -> [(Command, Run); 4] {
     [
         (backup::command(members), |members, matches| cancellable(backup::run, members, matches)),
         (restore::command(members), |members, matches| cancellable(restore::run, members, matches)),
+        (copy::command(members), |members, matches| match copy::check(members, &matches) {
+            Ok(()) => cancellable(copy::run, members, matches),
+            Err(code) => code,
+        }),
         (check::command(members), check::run),
     ]
 }

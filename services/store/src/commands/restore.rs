@@ -68,7 +68,7 @@ pub(super) fn run(
     }
     let temporary = Temporary::create(&folder.join("restore.partial")).map_err(cannot)?;
     let stage = |member: &&Member| {
-        let (name, schema) = (member.info.name, member.schema);
+        let (name, schema) = (member.info.name, member.schema.sqlite);
         sqlite::stage(&databases.backup, name, schema, temporary.path(), cancellation)
     };
     let staged = databases.members.iter().map(stage).collect::<Result<Vec<_>, _>>()?;

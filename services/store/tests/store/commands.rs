@@ -20,6 +20,7 @@ fn help_lists_the_commands_and_each_has_help() {
     for (name, about) in [
         ("backup", "Back up the databases"),
         ("restore", "Restore databases from a backup"),
+        ("copy", "Copy the databases to another engine, folder or server"),
         ("check", "Check that the services on this machine are ready"),
     ] {
         assert!(help.contains(&format!("  {name}")) && help.contains(about), "{help}");

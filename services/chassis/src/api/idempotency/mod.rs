@@ -34,8 +34,22 @@ use self::{
 use super::responses::Created;
 use crate::{
     error::ApiError,
-    storage::{Database, Query},
+    storage::{Database, Kind, Query, Table},
 };
+
+/// The table of stored responses, for the schema of a service.
+pub const STORED_RESPONSES: Table = Table::with_key(
+    "stored_response",
+    2,
+    &[
+        ("operation", Kind::Text),
+        ("key", Kind::Text),
+        ("request", Kind::Text),
+        ("location", Kind::Text),
+        ("body", Kind::Bytes),
+        ("stored_at", Kind::Time),
+    ],
+);
 
 /// The keys of one operation, with their stored responses.
 #[derive(Clone)]

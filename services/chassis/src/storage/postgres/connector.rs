@@ -117,6 +117,13 @@ impl Hosts {
     }
 }
 
+impl Connector {
+    /// A connection that no pool has.
+    pub(super) async fn connect_alone(&self) -> Result<Client, Error> {
+        Ok(self.hosts.connect_to_any(Instant::now() + self.limit).await?.0)
+    }
+}
+
 impl Connect for Connector {
     fn connect(&self, _: &Config) -> Pin<Box<dyn Future<Output = Result<Connected, Error>> + Send + '_>> {
         Box::pin(self.hosts.connect_to_any(Instant::now() + self.limit))

@@ -9,7 +9,10 @@ use tokio::time::sleep;
 use tokio_postgres::error::SqlState;
 
 use super::{pool::Pool, problem::Problem, schema::Schema};
-use crate::storage::client::{Connection, Error};
+use crate::storage::{
+    client::{Connection, Error},
+    table::MARKER,
+};
 
 /// How often a migration is tried that others are in the way of, with a pause in between.
 const ATTEMPTS: u32 = 100;
@@ -22,6 +25,15 @@ const VERSION_TABLE: &str = "
         service     text    NOT NULL,
         version     bigint  NOT NULL
     )";
+
+/// Checks that the database is not one that has only a part of what was to be copied to it.
+pub(super) async fn refuse_unfinished_copy(pool: &Pool) -> Result<(), Problem> {
+    let connection = pool.first().await.map_err(Problem::Connection)?;
+    let row = connection.query_one("SELECT to_regclass($1::text) IS NULL", &[&MARKER]).await?;
+    let is_whole: bool = row.try_get(0).map_err(Error::from)?;
+    connection.finish();
+    if is_whole { Ok(()) } else { Err(Problem::Unfinished) }
+}
 
 /// Migrates the database of `service` to the newest version of `schema`.
 pub(super) async fn migrate(pool: &Pool, service: &str, schema: &Schema) -> Result<(), Problem> {

@@ -3,6 +3,7 @@
 //! Nothing that another instance has to know is kept in memory. A write runs as a task of its own, so that a caller who hangs up
 //! leaves no transaction behind, and it is cancelled on the server when the deadline of its request is over.
 
+pub(super) mod transfer;
 mod attempt;
 mod health;
 mod room;
@@ -101,7 +102,11 @@ impl Database {
     /// It cannot be used. The error says why, and what to do.
     pub(crate) async fn start(&self) -> Result<(), StartupError> {
         let Shared { service, schema, place, source, pool, .. } = &*self.shared;
-        migrate::migrate(pool, service, schema).await.map_err(|problem| problem.explain(place, source))
+        let start = async {
+            migrate::refuse_unfinished_copy(pool).await?;
+            migrate::migrate(pool, service, schema).await
+        };
+        start.await.map_err(|problem| problem.explain(place, source))
     }
 
     /// Reads. A read that is given up is cancelled.

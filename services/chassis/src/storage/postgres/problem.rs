@@ -20,6 +20,8 @@ pub(super) enum Problem {
     Newer { version: usize, known: usize },
     /// It is that of another service.
     Foreign(String),
+    /// It has only a part of what was to be copied to it.
+    Unfinished,
     /// It cannot hold every text.
     Encoding(String),
 }
@@ -86,6 +88,9 @@ impl Problem {
             Self::Foreign(owner) => {
                 format!("{place} belongs to {owner}: set {source} to a database of its own.")
             }
+            Self::Unfinished => format!(
+                "{place} has only a part of what `store copy` was to bring: run that command again, or create the database anew."
+            ),
             Self::Encoding(encoding) => format!(
                 "{place} has the encoding {encoding}, which cannot hold every text: create the database with UTF8."
             ),

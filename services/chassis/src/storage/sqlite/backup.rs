@@ -47,6 +47,7 @@ pub fn back_up(
     if may_lack_log {
         checks::refuse_lost_log(&source, &path, purpose)?;
     }
+    checks::refuse_unfinished_copy(&source, &path)?;
     copy(&source, purpose, &to.join(format!("{name}.db")), cancellation)
 }
 

@@ -8,7 +8,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode};
 
 use super::{schema::Schema, wal};
-use crate::settings::StartupError;
+use crate::{settings::StartupError, storage::table::MARKER};
 
 const ANOTHER_FOLDER: &str = "set DATA_DIR to another folder";
 const ANOTHER_FILE: &str = "move it away, or set DATA_DIR to another folder";
@@ -80,6 +80,22 @@ pub(super) fn refuse_lost_log(
         ))),
         Err(error) => Err(explain(path, purpose, &error)),
     }
+}
+
+/// A copy that was interrupted has left only a part of what it was to bring.
+pub(super) fn refuse_unfinished_copy(connection: &Connection, path: &Path) -> Result<(), StartupError> {
+    let file = path.display();
+    match has_marker(connection) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StartupError::new(format!(
+            "{file} has only a part of what `store copy` was to bring: run that command again, or delete {file}."
+        ))),
+        Err(error) => Err(explain(path, Purpose::Service, &error)),
+    }
+}
+
+pub(super) fn has_marker(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = ?1", [MARKER], |row| row.get(0))
 }
 
 /// Checks that the file belongs to the program with this `schema`, and that it is not newer. Returns its version.

@@ -1,9 +1,9 @@
 //! The files of a database: locked for one process, and checked for having been replaced.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -39,6 +39,15 @@ pub(super) fn lock(path: &Path) -> Result<File, StartupError> {
         ))),
         Err(TryLockError::Error(error)) => Err(cannot(error)),
     }
+}
+
+/// Gives a file that was made for a service to whom the service's folder belongs, who may not be the user of this program.
+pub(super) fn give_to_owner_of(folder: &Path, file: &Path) -> io::Result<()> {
+    let folder = fs::metadata(folder)?;
+    if fs::metadata(file)?.uid() != folder.uid() {
+        chown(file, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
 }
 
 /// The database, its log, and the log's index. SQLite keeps writing to deleted files, and those writes would be lost.

@@ -3,6 +3,7 @@
 //! A write is durable when it is acknowledged: WAL with `synchronous=FULL` syncs the log at every commit
 //! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). One commit for all queued writes makes that cheap.
 
+pub(super) mod transfer;
 mod writer;
 mod health;
 mod queue;

@@ -49,7 +49,8 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
     if may_lack_log {
         checks::refuse_lost_log(&connection, path, purpose)?;
     }
-    migrate(&mut connection, schema, version).map_err(|error| match error.sqlite_error_code() {
+    checks::refuse_unfinished_copy(&connection, path)?;
+    migrate(&mut connection, schema, version, |_| Ok(())).map_err(|error| match error.sqlite_error_code() {
         Some(
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly | ErrorCode::DiskFull,
         ) => explain(error),
@@ -68,13 +69,36 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
     Ok((lock, connection, log))
 }
 
-fn migrate(connection: &mut Connection, schema: &Schema, version: usize) -> rusqlite::Result<()> {
+/// Creates a file that is there only to be locked, and does `also` in the same transaction.
+pub(super) fn create(
+    path: &Path,
+    schema: &Schema,
+    also: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<Connection, StartupError> {
+    let create = || {
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        migrate(&mut connection, schema, 0, also)?;
+        Log::open(&connection)?;
+        // Nobody else checkpoints it as it grows.
+        connection.pragma_update(None, "wal_autocheckpoint", wal::CHECKPOINT_PAGES)?;
+        Ok(connection)
+    };
+    create().map_err(|error| checks::explain(path, Purpose::Service, &error))
+}
+
+fn migrate(
+    connection: &mut Connection,
+    schema: &Schema,
+    version: usize,
+    also: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let steps = &schema.migrations[version..];
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     wal::prepare(&transaction)?;
     for step in steps {
         transaction.execute_batch(step)?;
     }
+    also(&transaction)?;
     transaction.pragma_update(None, "application_id", schema.application_id)?;
     transaction.pragma_update(None, "user_version", schema.migrations.len() as i64)?;
     transaction.commit()

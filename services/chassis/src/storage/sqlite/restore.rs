@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -129,10 +128,6 @@ pub fn stage(
 /// Leaves the file as a service leaves it that stops: in WAL mode, on disk, and in the hands of who owns the folder.
 fn prepare(staged: &Path) -> io::Result<()> {
     connect(staged, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(io::Error::other)?;
-    let folder = fs::metadata(staged.ancestors().nth(2).unwrap_or(staged))?;
-    let file = File::open(staged)?;
-    if file.metadata()?.uid() != folder.uid() {
-        chown(staged, Some(folder.uid()), Some(folder.gid()))?;
-    }
-    file.sync_all()
+    files::give_to_owner_of(staged.ancestors().nth(2).unwrap_or(staged), staged)?;
+    File::open(staged)?.sync_all()
 }

@@ -28,7 +28,7 @@ use super::{connect, files::sibling, readers::Readers};
 
 /// How many pages the log has when it is checkpointed, which is SQLite's default
 /// (<https://www.sqlite.org/pragma.html#pragma_wal_autocheckpoint>).
-const CHECKPOINT_PAGES: i32 = 1000;
+pub(super) const CHECKPOINT_PAGES: i32 = 1000;
 
 /// After how many more pages an incomplete checkpoint is retried. Another program may still be reading.
 const RETRY_PAGES: i32 = 250;

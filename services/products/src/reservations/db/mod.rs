@@ -6,7 +6,7 @@ mod reservation;
 
 use chassis::{
     storage::{
-        Query,
+        Kind, Query, Table,
         postgres::{Connection, Error},
     },
     values::{Id, Key, Quantity},
@@ -17,6 +17,18 @@ pub(crate) use self::{
     reservation::{Made, Released, Reservation, Status},
     sqlite::TABLE as SQLITE_TABLE,
 };
+
+/// The table of reservations.
+pub(crate) const TABLE: Table = Table::with_key(
+    "reservation",
+    2,
+    &[
+        ("product_id", Kind::Integer),
+        ("key", Kind::Text),
+        ("quantity", Kind::Integer),
+        ("status", Kind::Text),
+    ],
+);
 
 /// The reservation, if there is one. The outer option is none if there is no such product.
 pub(crate) struct Find {
