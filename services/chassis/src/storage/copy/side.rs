@@ -29,7 +29,6 @@ pub enum Location {
 }
 
 /// A database that is read or written.
-#[expect(clippy::large_enum_variant, reason = "a copy has two of it")]
 pub(super) enum Side {
     File(file::Side),
     Server(server::Side),
