@@ -19,6 +19,7 @@ mod supervisor;
 mod child;
 mod restart;
 mod member;
+mod http;
 mod address;
 
 use std::{

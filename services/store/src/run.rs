@@ -61,13 +61,12 @@ impl Run {
     pub(crate) fn summary(&self, page_url: Option<&str>, entries: &[Entry]) -> String {
         let mut text = String::from("\n");
         text.extend(page_url.map(|url| format!("{:<10} start here  {url}\n\n", "store")));
-        for entry in entries {
+        for (entry, described) in entries.iter().zip(&self.settings().services) {
             let (name, token, url) = (entry.name, &entry.token, address::url(entry.address));
             text += &format!("{name:<10} URL         {url}\n{:<10} Swagger UI  {url}/docs\n", "");
             text += &match self {
-                Self::Store(settings) => {
-                    let database = settings.common.data_dir.join(format!("{name}.db"));
-                    let database = database.display();
+                Self::Store(_) => {
+                    let database = &described.database;
                     format!("{0:<10} token       {token}\n{0:<10} database    {database}\n", "")
                 }
                 Self::Stub(stub) => stub.lines(name, &url, &entry.token_in_shell()),

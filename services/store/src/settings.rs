@@ -72,6 +72,8 @@ impl Settings {
 pub(crate) struct Described {
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) token: TokenSource,
+    /// Where its database is, for people.
+    pub(crate) database: String,
     /// Whether only this machine can call it, as far as the settings tell.
     pub(crate) is_local: bool,
 }
@@ -83,6 +85,10 @@ impl Described {
         Self {
             public_url,
             token: member.info.token(matches).source(),
+            database: match member.info.server_variable(matches) {
+                Some(variable) => format!("as set in {variable}"),
+                None => common.data_dir.join(format!("{}.db", member.info.name)).display().to_string(),
+            },
             is_local: member.info.listen(matches).ip().is_loopback() && !is_behind_proxy,
         }
     }
@@ -119,5 +125,14 @@ mod tests {
         let services = Settings::read(MEMBERS, &matches).unwrap().services;
         let tokens: Vec<String> = services.iter().map(|service| service.token.to_string()).collect();
         assert_eq!(tokens[..3], ["as set in PRODUCTS_TOKEN", "as in /run/token", "SECRET_PAYMENTS_TOKEN"]);
+    }
+
+    #[test]
+    fn a_database_on_a_server_is_not_taken_for_a_file() {
+        let url = "--products-database-url=postgres://me:secret@db/products";
+        let matches = command(MEMBERS).get_matches_from(["store", "--data-dir=here", url]);
+        let services = Settings::read(MEMBERS, &matches).unwrap().services;
+        let databases: Vec<&str> = services.iter().map(|service| service.database.as_str()).collect();
+        assert_eq!(databases[..2], ["as set in PRODUCTS_DATABASE_URL", "here/orders.db"]);
     }
 }

@@ -6,7 +6,7 @@ use chassis::output;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser};
 use futures_util::future::join_all;
 
-use crate::{address, member::Member};
+use crate::{address, http, member::Member};
 
 /// How long a service may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -49,10 +49,7 @@ pub(super) fn run(members: &'static [Member], matches: ArgMatches) -> ExitCode {
 /// The status of each probe, or why it has none. All are asked at once, so that those that hang take no longer than one.
 #[tokio::main(flavor = "current_thread")]
 async fn ask(urls: &[String]) -> Vec<Result<u16, String>> {
-    // No probe is encrypted, but reqwest wants to know how, and whom to trust.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().tls_certs_only([]);
-    let client = client.build().map_err(cause);
+    let client = http::client(TIMEOUT).build().map_err(cause);
     let ask = async |url: &String| {
         let response = client.clone()?.get(format!("{url}/readyz")).send().await.map_err(cause)?;
         Ok(response.status().as_u16())

@@ -33,6 +33,7 @@ use tokio::{
 };
 
 use super::faults::Faults;
+use crate::http;
 
 /// How many connections may wait to be taken.
 const BACKLOG: u32 = 1024;
@@ -88,12 +89,8 @@ impl Front {
             return Ok(Self { address, _refusing: Some(socket) });
         }
         let listener = socket.listen(BACKLOG)?;
-        // reqwest takes this one, though nothing is encrypted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let http = http::client(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(TIMEOUT)
             // A connection that the service is about to close would be an error of nobody's.
             .pool_max_idle_per_host(0)
             .build()

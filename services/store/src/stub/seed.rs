@@ -9,7 +9,7 @@ use chassis::settings::{StartupError, Token};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Map, Value};
 
-use crate::member::Member;
+use crate::{http, member::Member};
 
 /// How long a service may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -45,10 +45,7 @@ struct Caller<'a> {
 /// # Errors
 /// It cannot be created, or is read otherwise.
 pub(super) async fn seed(services: &[(&Member, String, &Token)]) -> Result<Vec<Seeded>, StartupError> {
-    // reqwest takes this one, though nothing is encrypted.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let http = Client::builder().timeout(TIMEOUT).no_proxy().build();
-    let http = http.map_err(|error| unseeded(error.to_string()))?;
+    let http = http::client(TIMEOUT).build().map_err(|error| unseeded(error.to_string()))?;
     let mut all = Vec::new();
     for (member, url, token) in services {
         let document = serde_json::from_slice(&(member.document)().json()).unwrap_or_default();
