@@ -133,7 +133,7 @@ async fn run(mut run: Run) -> Result<ExitCode, StartupError> {
     // One after the other, since a service needs the URLs of those that it calls.
     for (index, member) in run.members(MEMBERS).iter().enumerate() {
         let settings = run.settings();
-        let Described { public_url, token, is_local } = &settings.services[index];
+        let Described { public_url, token, is_local, .. } = &settings.services[index];
         let (public_url, token) = (public_url.clone(), token.clone());
         let mut own = environment.clone();
         own.extend(run.environment(member));
