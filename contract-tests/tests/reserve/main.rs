@@ -1,7 +1,8 @@
 //! No oversell: with `ORDERS_STOCK=reserve`, what is sold and what is left are what there was, whatever interleaves, crashes or gets
 //! lost in between: `cargo test -p contract-tests --test reserve`.
 //!
-//! `RESERVE_RACES` and `RESERVE_KILLS` say how often the last unit is raced for, and how often services are killed.
+//! `RESERVE_RACES` and `RESERVE_KILLS` say how often the last unit is raced for, and how often services are killed. With
+//! `STORE_ENGINE=postgres`, `races` and `crashes` have their databases on PostgreSQL; `settling` looks into files.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
@@ -45,7 +46,7 @@ fn order(session: &Session, product: u64, quantity: u64) -> Request {
 /// What reservations and orders hold, by the key of the reservation: the product, and the quantity.
 type Held = BTreeMap<String, (u64, u64)>;
 
-/// The database of a service, which may be dead: its log is left to its next start.
+/// The file of a service, which may be dead: its log is left to its next start.
 fn look(store: &Store, service: &str) -> Connection {
     let connection = Connection::open(store.database(service)).unwrap();
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
@@ -53,10 +54,14 @@ fn look(store: &Store, service: &str) -> Connection {
 }
 
 fn held(store: &Store, service: &str, query: &str) -> Held {
+    let entry = |key: String, product: i64, quantity: i64| (key, (product as u64, quantity as u64));
+    if let Some(database) = store.postgres(service) {
+        let rows = database.session().rows(query);
+        return rows.iter().map(|row| entry(row.get(0), row.get(1), row.get(2))).collect();
+    }
     let connection = look(store, service);
     let mut statement = connection.prepare(query).unwrap();
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64))));
+    let rows = statement.query_map([], |row| Ok(entry(row.get(0)?, row.get(1)?, row.get(2)?)));
     rows.unwrap().collect::<Result<_, _>>().unwrap()
 }
 
@@ -87,7 +92,10 @@ fn intents(store: &Store) -> i64 {
 }
 
 fn count(store: &Store, service: &str, query: &str) -> i64 {
-    look(store, service).query_row(query, [], |row| row.get(0)).unwrap()
+    match store.postgres(service) {
+        Some(database) => database.session().number(query),
+        None => look(store, service).query_row(query, [], |row| row.get(0)).unwrap(),
+    }
 }
 
 /// Waits until every intent has become an order or is gone.
