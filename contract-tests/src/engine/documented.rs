@@ -123,6 +123,7 @@ fn compiled(document: &Value, schema: &Value) -> Result<Validator, String> {
     let schemas: Map<String, Value> = schemas.collect();
     let mut whole = json!({ "allOf": [schema], "components": { "schemas": schemas } });
     with_null(&mut whole);
+    with_discriminators(&mut whole);
     let draft = if is_2020(document) { Draft::Draft202012 } else { Draft::Draft7 };
     let options = jsonschema::options().with_draft(draft).should_validate_formats(true).build(&whole);
     options.map_err(|error| error.to_string())
@@ -159,6 +160,23 @@ fn with_null(schema: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(with_null),
+        _ => {}
+    }
+}
+
+/// A discriminator tells which of several schemas it is, though a value may fit others of them as well.
+fn with_discriminators(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            object.values_mut().for_each(with_discriminators);
+            if object.contains_key("discriminator")
+                && !object.contains_key("anyOf")
+                && let Some(choices) = object.remove("oneOf")
+            {
+                object.insert("anyOf".into(), choices);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(with_discriminators),
         _ => {}
     }
 }
