@@ -18,6 +18,8 @@ fn document() -> Value {
             { "type": "object", "required": ["hunts"], "properties": { "hunts": { "type": "boolean" } } },
         ] },
         "Dog": { "type": "object", "required": ["kind"], "properties": { "kind": { "type": "string" } } },
+        "Snake": { "properties": { "kind": { "type": "string" } }, "discriminator": { "propertyName": "kind" } },
+        "Lizard": { "properties": { "kind": { "type": "string" } }, "discriminator": { "propertyName": "kind" } },
         "Node": { "type": "object", "required": ["id"], "properties": {
             "id": { "type": "integer" }, "parent": { "$ref": "#/components/schemas/Node" } } },
         "Word": { "type": "string" },
@@ -38,6 +40,7 @@ fn what_is_made_fits() {
         json!({ "oneOf": [to("Cat"), to("Word")] }),
         // As a `oneOf`, a cat is a dog as well.
         json!({ "oneOf": [to("Dog"), to("Cat")], "discriminator": { "propertyName": "kind" } }),
+        json!({ "oneOf": [to("Snake"), to("Lizard")] }),
         json!({ "type": "object", "properties": { "other": { "type": "string", "pattern": "(?=no)yes" } } }),
         to("Cat"),
         to("Node"),
