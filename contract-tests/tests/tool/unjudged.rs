@@ -65,6 +65,12 @@ fn a_service_that_refuses_its_own_example_is_not_judged() {
     assert!(xml.contains("skipped=\"3\"") && xml.matches("<skipped message=").count() == 3, "{xml}");
     let ctrf: Value = serde_json::from_str(&ctrf).unwrap();
     assert_eq!(ctrf["results"]["summary"]["skipped"], 3, "{ctrf:#}");
+    // A refusal of what fits tells nothing either if the example is not answered as documented.
+    let ran = replay(&files, &["with_b_as_long_as_it_may_be"], |asked| match asked.body["b"] == "x" {
+        true => Reply::new(409, Value::Null),
+        false => Reply::new(400, Value::Null),
+    });
+    ran.expect(1, "not judged: a, POST /a: its example has no documented response (1 check)");
 }
 
 #[test]

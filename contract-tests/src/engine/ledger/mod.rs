@@ -1,12 +1,13 @@
 //! The ledger: every documented response and every facet of an operation, and how often each was seen on the wire.
 
 mod page;
+mod row;
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path};
 
-use serde::Serialize;
 use serde_json::json;
 
+use self::row::{Facet, Row};
 use crate::engine::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Request},
@@ -29,84 +30,6 @@ type Key = (&'static str, String);
 
 fn key(operation: &Operation) -> Key {
     (operation.service, operation.id.clone())
-}
-
-/// A documented answer.
-#[derive(Debug, Serialize)]
-pub struct Row {
-    service: &'static str,
-    operation: String,
-    /// As it is documented: `404`, `4XX` or `default`.
-    status: String,
-    /// The exact error text of a refusal.
-    text: Option<String>,
-    /// How often it was seen.
-    seen: usize,
-    /// How often its status was seen with something else that is not as documented.
-    wrong: usize,
-    /// Whether it is known that no request can provoke it.
-    waived: bool,
-}
-
-/// A documented facet of an operation.
-#[derive(Debug, Serialize)]
-pub struct Facet {
-    service: &'static str,
-    operation: String,
-    facet: String,
-    /// How often it was seen.
-    seen: usize,
-    /// Whether it need not be seen.
-    waived: bool,
-}
-
-impl Facet {
-    fn name(&self) -> String {
-        format!("{} {} {}", self.service, self.operation, self.facet)
-    }
-
-    fn verdict(&self) -> &'static str {
-        verdict(self.seen, self.waived)
-    }
-
-    fn is_fine(&self) -> bool {
-        (self.seen == 0) == self.waived
-    }
-}
-
-/// What is to be said of what was seen so often.
-fn verdict(seen: usize, is_waived: bool) -> &'static str {
-    match (seen, is_waived) {
-        (0, false) => "never seen",
-        (0, true) => "waived",
-        (_, false) => "seen",
-        (_, true) => "seen, yet waived",
-    }
-}
-
-impl Row {
-    fn name(&self) -> String {
-        let Self { service, operation, status, text, .. } = self;
-        format!("{service} {operation} {status} {}", text.as_deref().unwrap_or_default())
-            .trim_end()
-            .to_owned()
-    }
-
-    fn verdict(&self) -> &'static str {
-        match (self.seen, self.wrong) {
-            (0, 1..) => "seen, but wrong",
-            _ => verdict(self.seen, self.waived),
-        }
-    }
-
-    /// How often it was seen, right or else wrong.
-    fn shown(&self) -> usize {
-        if self.seen > 0 { self.seen } else { self.wrong }
-    }
-
-    fn is_fine(&self) -> bool {
-        (self.seen == 0) == self.waived
-    }
 }
 
 impl Ledger {

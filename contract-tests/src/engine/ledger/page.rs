@@ -4,7 +4,7 @@ use std::{fmt::Write as _, sync::LazyLock};
 
 use regex::{Captures, Regex};
 
-use super::{Facet, Row};
+use super::row::{Facet, Row};
 use crate::engine::{
     contract::{CONTRACT, Operation},
     deployment::SERVICES,

@@ -183,7 +183,8 @@ impl Case {
             Ok(valid) if valid.status < 300 => {
                 Err("an answer that takes the request for valid, as it takes the example".into())
             }
-            valid => Ok(refused_example(operation, valid.map_or(answer.status, |valid| valid.status))),
+            Ok(valid) => Ok(refused_example(operation, valid.status)),
+            Err(_) => Ok(unjudged(operation, "its example has no documented response")),
         }
     }
 
@@ -214,8 +215,12 @@ const NO_FAILURE: &str = "no failure of the service";
 
 /// Where the example is refused, nothing tells how the service takes what fits.
 pub(super) fn refused_example(operation: &Operation, status: u16) -> Finding {
+    unjudged(operation, &format!("its example was refused with {status}"))
+}
+
+fn unjudged(operation: &Operation, why: &str) -> Finding {
     let Operation { service, method, template, .. } = operation;
-    Finding::NotJudged(format!("{service}, {method} {template}: its example was refused with {status}"))
+    Finding::NotJudged(format!("{service}, {method} {template}: {why}"))
 }
 
 /// What the `detail` of a refusal must say, if the profile has one.
