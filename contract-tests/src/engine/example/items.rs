@@ -4,8 +4,12 @@ use serde_json::Value;
 
 use crate::engine::schema::resolve;
 
+/// The longest array that is made, in characters of JSON: each item may be a long array, too.
+const LONGEST: usize = 1024 * 1024;
+
 /// As many items as wanted. Where the schema of the array asks for that, no item is like another, if that can be.
 pub(super) fn of(document: &Value, schema: &Value, item: &Value, length: usize) -> Vec<Value> {
+    let length = length.min(LONGEST / item.to_string().len());
     match schema["uniqueItems"] == true {
         true => (0..length).map(|index| another(document, &schema["items"], item, index)).collect(),
         false => vec![item.clone(); length],

@@ -137,6 +137,13 @@ fn an_array_of_any_length_has_no_item_twice_if_it_must_not() {
 }
 
 #[test]
+fn arrays_of_arrays_do_not_fill_the_memory() {
+    let of = |items: Value| json!({ "type": "array", "minItems": 1000, "items": items });
+    let made = example(&json!({}), &of(of(of(of(json!({ "type": "string" }))))));
+    assert!(made.to_string().len() < 4 * 1024 * 1024);
+}
+
+#[test]
 fn what_leads_back_to_itself_ends() {
     let name = |letter: &str| json!({ "$ref": format!("#/components/schemas/{letter}") });
     let of =
