@@ -19,7 +19,7 @@ use contract_tests::{
         contract::{CONTRACT, Operation},
         deployment::{Deployment, SERVICES},
         replay::{
-            case::Case,
+            case::{Case, Finding},
             cases,
             promises::{self, Promise},
             situations,
@@ -124,9 +124,18 @@ fn cases(session: &Arc<Session>) -> Vec<Trial> {
         let session = session.clone();
         let name = format!("replay::{}", case.name);
         let is_asked = case.is_common || session.scope == Scope::Whole;
-        Trial::test(name, move || case.check(&session).map_err(Failed::from)).with_ignored_flag(!is_asked)
+        Trial::ignorable_test(name, move || case.check(&session).map(completion).map_err(Failed::from))
+            .with_ignored_flag(!is_asked)
     };
     cases::cases(&session.deployment).into_iter().map(trial).collect()
+}
+
+/// What cannot be judged, such as another implementation that refuses an example, is shown as ignored.
+fn completion(finding: Finding) -> Completion {
+    match finding {
+        Finding::Kept => Completion::Completed,
+        Finding::NotJudged(why) => Completion::ignored_with(why),
+    }
 }
 
 /// A test for each promise that takes more than one request to see.
@@ -135,7 +144,8 @@ fn promises(session: &Arc<Session>) -> Vec<Trial> {
         let session = session.clone();
         let name = format!("replay::{}", promise.name);
         let is_asked = session.scope == Scope::Whole;
-        Trial::test(name, move || promise.check(&session).map_err(Failed::from)).with_ignored_flag(!is_asked)
+        Trial::ignorable_test(name, move || promise.check(&session).map(completion).map_err(Failed::from))
+            .with_ignored_flag(!is_asked)
     };
     promises::all().map(trial).collect()
 }

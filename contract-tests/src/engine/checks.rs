@@ -8,7 +8,7 @@ use crate::engine::{
     exchange::Delivery,
     failure::Failure,
     replay::{
-        case::Case,
+        case::{Case, Finding},
         cases,
         label::Label,
         promises::{self, Promise},
@@ -48,6 +48,8 @@ pub enum Outcome {
     Failed(Failure),
     /// A step before it did not.
     NotReached,
+    /// Nobody can tell, for a reason that names the operation.
+    NotJudged(String),
 }
 
 /// Every check, workflows first.
@@ -118,8 +120,12 @@ impl Check {
     /// Asks the services. Returns a verdict for each step.
     pub fn run(&self, session: &Session) -> Vec<Verdict> {
         let began = Instant::now();
-        let one = |result: Result<(), Failure>| {
-            let outcome = result.map_or_else(Outcome::Failed, |()| Outcome::Passed);
+        let one = |result: Result<Finding, Failure>| {
+            let outcome = match result {
+                Ok(Finding::Kept) => Outcome::Passed,
+                Ok(Finding::NotJudged(why)) => Outcome::NotJudged(why),
+                Err(failure) => Outcome::Failed(failure),
+            };
             vec![Verdict { name: self.name.clone(), outcome, time: began.elapsed() }]
         };
         match &self.what {

@@ -5,14 +5,15 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::engine::{
-    documented::{Documented, complaint, json_body, json_content, strip, validator, without},
+    documented::{Documented, json_body, json_content, strip, validator, without},
+    example,
     exchange::{KEY, escaped, written},
-    schema::{self, METHODS, path_parameters, resolve},
+    schema::{METHODS, path_parameters, resolve},
     security::{self, Security},
+    sent::Sent,
     subject::subject,
 };
 
@@ -49,10 +50,8 @@ pub struct Operation {
     pub body: Option<Value>,
     /// The media type of its body.
     pub media_type: String,
-    /// Whether it cannot be asked without a body of which no example can be made.
-    pub needs_other_body: bool,
-    /// Judges its body.
-    body_schema: Validator,
+    /// Its body.
+    sent: Sent,
     /// Whether it takes an `Idempotency-Key`.
     pub takes_key: bool,
     /// What it asks its callers for.
@@ -156,8 +155,7 @@ impl Operation {
             template: template.into(),
             body: (!body_schema.is_null()).then(|| resolve(sent, &body_schema).clone()),
             media_type: media_type.into(),
-            needs_other_body: body["required"] == true && body_schema.is_null(),
-            body_schema: validator(sent, &body_schema),
+            sent: Sent::new(sent, body, body_schema),
             takes_key: parameters.any(|parameter| parameter["name"] == KEY),
             security: security::declared(answered, declaration),
             answers,
@@ -182,24 +180,6 @@ impl Operation {
     pub fn all_documented(&self) -> impl Iterator<Item = (String, &Documented)> {
         let exact = self.answers.iter().map(|(status, documented)| (status.to_string(), documented));
         exact.chain(self.ranges.iter().map(|(name, documented)| (name.clone(), documented)))
-    }
-
-    /// What is wrong with its schemas, a sentence each.
-    pub fn complaints(&self) -> Vec<String> {
-        let of_schema = |what: String, document: &Value, schema: &Value| {
-            let why = complaint(document, schema)?;
-            Some(format!("{} {}: {what}, whose schema cannot be read ({why})", self.service, self.id))
-        };
-        let responses = self.declaration["responses"].as_object().into_iter().flatten();
-        let of_responses = responses.filter_map(|(status, response)| {
-            of_schema(
-                format!("the response {status}"),
-                &self.schemas,
-                &json_content(&response["content"])["schema"],
-            )
-        });
-        let (_, body) = json_body(&self.declaration["requestBody"]);
-        of_responses.chain(of_schema("the body".into(), &self.request_schemas, body)).collect()
     }
 
     fn is_at(&self, path: &str) -> bool {
@@ -231,7 +211,7 @@ impl Operation {
         let parameter = self.parameters().find(|one| one["in"] == "path" && one["name"] == name);
         let example = parameter.map_or(Value::Null, |one| match one.get("example") {
             Some(example) => example.clone(),
-            None => schema::example(&self.schemas, &one["schema"]),
+            None => example::example(&self.schemas, &one["schema"]),
         });
         escaped(&written(&example))
     }
@@ -294,18 +274,26 @@ impl Operation {
 
     /// Whether the operation takes this body, as far as the document can tell.
     pub fn fits(&self, body: &Value) -> bool {
-        self.body_schema.is_valid(body)
+        self.sent.fits(body)
+    }
+
+    /// Whether it cannot be asked, since it needs a body of which no example can be made.
+    pub fn needs_other_body(&self) -> bool {
+        self.sent.is_required() && self.example().is_none()
+    }
+
+    /// Why there is no example of its body, if it has one.
+    pub(crate) fn why_no_example(&self) -> Option<&str> {
+        self.body.as_ref().and_then(|_| self.sent.example(&self.request_schemas).err())
+    }
+
+    /// The example with every field that the document knows and a value can be made for.
+    pub(crate) fn complete(&self, example: &Value) -> Value {
+        self.sent.complete(&self.request_schemas, example)
     }
 
     /// A body that the operation takes, from the document.
     pub fn example(&self) -> Option<Value> {
-        let body = self.body.as_ref()?;
-        // An example of the very operation goes before one of its schema.
-        let content = json_content(&self.declaration["requestBody"]["content"]);
-        let named =
-            content["examples"].as_object().and_then(|all| Some(all.values().next()?["value"].clone()));
-        let own = Some(content["example"].clone()).filter(|own| !own.is_null()).or(named);
-        let own = own.filter(|own| body.get("example").is_none() && self.fits(own));
-        Some(own.unwrap_or_else(|| schema::example(&self.request_schemas, body)))
+        self.sent.example(&self.request_schemas).ok().cloned()
     }
 }

@@ -121,8 +121,11 @@ fn compiled(document: &Value, schema: &Value) -> Result<Validator, String> {
         (name, schema)
     });
     let schemas: Map<String, Value> = schemas.collect();
+    let told = schemas.iter().filter(|(_, schema)| schema.get("discriminator").is_some());
+    let told: BTreeSet<String> = told.map(|(name, _)| format!("#/components/schemas/{name}")).collect();
     let mut whole = json!({ "allOf": [schema], "components": { "schemas": schemas } });
     with_null(&mut whole);
+    with_discriminators(&mut whole, &told);
     let draft = if is_2020(document) { Draft::Draft202012 } else { Draft::Draft7 };
     let options = jsonschema::options().with_draft(draft).should_validate_formats(true).build(&whole);
     options.map_err(|error| error.to_string())
@@ -159,6 +162,28 @@ fn with_null(schema: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(with_null),
+        _ => {}
+    }
+}
+
+/// A discriminator, here or in each of the choices, tells which of them it is, though a value may fit others as well. The references
+/// to those that have one are `told`.
+fn with_discriminators(schema: &mut Value, told: &BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            object.values_mut().for_each(|value| with_discriminators(value, told));
+            let is_told =
+                |choice: &Value| choice["$ref"].as_str().is_some_and(|reference| told.contains(reference));
+            let choices = object.get("oneOf").and_then(Value::as_array);
+            let are_told = choices.is_some_and(|choices| choices.iter().all(is_told));
+            if (are_told || object.contains_key("discriminator"))
+                && !object.contains_key("anyOf")
+                && let Some(choices) = object.remove("oneOf")
+            {
+                object.insert("anyOf".into(), choices);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| with_discriminators(item, told)),
         _ => {}
     }
 }

@@ -143,18 +143,6 @@ impl Request {
     pub fn path_only(&self) -> &str {
         self.path.split('?').next().unwrap_or_default()
     }
-
-    /// A line for a shell that sends the same, to the service at `url`.
-    pub fn curl(&self, url: &str) -> String {
-        let mut line = format!("curl -i -X {} {}", self.method, quoted(&format!("{url}{}", self.path)));
-        for (name, value) in &self.headers {
-            line += &format!(" -H {}", quoted(&format!("{name}: {value}")));
-        }
-        if !self.body.is_empty() {
-            line += &format!(" --data-binary {}", quoted(&shortened(&self.body)));
-        }
-        line
-    }
 }
 
 impl fmt::Display for Request {

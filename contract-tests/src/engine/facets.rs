@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use crate::engine::{
     contract::Operation,
+    example as made,
     exchange::{Answer, Request, written},
     limits::{Limit, limits, met},
-    schema::{self, requires, resolve},
+    schema::{requires, resolve},
 };
 
 /// The limits of a parameter. A DELETE is not tried at the lower edge of a path: what is there first, others refer to. A part of a
@@ -148,8 +149,10 @@ fn values_at<'a>(whole: &'a Value, at: &str) -> Vec<Option<&'a Value>> {
 /// A value that a parameter takes.
 pub(crate) fn example(document: &Value, parameter: &Value) -> String {
     let schema = &parameter["schema"];
-    let mut within = limits(document, schema).into_iter().filter(|limit| limit.is_within);
-    let value = within.find_map(|limit| limit.value).unwrap_or_else(|| schema::example(document, schema));
+    // Not every text of a length has a format or matches a pattern.
+    let is_free = ["pattern", "format"].iter().all(|key| resolve(document, schema)[*key].is_null());
+    let mut within = limits(document, schema).into_iter().filter(|limit| limit.is_within && is_free);
+    let value = within.find_map(|limit| limit.value).unwrap_or_else(|| made::example(document, schema));
     written(&value)
 }
 

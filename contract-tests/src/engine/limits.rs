@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::Value;
 
-use super::schema::{self, resolve};
+use super::{example, schema::resolve};
 
 /// The longest text or array that is worth being sent, in characters of JSON: a body has its limit, too.
 pub(crate) const LONGEST: usize = 32 * 1024;
@@ -80,8 +80,8 @@ pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
             limits.extend([true, false].map(|value| limit("one of its values", Some(value.into()), true)));
         }
         Some("array") => {
-            let item = schema::example(document, &schema["items"]);
-            let of = |length: i64| Some(vec![item.clone(); length as usize].into());
+            let item = example::example(document, &schema["items"]);
+            let of = |length: i64| Some(example::array(document, schema, length as usize));
             if let Some(least) = whole(&schema["minItems"]).filter(|least| (1..1000).contains(least)) {
                 limits.push(limit("with as few items as it may have", of(least), true));
                 limits.push(limit("with too few items", of(least - 1), false));

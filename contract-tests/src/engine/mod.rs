@@ -7,13 +7,17 @@ pub mod property;
 pub mod faults;
 pub mod edges;
 pub mod session;
+mod repeat;
 pub(crate) mod raw;
 pub mod connection;
 mod judge;
 pub mod ledger;
 pub mod facets;
 mod limits;
+pub mod unjudged;
 pub mod contract;
+mod sent;
+mod example;
 pub mod documented;
 pub mod security;
 #[cfg(test)]

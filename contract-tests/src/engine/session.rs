@@ -16,7 +16,7 @@ use crate::engine::{
     judge::judge,
     ledger::Ledger,
     profile::Situation,
-    raw,
+    raw, repeat,
     security::authorized,
     subject::subject,
 };
@@ -123,11 +123,15 @@ impl Session {
         let Some(operation) = document.find(method, request.path_only()) else {
             return Ok(false);
         };
-        judge(operation, request, answer, self.scope == Scope::Whole)
-            .map_err(|expected| self.failure(request, answer, &expected))?;
+        let judged = judge(operation, request, answer, self.scope == Scope::Whole);
         if !is_head {
-            self.ledger.lock().expect("the ledger").record(operation, request, answer);
+            let mut ledger = self.ledger.lock().expect("the ledger");
+            match &judged {
+                Ok(()) => ledger.record(operation, request, answer),
+                Err(_) => ledger.record_wrong(operation, answer),
+            }
         }
+        judged.map_err(|expected| self.failure(request, answer, &expected))?;
         Ok(true)
     }
 
@@ -190,8 +194,8 @@ impl Session {
     }
 
     fn unexpected(&self, request: &Request, expected: &str, answer: &str) -> String {
-        let curl = request.curl(&self.deployment.service(&request.service).url);
-        format!("expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {curl}")
+        let repeat = repeat::how(request, &self.deployment.service(&request.service).url);
+        format!("expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {repeat}")
     }
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.

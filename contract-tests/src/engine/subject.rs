@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     engine::{
-        openapi::{self, files},
+        openapi::{self, Normal, files},
         profile::Profile,
     },
     standard,
@@ -104,7 +104,8 @@ impl Subject {
         } else if ["openapi", "swagger"].iter().any(|key| !value[*key].is_null()) {
             let source =
                 Source { name: service_name(path), url: file_name(path), kind: None, asks: Vec::new() };
-            let (services, unjudged) = services(path, vec![source])?;
+            let (mut services, mut unjudged) = (Vec::new(), Vec::new());
+            adopt(source, openapi::parsed(value, path)?, &mut services, &mut unjudged);
             (None, services, unjudged)
         } else {
             return Err(at(
@@ -191,15 +192,21 @@ fn services(path: &Path, sources: Vec<Source>) -> Result<(Vec<Service>, Vec<Stri
             ));
         }
         let document = openapi::read(&files::beside(path, &url))?;
-        unjudged.extend(document.unjudged.into_iter().map(|what| format!("{name}, {what}")));
-        // A process judges one contract from its start to its end.
-        let name: &'static str = Box::leak(name.into_boxed_str());
-        services.push(Service { name, url, document: document.json, asks });
+        adopt(Source { name, url, kind, asks }, document, &mut services, &mut unjudged);
     }
     if services.is_empty() {
         return Err(format!("{}: it names no OpenAPI document in `sourceDescriptions`", path.display()));
     }
     Ok((services, unjudged))
+}
+
+/// Adds a service, and what of its document cannot be judged.
+fn adopt(source: Source, document: Normal, services: &mut Vec<Service>, unjudged: &mut Vec<String>) {
+    let Source { name, url, asks, .. } = source;
+    unjudged.extend(document.unjudged.into_iter().map(|what| format!("{name}, {what}")));
+    // A process judges one contract from its start to its end.
+    let name: &'static str = Box::leak(name.into_boxed_str());
+    services.push(Service { name, url, document: document.json, asks });
 }
 
 fn file_name(path: &Path) -> String {

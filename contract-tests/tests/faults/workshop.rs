@@ -165,7 +165,7 @@ impl Detector<'_> {
                 let verdicts = check.run(session).into_iter();
                 let mut failed = verdicts.filter_map(|verdict| match verdict.outcome {
                     Outcome::Failed(failure) => Some((verdict.name, failure)),
-                    Outcome::Passed | Outcome::NotReached => None,
+                    Outcome::Passed | Outcome::NotReached | Outcome::NotJudged(_) => None,
                 });
                 let (name, failure) = failed.next()?;
                 // The list has the operation of a case without its service.

@@ -118,6 +118,7 @@ fn a_stub_passes_what_a_store_passes() {
             Outcome::Passed => count += 1,
             Outcome::Failed(failure) => failures.push(format!("{}: {failure}", verdict.name)),
             Outcome::NotReached => failures.push(format!("{} is not reached", verdict.name)),
+            Outcome::NotJudged(why) => failures.push(format!("{}: {why}", verdict.name)),
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -13,6 +13,7 @@ mod replay;
 mod example;
 mod workflows;
 mod documents;
+mod unjudged;
 mod secrets;
 mod prove;
 mod watch;

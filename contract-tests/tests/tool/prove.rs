@@ -72,7 +72,7 @@ fn faults_that_are_all_noticed_are_a_pass() {
 fn what_fails_without_a_fault_notices_none() {
     let service = Service::start(Flaw::Lenient);
     let ran = prove(&service, "notes.yaml", &["--fault", "its body is not checked"]);
-    let ran = ran.expect(1, "fails without a fault, so it notices none: notes create_note::without_text");
+    let ran = ran.expect(1, "fails without a fault, so it notices none: notes create_note::without_a_body");
     assert_eq!(score(&ran), (0, 1), "{}", ran.out);
 }
 
@@ -121,4 +121,53 @@ fn a_service_may_be_below_a_path() {
     let url = scripted::start(move |asked| create(asked).header("Location", "/api/notes/1"));
     let url = format!("{url}/api");
     prove_weak(&url, &["--fault", "create_note: 500"]).expect(0, "1 of 1 fault noticed");
+}
+
+#[test]
+fn failures_of_one_kind_are_told_once() {
+    let fails = |_: &Asked| Reply::new(500, Value::Null);
+    let mut create = creates(|_| Some(1.into()));
+    let url = scripted::start(move |asked| match asked.path.as_str() {
+        "/notes" if asked.method == "POST" => create(asked).header("Location", "/notes/1"),
+        _ => fails(asked),
+    });
+    let files = Files::new();
+    let prove = |more: &[&str]| {
+        let arguments = ["prove", "notes.yaml", "--server", &url, "--fault", "create_note: 500"];
+        let ran = files.run(&[&arguments[..], more].concat());
+        let lines = ran.out.lines().filter(|line| line.starts_with("fails without a fault"));
+        (lines.count(), ran)
+    };
+    let (few, ran) = prove(&[]);
+    let (all, _) = prove(&["-v"]);
+    let more = " more of notes create_note like those before (expected: ";
+    assert!(few < all && ran.out.contains(more), "{few} and {all}:\n{}", ran.out);
+}
+
+#[test]
+fn what_no_success_shows_is_to_be_read_back() {
+    let files = Files::new();
+    let (head, tail) = ("openapi: 3.1.0\ninfo: { title: A, version: '1' }\npaths:\n", "{ description: A }");
+    let body = "{ required: true, content: { application/json: { schema: { type: object, properties: { b: { type: string } } } } } }";
+    for (success, shows) in [("204", false), ("200", true)] {
+        let content = if shows { "{ description: A, content: { application/json: {} } }" } else { tail };
+        let responses = format!("{{ {success}: {content} }}");
+        files.write(
+            "a.yaml",
+            &format!(
+                "{head}  /a:\n    put: {{ operationId: put, requestBody: {body}, responses: {responses} }}\n"
+            ),
+        );
+        let url = scripted::start(move |_| match shows {
+            true => Reply::new(200, json!({})),
+            false => Reply::new(204, Value::Null),
+        });
+        let ran = files.run(&["prove", "a.yaml", "--server", &url, "--fault", "`b` is stored"]);
+        let says = match shows {
+            true => "add a step that calls put and expects `$response.body#/b` as it was sent",
+            false => "add a step that reads what put stored, and expects `b` as it was sent",
+        };
+        let ran = ran.expect(1, says);
+        assert_eq!(ran.out.contains("another `b` is stored than is answered"), shows, "{}", ran.out);
+    }
 }

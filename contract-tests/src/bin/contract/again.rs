@@ -135,6 +135,7 @@ pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
         match verdict.outcome {
             Outcome::Passed => say(&format!("passed {}", verdict.name)),
             Outcome::NotReached => say(&format!("not reached {}", verdict.name)),
+            Outcome::NotJudged(why) => say(&format!("not judged {}: {why}", verdict.name)),
             Outcome::Failed(failure) => {
                 passed = false;
                 say(&format!("FAILED {}\n{failure}", verdict.name));

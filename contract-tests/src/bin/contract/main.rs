@@ -10,6 +10,7 @@ mod report;
 mod har;
 mod secrets;
 mod selection;
+mod kinds;
 mod arguments;
 mod output;
 

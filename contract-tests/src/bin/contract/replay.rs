@@ -14,6 +14,7 @@ use contract_tests::engine::{
 use crate::{
     again,
     arguments::Replay,
+    kinds::Kinds,
     output::{counted, say},
     report::{self, Report, Wanted},
     secrets::Secrets,
@@ -64,14 +65,11 @@ pub(crate) fn judged(deployment: &Deployment) -> Vec<String> {
     SERVICES.iter().map(of).collect()
 }
 
-/// So many failures of an operation are told in full, if they are of one kind.
-const TOLD: usize = 3;
-
 /// Runs every check, and tells at once what failed.
 fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let mut silent = 0;
-    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kinds = Kinds::default();
     for (index, check) in checks.iter().enumerate() {
         for verdict in check.run(session) {
             match &verdict.outcome {
@@ -79,12 +77,9 @@ fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> 
                     let text = failure.to_string();
                     silent = if failure.is_silence { silent + 1 } else { 0 };
                     let expected = text.lines().next().unwrap_or_default();
-                    let kind = format!("{} {expected}", verdict.name.split("::").next().unwrap_or_default());
-                    let count = told.entry(kind).or_default();
-                    *count += 1;
-                    match *count {
-                        ..=TOLD => say(&format!("\nFAILED {}\n{text}", verdict.name)),
-                        _ => say(&format!("FAILED {} like those before ({expected})", verdict.name)),
+                    match kinds.is_told(&verdict.name, expected) {
+                        true => say(&format!("\nFAILED {}\n{text}", verdict.name)),
+                        false => say(&format!("FAILED {} like those before ({expected})", verdict.name)),
                     }
                 }
                 Outcome::Passed => {
@@ -95,6 +90,12 @@ fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> 
                 }
                 Outcome::NotReached if is_verbose => say(&format!("not reached {}", verdict.name)),
                 Outcome::NotReached => {}
+                Outcome::NotJudged(why) => {
+                    silent = 0;
+                    if is_verbose {
+                        say(&format!("not judged {}: {why}", verdict.name));
+                    }
+                }
             }
             verdicts.push(verdict);
         }
@@ -128,12 +129,28 @@ fn conclude(arguments: &Replay, session: &Session, verdicts: &[Verdict]) -> bool
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let passed = count(|outcome| matches!(outcome, Outcome::Passed));
     let unreached = count(|outcome| matches!(outcome, Outcome::NotReached));
-    let unreached = if unreached > 0 { format!(", {unreached} not reached") } else { String::new() };
-    if passed == 0 {
+    let unjudged = count(|outcome| matches!(outcome, Outcome::NotJudged(_)));
+    let also = |count: usize, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
+    let (unreached, unjudged) = (also(unreached, "not reached"), also(unjudged, "not judged"));
+    for (why, count) in reasons(verdicts) {
+        say(&format!("not judged: {why} ({})", counted(count, "check")));
+    }
+    if passed == 0 && unjudged.is_empty() {
         say("\nnothing passed: is this the right address, with the path that the service has, such as /api?");
     }
-    say(&format!("\n{passed} passed, {failed} failed{unreached}"));
+    say(&format!("\n{passed} passed, {failed} failed{unreached}{unjudged}"));
     failed == 0 && passed > 0 && is_seen
+}
+
+/// Why checks were not judged, and how many for each reason.
+fn reasons(verdicts: &[Verdict]) -> BTreeMap<&str, usize> {
+    let mut reasons = BTreeMap::new();
+    for verdict in verdicts {
+        if let Outcome::NotJudged(why) = &verdict.outcome {
+            *reasons.entry(why.as_str()).or_default() += 1;
+        }
+    }
+    reasons
 }
 
 /// Leaves the ledger and the failures in a folder.

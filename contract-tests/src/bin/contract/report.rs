@@ -70,7 +70,7 @@ impl Report {
 
 fn junit(verdicts: &[Verdict], secrets: &Secrets) -> String {
     let failed = verdicts.iter().filter(|verdict| matches!(verdict.outcome, Outcome::Failed(_))).count();
-    let skipped = verdicts.iter().filter(|verdict| matches!(verdict.outcome, Outcome::NotReached)).count();
+    let skipped = verdicts.iter().filter(|verdict| status_of(verdict) == "skipped").count();
     let time: Duration = verdicts.iter().map(|verdict| verdict.time).sum();
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     let _ = writeln!(
@@ -91,6 +91,9 @@ fn junit(verdicts: &[Verdict], secrets: &Secrets) -> String {
         xml += &match outcome {
             Outcome::Passed => "/>\n".to_owned(),
             Outcome::NotReached => "><skipped/></testcase>\n".to_owned(),
+            Outcome::NotJudged(why) => {
+                format!("><skipped message=\"{}\"/></testcase>\n", in_xml(&secrets.redacted(why)))
+            }
             Outcome::Failed(failure) => {
                 let text = secrets.redacted(failure.kept());
                 let first = text.lines().next().unwrap_or_default();
@@ -123,6 +126,9 @@ fn ctrf(verdicts: &[Verdict], secrets: &Secrets) -> Value {
             test["message"] = text.lines().next().unwrap_or_default().into();
             test["trace"] = text.into();
         }
+        if let Outcome::NotJudged(why) = &verdict.outcome {
+            test["message"] = secrets.redacted(why).into();
+        }
         test
     });
     json!({
@@ -149,7 +155,7 @@ fn status_of(verdict: &Verdict) -> &'static str {
     match verdict.outcome {
         Outcome::Passed => "passed",
         Outcome::Failed(_) => "failed",
-        Outcome::NotReached => "skipped",
+        Outcome::NotReached | Outcome::NotJudged(_) => "skipped",
     }
 }
 

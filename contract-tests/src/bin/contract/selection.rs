@@ -8,6 +8,7 @@ use contract_tests::engine::{
     contract::CONTRACT,
     deployment::{Address, Deployment, SERVICES, documented_url, variable},
     subject::{self, Subject, subject},
+    unjudged,
 };
 
 use crate::arguments::{Filter, Place, Target};
@@ -34,7 +35,7 @@ pub(crate) fn choose(target: &Target, is_asked: bool) -> Result<Chosen, String> 
     let mut notes: Vec<String> =
         subject().unjudged.iter().map(|what| format!("not judged: {what}")).collect();
     for operation in CONTRACT.operations() {
-        notes.extend(operation.complaints().into_iter().map(|what| format!("not judged: {what}")));
+        notes.extend(unjudged::of(operation).into_iter().map(|what| format!("not judged: {what}")));
     }
     notes.extend(without_token(&deployment));
     if is_asked {
@@ -52,10 +53,10 @@ pub(crate) fn checks(
     let mut checks = checks::all(deployment);
     checks.retain(|check| !target.as_caller || check.is_relied_on());
     if checks.is_empty() {
-        return Err(format!(
-            "{}: it has no workflow and no operation that can be asked",
-            subject().path.display()
-        ));
+        let why = CONTRACT.operations().flat_map(unjudged::of).next();
+        let why = why.map_or(String::new(), |why| format!(" ({why})"));
+        let path = subject().path.display();
+        return Err(format!("{path}: it has no workflow and no operation that can be asked{why}"));
     }
     let has = |check: &Check, texts: &[String]| {
         texts.iter().any(|text| {

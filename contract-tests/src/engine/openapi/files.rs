@@ -12,10 +12,14 @@ use serde_json::{Map, Value};
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Files that were read.
-#[derive(Default)]
 pub struct Files(BTreeMap<PathBuf, Value>);
 
 impl Files {
+    /// A file that was read already, which may be a pipe and cannot be read again.
+    pub(super) fn with(path: &Path, value: Value) -> Self {
+        Self(BTreeMap::from([(path.to_owned(), value)]))
+    }
+
     /// What is in a file.
     ///
     /// # Errors

@@ -28,8 +28,17 @@ pub struct Normal {
 /// # Errors
 /// It is none, or refers to what is not there.
 pub fn read(path: &Path) -> Result<Normal, String> {
-    let mut files = Files::default();
-    let document = files.open(path)?.clone();
+    let document =
+        files::parse(&files::text(path)?).map_err(|error| format!("{}: {error}", path.display()))?;
+    parsed(document, path)
+}
+
+/// The same for a document that was read from `path` and parsed already.
+///
+/// # Errors
+/// It is none, or refers to what is not there.
+pub fn parsed(document: Value, path: &Path) -> Result<Normal, String> {
+    let files = Files::with(path, document.clone());
     normal(document, path, files)
 }
 

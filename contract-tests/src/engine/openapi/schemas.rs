@@ -74,6 +74,22 @@ pub(super) fn normal(mut schema: Map<String, Value>, is_2020: bool) -> Value {
     schema.into()
 }
 
+/// What an object may have so that one of several is the same as all of them at once.
+const PLAIN: [&str; 12] = [
+    "type",
+    "properties",
+    "required",
+    "description",
+    "title",
+    "example",
+    "examples",
+    "nullable",
+    "deprecated",
+    "discriminator",
+    "externalDocs",
+    "xml",
+];
+
 /// Makes one object of an `allOf` of objects, wherever that is the same.
 pub(super) fn merge(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
@@ -123,20 +139,10 @@ fn merged(schema: &Value, schemas: &Value, depth: usize) -> Option<Value> {
         }
         let inner = merged(part, schemas, depth + 1);
         let part = inner.as_ref().unwrap_or(part).as_object()?;
-        let is_plain = part.keys().all(|key| {
-            [
-                "type",
-                "properties",
-                "required",
-                "description",
-                "title",
-                "example",
-                "examples",
-                "nullable",
-                "deprecated",
-            ]
-            .contains(&key.as_str())
+        let is_plain = part.iter().all(|(key, value)| {
+            PLAIN.contains(&key.as_str())
                 || key.starts_with("x-")
+                || (key == "additionalProperties" && (*value == true || *value == json!({})))
         });
         let is_object = part.get("type").is_none_or(|kind| kind == "object");
         if !is_plain || !is_object {
@@ -147,6 +153,9 @@ fn merged(schema: &Value, schemas: &Value, depth: usize) -> Option<Value> {
                 return None;
             }
             properties.entry(name).or_insert_with(|| property.clone());
+        }
+        if let Some(discriminator) = part.get("discriminator") {
+            whole.entry("discriminator").or_insert_with(|| discriminator.clone());
         }
         required.extend(part.get("required").and_then(Value::as_array).into_iter().flatten().cloned());
     }

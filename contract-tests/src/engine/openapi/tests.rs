@@ -100,6 +100,32 @@ fn a_schema_of_another_file_costs_nothing_else() {
 }
 
 #[test]
+fn an_object_of_several_is_one_with_a_discriminator_too() {
+    let pet = json!({ "type": "object", "required": ["kind"], "properties": { "kind": { "type": "string" } },
+        "discriminator": { "propertyName": "kind" }, "externalDocs": { "url": "a" }, "additionalProperties": true });
+    let cat = json!({ "allOf": [{ "$ref": "#/components/schemas/Pet" },
+        { "properties": { "hunts": { "type": "boolean" } } }] });
+    let closed = json!({ "allOf": [{ "$ref": "#/components/schemas/Cat" },
+        { "type": "object", "additionalProperties": false }] });
+    let document = json!({
+        "openapi": "3.0.0",
+        "paths": { "/a": { "get": { "responses": { "200": { "description": "A" } } } } },
+        "components": { "schemas": { "Pet": pet, "Cat": cat, "Closed": closed } },
+    });
+    let (_folder, normal) = written(&[("a.json", &document.to_string())]);
+    let schemas = &normal.unwrap().json["components"]["schemas"];
+    let cat = json!({
+        "discriminator": { "propertyName": "kind" },
+        "type": "object",
+        "properties": { "kind": { "type": "string" }, "hunts": { "type": "boolean" } },
+        "required": ["kind"],
+    });
+    assert_eq!(schemas["Cat"], cat);
+    // What may have no other fields is no part of what has some.
+    assert!(schemas["Closed"]["allOf"].is_array(), "{schemas:#}");
+}
+
+#[test]
 fn what_cannot_be_judged_is_named() {
     let text = r#"
 openapi: 3.0.3

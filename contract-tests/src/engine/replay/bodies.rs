@@ -1,15 +1,17 @@
 //! The cases of every operation with a body: faults of the whole body, and of each field.
 
-use regex::Regex;
 use serde_json::{Value, json};
 
-use super::case::{Case, detail};
+use super::{
+    case::{Case, detail},
+    wrong::wrong_values,
+};
 use crate::engine::{
     contract::Operation,
     exchange::{Delivery, Request},
-    limits::{LONGEST, Limit, limits as limits_of},
+    limits::limits as limits_of,
     profile::Situation,
-    schema::{self, requires, resolve},
+    schema::{requires, resolve},
     subject::subject,
 };
 
@@ -41,6 +43,11 @@ pub(super) fn wholes(operation: &Operation, valid: &Request) -> Vec<Case> {
     let is_object = operation.body.as_ref().is_some_and(|body| body["type"] == "object");
 
     let mut cases = Vec::new();
+    if operation.declaration()["requestBody"]["required"] != true {
+        // Many documents do not say that a body is required, so a refusal will do.
+        let without = Request { body: Vec::new(), ..untyped.clone() };
+        cases.push(Some(Case::either_way(operation, "without_a_body", without)));
+    }
     // An object that requires nothing may be empty.
     if operation.body.as_ref().is_some_and(|body| !fits(&json!({})) && !body["required"].is_null()) {
         if operation.declaration()["requestBody"]["required"] == true {
@@ -108,7 +115,7 @@ fn first_member(object: &str) -> Option<String> {
 pub(super) fn fields(operation: &Operation, valid: &Request) -> Vec<Case> {
     let (Some(schema), Some(example)) = (&operation.body, operation.example()) else { return Vec::new() };
     let document = operation.request_schemas();
-    let whole = schema::complete(document, schema, &example);
+    let whole = operation.complete(&example);
     let is_strict = subject().profile.strict_values;
     let place = in_no_text_of(&whole.to_string());
     let mut cases = Vec::new();
@@ -231,84 +238,4 @@ fn without(body: &Value, pointer: &str) -> Value {
     let object = body.pointer_mut(parent).and_then(Value::as_object_mut);
     object.and_then(|object| object.shift_remove(&field.replace("~1", "/").replace("~0", "~")));
     body
-}
-
-/// Values that do not fit a schema, as JSON, and in which way. Some are so near to one that fits that no double tells them apart.
-fn wrong_values(document: &Value, schema: &Value) -> Vec<(&'static str, String)> {
-    let kind = schema["type"].as_str().unwrap_or_default();
-    let mut values: Vec<(&'static str, String)> = Vec::new();
-    let others = [("a_bool", "true", "boolean"), ("an_array", "[]", "array"), ("an_object", "{}", "object")];
-    values.extend(
-        others.iter().filter(|(.., of)| *of != kind).map(|(what, value, _)| (*what, (*value).into())),
-    );
-    match kind {
-        "string" => {
-            values.push(("a_number", "1".into()));
-            values.extend(wrong_texts(schema));
-        }
-        "integer" | "number" => values.extend(wrong_numbers(schema, kind)),
-        "boolean" => values.extend([("a_number", "1".into()), ("a_text", "\"true\"".into())]),
-        "array" | "object" => values.extend([("a_number", "1".into()), ("a_text", "\"[]\"".into())]),
-        _ => values.clear(),
-    }
-    if kind == "array" {
-        let beyond = limits_of(document, schema).into_iter().filter(|limit| !limit.is_within);
-        let name = |limit: &Limit| match limit.name().as_str() {
-            "with too many items" => "with_too_many_items",
-            _ => "with_too_few_items",
-        };
-        values.extend(beyond.filter_map(|limit| Some((name(&limit), limit.value.as_ref()?.to_string()))));
-    }
-    values
-}
-
-fn wrong_texts(schema: &Value) -> Vec<(&'static str, String)> {
-    let quoted = |text: &str| Value::from(text).to_string();
-    if schema["enum"].is_array() {
-        return vec![("another_value", quoted("SOMETHING_ELSE"))];
-    }
-    let length = |name: &str| {
-        let length = schema[name].as_u64().and_then(|length| usize::try_from(length).ok());
-        length.filter(|length| *length < LONGEST)
-    };
-    let mut values = Vec::new();
-    if let Some(longest) = length("maxLength") {
-        values.push(("too_long", quoted(&"é".repeat(longest + 1))));
-    }
-    values.push(("with_a_null_character", r#""a\u0000b""#.into()));
-    if let Some(shortest) = length("minLength").filter(|shortest| *shortest > 1) {
-        values.push(("too_short", quoted(&"x".repeat(shortest - 1))));
-    }
-    let pattern = schema["pattern"].as_str().and_then(|pattern| Regex::new(pattern).ok());
-    let unfit = |pattern: Regex| ["x", "1", " ", "é", "!"].into_iter().find(|text| !pattern.is_match(text));
-    values.extend(pattern.and_then(unfit).map(|text| ("against_its_pattern", quoted(text))));
-    if matches!(schema["format"].as_str(), Some("date" | "date-time" | "uuid" | "email" | "uri")) {
-        values.push(("against_its_format", quoted("x")));
-    }
-    values
-}
-
-fn wrong_numbers(schema: &Value, kind: &str) -> Vec<(&'static str, String)> {
-    let (least, most) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
-    let mut values = vec![("a_text", "\"1\"".into())];
-    // As text, a number may be beyond what any integer here holds.
-    values.extend(least.map(|least| ("below_its_minimum", (i128::from(least) - 1).to_string())));
-    values.extend(most.map(|most| ("above_its_maximum", (i128::from(most) + 1).to_string())));
-    values.extend(least.map(|least| {
-        let by_a_hair = match least {
-            0 => "-1e-400".into(),
-            1.. => format!("{}.99999999999999999999", least - 1),
-            _ => format!("{least}.00000000000000000001"),
-        };
-        ("below_its_minimum_by_a_hair", by_a_hair)
-    }));
-    values.extend(most.map(|most| ("above_its_maximum_by_a_hair", format!("{most}.00000000000000000001"))));
-    values.push(("above_everything", "1e999999999".into()));
-    if kind == "integer" {
-        values.push(("with_a_fraction", "1.5".into()));
-        values.push(("with_the_least_fraction", "1.0000000000000000000001".into()));
-    } else {
-        values.push(("that_would_be_rounded", "0.1000000000000000055511151231257827".into()));
-    }
-    values
 }

@@ -38,6 +38,15 @@ pub struct Case {
     pub is_common: bool,
 }
 
+/// What a check finds where nothing is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It is as it must be.
+    Kept,
+    /// Nobody can tell, for a reason.
+    NotJudged(String),
+}
+
 /// An expectation beside status and text.
 pub(super) enum Expectation {
     Nothing,
@@ -80,6 +89,11 @@ impl Case {
         }
     }
 
+    /// A case that a service may take or refuse, as long as it does not fail.
+    pub(super) fn either_way(operation: &Operation, name: &str, request: Request) -> Self {
+        Self { among: Some(200..=499), ..Self::within_limits(operation, name, request) }
+    }
+
     /// A case that names what is not there. Which of several texts says so, no document can tell.
     pub(super) fn not_found(
         situation: Situation,
@@ -112,52 +126,66 @@ impl Case {
     ///
     /// # Errors
     /// The answer is not as it must be.
-    pub fn check(&self, session: &Session) -> Result<(), Failure> {
+    pub fn check(&self, session: &Session) -> Result<Finding, Failure> {
         let answer = match self.status {
             Some(status) => session.expect(&self.request, status, self.text.as_deref())?,
             None => session.send(&self.request)?,
         };
-        let unmet = match &self.among {
-            Some(among) => self.unmet_range(among, &answer),
-            None if self.status.is_none() => self.unmet_validity(session, &answer),
-            None => None,
+        let finding = match &self.among {
+            Some(among) => self.in_range(among, &answer),
+            None if self.status.is_none() => self.validity(session, &answer),
+            None => Ok(Finding::Kept),
         };
-        let unmet = unmet.or_else(|| self.unmet_detail(session, &answer));
-        unmet.map_or(Ok(()), |expected| Err(session.failure(&self.request, &answer, &expected)))
+        let finding =
+            finding.and_then(|finding| self.unmet_detail(session, &answer).map_or(Ok(finding), Err));
+        finding.map_err(|expected| session.failure(&self.request, &answer, &expected))
     }
 
-    fn unmet_range(&self, among: &RangeInclusive<u16>, answer: &Answer) -> Option<String> {
+    fn in_range(&self, among: &RangeInclusive<u16>, answer: &Answer) -> Result<Finding, String> {
         let (least, most) = (among.start(), among.end());
-        (!among.contains(&answer.status))
-            .then(|| format!("a refusal: a documented status from {least} to {most}"))
+        match among.contains(&answer.status) {
+            true => Ok(Finding::Kept),
+            false if *least < 400 => Err(NO_FAILURE.into()),
+            false => Err(format!("a refusal: a documented status from {least} to {most}")),
+        }
     }
 
     /// What fits the document is not refused for not fitting it.
-    fn unmet_validity(&self, session: &Session, answer: &Answer) -> Option<String> {
+    fn validity(&self, session: &Session, answer: &Answer) -> Result<Finding, String> {
         let profile = &subject().profile;
         // A parameter may say that the caller waits no longer, and a service may have as much as it takes.
         let excused = [Situation::Expired, Situation::Full].map(|it| Some(profile.answer(it)?.status));
         if answer.status >= 500 && !excused.contains(&Some(answer.status)) {
-            return Some("no failure of the service".into());
+            return Err(NO_FAILURE.into());
         }
         let texts = [Situation::Missing, Situation::Invalid].map(|it| profile.answer(it)?.text.as_deref());
         let blames = || answer.error().is_some_and(|text| texts.contains(&Some(text.as_str())));
         if texts.iter().any(Option::is_some) {
-            return blames().then(|| "an answer that takes the request for valid".to_owned());
+            return match blames() {
+                true => Err("an answer that takes the request for valid".into()),
+                false => Ok(Finding::Kept),
+            };
         }
         let document = CONTRACT.document(&self.request.service);
-        let operation = document.find(&self.request.method, self.request.path_only())?;
+        let Some(operation) = document.find(&self.request.method, self.request.path_only()) else {
+            return Ok(Finding::Kept);
+        };
         let knows = !session.deployment.service(&self.request.service).token.is_empty();
         if answer.status == 401 && knows && operation.is_closed() {
-            return Some("an answer to a caller with the right credential".into());
+            return Err("an answer to a caller with the right credential".into());
         }
         // Where no text tells why, an example that is taken tells that it is not for what both share.
         if !matches!(answer.status, 400 | 422) {
-            return None;
+            return Ok(Finding::Kept);
         }
-        let valid = valid_request(operation, &session.deployment);
-        let is_taken = session.send(&valid).is_ok_and(|answer| answer.status < 300);
-        is_taken.then(|| "an answer that takes the request for valid, as it takes the example".to_owned())
+        let valid = session.send(&valid_request(operation, &session.deployment));
+        match valid {
+            Ok(valid) if valid.status < 300 => {
+                Err("an answer that takes the request for valid, as it takes the example".into())
+            }
+            Ok(valid) => Ok(refused_example(operation, valid.status)),
+            Err(_) => Ok(unjudged(operation, "its example has no documented response")),
+        }
     }
 
     fn unmet_detail(&self, session: &Session, answer: &Answer) -> Option<String> {
@@ -180,6 +208,19 @@ impl Case {
             }
         }
     }
+}
+
+/// What is expected of a service whatever it is asked.
+const NO_FAILURE: &str = "no failure of the service";
+
+/// Where the example is refused, nothing tells how the service takes what fits.
+pub(super) fn refused_example(operation: &Operation, status: u16) -> Finding {
+    unjudged(operation, &format!("its example was refused with {status}"))
+}
+
+fn unjudged(operation: &Operation, why: &str) -> Finding {
+    let Operation { service, method, template, .. } = operation;
+    Finding::NotJudged(format!("{service}, {method} {template}: {why}"))
 }
 
 /// What the `detail` of a refusal must say, if the profile has one.

@@ -23,7 +23,7 @@ const KEY_LIMIT: usize = 255;
 pub fn cases(deployment: &Deployment) -> Vec<Case> {
     let profile = &subject().profile;
     // Without a body that can be made, every request is one without a body.
-    let operations = CONTRACT.operations().filter(|operation| !operation.needs_other_body);
+    let operations = CONTRACT.operations().filter(|operation| !operation.needs_other_body());
     let of_operations = operations.flat_map(|operation| {
         let valid = valid_request(operation, deployment);
         let mut cases = Vec::new();
@@ -37,7 +37,7 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
         }
         cases.extend(expired(operation, &valid));
         cases.extend(contradictory(operation, &valid));
-        if operation.body.is_some() {
+        if operation.example().is_some() {
             cases.extend(bodies::wholes(operation, &valid));
             cases.extend(bodies::fields(operation, &valid));
         }

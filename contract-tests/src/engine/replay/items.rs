@@ -6,7 +6,7 @@ use regex::Regex;
 use reqwest::Url;
 use serde_json::Value;
 
-use super::case::valid_request;
+use super::case::{Finding, refused_example, valid_request};
 use crate::engine::{
     contract::{CONTRACT, Operation},
     exchange::{Answer, Request, escaped, written},
@@ -66,16 +66,19 @@ fn is_gone(session: &Session, request: &Request) -> Result<(), Failure> {
 }
 
 /// What was created can be read, as it was answered.
-pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Result<(), Failure> {
+pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Result<Finding, Failure> {
     let document = CONTRACT.document(creator.service);
     let request = valid_request(creator, &session.deployment);
     let answer = session.send(&request)?;
+    if matches!(answer.status, 400 | 422) {
+        return Ok(refused_example(creator, answer.status));
+    }
     let read = creator.of_item(document, "GET").and_then(|(read, field)| {
         let id = written(answer.json().get(field).or(answer.json().get("id"))?);
         Some(session.request(creator.service, "GET", read.path(&escaped(&id))))
     });
     // An example that cannot be created twice shows nothing.
-    let (true, Some(read)) = (answer.status < 300, read) else { return Ok(()) };
+    let (true, Some(read)) = (answer.status < 300, read) else { return Ok(Finding::Kept) };
     let shown = session.expect(&read, 200, None)?;
     let (created, found) = (answer.json(), shown.json());
     let differs = created
@@ -87,21 +90,24 @@ pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Res
         Some((name, value)) => {
             Err(session.failure(&read, &shown, &format!("`{name}` as it was created: {value}")))
         }
-        None => Ok(()),
+        None => Ok(Finding::Kept),
     }
 }
 
 /// What was created is in the list, once, and what was refused is not.
-pub(super) fn created_is_listed_once(session: &Session, creator: &Operation) -> Result<(), Failure> {
+pub(super) fn created_is_listed_once(session: &Session, creator: &Operation) -> Result<Finding, Failure> {
     let list = session.request(creator.service, "GET", &creator.template);
     let length = |answer: &Answer| answer.json().as_array().map_or(0, Vec::len);
     let before = session.expect(&list, 200, None)?;
     let request = valid_request(creator, &session.deployment);
     let answer = session.send(&request)?;
     let after = session.expect(&list, 200, None)?;
-    // A list that has as many as before may be a page of them. An example that is refused shows nothing.
+    if matches!(answer.status, 400 | 422) {
+        return Ok(refused_example(creator, answer.status));
+    }
+    // A list that has as many as before may be a page of them. An example that cannot be created twice shows nothing.
     if answer.status >= 300 || length(&after) <= length(&before) {
-        return Ok(());
+        return Ok(Finding::Kept);
     }
     if length(&after) > length(&before) + 1 {
         return Err(session.failure(&list, &after, "a list with one item more, since one was created"));
@@ -114,7 +120,7 @@ pub(super) fn created_is_listed_once(session: &Session, creator: &Operation) -> 
     let then = session.expect(&list, 200, None)?;
     match (400..500).contains(&answer.status) && length(&then) != length(&after) {
         true => Err(session.failure(&list, &then, "a list as before, since a body was refused")),
-        false => Ok(()),
+        false => Ok(Finding::Kept),
     }
 }
 

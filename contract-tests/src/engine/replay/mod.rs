@@ -9,6 +9,7 @@ mod items;
 pub mod situations;
 pub mod cases;
 mod bodies;
+mod wrong;
 mod limits;
 pub mod case;
 mod parameters;

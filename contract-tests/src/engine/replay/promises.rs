@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::{
-    case::{creating, unused_key, valid_request},
+    case::{Finding, creating, unused_key, valid_request},
     items, parameters,
 };
 use crate::engine::{
@@ -45,7 +45,7 @@ impl Promise {
     ///
     /// # Errors
     /// It is not.
-    pub fn check(&self, session: &Session) -> Result<(), Failure> {
+    pub fn check(&self, session: &Session) -> Result<Finding, Failure> {
         let valid = valid_request(self.operation, &session.deployment);
         let request = if self.operation.takes_key { valid.header(KEY, unused_key()) } else { valid };
         (self.check)(session, &request)
@@ -53,7 +53,7 @@ impl Promise {
 }
 
 /// Sends a request, which has an unused key if it may have one, in ways that would show that a promise is not kept.
-type Check = Box<dyn Fn(&Session, &Request) -> Result<(), Failure> + Send + Sync>;
+type Check = Box<dyn Fn(&Session, &Request) -> Result<Finding, Failure> + Send + Sync>;
 
 /// The same for a promise about keys.
 type OfKey = fn(&Session, &Request) -> Result<(), Failure>;
@@ -62,7 +62,7 @@ type OfKey = fn(&Session, &Request) -> Result<(), Failure>;
 pub fn all() -> impl Iterator<Item = Promise> {
     let profile = &subject().profile;
     let creating = CONTRACT.operations().filter(|operation| operation.takes_key && profile.idempotency_keys);
-    let of_keys = creating.filter(|operation| !operation.needs_other_body).flat_map(of_keys);
+    let of_keys = creating.filter(|operation| !operation.needs_other_body()).flat_map(of_keys);
     let all = CONTRACT.operations().filter(|_| profile.parameters_make_a_difference);
     let of_parameters = all.flat_map(|operation| {
         let queries = operation.parameters().filter(|parameter| parameter["in"] == "query");
@@ -74,7 +74,7 @@ pub fn all() -> impl Iterator<Item = Promise> {
             ),
             operation,
             check: Box::new(move |session, request| {
-                makes_a_difference(session, operation, request, parameter)
+                makes_a_difference(session, operation, request, parameter).map(kept)
             }),
         })
     });
@@ -94,18 +94,26 @@ fn of_keys(operation: &'static Operation) -> impl Iterator<Item = Promise> {
     of_keys.map(move |(name, check)| Promise {
         name: format!("{}::{name}", operation.id),
         operation,
-        check: Box::new(check),
+        check: Box::new(move |session, request| check(session, request).map(kept)),
     })
 }
 
+fn kept((): ()) -> Finding {
+    Finding::Kept
+}
+
 /// The same for a promise about what is created and deleted.
-type OfItem = fn(&Session, &Operation) -> Result<(), Failure>;
+type OfItem = fn(&Session, &Operation) -> Result<Finding, Failure>;
 
 fn of_items() -> impl Iterator<Item = Promise> {
     let profile = &subject().profile;
     let of_deleting: [(&str, OfItem, bool); 2] = [
-        ("what_is_deleted_is_gone", items::deleted_is_gone, true),
-        ("no_id_is_given_again", items::no_id_is_given_again, profile.ids_are_given_once),
+        ("what_is_deleted_is_gone", |session, it| items::deleted_is_gone(session, it).map(kept), true),
+        (
+            "no_id_is_given_again",
+            |session, it| items::no_id_is_given_again(session, it).map(kept),
+            profile.ids_are_given_once,
+        ),
     ];
     let is_read_back = !profile.workflows_show_all;
     type Can = fn(&Operation) -> bool;
@@ -118,7 +126,7 @@ fn of_items() -> impl Iterator<Item = Promise> {
         operation,
         check: Box::new(move |session, _| check(session, operation)),
     };
-    CONTRACT.operations().filter(|operation| !operation.needs_other_body).flat_map(move |operation| {
+    CONTRACT.operations().filter(|operation| !operation.needs_other_body()).flat_map(move |operation| {
         let deletes = operation.method == "DELETE" && items::creator(operation).is_some();
         let deleting = of_deleting.into_iter().filter(move |(.., asked)| *asked && deletes);
         let creating = of_creating.into_iter().filter(move |(.., can)| is_read_back && can(operation));
@@ -133,7 +141,7 @@ fn of_heads() -> impl Iterator<Item = Promise> {
     heads.filter(|operation| operation.method == "GET").map(|operation| Promise {
         name: format!("{}::a_head_is_answered_like_it", operation.id),
         operation,
-        check: Box::new(items::head_is_like_get),
+        check: Box::new(|session, get| items::head_is_like_get(session, get).map(kept)),
     })
 }
 

@@ -1,14 +1,15 @@
 //! The ledger: every documented response and every facet of an operation, and how often each was seen on the wire.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path, sync::LazyLock};
+mod page;
+mod row;
 
-use regex::{Captures, Regex};
-use serde::Serialize;
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::Path};
+
 use serde_json::json;
 
+use self::row::{Facet, Row};
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    deployment::SERVICES,
     exchange::{Answer, Request},
     facets,
     subject::subject,
@@ -18,6 +19,8 @@ use crate::engine::{
 #[derive(Debug, Default)]
 pub struct Ledger {
     seen: BTreeMap<(Key, String, Option<String>), usize>,
+    /// Those that are not as documented, in all but the status.
+    wrong: BTreeMap<(Key, String, Option<String>), usize>,
     /// The same for facets, by operation and name.
     facets: BTreeMap<(Key, String), usize>,
 }
@@ -29,74 +32,6 @@ fn key(operation: &Operation) -> Key {
     (operation.service, operation.id.clone())
 }
 
-/// A documented answer.
-#[derive(Debug, Serialize)]
-pub struct Row {
-    service: &'static str,
-    operation: String,
-    /// As it is documented: `404`, `4XX` or `default`.
-    status: String,
-    /// The exact error text of a refusal.
-    text: Option<String>,
-    /// How often it was seen.
-    seen: usize,
-    /// Whether it is known that no request can provoke it.
-    waived: bool,
-}
-
-/// A documented facet of an operation.
-#[derive(Debug, Serialize)]
-pub struct Facet {
-    service: &'static str,
-    operation: String,
-    facet: String,
-    /// How often it was seen.
-    seen: usize,
-    /// Whether it need not be seen.
-    waived: bool,
-}
-
-impl Facet {
-    fn name(&self) -> String {
-        format!("{} {} {}", self.service, self.operation, self.facet)
-    }
-
-    fn verdict(&self) -> &'static str {
-        verdict(self.seen, self.waived)
-    }
-
-    fn is_fine(&self) -> bool {
-        (self.seen == 0) == self.waived
-    }
-}
-
-/// What is to be said of what was seen so often.
-fn verdict(seen: usize, is_waived: bool) -> &'static str {
-    match (seen, is_waived) {
-        (0, false) => "never seen",
-        (0, true) => "waived",
-        (_, false) => "seen",
-        (_, true) => "seen, yet waived",
-    }
-}
-
-impl Row {
-    fn name(&self) -> String {
-        let Self { service, operation, status, text, .. } = self;
-        format!("{service} {operation} {status} {}", text.as_deref().unwrap_or_default())
-            .trim_end()
-            .to_owned()
-    }
-
-    fn verdict(&self) -> &'static str {
-        verdict(self.seen, self.waived)
-    }
-
-    fn is_fine(&self) -> bool {
-        (self.seen == 0) == self.waived
-    }
-}
-
 impl Ledger {
     /// Writes down that `operation` gave this answer to this request.
     pub fn record(&mut self, operation: &Operation, request: &Request, answer: &Answer) {
@@ -106,6 +41,13 @@ impl Ledger {
         for facet in facets::shown(operation, request, answer) {
             *self.facets.entry((key(operation), facet)).or_default() += 1;
         }
+    }
+
+    /// Writes down that `operation` gave an answer that is not as documented, and perhaps has a documented status.
+    pub fn record_wrong(&mut self, operation: &Operation, answer: &Answer) {
+        let Some((status, documented)) = operation.documented(answer.status) else { return };
+        let text = answer.error().filter(|text| documented.texts.contains(text));
+        *self.wrong.entry((key(operation), status, text)).or_default() += 1;
     }
 
     /// Every facet of every operation, with how often it was seen.
@@ -140,7 +82,8 @@ impl Ledger {
                 };
                 for text in texts {
                     let key = (key(operation), status.clone(), text);
-                    let seen = self.seen.get(&key).copied().unwrap_or_default();
+                    let count = |of: &BTreeMap<_, usize>| of.get(&key).copied().unwrap_or_default();
+                    let (seen, wrong) = (count(&self.seen), count(&self.wrong));
                     let ((_, operation_id), status, text) = key;
                     let mut row = Row {
                         service: operation.service,
@@ -148,6 +91,7 @@ impl Ledger {
                         status,
                         text,
                         seen,
+                        wrong,
                         waived: false,
                     };
                     row.waived = waivers.contains(&row.name().as_str());
@@ -193,7 +137,7 @@ impl Ledger {
                 table,
                 "{shown:<width$} {} {text:<32} {:>5}  {}",
                 row.status,
-                row.seen,
+                row.shown(),
                 row.verdict()
             );
             last = operation;
@@ -216,68 +160,10 @@ impl Ledger {
         let facets = self.facets();
         let json = json!({ "judged": subject, "answers": rows, "facets": facets });
         fs::write(folder.join("ledger.json"), format!("{json:#}"))?;
-        fs::write(folder.join("index.html"), page(subject, &rows, &facets))
+        fs::write(folder.join("index.html"), page::of(subject, &rows, &facets))
     }
 }
 
 fn waivers() -> impl Iterator<Item = &'static str> {
     subject().waivers.iter().map(String::as_str)
-}
-
-/// Text as it stands in a page.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
-}
-
-fn page(subject: &[String], rows: &[Row], facets: &[Facet]) -> String {
-    let mut sections = String::new();
-    for operation in CONTRACT.operations() {
-        let Operation { service, id, method, template, .. } = operation;
-        let _ = write!(
-            sections,
-            "<section><h2><b class=\"{}\">{method}</b> {} <small>{} · {}</small></h2><table>",
-            method.to_lowercase(),
-            escaped(template),
-            escaped(service),
-            escaped(id)
-        );
-        for row in rows.iter().filter(|row| row.service == *service && row.operation == *id) {
-            let text = escaped(row.text.as_deref().unwrap_or("as its schema says"));
-            let verdict = row.verdict();
-            let class = verdict.replace([',', ' '], "-");
-            let _ = write!(
-                sections,
-                "<tr class=\"{class}\"><td>{}<td>{text}<td>{}<td><span>{verdict}</span></tr>",
-                row.status, row.seen
-            );
-        }
-        sections += "</table><details><summary>Parameters, fields, headers and limits</summary><table>";
-        let of_operation = |facet: &&Facet| facet.service == *service && facet.operation == *id;
-        for facet in facets.iter().filter(of_operation) {
-            let verdict = facet.verdict();
-            let class = verdict.replace([',', ' '], "-");
-            let _ = write!(
-                sections,
-                "<tr class=\"{class}\"><td><td>{}<td>{}<td><span>{verdict}</span></tr>",
-                escaped(&facet.facet),
-                facet.seen
-            );
-        }
-        sections += "</table></details></section>";
-    }
-    let seen = rows.iter().filter(|row| row.seen > 0).count();
-    let waived = rows.iter().filter(|row| row.waived).count();
-    let filled = |name: &str| match name {
-        "title" => escaped(&SERVICES.join(", ")),
-        "subject" => subject.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br>"),
-        "sections" => sections.clone(),
-        "seen" => seen.to_string(),
-        "waived" => waived.to_string(),
-        "all" => rows.len().to_string(),
-        // A rule of the style.
-        other => format!("{{{other}}}"),
-    };
-    // In one go, since what is filled in may have braces of its own.
-    static PLACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\{([a-z]+)\}").expect("a pattern"));
-    PLACE.replace_all(include_str!("ledger.html"), |place: &Captures<'_>| filled(&place[1])).into_owned()
 }

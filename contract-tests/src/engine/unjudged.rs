@@ -1,0 +1,41 @@
+//! What of an operation cannot be judged: schemas that cannot be read, and bodies and fields that cannot be made.
+
+use serde_json::Value;
+
+use crate::engine::{
+    contract::Operation,
+    documented::{complaint, json_body, json_content},
+};
+
+/// What cannot be judged of an operation, a sentence each.
+pub fn of(operation: &Operation) -> Vec<String> {
+    let of_schema = |what: String, document: &Value, schema: &Value| {
+        let why = complaint(document, schema)?;
+        let Operation { service, id, .. } = operation;
+        Some(format!("{service} {id}: {what}, whose schema cannot be read ({why})"))
+    };
+    let responses = operation.declaration()["responses"].as_object().into_iter().flatten();
+    let of_responses = responses.filter_map(|(status, response)| {
+        let schema = &json_content(&response["content"])["schema"];
+        of_schema(format!("the response {status}"), operation.schemas(), schema)
+    });
+    let (_, body) = json_body(&operation.declaration()["requestBody"]);
+    let of_body = of_schema("the body".into(), operation.request_schemas(), body);
+    of_responses.chain(of_body).chain(unmade(operation)).collect()
+}
+
+/// The body, or the fields of it, for which no value can be made.
+fn unmade(operation: &Operation) -> Vec<String> {
+    let Operation { service, method, template, body, .. } = operation;
+    let at = format!("{service}, {method} {template}");
+    if let Some(why) = operation.why_no_example() {
+        return vec![format!("{at}: its body, of which no example could be made ({why})")];
+    }
+    let (Some(body), Some(example)) = (body, operation.example()) else { return Vec::new() };
+    let complete = operation.complete(&example);
+    let fields = body["properties"].as_object().into_iter().flatten().map(|(name, _)| name);
+    let unmade = fields.filter(|name| complete.is_object() && complete.get(name.as_str()).is_none());
+    unmade
+        .map(|name| format!("{at}: the field `{name}` of its body, for which no value could be made"))
+        .collect()
+}
