@@ -7,7 +7,10 @@ const LONGEST: usize = 8 * 1024;
 
 /// A line for a shell that sends a request once more, to the service at `url`, or what does where no line can.
 pub(crate) fn how(request: &Request, url: &str) -> String {
-    line(request, url).unwrap_or_else(|| "contract again FILE, which `contract replay --out` writes".into())
+    line(request, url).unwrap_or_else(|| {
+        let place = format!("{} {url}{}", request.method, request.path);
+        format!("{place} with `contract again FILE`; `contract replay --out` writes the file")
+    })
 }
 
 /// None if the body is long, is no text, or never ends.
@@ -57,5 +60,7 @@ mod tests {
             assert_eq!(of(body.as_bytes(), delivery), expected, "{body:?} {delivery:?}");
         }
         assert_eq!(of(b"\xff", Delivery::Whole), None);
+        let endless = Request { delivery: Delivery::Half, ..Request::new("a", "POST", "/a") };
+        assert!(how(&endless, "http://host:1").starts_with("POST http://host:1/a with "));
     }
 }
