@@ -16,13 +16,13 @@ use chassis::{
         sqlite::Cancellation,
     },
 };
-use clap::{
-    Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, builder::PossibleValuesParser,
-    error::ErrorKind, value_parser,
-};
+use clap::{Arg, ArgGroup, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind, value_parser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::failure::Failure;
+use super::{
+    databases::{self, chosen},
+    failure::Failure,
+};
 use crate::member::Member;
 
 const ABOUT: &str = "Copy the databases to another engine, folder or server, while no service runs";
@@ -61,24 +61,9 @@ pub(super) fn command(members: &'static [Member]) -> Command {
         .arg(place("from", "Where the databases are [default: as the services have it]"))
         .arg(place("to", "Where they are copied to [default: as the services have it]"))
         .group(ArgGroup::new("places").args(["from", "to"]).required(true).multiple(true))
-        .arg(
-            Arg::new("only")
-                .long("only")
-                .value_name("SERVICE")
-                .action(ArgAction::Append)
-                .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
-                .help("Only the database of this service; repeatable"),
-        )
+        .arg(databases::only(members))
         .next_help_heading("Where the services have their databases")
-        .arg(
-            Arg::new("data-dir")
-                .long("data-dir")
-                .env("DATA_DIR")
-                .value_name("FOLDER")
-                .default_value("data")
-                .value_parser(value_parser!(PathBuf))
-                .help("Folder for the database files"),
-        )
+        .arg(databases::data_dir())
         .args(members.iter().flat_map(|member| member.info.database_args()));
     DatabaseSettings::augment_args(command)
         .mut_args(|argument| match argument.get_id().as_str() {
@@ -126,12 +111,6 @@ impl<'a> Places<'a> {
             }),
         }
     }
-}
-
-/// The services whose databases are copied.
-fn chosen(members: &'static [Member], matches: &ArgMatches) -> Vec<&'static Member> {
-    let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
-    members.iter().filter(|one| only.is_empty() || only.iter().any(|name| *name == one.info.name)).collect()
 }
 
 /// Refuses a command line that names one database for several services, or none.

@@ -32,28 +32,40 @@ pub(super) fn command(name: &'static str, description: Description, members: &'s
                 .value_parser(value_parser!(PathBuf))
                 .help("Folder of the backup"),
         )
-        .arg(
-            Arg::new("data-dir")
-                .long("data-dir")
-                .env("DATA_DIR")
-                .value_name("FOLDER")
-                .default_value("data")
-                .value_parser(value_parser!(PathBuf))
-                .help("Folder for the database files"),
-        )
-        .arg(
-            Arg::new("only")
-                .long("only")
-                .value_name("SERVICE")
-                .action(ArgAction::Append)
-                .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
-                .help("Only the database of this service; repeatable"),
-        )
+        .arg(data_dir())
+        .arg(only(members))
         // Only to refuse a service that has one.
         .args(
             members.iter().flat_map(|member| member.info.database_args()).map(|argument| argument.hide(true)),
         )
         .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(force))
+}
+
+/// The folder that has the files of the services.
+pub(super) fn data_dir() -> Arg {
+    Arg::new("data-dir")
+        .long("data-dir")
+        .env("DATA_DIR")
+        .value_name("FOLDER")
+        .default_value("data")
+        .value_parser(value_parser!(PathBuf))
+        .help("Folder for the database files")
+}
+
+/// The services whose databases are meant, if not all of them are.
+pub(super) fn only(members: &'static [Member]) -> Arg {
+    Arg::new("only")
+        .long("only")
+        .value_name("SERVICE")
+        .action(ArgAction::Append)
+        .value_parser(PossibleValuesParser::new(members.iter().map(|member| member.info.name)))
+        .help("Only the database of this service; repeatable")
+}
+
+/// The services that [`only`] names, or all of them.
+pub(super) fn chosen(members: &'static [Member], matches: &ArgMatches) -> Vec<&'static Member> {
+    let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
+    members.iter().filter(|one| only.is_empty() || only.iter().any(|name| *name == one.info.name)).collect()
 }
 
 /// What the arguments name.
@@ -72,9 +84,6 @@ impl Databases {
     /// The backup would be where the databases are, or one of them is no file.
     pub(super) fn read(matches: &ArgMatches, members: &'static [Member]) -> Result<Self, StartupError> {
         let path = |name| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
-        let only: Vec<&String> = matches.get_many("only").into_iter().flatten().collect();
-        let is_meant =
-            |member: &&Member| only.is_empty() || only.iter().any(|name| *name == member.info.name);
         let (backup, data) = (path("folder"), path("data-dir"));
         if matches!((backup.canonicalize(), data.canonicalize()), (Ok(backup), Ok(data)) if backup == data) {
             let folder = backup.display();
@@ -82,7 +91,7 @@ impl Databases {
                 "{folder} is the folder of the databases: name another folder."
             )));
         }
-        let members: Vec<&Member> = members.iter().filter(is_meant).collect();
+        let members = chosen(members, matches);
         members.iter().try_for_each(|member| refuse_server(member, matches))?;
         Ok(Self { backup, data, members, is_forced: matches.get_flag("force") })
     }
