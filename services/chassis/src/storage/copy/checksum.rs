@@ -84,6 +84,8 @@ mod tests {
     fn rows_that_differ_have_other_checksums() {
         let text = |text: &str| Value::Text(text.into());
         assert_ne!(hash(&[text("ab"), text("c")], 0), hash(&[text("a"), text("bc")], 0));
+        // `t` is the tag of a text.
+        assert_ne!(hash(&[text("atb")], 0), hash(&[text("a"), text("b")], 0));
         assert_ne!(hash(&[text("")], 0), hash(&[Value::Null], 0));
         assert_ne!(hash(&[Value::Real(0.0)], 0), hash(&[Value::Real(-0.0)], 0));
         assert_ne!(hash(&[Value::Integer(1)], 0), hash(&[Value::Bytes(1_i64.to_be_bytes().into())], 0));
