@@ -3,7 +3,7 @@
 use std::{fmt, io::ErrorKind, time::Duration};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::redirect;
+use reqwest::{blocking::ClientBuilder, redirect};
 use rustls::ClientConfig;
 use serde_json::Value;
 
@@ -56,14 +56,25 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// # Panics
 /// The system has no thread or no descriptor left.
 pub fn http_client(patience: Duration) -> reqwest::blocking::Client {
+    built(builder(patience))
+}
+
+/// The same with a connection of its own for each request.
+pub(crate) fn unpooled_client(patience: Duration) -> reqwest::blocking::Client {
+    built(builder(patience).pool_max_idle_per_host(0))
+}
+
+fn builder(patience: Duration) -> ClientBuilder {
     tls::prepare();
     reqwest::blocking::Client::builder()
         .tls_backend_preconfigured(ClientConfig::clone(&tls::config()))
         .redirect(redirect::Policy::none())
         .no_proxy()
         .timeout(patience)
-        .build()
-        .expect("an HTTP client")
+}
+
+fn built(builder: ClientBuilder) -> reqwest::blocking::Client {
+    builder.build().expect("an HTTP client")
 }
 
 /// Whether a connection ended before anything was answered. A service may close one that is idle at the very moment that it is

@@ -83,6 +83,12 @@ impl Session {
         Self { is_patient: true, http: exchange::http_client(patience), patience, ..self }
     }
 
+    /// The same session, with a connection of its own for each request: a service may close an idle one at the very moment that
+    /// it is used again.
+    pub fn unpooled(self) -> Self {
+        Self { http: exchange::unpooled_client(self.patience), ..self }
+    }
+
     /// The same session, with what it sees written in `ledger`.
     pub fn writing_in(self, ledger: Arc<Mutex<Ledger>>) -> Self {
         Self { ledger, ..self }

@@ -40,7 +40,9 @@ fn start(settings: &[(&str, &str)]) -> (Store, Session) {
         ("WRITE_TIMEOUT_MS", "400"),
     ];
     all.extend_from_slice(settings);
-    Store::start_with_session(PROGRAM, &all)
+    let (store, session) = Store::start_with_session(PROGRAM, &all);
+    // They close idle connections soon, perhaps at the very moment of the next request.
+    (store, session.unpooled())
 }
 
 /// All that a service sends until it closes the connection, and how long that takes.

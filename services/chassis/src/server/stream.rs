@@ -7,7 +7,7 @@
 
 use std::{
     future::Future,
-    io::{self, IoSlice},
+    io::{self, IoSlice, Read},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -152,6 +152,13 @@ impl TimeoutStream {
         Poll::Pending
     }
 
+    /// Reads what has arrived since the runtime last looked: a request that is here is not lost to an eviction.
+    fn read_arrived(&self, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
+        let length = (&*SockRef::from(&self.stream)).read(buffer.initialize_unfilled())?;
+        buffer.advance(length);
+        Ok(())
+    }
+
     /// Fails if the caller has hung up. hyper reads nothing while a request is worked on.
     fn peek(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         if self.has_peeked || self.connection.state() != State::Working {
@@ -245,7 +252,11 @@ impl AsyncRead for TimeoutStream {
     ) -> Poll<io::Result<()>> {
         self.has_peeked = false;
         let before = buffer.filled().len();
-        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+        let mut read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if read.is_pending() && self.connection.is_evicted() && self.read_arrived(buffer).is_ok() {
+            read = Poll::Ready(Ok(()));
+        }
+        match read {
             Poll::Pending => self.wait(context),
             Poll::Ready(Ok(())) => {
                 match &buffer.filled()[before..] {
@@ -327,5 +338,40 @@ impl AsyncWrite for TimeoutStream {
                 Poll::Pending => return until.as_mut().poll(context).map(Ok),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, io::Write};
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_has_arrived_is_read_before_the_eviction() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut caller = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let connection = Arc::new(Connection::new(peer, std::time::Instant::now(), false));
+        let cors = Arc::new(Cors::new(None));
+        let mut stream = TimeoutStream::new(stream, &Limits::defaults(), connection.clone(), cors);
+
+        let mut bytes = [0; 8];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let mut read = |context: &mut Context<'_>| Pin::new(&mut stream).poll_read(context, &mut buffer);
+        poll_fn(|context| {
+            assert!(read(context).is_pending());
+            // The runtime does not notice this before this function returns.
+            caller.write_all(b"GET ").unwrap();
+            assert!(read(context).is_pending());
+            connection.evict();
+            assert!(matches!(read(context), Poll::Ready(Ok(()))));
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(buffer.filled(), b"GET ");
+        assert_eq!(connection.state(), State::Head);
     }
 }
