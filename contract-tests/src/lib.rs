@@ -3,7 +3,7 @@
 //!
 //! | folder | what it is for |
 //! |---|---|
-//! | [`engine`] | reads a contract, sends requests, judges each answer and remembers it; it starts nothing |
+//! | [`engine`] | reads a contract, sends requests, judges each response and remembers it; it starts nothing |
 //! | [`harness`] | starts and stops a store, and everything that meets it: a proxy, a faulty upstream, a raw caller, a browser |
 //! | [`suite`] | what is true of this store: its properties, the faults that must be noticed, the recorded examples |
 //! | [`load`] | sends load, for the benchmarks |

@@ -148,22 +148,22 @@ fn fuzz(operation: &Operation, effort: Effort) -> Result<(), Failed> {
         let request =
             oddities.into_iter().fold(valid.clone(), |request, oddity| oddity.apply(operation, request));
         let before = store.rows(operation.service);
-        let answer = session.send(&request)?;
-        if answer.status >= 500 {
-            return Err(session.failure(&request, &answer, "no failure of the service"));
+        let response = session.send(&request)?;
+        if response.status >= 500 {
+            return Err(session.failure(&request, &response, "no failure of the service"));
         }
         let stored = store.rows(operation.service) - before;
-        let is_done = answer.status < 300;
+        let is_done = response.status < 300;
         // What belongs to another thing is no thing of its own.
         let is_part = operation.template.matches('{').count() > 1;
         let expected = match request.method.as_str() {
             _ if is_part => 0,
             "DELETE" => -i64::from(is_done),
-            _ => i64::from(answer.status == 201),
+            _ => i64::from(response.status == 201),
         };
         if stored != expected {
             let expected = format!("{expected} more to be stored, and not {stored}");
-            return Err(session.failure(&request, &answer, &expected));
+            return Err(session.failure(&request, &response, &expected));
         }
         is_well(&session, operation)
     })?;

@@ -12,7 +12,7 @@ use contract_tests::{
     engine::{
         contract::CONTRACT,
         deployment::{Deployment, SERVICES},
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         replay::{case, situations, workflows},
         session::{Scope, Session},
     },
@@ -80,13 +80,13 @@ impl Scene {
         Self { nginx, store, session }
     }
 
-    fn send(&self, request: &Request) -> Result<Answer, String> {
+    fn send(&self, request: &Request) -> Result<Response, String> {
         self.session.send(request).map_err(|failure| failure.to_string())
     }
 
-    /// The answer of `service` where a header of `answer` leads. The session takes the prefix away, and knows if it is missing.
-    fn follow(&self, service: &str, answer: &Answer, header: &str) -> Outcome<Answer> {
-        let reference = answer.header(header).ok_or_else(|| format!("no {header} in {answer}"))?;
+    /// The response of `service` where a header of `response` leads. The session takes the prefix away, and knows if it is missing.
+    fn follow(&self, service: &str, response: &Response, header: &str) -> Outcome<Response> {
+        let reference = response.header(header).ok_or_else(|| format!("no {header} in {response}"))?;
         let link = reference.strip_prefix('<').and_then(|link| link.split_once('>'));
         let path = link.map_or(reference, |(path, _)| path);
         Ok(self.send(&self.session.request(service, "GET", path))?)

@@ -161,9 +161,9 @@ fn list_before_anything_else(session: &Arc<Session>, operation: &'static Operati
     Trial::test(format!("replay::{}::before_anything_else", operation.id), move || {
         let list = |session: &Session, is_empty: bool| {
             let request = session.request(operation.service, "GET", &operation.template);
-            let answer = session.expect(&request, 200, None)?;
-            match answer.body.as_slice() {
-                body if is_empty && body != b"[]" => Err(session.failure(&request, &answer, "[]")),
+            let response = session.expect(&request, 200, None)?;
+            match response.body.as_slice() {
+                body if is_empty && body != b"[]" => Err(session.failure(&request, &response, "[]")),
                 _ => Ok(()),
             }
         };

@@ -67,11 +67,11 @@ pub(crate) fn serve(name: &str) -> ExitCode {
             let (stream, _) = listener.accept().await.expect("a connection");
             stream.set_nodelay(true).expect("a connection without delay");
             let service = service.clone();
-            let answer = service_fn(move |request| {
+            let response = service_fn(move |request| {
                 let service = service.clone();
-                async move { Ok::<_, Infallible>(service.answer(request).await) }
+                async move { Ok::<_, Infallible>(service.response(request).await) }
             });
-            tokio::spawn(server::Builder::new().serve_connection(TokioIo::new(stream), answer));
+            tokio::spawn(server::Builder::new().serve_connection(TokioIo::new(stream), response));
         }
     })
 }
@@ -82,7 +82,7 @@ struct Service {
 }
 
 impl Service {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn response(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let mut status = StatusCode::OK;
         if request.method() == Method::POST {
             status = StatusCode::CREATED;
@@ -95,7 +95,7 @@ impl Service {
             written.await.expect("a commit");
         }
         let response = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
-        response.body(PRODUCT.into()).expect("an answer")
+        response.body(PRODUCT.into()).expect("a response")
     }
 }
 
@@ -147,7 +147,7 @@ impl FakeUpstream {
         Self { address, idle: Mutex::default() }
     }
 
-    /// Asks for something and reads the answer.
+    /// Asks for something and reads the response.
     async fn ask(&self) {
         let idle = self.idle.lock().expect("connections").pop();
         let mut kept = match idle {
@@ -155,16 +155,16 @@ impl FakeUpstream {
             None => self.connect().await,
         };
         let request = Request::get("/products/1").header(HOST, "upstream").body(Empty::new());
-        let answer = kept.requests.send_request(request.expect("a request"));
-        let mut answer = pin!(async { answer.await.expect("an answer").into_body().collect().await });
-        let answer = future::poll_fn(|context| {
+        let response = kept.requests.send_request(request.expect("a request"));
+        let mut response = pin!(async { response.await.expect("a response").into_body().collect().await });
+        let response = future::poll_fn(|context| {
             let driver = kept.driver.as_mut().poll(context);
-            match answer.as_mut().poll(context) {
+            match response.as_mut().poll(context) {
                 Poll::Pending if driver.is_ready() => panic!("the upstream hung up"),
                 outcome => outcome,
             }
         });
-        answer.await.expect("a whole answer");
+        response.await.expect("a whole response");
         self.idle.lock().expect("connections").push(kept);
     }
 

@@ -106,14 +106,14 @@ impl Bench<'_> {
         for _ in 0..self.plan.rounds {
             let limit = run(self.limit).rate;
             let before = self.cpu(work);
-            let answers = run(question);
-            costs.push((self.cpu(work) - before).as_secs_f64() * 1e6 / answers.latencies.len() as f64);
+            let responses = run(question);
+            costs.push((self.cpu(work) - before).as_secs_f64() * 1e6 / responses.latencies.len() as f64);
             limits.push(limit);
-            rates.push(answers.rate);
-            ratios.push(answers.rate / limit);
-            busy += answers.latencies;
+            rates.push(responses.rate);
+            ratios.push(responses.rate / limit);
+            busy += responses.latencies;
             let barest = barest.map(|barest| run(barest).rate);
-            shares.push(answers.rate / barest.unwrap_or(limit));
+            shares.push(responses.rate / barest.unwrap_or(limit));
             barests.extend(barest.map(|barest| barest / limit));
             for (ratios, question) in peers.iter_mut().zip(&theirs) {
                 ratios.push(run(question).rate / limit);
@@ -187,8 +187,8 @@ impl Bench<'_> {
     fn one_caller(&self) -> Figure {
         let question = CREATE_PRODUCT.question(&self.store.deployment());
         let latency = |question| {
-            let answers = closed_loop(question, 1, self.plan.run);
-            answers.latencies.value_at_quantile(0.5) as f64
+            let responses = closed_loop(question, 1, self.plan.run);
+            responses.latencies.value_at_quantile(0.5) as f64
         };
         let folder = new_folder();
         let (mut ratios, mut parts) = (vec![], vec![]);

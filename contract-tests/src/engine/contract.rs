@@ -57,7 +57,7 @@ pub struct Operation {
     /// What it asks its callers for.
     pub security: Security,
     /// What it can answer, by status.
-    pub answers: BTreeMap<u16, Documented>,
+    pub responses: BTreeMap<u16, Documented>,
     /// What else it can answer, by `4XX` and so on, and at last by `default`.
     pub ranges: Vec<(String, Documented)>,
     /// How the document declares it.
@@ -132,12 +132,12 @@ impl Operation {
         method: &str,
         declaration: &Value,
     ) -> Self {
-        let mut answers = BTreeMap::new();
+        let mut responses = BTreeMap::new();
         let mut ranges = Vec::new();
-        for (status, answer) in declaration["responses"].as_object().into_iter().flatten() {
-            let documented = Documented::new(answered, answer);
+        for (status, response) in declaration["responses"].as_object().into_iter().flatten() {
+            let documented = Documented::new(answered, response);
             match status.parse() {
-                Ok(status) => drop(answers.insert(status, documented)),
+                Ok(status) => drop(responses.insert(status, documented)),
                 Err(_) => ranges.push((status.clone(), documented)),
             }
         }
@@ -158,7 +158,7 @@ impl Operation {
             sent: Sent::new(sent, body, body_schema),
             takes_key: parameters.any(|parameter| parameter["name"] == KEY),
             security: security::declared(answered, declaration),
-            answers,
+            responses,
             ranges,
             declaration: declaration.clone(),
             schemas: answered.clone(),
@@ -168,7 +168,7 @@ impl Operation {
 
     /// What it can answer with this status, and how the document calls that: `404`, `4XX` or `default`.
     pub fn documented(&self, status: u16) -> Option<(String, &Documented)> {
-        if let Some(documented) = self.answers.get(&status) {
+        if let Some(documented) = self.responses.get(&status) {
             return Some((status.to_string(), documented));
         }
         let range = format!("{}XX", status / 100);
@@ -176,9 +176,9 @@ impl Operation {
         ranges.next().map(|(name, documented)| (name.clone(), documented))
     }
 
-    /// Every answer that it can give, by what the document calls it.
+    /// Every response that it can give, by what the document calls it.
     pub fn all_documented(&self) -> impl Iterator<Item = (String, &Documented)> {
-        let exact = self.answers.iter().map(|(status, documented)| (status.to_string(), documented));
+        let exact = self.responses.iter().map(|(status, documented)| (status.to_string(), documented));
         exact.chain(self.ranges.iter().map(|(name, documented)| (name.clone(), documented)))
     }
 
@@ -243,12 +243,12 @@ impl Operation {
 
     /// Whether it creates something in a place of its own, which it names.
     pub fn creates(&self) -> bool {
-        self.method == "POST" && self.answers.contains_key(&201) && !self.template.contains('{')
+        self.method == "POST" && self.responses.contains_key(&201) && !self.template.contains('{')
     }
 
     /// Whether it lists what its service has.
     pub fn lists(&self) -> bool {
-        let schema = resolve(&self.schemas, self.answer_schema("200"));
+        let schema = resolve(&self.schemas, self.response_schema("200"));
         self.method == "GET" && schema["type"] == "array" && !self.template.contains('{')
     }
 
@@ -257,8 +257,8 @@ impl Operation {
         validator(&self.schemas, &parameter["schema"]).is_valid(value)
     }
 
-    /// The schema of its answers with this status, if they have a body.
-    pub(crate) fn answer_schema(&self, status: &str) -> &Value {
+    /// The schema of its responses with this status, if they have a body.
+    pub(crate) fn response_schema(&self, status: &str) -> &Value {
         let key = status.parse().ok().and_then(|status| self.documented(status)).map(|(key, _)| key);
         let response = &self.declaration["responses"][key.as_deref().unwrap_or(status)];
         &json_content(&response["content"])["schema"]

@@ -1,4 +1,4 @@
-//! What a document says of one answer: its texts, media types, headers and schema.
+//! What a document says of one response: its texts, media types, headers and schema.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -11,13 +11,13 @@ use crate::engine::{
     subject::subject,
 };
 
-/// An answer, as it is documented.
+/// A response, as it is documented.
 pub struct Documented {
-    /// The exact error texts, if it is a refusal: the document has them in backticks in the answer's description.
+    /// The exact error texts, if it is a refusal: the document has them in backticks in the response's description.
     pub texts: Vec<String>,
     /// What the `error` of a body may be, if its schema lists that.
     pub(crate) messages: Vec<Value>,
-    /// The media types of the body. An answer of none has no body.
+    /// The media types of the body. A response of none has no body.
     pub media_types: Vec<String>,
     /// The headers that must be there.
     pub headers: Vec<String>,
@@ -30,18 +30,18 @@ pub struct Documented {
 }
 
 impl Documented {
-    pub(crate) fn new(document: &Value, answer: &Value) -> Self {
+    pub(crate) fn new(document: &Value, response: &Value) -> Self {
         static TEXT: LazyLock<Regex> = LazyLock::new(|| Regex::new("`([^`]+)`").expect("a pattern"));
         let empty = Map::new();
-        let content = answer["content"].as_object().unwrap_or(&empty);
-        let schema = json_content(&answer["content"])["schema"].clone();
+        let content = response["content"].as_object().unwrap_or(&empty);
+        let schema = json_content(&response["content"])["schema"].clone();
         let resolved = resolve(document, &schema).clone();
         let messages = resolve(document, &resolved["properties"]["error"])["enum"].as_array();
         let is_refusal =
             resolved["properties"].get("error").is_some() && subject().profile.texts_in_backticks;
-        let description = answer["description"].as_str().unwrap_or_default();
+        let description = response["description"].as_str().unwrap_or_default();
         let texts = TEXT.captures_iter(description).map(|found| found[1].to_owned());
-        let headers = answer["headers"].as_object().unwrap_or(&empty).iter();
+        let headers = response["headers"].as_object().unwrap_or(&empty).iter();
         let required = headers.filter(|(_, header)| header["required"] == true);
         let others = content.iter().filter(|(name, _)| is_json(name)).skip(1);
         Self {
@@ -64,7 +64,7 @@ impl Documented {
         }
     }
 
-    /// Whether the answer may have this media type.
+    /// Whether the response may have this media type.
     pub(crate) fn allows(&self, media_type: &str) -> bool {
         self.media_types.iter().any(|known| covers(known, media_type))
     }

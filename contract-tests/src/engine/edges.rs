@@ -17,10 +17,10 @@ pub struct Edge {
     pub upstream: &'static str,
     /// The operation that asks.
     create: &'static Operation,
-    /// What it is sent: the example of the document, which names the thing in `answer`.
+    /// What it is sent: the example of the document, which names the thing in `response`.
     body: Value,
     /// What the upstream answers if all is well: the example of its document. The id comes first.
-    pub answer: String,
+    pub response: String,
     /// What the upstream answers if it has no such thing.
     pub not_found: String,
     /// What the service answers if the thing is not found, or the upstream fails.
@@ -46,14 +46,14 @@ impl Edge {
             .ok_or_else(|| lacks(upstream, &format!("GET {template}")))?;
         let thing = get.id.strip_prefix("get_").ok_or_else(|| lacks(upstream, "operation called get_…"))?;
         let example = &get.declaration()["responses"]["200"]["content"]["application/json"]["examples"];
-        let answer =
+        let response =
             example.as_object().and_then(|examples| Some(examples.values().next()?["value"].clone()));
-        let answer = answer
-            .filter(|answer| {
-                answer.as_object().is_some_and(|fields| fields.keys().next().is_some_and(|it| it == "id"))
+        let response = response
+            .filter(|response| {
+                response.as_object().is_some_and(|fields| fields.keys().next().is_some_and(|it| it == "id"))
             })
             .ok_or_else(|| lacks(upstream, &format!("example of what {} answers", get.id)))?;
-        let unknown = get.answers.get(&404).and_then(|documented| documented.texts.first());
+        let unknown = get.responses.get(&404).and_then(|documented| documented.texts.first());
         let unknown = unknown.ok_or_else(|| lacks(upstream, &format!("text of an unknown {thing}")))?;
 
         let field = format!("{thing}_id");
@@ -65,15 +65,15 @@ impl Edge {
         let create = create.ok_or_else(|| lacks(service, &format!("POST with a {field}")))?;
         let refusal = format!("{unknown} or unavailable");
         let texts =
-            create.answers.get(&400).map(|documented| documented.texts.as_slice()).unwrap_or_default();
+            create.responses.get(&400).map(|documented| documented.texts.as_slice()).unwrap_or_default();
         if !texts.contains(&refusal) {
             return Err(lacks(service, &format!("400 `{refusal}` of {}", create.id)));
         }
         let mut body =
             create.example().ok_or_else(|| lacks(service, &format!("example for {}", create.id)))?;
-        body[&field] = answer["id"].clone();
+        body[&field] = response["id"].clone();
         let not_found = serde_json::json!({ "error": unknown }).to_string();
-        Ok(Self { service, upstream, create, body, answer: answer.to_string(), not_found, refusal })
+        Ok(Self { service, upstream, create, body, response: response.to_string(), not_found, refusal })
     }
 
     /// A request that the upstream is asked for.
@@ -88,8 +88,8 @@ impl Edge {
 
     /// The texts of the thing at the upstream, which are for no log.
     pub fn contents(&self) -> Vec<String> {
-        let answer: Value = serde_json::from_str(&self.answer).unwrap_or_default();
-        let fields = answer.as_object().into_iter().flat_map(|fields| fields.values());
+        let response: Value = serde_json::from_str(&self.response).unwrap_or_default();
+        let fields = response.as_object().into_iter().flat_map(|fields| fields.values());
         fields.filter_map(|value| Some(value.as_str()?.to_owned())).collect()
     }
 }

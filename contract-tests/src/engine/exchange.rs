@@ -48,7 +48,7 @@ pub fn parts(url: &str) -> (String, &str) {
     (if is_whole { host.to_owned() } else { format!("{host}:{port}") }, path.trim_end_matches('/'))
 }
 
-/// How long an answer may take.
+/// How long a response may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client that shows what is answered, whatever it is, and waits so long for it.
@@ -169,9 +169,9 @@ impl fmt::Display for Request {
     }
 }
 
-/// An answer of a service.
+/// A response of a service.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
+pub struct Response {
     /// The status.
     pub status: u16,
     /// As they came.
@@ -180,8 +180,8 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
-    /// Reads a whole answer.
+impl Response {
+    /// Reads a whole response.
     ///
     /// # Errors
     /// It breaks off.
@@ -203,7 +203,7 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The answer of a service at `url` with `Location` and `Link` as one without a prefix writes them. What does not begin with
+    /// The response of a service at `url` with `Location` and `Link` as one without a prefix writes them. What does not begin with
     /// the prefix leads nowhere, and says so to whoever compares it.
     pub(crate) fn without_prefix(mut self, url: &str) -> Self {
         let prefix = parts(url).1;
@@ -257,7 +257,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for Response {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.status)?;
         for (name, value) in &self.headers {
@@ -282,8 +282,8 @@ mod tests {
 
     fn without_prefix(name: &str, value: &str) -> String {
         let headers = vec![(name.to_owned(), value.to_owned())];
-        let answer = Answer { headers, ..Answer::default() }.without_prefix("http://host:1/api");
-        answer.headers[0].1.clone()
+        let response = Response { headers, ..Response::default() }.without_prefix("http://host:1/api");
+        response.headers[0].1.clone()
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::engine::{
     contract::Operation,
     example as made,
-    exchange::{Answer, Request, written},
+    exchange::{Request, Response, written},
     limits::{Limit, limits, met},
     schema::{requires, resolve},
 };
@@ -54,7 +54,7 @@ pub fn documented(operation: &Operation) -> BTreeSet<String> {
                 facets.insert(format!("{status} header `{name}`: absent"));
             }
         }
-        let schema = operation.answer_schema(status);
+        let schema = operation.response_schema(status);
         fields(document, response_name(status), schema, &mut |at, _, is_required| {
             if !is_required {
                 facets.extend([format!("{at}: there"), format!("{at}: absent")]);
@@ -65,7 +65,7 @@ pub fn documented(operation: &Operation) -> BTreeSet<String> {
 }
 
 /// The facets that this exchange shows.
-pub fn shown(operation: &Operation, request: &Request, answer: &Answer) -> BTreeSet<String> {
+pub fn shown(operation: &Operation, request: &Request, response: &Response) -> BTreeSet<String> {
     let document = operation.schemas();
     let declared = operation.declaration();
     let mut facets = BTreeSet::new();
@@ -88,14 +88,14 @@ pub fn shown(operation: &Operation, request: &Request, answer: &Answer) -> BTree
             }
         });
     }
-    let Some((status, _)) = operation.documented(answer.status) else { return facets };
-    let response = &declared["responses"][&status];
-    for name in response["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
-        let is_there = if answer.header(name).is_some() { "there" } else { "absent" };
+    let Some((status, _)) = operation.documented(response.status) else { return facets };
+    let documented = &declared["responses"][&status];
+    for name in documented["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
+        let is_there = if response.header(name).is_some() { "there" } else { "absent" };
         facets.insert(format!("{status} header `{name}`: {is_there}"));
     }
-    if let Ok(answered) = serde_json::from_slice::<Value>(&answer.body) {
-        let schema = operation.answer_schema(&status);
+    if let Ok(answered) = serde_json::from_slice::<Value>(&response.body) {
+        let schema = operation.response_schema(&status);
         fields(document, response_name(&status), schema, &mut |at, _, _| {
             let values = values_at(&answered, at).into_iter();
             facets.extend(

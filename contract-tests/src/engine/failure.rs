@@ -8,7 +8,7 @@ pub struct Failure {
     sentence: String,
     /// The same without secrets, if somebody named some.
     kept: Option<String>,
-    /// Whether there was no answer.
+    /// Whether there was no response.
     pub is_silence: bool,
 }
 
@@ -18,7 +18,7 @@ impl Failure {
         Self { sentence, kept: None, is_silence: false }
     }
 
-    /// The same failure, since there was no answer at all.
+    /// The same failure, since there was no response at all.
     pub(crate) fn by_silence(self) -> Self {
         Self { is_silence: true, ..self }
     }

@@ -1,4 +1,4 @@
-//! Judges an answer by the document: its status, its body, its headers, and what it must have in common with the request.
+//! Judges a response by the document: its status, its body, its headers, and what it must have in common with the request.
 
 use std::{borrow::Cow, sync::LazyLock};
 
@@ -9,51 +9,51 @@ use serde_json::Value;
 use crate::engine::{
     contract::{CONTRACT, Operation},
     documented::Documented,
-    exchange::{Answer, Request, written},
+    exchange::{Request, Response, written},
     profile::Situation,
     schema::{is_json, resolve},
     subject::subject,
 };
 
-/// Judges an answer to `operation`, and if it is the `whole` contract that is judged, also what not every implementation of it promises.
+/// Judges a response to `operation`, and if it is the `whole` contract that is judged, also what not every implementation of it promises.
 pub(crate) fn judge(
     operation: &Operation,
     request: &Request,
-    answer: &Answer,
+    response: &Response,
     whole: bool,
 ) -> Result<(), String> {
     let profile = &subject().profile;
-    if is_free(answer) && operation.documented(answer.status).is_none() {
+    if is_free(response) && operation.documented(response.status).is_none() {
         return Ok(());
     }
-    let (_, documented) = operation.documented(answer.status).ok_or_else(|| {
+    let (_, documented) = operation.documented(response.status).ok_or_else(|| {
         let known: Vec<String> = operation.all_documented().map(|(status, _)| status).collect();
         format!("a status that {} documents: {}", operation.id, known.join(", "))
     })?;
     let has_body = !documented.media_types.is_empty();
     if has_body {
-        judge_media_type(documented, answer, !(whole && profile.bare_media_types))?;
+        judge_media_type(documented, response, !(whole && profile.bare_media_types))?;
     } else if profile.documented_bodies_only {
-        judge_absence(answer)?;
+        judge_absence(response)?;
     }
     match request.method.as_str() {
-        "HEAD" if answer.body.is_empty() => {}
-        "HEAD" => return Err("no body in the answer to a HEAD".into()),
+        "HEAD" if response.body.is_empty() => {}
+        "HEAD" => return Err("no body in the response to a HEAD".into()),
         _ if has_body => {
-            judge_body(documented, answer)?;
-            judge_echo(operation, request, answer)?;
+            judge_body(documented, response)?;
+            judge_echo(operation, request, response)?;
         }
         _ => {}
     }
-    if whole { judge_details(operation, request, documented, answer) } else { Ok(()) }
+    if whole { judge_details(operation, request, documented, response) } else { Ok(()) }
 }
 
 fn judge_media_type(
     documented: &Documented,
-    answer: &Answer,
+    response: &Response,
     may_have_parameters: bool,
 ) -> Result<(), String> {
-    let media_type = answer.header("Content-Type").unwrap_or_default();
+    let media_type = response.header("Content-Type").unwrap_or_default();
     let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
     if !documented.allows(essence) || !(parameters.is_empty() || may_have_parameters) {
         return Err(format!("the content type {}", documented.media_types.join(" or ")));
@@ -66,37 +66,38 @@ fn judge_details(
     operation: &Operation,
     request: &Request,
     documented: &Documented,
-    answer: &Answer,
+    response: &Response,
 ) -> Result<(), String> {
     static WHOLE_WITH_FRACTION: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"^(?:[^"]|"(?:\\.|[^"\\])*")*?[0-9]\.0+[^0-9]"#).expect("a pattern"));
     let profile = &subject().profile;
-    if let Some(name) = documented.headers.iter().find(|name| answer.header(name).is_none_or(str::is_empty)) {
+    if let Some(name) = documented.headers.iter().find(|name| response.header(name).is_none_or(str::is_empty))
+    {
         return Err(format!("the header {name}"));
     }
-    if answer.status == 201 && profile.location {
-        judge_location(operation, request, answer)?;
+    if response.status == 201 && profile.location {
+        judge_location(operation, request, response)?;
     }
-    let is_json = is_json(answer.header("Content-Type").unwrap_or_default());
-    if answer.body.is_empty() || !is_json || !profile.shortest_json {
+    let is_json = is_json(response.header("Content-Type").unwrap_or_default());
+    if response.body.is_empty() || !is_json || !profile.shortest_json {
         return Ok(());
     }
     // Read as doubles and written again, numbers have no more digits than they need: a longer one was rounded on its way.
-    if serde_json::to_vec(&answer.json()).is_ok_and(|shortest| shortest != answer.body) {
+    if serde_json::to_vec(&response.json()).is_ok_and(|shortest| shortest != response.body) {
         return Err("JSON as short as can be, each number too".into());
     }
-    if WHOLE_WITH_FRACTION.is_match(&String::from_utf8_lossy(&answer.body)) {
+    if WHOLE_WITH_FRACTION.is_match(&String::from_utf8_lossy(&response.body)) {
         return Err("whole numbers without a fraction of zero".into());
     }
     Ok(())
 }
 
 /// Where a 201 says that something is.
-fn judge_location(operation: &Operation, request: &Request, answer: &Answer) -> Result<(), String> {
+fn judge_location(operation: &Operation, request: &Request, response: &Response) -> Result<(), String> {
     // A caller may encode more of a path than it has to (RFC 3986, section 6.2.2.2).
     let decoded = |path: &str| percent_decode_str(path).collect::<Vec<u8>>();
-    let place = place(operation, request, answer);
-    let location = answer.header("Location").map(decoded);
+    let place = place(operation, request, response);
+    let location = response.header("Location").map(decoded);
     let is_there = match place.strip_suffix(UNKNOWN) {
         None => location == Some(decoded(&place)),
         Some(below) => location.is_some_and(|it| it.len() > below.len() && it.starts_with(&decoded(below))),
@@ -108,14 +109,14 @@ fn judge_location(operation: &Operation, request: &Request, answer: &Answer) -> 
 const UNKNOWN: &str = "<id>";
 
 /// Where a 201 says that something is: below the path that it was sent to, or there if the request names it.
-fn place(operation: &Operation, request: &Request, answer: &Answer) -> String {
+fn place(operation: &Operation, request: &Request, response: &Response) -> String {
     let path = request.path_only();
     if request.method == "PUT" {
         return path.to_owned();
     }
     let of_item = |method| operation.of_item(CONTRACT.document(operation.service), method);
     let name = ["GET", "PUT", "DELETE", "PATCH"].into_iter().find_map(of_item).map_or("id", |(_, name)| name);
-    match &answer.json()[name] {
+    match &response.json()[name] {
         // A body without the id does not say it.
         Value::Null => format!("{path}/{UNKNOWN}"),
         id => format!("{path}/{}", written(id)),
@@ -123,19 +124,19 @@ fn place(operation: &Operation, request: &Request, answer: &Answer) -> String {
 }
 
 /// What was sent and stored comes back: each field that request and response share is equal in both.
-fn judge_echo(operation: &Operation, request: &Request, answer: &Answer) -> Result<(), String> {
+fn judge_echo(operation: &Operation, request: &Request, response: &Response) -> Result<(), String> {
     let is_stored =
-        matches!(answer.status, 200 | 201) && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
+        matches!(response.status, 200 | 201) && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
     let Some(body) = operation.body.as_ref().filter(|_| is_stored && !subject().profile.may_alter) else {
         return Ok(());
     };
     let Ok(sent) = serde_json::from_slice::<Value>(&request.body) else { return Ok(()) };
-    let Ok(answered) = serde_json::from_slice::<Value>(&answer.body) else { return Ok(()) };
-    // A list in answer to a search is no echo of it.
+    let Ok(answered) = serde_json::from_slice::<Value>(&response.body) else { return Ok(()) };
+    // A list in response to a search is no echo of it.
     if sent.is_object() != answered.is_object() {
         return Ok(());
     }
-    let schemas = [body, operation.answer_schema(&answer.status.to_string())];
+    let schemas = [body, operation.response_schema(&response.status.to_string())];
     match changed(operation.schemas(), schemas, "", &sent, &answered) {
         Some((path, value)) => Err(format!("`{path}` as it was sent: {value}")),
         None => Ok(()),
@@ -175,25 +176,25 @@ fn changed(
     (!is_same).then(|| (path.to_owned(), sent.clone()))
 }
 
-/// An answer without content has no body and says nothing about one.
-fn judge_absence(answer: &Answer) -> Result<(), String> {
-    if !answer.body.is_empty() {
-        return Err(format!("{} without a body", answer.status));
+/// A response without content has no body and says nothing about one.
+fn judge_absence(response: &Response) -> Result<(), String> {
+    if !response.body.is_empty() {
+        return Err(format!("{} without a body", response.status));
     }
-    match answer.header("Content-Type") {
-        Some(_) => Err(format!("{} without the header Content-Type", answer.status)),
+    match response.header("Content-Type") {
+        Some(_) => Err(format!("{} without the header Content-Type", response.status)),
         None => Ok(()),
     }
 }
 
 /// The body fits its schema, has its fields in their order, and its text is one of this very status.
-fn judge_body(documented: &Documented, answer: &Answer) -> Result<(), String> {
-    let media_type = answer.header("Content-Type").unwrap_or_default();
+fn judge_body(documented: &Documented, response: &Response) -> Result<(), String> {
+    let media_type = response.header("Content-Type").unwrap_or_default();
     // What is no JSON has no schema that could judge it.
     let Some(validator) = documented.validator(media_type) else { return Ok(()) };
     let profile = &subject().profile;
-    let Ok(body) = serde_json::from_slice(&answer.body) else { return Err("a JSON body".into()) };
-    let known = if is_free(answer) { with_known_text(documented, &body) } else { Cow::Borrowed(&body) };
+    let Ok(body) = serde_json::from_slice(&response.body) else { return Err("a JSON body".into()) };
+    let known = if is_free(response) { with_known_text(documented, &body) } else { Cow::Borrowed(&body) };
     if let Some(error) = validator.iter_errors(&known).next() {
         return Err(format!("a body that fits its schema ({error}, at `{}`)", error.instance_path()));
     }
@@ -204,25 +205,25 @@ fn judge_body(documented: &Documented, answer: &Answer) -> Result<(), String> {
             return Err(format!("the fields {}, in this order", documented.fields.join(", ")));
         }
     }
-    let invalid = profile.answer(Situation::Invalid).and_then(|exact| exact.text.as_deref());
+    let invalid = profile.response(Situation::Invalid).and_then(|exact| exact.text.as_deref());
     if let Some(invalid) = invalid.filter(|_| profile.details)
         && body.get("detail").is_some()
         && body["error"] != invalid
     {
         return Err(format!("a detail with `{invalid}` only"));
     }
-    if !is_free(answer)
+    if !is_free(response)
         && !documented.texts.is_empty()
-        && !answer.error().is_some_and(|text| documented.texts.contains(&text))
+        && !response.error().is_some_and(|text| documented.texts.contains(&text))
     {
-        return Err(format!("{} with `{}`", answer.status, documented.texts.join("` or `")));
+        return Err(format!("{} with `{}`", response.status, documented.texts.join("` or `")));
     }
     Ok(())
 }
 
 /// Whether it is a refusal of which callers know no more than its class.
-fn is_free(answer: &Answer) -> bool {
-    answer.status >= 400 && subject().profile.other_refusals
+fn is_free(response: &Response) -> bool {
+    response.status >= 400 && subject().profile.other_refusals
 }
 
 /// A body with a text that the document has in the place of another one, so that the rest of it can be judged.
@@ -244,10 +245,10 @@ mod tests {
     use super::*;
     use crate::engine::made_up;
 
-    fn answer(status: u16, headers: &[(&str, &str)], body: &Value) -> Answer {
+    fn response(status: u16, headers: &[(&str, &str)], body: &Value) -> Response {
         let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        Answer { status, headers, body }
+        Response { status, headers, body }
     }
 
     #[test]
@@ -255,10 +256,10 @@ mod tests {
         let document = made_up::document();
         let delete = document.find("DELETE", "/parcels/a-1/lines/2").unwrap();
         let request = Request::new("products", "DELETE", "/parcels/a-1/lines/2");
-        let judged = |answer: &Answer| judge(delete, &request, answer, true);
-        assert_eq!(judged(&answer(204, &[], &Value::Null)), Ok(()));
-        assert!(judged(&answer(204, &[], &json!({}))).is_err());
-        assert!(judged(&answer(204, &[("Content-Type", "application/json")], &Value::Null)).is_err());
+        let judged = |response: &Response| judge(delete, &request, response, true);
+        assert_eq!(judged(&response(204, &[], &Value::Null)), Ok(()));
+        assert!(judged(&response(204, &[], &json!({}))).is_err());
+        assert!(judged(&response(204, &[("Content-Type", "application/json")], &Value::Null)).is_err());
     }
 
     #[test]
@@ -269,7 +270,7 @@ mod tests {
         let judged = |change: fn(&mut Value)| {
             let mut body = made_up::parcel();
             change(&mut body);
-            judge(replace, &request, &answer(200, &[("Content-Type", "application/json")], &body), true)
+            judge(replace, &request, &response(200, &[("Content-Type", "application/json")], &body), true)
         };
         assert_eq!(judged(|_| {}), Ok(()));
         let says = |part: &str| Err(format!("`{part}` as it was sent: {}", made_up::at(part)));

@@ -1,7 +1,7 @@
 //! The profile: the house rules of whoever is judged. A document does not say them, so without a profile nobody is asked for them.
 //!
-//! It stands beside the workflows as `contract.yaml`. Each line of `answers` names a situation and the exact answer to it;
-//! the switches name conventions that hold for every answer.
+//! It stands beside the workflows as `contract.yaml`. Each line of `responses` names a situation and the exact response to it;
+//! the switches name conventions that hold for every response.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -56,7 +56,7 @@ pub enum Situation {
 }
 
 impl Situation {
-    /// The statuses that will do if the profile names no exact answer. None if no document promises anything.
+    /// The statuses that will do if the profile names no exact response. None if no document promises anything.
     pub(crate) fn otherwise(self) -> Option<RangeInclusive<u16>> {
         match self {
             Self::Unauthorized => Some(401..=403),
@@ -66,7 +66,7 @@ impl Situation {
     }
 }
 
-/// An exact answer: its status, and its text if it has one.
+/// An exact response: its status, and its text if it has one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Exact {
@@ -76,7 +76,7 @@ pub struct Exact {
     pub text: Option<String>,
 }
 
-/// How an exact answer is written: `404` or `400 Missing fields`.
+/// How an exact response is written: `404` or `400 Missing fields`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -97,7 +97,9 @@ impl TryFrom<Written> for Exact {
             Ok(status @ 100..600) => {
                 Ok(Self { status, text: (!rest.is_empty()).then(|| rest.trim().to_owned()) })
             }
-            _ => Err(format!("`{text}` is no answer: write a status and a text, such as 400 Missing fields")),
+            _ => {
+                Err(format!("`{text}` is no response: write a status and a text, such as 400 Missing fields"))
+            }
         }
     }
 }
@@ -106,9 +108,10 @@ impl TryFrom<Written> for Exact {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Profile {
-    /// The exact answer in each situation.
-    pub answers: BTreeMap<Situation, Exact>,
-    /// The description of an answer has its exact texts in backticks.
+    /// The exact response in each situation; earlier profiles call them `answers`.
+    #[serde(alias = "answers")]
+    pub responses: BTreeMap<Situation, Exact>,
+    /// The description of a response has its exact texts in backticks.
     pub texts_in_backticks: bool,
     /// `Invalid` has a `detail` that names what is wrong, and nothing else has one.
     pub details: bool,
@@ -124,7 +127,7 @@ pub struct Profile {
     pub challenge: bool,
     /// JSON has no blanks, and numbers no more digits than they need.
     pub shortest_json: bool,
-    /// An answer without documented content has no body.
+    /// A response without documented content has no body.
     pub documented_bodies_only: bool,
     /// Media types have no parameters.
     pub bare_media_types: bool,
@@ -148,7 +151,7 @@ pub struct Profile {
     pub all_must_be_seen: bool,
     /// The workflows that any implementation of the contract passes. If none is named, all of them.
     pub common_workflows: Vec<String>,
-    /// A file beside this one with the documented answers that need not be seen, a line each.
+    /// A file beside this one with the documented responses that need not be seen, a line each.
     pub waivers: Option<String>,
 }
 
@@ -175,9 +178,9 @@ impl Profile {
         }
     }
 
-    /// The exact answer in a situation.
-    pub(crate) fn answer(&self, situation: Situation) -> Option<&Exact> {
-        self.answers.get(&situation)
+    /// The exact response in a situation.
+    pub(crate) fn response(&self, situation: Situation) -> Option<&Exact> {
+        self.responses.get(&situation)
     }
 }
 
@@ -186,14 +189,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_a_status_and_a_text() {
+    fn a_response_is_a_status_and_a_text() {
+        assert_eq!(Profile::parse("answers: {}").map(|it| it.responses.len()), Ok(0));
         let profile =
-            Profile::parse("answers: { missing: 400 Missing fields, unknown_id: 404 }\nlocation: true");
+            Profile::parse("responses: { missing: 400 Missing fields, unknown_id: 404 }\nlocation: true");
         let profile = profile.unwrap();
         let exact = |status, text: Option<&str>| Exact { status, text: text.map(str::to_owned) };
-        assert_eq!(profile.answer(Situation::Missing), Some(&exact(400, Some("Missing fields"))));
-        assert_eq!(profile.answer(Situation::UnknownId), Some(&exact(404, None)));
-        assert_eq!(profile.answer(Situation::Invalid), None);
+        assert_eq!(profile.response(Situation::Missing), Some(&exact(400, Some("Missing fields"))));
+        assert_eq!(profile.response(Situation::UnknownId), Some(&exact(404, None)));
+        assert_eq!(profile.response(Situation::Invalid), None);
         assert!(profile.location && !profile.allow);
         assert!(Profile::parse("# nothing\n").is_ok());
     }
@@ -201,10 +205,10 @@ mod tests {
     #[test]
     fn a_profile_with_a_typo_is_refused() {
         for (text, says) in [
-            ("answers: { mising: 400 }", "mising"),
+            ("responses: { mising: 400 }", "mising"),
             ("locations: true", "locations"),
-            ("answers: { missing: never }", "`never` is no answer"),
-            ("answers: { missing: 99 }", "`99` is no answer"),
+            ("responses: { missing: never }", "`never` is no response"),
+            ("responses: { missing: 99 }", "`99` is no response"),
             ("- location", "invalid type"),
         ] {
             let sentence = Profile::parse(text).unwrap_err();

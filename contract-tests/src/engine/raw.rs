@@ -7,14 +7,14 @@ use std::{
 
 use crate::engine::{
     connection::Connection,
-    exchange::{self, Answer, Delivery, Request},
+    exchange::{self, Delivery, Request, Response},
 };
 
-/// How much of an answer is read.
+/// How much of a response is read.
 const LIMIT: usize = 16 * 1024 * 1024;
 
 /// Sends what no HTTP client would send, and waits so long for the whole of what the service says to that.
-pub(crate) fn send(url: &str, request: &Request, patience: Duration) -> Result<Answer> {
+pub(crate) fn send(url: &str, request: &Request, patience: Duration) -> Result<Response> {
     let deadline = Instant::now() + patience;
     let (mut stream, bytes) = open(url, request)?;
     // A service may refuse a request, and hang up, before all of it was sent.
@@ -62,57 +62,58 @@ fn open(url: &str, request: &Request) -> Result<(Connection, Vec<u8>)> {
     Ok((stream, bytes))
 }
 
-/// Reads an answer as far as it goes, and not what becomes of the connection afterwards.
-fn receive(stream: &mut Connection, is_head: bool, deadline: Instant) -> Result<Answer> {
+/// Reads a response as far as it goes, and not what becomes of the connection afterwards.
+fn receive(stream: &mut Connection, is_head: bool, deadline: Instant) -> Result<Response> {
     let (mut bytes, mut part) = (Vec::new(), vec![0; 64 * 1024]);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Error::new(ErrorKind::TimedOut, "no whole answer in time"));
+            return Err(Error::new(ErrorKind::TimedOut, "no whole response in time"));
         }
         stream.socket().set_read_timeout(Some(left))?;
         let length = match stream.read(&mut part) {
             // What has no length goes on until the connection ends.
             Ok(0) => {
-                let broken = || Error::new(ErrorKind::UnexpectedEof, "the answer breaks off");
-                return answer(&bytes, is_head, true)?.ok_or_else(broken);
+                let broken = || Error::new(ErrorKind::UnexpectedEof, "the response breaks off");
+                return response(&bytes, is_head, true)?.ok_or_else(broken);
             }
             Ok(length) => length,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
         bytes.extend_from_slice(&part[..length]);
-        if let Some(answer) = answer(&bytes, is_head, false)? {
-            return Ok(answer);
+        if let Some(response) = response(&bytes, is_head, false)? {
+            return Ok(response);
         }
         if bytes.len() > LIMIT {
-            return Err(Error::other(format!("an answer of more than {LIMIT} bytes")));
+            return Err(Error::other(format!("a response of more than {LIMIT} bytes")));
         }
     }
 }
 
-/// The answer that `bytes` begin with (RFC 9112, section 6.3). None if there is not all of it.
-fn answer(mut bytes: &[u8], is_head: bool, has_ended: bool) -> Result<Option<Answer>> {
-    let (answer, body) = loop {
+/// The response that `bytes` begin with (RFC 9112, section 6.3). None if there is not all of it.
+fn response(mut bytes: &[u8], is_head: bool, has_ended: bool) -> Result<Option<Response>> {
+    let (response, body) = loop {
         if after(bytes, b"\r\n\r\n").is_none() {
             return Ok(None);
         }
-        let (answer, body) = head(bytes).ok_or_else(|| Error::other("no HTTP answer"))?;
+        let (response, body) = head(bytes).ok_or_else(|| Error::other("no HTTP response"))?;
         bytes = &bytes[body..];
-        // What is only said meanwhile, such as 100, comes before the answer.
-        if answer.status >= 200 {
-            break (answer, bytes);
+        // What is only said meanwhile, such as 100, comes before the response.
+        if response.status >= 200 {
+            break (response, bytes);
         }
     };
-    let length = answer.header("Content-Length").and_then(|length| length.parse().ok());
-    let is_chunked = answer.header("Transfer-Encoding").is_some_and(|it| it.eq_ignore_ascii_case("chunked"));
+    let length = response.header("Content-Length").and_then(|length| length.parse().ok());
+    let is_chunked =
+        response.header("Transfer-Encoding").is_some_and(|it| it.eq_ignore_ascii_case("chunked"));
     let body = match length {
-        _ if is_head || matches!(answer.status, 204 | 304) => Some(Vec::new()),
+        _ if is_head || matches!(response.status, 204 | 304) => Some(Vec::new()),
         _ if is_chunked => of_chunks(body)?,
         Some(length) => body.get(..length).map(<[u8]>::to_vec),
         None => has_ended.then(|| body.to_vec()),
     };
-    Ok(body.map(|body| Answer { body, ..answer }))
+    Ok(body.map(|body| Response { body, ..response }))
 }
 
 /// What chunks hold (RFC 9112, section 7.1). None if the last of them, or the end of the trailers, is not there.
@@ -137,14 +138,14 @@ fn of_chunks(mut bytes: &[u8]) -> Result<Option<Vec<u8>>> {
 }
 
 /// The status and the headers that `bytes` begin with, and where the body begins. None if there is not all of them.
-pub(crate) fn head(bytes: &[u8]) -> Option<(Answer, usize)> {
+pub(crate) fn head(bytes: &[u8]) -> Option<(Response, usize)> {
     let body = after(bytes, b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..body]).into_owned();
     let mut lines = head.trim_end().split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let headers = lines.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.into(), value.trim().into()));
-    Some((Answer { status, headers: headers.collect(), body: Vec::new() }, body))
+    Some((Response { status, headers: headers.collect(), body: Vec::new() }, body))
 }
 
 /// Where `bytes` go on after the first `mark`.
@@ -161,7 +162,7 @@ mod tests {
 
     /// What is read of a service that says `bytes` as soon as something of a request is there, and hangs up without reading it,
     /// which resets the connection.
-    fn received(bytes: &'static [u8], delivery: Delivery) -> Result<Answer> {
+    fn received(bytes: &'static [u8], delivery: Delivery) -> Result<Response> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = thread::spawn(move || {
@@ -178,23 +179,23 @@ mod tests {
     #[test]
     fn an_early_answer_is_read_although_the_connection_is_reset() {
         for delivery in [Delivery::Half, Delivery::Chunked] {
-            let answer = received(
+            let response = received(
                 b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too much\r\ncontent-length: 4\r\n\r\nmuch",
                 delivery,
             );
-            let answer = answer.unwrap();
-            assert_eq!((answer.status, &*answer.body), (413, &b"much"[..]));
+            let response = response.unwrap();
+            assert_eq!((response.status, &*response.body), (413, &b"much"[..]));
         }
     }
 
     #[test]
     fn chunks_are_put_together() {
         let text = b"HTTP/1.1 408 Late\r\nTransfer-Encoding: Chunked\r\n\r\n3;a=b\r\nToo\r\nA\r\n late\r\n\r\n.\r\n0\r\nT: 1\r\n\r\n";
-        let answer = received(text, Delivery::Half).unwrap();
-        assert_eq!((answer.status, &*answer.body), (408, &b"Too late\r\n\r\n."[..]));
+        let response = received(text, Delivery::Half).unwrap();
+        assert_eq!((response.status, &*response.body), (408, &b"Too late\r\n\r\n."[..]));
         // Each beginning of it is known to be no more than that.
         for end in 0..text.len() {
-            assert!(super::answer(&text[..end], false, false).unwrap().is_none(), "{end}");
+            assert!(super::response(&text[..end], false, false).unwrap().is_none(), "{end}");
         }
     }
 
@@ -206,10 +207,10 @@ mod tests {
             b"HTTP/1.1 200 OK\r\n",
             b"",
         ] {
-            assert!(answer(text, false, true).unwrap().is_none());
+            assert!(response(text, false, true).unwrap().is_none());
         }
-        assert!(answer(b"HTTP/1.1 200 OK\r\n\r\nfour", false, true).unwrap().is_some());
-        assert!(answer(b"HTTP/1.1 204 OK\r\n\r\n", false, false).unwrap().is_some());
-        assert!(answer(b"220 ready\r\n\r\n", false, true).is_err());
+        assert!(response(b"HTTP/1.1 200 OK\r\n\r\nfour", false, true).unwrap().is_some());
+        assert!(response(b"HTTP/1.1 204 OK\r\n\r\n", false, false).unwrap().is_some());
+        assert!(response(b"220 ready\r\n\r\n", false, true).is_err());
     }
 }

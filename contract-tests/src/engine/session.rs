@@ -11,7 +11,7 @@ use crate::engine::{
     connection::Connection,
     contract::CONTRACT,
     deployment::{Deployment, SERVICES},
-    exchange::{self, Answer, Delivery, Request},
+    exchange::{self, Delivery, Request, Response},
     failure::Failure,
     judge::judge,
     ledger::Ledger,
@@ -39,7 +39,7 @@ pub struct Session {
     /// What was seen.
     pub ledger: Arc<Mutex<Ledger>>,
     http: reqwest::blocking::Client,
-    /// How long an answer may take.
+    /// How long a response may take.
     patience: Duration,
     /// Whether what was reset is sent again.
     is_patient: bool,
@@ -55,8 +55,8 @@ impl Session {
     pub fn new(deployment: Deployment) -> Self {
         let mut session = Self::with_scope(deployment, Scope::Common);
         let shows_document = |service: &&str| {
-            let answer = session.exchange(&Request::new(service, "GET", "/openapi.json"));
-            answer.is_ok_and(|answer| answer.status == 200 && answer.json()["openapi"].is_string())
+            let response = session.exchange(&Request::new(service, "GET", "/openapi.json"));
+            response.is_ok_and(|response| response.status == 200 && response.json()["openapi"].is_string())
         };
         if SERVICES.iter().all(shows_document) {
             session.scope = Scope::Whole;
@@ -77,7 +77,7 @@ impl Session {
         }
     }
 
-    /// The same session for services that are not known: it waits so long for an answer, and sends again what was reset before
+    /// The same session for services that are not known: it waits so long for a response, and sends again what was reset before
     /// anything was answered, since they may close an idle connection whenever they like.
     pub fn patient(self, patience: Duration) -> Self {
         Self { is_patient: true, http: exchange::http_client(patience), patience, ..self }
@@ -107,21 +107,21 @@ impl Session {
         authorized(&security, request, &self.deployment)
     }
 
-    /// Sends `request` and judges the answer by the document.
+    /// Sends `request` and judges the response by the document.
     ///
     /// # Errors
-    /// There is no answer, or it is not as documented.
-    pub fn send(&self, request: &Request) -> Result<Answer, Failure> {
-        let answer = self.exchange(request)?;
-        self.observe(request, &answer)?;
-        Ok(answer)
+    /// There is no response, or it is not as documented.
+    pub fn send(&self, request: &Request) -> Result<Response, Failure> {
+        let response = self.exchange(request)?;
+        self.observe(request, &response)?;
+        Ok(response)
     }
 
-    /// Judges the answer to `request` by the document, and records it. Returns whether the document has the operation.
+    /// Judges the response to `request` by the document, and records it. Returns whether the document has the operation.
     ///
     /// # Errors
     /// It is not as documented.
-    pub fn observe(&self, request: &Request, answer: &Answer) -> Result<bool, Failure> {
+    pub fn observe(&self, request: &Request, response: &Response) -> Result<bool, Failure> {
         let document = CONTRACT.document(&request.service);
         // HEAD is answered like GET (RFC 9110, section 9.3.2).
         let is_head = request.method == "HEAD";
@@ -129,79 +129,90 @@ impl Session {
         let Some(operation) = document.find(method, request.path_only()) else {
             return Ok(false);
         };
-        let judged = judge(operation, request, answer, self.scope == Scope::Whole);
+        let judged = judge(operation, request, response, self.scope == Scope::Whole);
         if !is_head {
             let mut ledger = self.ledger.lock().expect("the ledger");
             match &judged {
-                Ok(()) => ledger.record(operation, request, answer),
-                Err(_) => ledger.record_wrong(operation, answer),
+                Ok(()) => ledger.record(operation, request, response),
+                Err(_) => ledger.record_wrong(operation, response),
             }
         }
-        judged.map_err(|expected| self.failure(request, answer, &expected))?;
+        judged.map_err(|expected| self.failure(request, response, &expected))?;
         Ok(true)
     }
 
     /// Sends `request` and expects this status and, if it is a refusal, this exact text.
     ///
     /// # Errors
-    /// The answer is another, or not as documented.
-    pub fn expect(&self, request: &Request, status: u16, text: Option<&str>) -> Result<Answer, Failure> {
-        let answer = self.send(request)?;
-        self.is(request, &answer, status, text)?;
-        Ok(answer)
+    /// The response is another, or not as documented.
+    pub fn expect(&self, request: &Request, status: u16, text: Option<&str>) -> Result<Response, Failure> {
+        let response = self.send(request)?;
+        self.is(request, &response, status, text)?;
+        Ok(response)
     }
 
-    /// Sends `request` and expects the exact answer that the profile has for a situation.
+    /// Sends `request` and expects the exact response that the profile has for a situation.
     ///
     /// # Errors
-    /// The answer is another, or not as documented, or the profile has none.
-    pub fn expect_exact(&self, request: &Request, situation: Situation) -> Result<Answer, Failure> {
-        let answer = self.send(request)?;
-        self.is_exact(request, &answer, situation)?;
-        Ok(answer)
+    /// The response is another, or not as documented, or the profile has none.
+    pub fn expect_exact(&self, request: &Request, situation: Situation) -> Result<Response, Failure> {
+        let response = self.send(request)?;
+        self.is_exact(request, &response, situation)?;
+        Ok(response)
     }
 
-    /// Whether `answer` is the exact one that the profile has for a situation.
+    /// Whether `response` is the exact one that the profile has for a situation.
     ///
     /// # Errors
     /// It is another, or the profile has none.
-    pub fn is_exact(&self, request: &Request, answer: &Answer, situation: Situation) -> Result<(), Failure> {
-        let exact = subject().profile.answer(situation);
-        let none = || Failure::new(format!("the profile has no answer for {situation:?}"));
+    pub fn is_exact(
+        &self,
+        request: &Request,
+        response: &Response,
+        situation: Situation,
+    ) -> Result<(), Failure> {
+        let exact = subject().profile.response(situation);
+        let none = || Failure::new(format!("the profile has no response for {situation:?}"));
         let exact = exact.ok_or_else(none)?;
-        self.is(request, answer, exact.status, exact.text.as_deref())
+        self.is(request, response, exact.status, exact.text.as_deref())
     }
 
-    /// Whether `answer` has this status and, if one is named, this text.
-    fn is(&self, request: &Request, answer: &Answer, status: u16, text: Option<&str>) -> Result<(), Failure> {
-        if answer.status == status && (text.is_none() || answer.error().as_deref() == text) {
+    /// Whether `response` has this status and, if one is named, this text.
+    fn is(
+        &self,
+        request: &Request,
+        response: &Response,
+        status: u16,
+        text: Option<&str>,
+    ) -> Result<(), Failure> {
+        if response.status == status && (text.is_none() || response.error().as_deref() == text) {
             return Ok(());
         }
-        Err(self.failure(request, answer, &format!("{status} {}", text.unwrap_or_default())))
+        Err(self.failure(request, response, &format!("{status} {}", text.unwrap_or_default())))
     }
 
-    /// What is to be said of an answer that is not `expected`.
-    pub fn failure(&self, request: &Request, answer: &Answer, expected: &str) -> Failure {
+    /// What is to be said of a response that is not `expected`.
+    pub fn failure(&self, request: &Request, response: &Response, expected: &str) -> Failure {
         let kept = self.hide.as_ref().map(|hide| {
-            let answer = Answer { body: hidden(hide, &answer.body), ..answer.clone() };
-            hide(&self.unexpected(&without_secrets(hide, request), expected, &answer.to_string()))
+            let response = Response { body: hidden(hide, &response.body), ..response.clone() };
+            hide(&self.unexpected(&without_secrets(hide, request), expected, &response.to_string()))
         });
-        Failure::new(self.unexpected(request, expected, &answer.to_string())).keeping(kept)
+        Failure::new(self.unexpected(request, expected, &response.to_string())).keeping(kept)
     }
 
-    /// What is to be said of a request to which there is no answer, for a reason.
+    /// What is to be said of a request to which there is no response, for a reason.
     fn unanswered(&self, request: &Request, reason: &str) -> Failure {
-        let (expected, answer) = ("an answer", format!("none ({reason})"));
+        let (expected, response) = ("a response", format!("none ({reason})"));
         let kept = self
             .hide
             .as_ref()
-            .map(|hide| hide(&self.unexpected(&without_secrets(hide, request), expected, &answer)));
-        Failure::new(self.unexpected(request, expected, &answer)).keeping(kept)
+            .map(|hide| hide(&self.unexpected(&without_secrets(hide, request), expected, &response)));
+        Failure::new(self.unexpected(request, expected, &response)).keeping(kept)
     }
 
-    fn unexpected(&self, request: &Request, expected: &str, answer: &str) -> String {
+    fn unexpected(&self, request: &Request, expected: &str, response: &str) -> String {
         let repeat = repeat::how(request, &self.deployment.service(&request.service).url);
-        format!("expected:   {expected}\nrequest:    {request}\nanswer:     {answer}\nrepeat:     {repeat}")
+        format!("expected:   {expected}\nrequest:    {request}\nresponse:   {response}\nrepeat:     {repeat}")
     }
 
     /// Keeps a service busy with a request that never ends, until what is returned is dropped.
@@ -209,18 +220,18 @@ impl Session {
         self.begin(&Request { delivery: Delivery::Half, ..request.clone() })
     }
 
-    /// Sends `request`, whose answer is not read.
+    /// Sends `request`, whose response is not read.
     pub fn begin(&self, request: &Request) -> Connection {
         raw::begin(&self.deployment.service(&request.service).url, request).expect("a connection")
     }
 
-    /// Sends `request` as it is, and does not judge the answer.
+    /// Sends `request` as it is, and does not judge the response.
     ///
     /// # Errors
     /// There is none.
-    pub fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
+    pub fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         let url = &self.deployment.service(&request.service).url;
-        let answer = match request.delivery {
+        let response = match request.delivery {
             Delivery::Whole => match self.send_whole(url, request) {
                 Err(error) if self.is_patient && exchange::was_reset(&error) => self.send_whole(url, request),
                 result => result,
@@ -233,10 +244,10 @@ impl Session {
             Delivery::Chunked | Delivery::Half => raw::send(url, request, self.patience)
                 .map_err(|error| self.unanswered(request, &error.to_string()).by_silence()),
         };
-        answer.map(|answer| answer.without_prefix(url))
+        response.map(|response| response.without_prefix(url))
     }
 
-    fn send_whole(&self, url: &str, request: &Request) -> reqwest::Result<Answer> {
+    fn send_whole(&self, url: &str, request: &Request) -> reqwest::Result<Response> {
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or_default();
         let mut builder = self.http.request(method, format!("{url}{}", request.path));
         for (name, value) in &request.headers {
@@ -245,7 +256,7 @@ impl Session {
         if !request.body.is_empty() {
             builder = builder.body(request.body.clone());
         }
-        Answer::from_response(builder.send()?)
+        Response::from_response(builder.send()?)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Subject {
     pub services: Vec<Service>,
     /// The house rules.
     pub profile: Profile,
-    /// The documented answers that need not be seen.
+    /// The documented responses that need not be seen.
     pub waivers: Vec<String>,
     /// What cannot be judged, a sentence each.
     pub unjudged: Vec<String>,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::engine::{contract::CONTRACT, exchange::Answer, raw, session::Session};
+use crate::engine::{contract::CONTRACT, exchange::Response, raw, session::Session};
 
 /// Within this time a response or the end of the connection arrives, on a slow machine too.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -53,7 +53,7 @@ impl Caller {
             match self.stream.read(&mut more) {
                 Ok(length) if length > 0 => self.heard.extend_from_slice(&more[..length]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    panic!("neither answer nor end")
+                    panic!("neither response nor end")
                 }
                 _ => return false,
             }
@@ -61,30 +61,30 @@ impl Caller {
         true
     }
 
-    /// The next answer, if one comes before the connection ends.
-    pub fn answer(&mut self) -> Option<Answer> {
+    /// The next response, if one comes before the connection ends.
+    pub fn response(&mut self) -> Option<Response> {
         if !self.hear(|heard| raw::after(heard, b"\r\n\r\n").is_some()) {
             return None;
         }
-        let (mut answer, body) = raw::head(&self.heard).expect("HTTP");
+        let (mut response, body) = raw::head(&self.heard).expect("HTTP");
         let length: Option<usize> =
-            answer.header("content-length").map(|length| length.parse().expect("HTTP"));
+            response.header("content-length").map(|length| length.parse().expect("HTTP"));
         let whole = |heard: &[u8]| match length {
             Some(length) => (heard.len() >= body + length).then_some(body + length),
-            None if answer.status == 204 => Some(body),
+            None if response.status == 204 => Some(body),
             None => raw::after(heard, b"\r\n0\r\n\r\n"),
         };
-        assert!(self.hear(|heard| whole(heard).is_some()), "the answer breaks off: {answer}");
+        assert!(self.hear(|heard| whole(heard).is_some()), "the response breaks off: {response}");
         let whole = whole(&self.heard).expect("HTTP");
-        answer.body = self.heard[body..whole].to_vec();
+        response.body = self.heard[body..whole].to_vec();
         self.heard.drain(..whole);
-        Some(answer)
+        Some(response)
     }
 
     /// Whether another request is answered on the same connection.
     pub fn goes_on(&mut self) -> bool {
         self.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
-        self.answer().is_some_and(|answer| answer.status == 200)
+        self.response().is_some_and(|response| response.status == 200)
     }
 }
 

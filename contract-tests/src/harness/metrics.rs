@@ -15,9 +15,9 @@ impl Metrics {
     /// It does not say it in the text format.
     pub fn of(session: &Session, service: &str) -> Result<Self, Failure> {
         let request = Request::new(service, "GET", "/metrics");
-        let answer = session.expect(&request, 200, None)?;
-        Self::read(&String::from_utf8_lossy(&answer.body))
-            .map_err(|line| session.failure(&request, &answer, &format!("samples, and not `{line}`")))
+        let response = session.expect(&request, 200, None)?;
+        Self::read(&String::from_utf8_lossy(&response.body))
+            .map_err(|line| session.failure(&request, &response, &format!("samples, and not `{line}`")))
     }
 
     /// Reads the text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>), as far as services write it.

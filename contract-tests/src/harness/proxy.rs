@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 
 use super::accepting;
 use crate::engine::{
-    exchange::{self, Answer, Request},
+    exchange::{self, Request, Response},
     faults::fault::Tamper,
 };
 
@@ -38,7 +38,7 @@ struct Shared {
     gate: RwLock<()>,
     /// Whether a tampering has panicked: what the suite notices then proves nothing.
     has_failed: AtomicBool,
-    /// Whether the service has left a request without an answer.
+    /// Whether the service has left a request without a response.
     is_unanswered: AtomicBool,
     tamper: Mutex<Option<Tamper>>,
 }
@@ -49,7 +49,7 @@ impl Proxy {
         Self::patient(service, exchange::PATIENCE)
     }
 
-    /// The same, if an answer of the service may take this long.
+    /// The same, if a response of the service may take this long.
     pub fn patient(service: &'static str, patience: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -90,7 +90,7 @@ impl Proxy {
         work();
     }
 
-    /// Whether the service has left a request without an answer since this was asked before. The proxy answers 502 for it.
+    /// Whether the service has left a request without a response since this was asked before. The proxy answers 502 for it.
     pub fn was_unanswered(&self) -> bool {
         self.shared.is_unanswered.swap(false, Ordering::Relaxed)
     }
@@ -109,13 +109,13 @@ impl Proxy {
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let take = |stream| {
         let shared = shared.clone();
-        let answer = service_fn(move |request| answer(request, shared.clone()));
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        let service = service_fn(move |request| respond(request, shared.clone()));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     };
     accepting::each(listener, take).await;
 }
 
-async fn answer(
+async fn respond(
     request: hyper::Request<Incoming>,
     shared: Arc<Shared>,
 ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
@@ -128,7 +128,7 @@ async fn answer(
         ..Request::new(shared.service, head.method.as_str(), head.uri.to_string())
     };
     let served = shared.clone();
-    let answer = tokio::task::spawn_blocking(move || {
+    let response = tokio::task::spawn_blocking(move || {
         let tamper = shared.tamper.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let forward = |request: &Request| shared.forward(request);
         match tamper {
@@ -136,19 +136,19 @@ async fn answer(
             None => forward(&request),
         }
     });
-    let answer = answer.await.unwrap_or_else(|_| {
+    let response = response.await.unwrap_or_else(|_| {
         served.has_failed.store(true, Ordering::Relaxed);
-        Answer { status: 502, ..Answer::default() }
+        Response { status: 502, ..Response::default() }
     });
-    let mut response = hyper::Response::builder().status(answer.status);
-    for (name, value) in answer.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
-        response = response.header(name, value);
+    let mut builder = hyper::Response::builder().status(response.status);
+    for (name, value) in response.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
+        builder = builder.header(name, value);
     }
-    Ok(response.body(Full::new(answer.body.into())).expect("an answer"))
+    Ok(builder.body(Full::new(response.body.into())).expect("a response"))
 }
 
 impl Shared {
-    fn forward(&self, request: &Request) -> Answer {
+    fn forward(&self, request: &Request) -> Response {
         let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let mut targets = self.targets.lock().expect("the targets").clone();
         let first = self.next.fetch_add(1, Ordering::Relaxed) % targets.len().max(1);
@@ -178,11 +178,11 @@ impl Shared {
             Err(error) if exchange::was_reset(&error) => send(target),
             response => response,
         };
-        match response.and_then(Answer::from_response) {
-            Ok(answer) => answer.without_prefix(target),
+        match response.and_then(Response::from_response) {
+            Ok(response) => response.without_prefix(target),
             Err(_) => {
                 self.is_unanswered.store(true, Ordering::Relaxed);
-                Answer { status: 502, ..Answer::default() }
+                Response { status: 502, ..Response::default() }
             }
         }
     }

@@ -26,7 +26,7 @@ pub enum FaultMode {
     Well,
     /// As it should, but it takes a second.
     TakesASecond,
-    /// As it should and on connections that are kept, but each answer takes 800 milliseconds.
+    /// As it should and on connections that are kept, but each response takes 800 milliseconds.
     IsSlow,
     /// The connection is refused.
     Refuses,
@@ -60,15 +60,15 @@ pub enum FaultMode {
     NeverEnds,
     /// The first connection breaks; then all is well.
     BreaksOffOnce,
-    /// The first answer is a 503; then all is well.
+    /// The first response is a 503; then all is well.
     IsFullOnce,
-    /// The first answer is a 503 that asks to be left alone for so many seconds; then all is well.
+    /// The first response is a 503 that asks to be left alone for so many seconds; then all is well.
     IsFullFor(u64),
     /// What it was sent, with the token, as text or as JSON.
     Echoes(u16, Echo),
-    /// As it should, but each connection is reset after the first answer.
+    /// As it should, but each connection is reset after the first response.
     Resets,
-    /// As it should, but each connection is closed after the first answer, without a word.
+    /// As it should, but each connection is closed after the first response, without a word.
     HangsUp,
     /// As it should, but on each connection to the first request only.
     FallsSilent,
@@ -90,7 +90,7 @@ pub struct FakeUpstream {
     address: SocketAddr,
     /// Reserves the address while the upstream does not listen.
     reserved: Option<Reserved>,
-    answer: &'static str,
+    response: &'static str,
     mode: Arc<Mutex<FaultMode>>,
     conversations: Arc<AtomicUsize>,
     /// Tells the listening thread to end.
@@ -98,13 +98,13 @@ pub struct FakeUpstream {
 }
 
 impl FakeUpstream {
-    /// An upstream that answers `answer` to every request, if it answers well.
-    pub fn start(answer: &'static str, mode: FaultMode) -> Self {
+    /// An upstream that answers `response` to every request, if it answers well.
+    pub fn start(response: &'static str, mode: FaultMode) -> Self {
         let reserved = Reserved::new();
         let mut upstream = Self {
             address: reserved.address(),
             reserved: Some(reserved),
-            answer,
+            response,
             mode: Arc::new(Mutex::new(mode)),
             conversations: Arc::default(),
             closed: Arc::default(),
@@ -135,7 +135,7 @@ impl FakeUpstream {
         let Some(socket) = self.reserved.take().map(Reserved::into_socket) else { return };
         socket.listen(BACKLOG).expect("a listener");
         let listener = TcpListener::from(socket);
-        let (mode, answer, closed) = (self.mode.clone(), self.answer, self.closed.clone());
+        let (mode, response, closed) = (self.mode.clone(), self.response, self.closed.clone());
         let conversations = self.conversations.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -155,7 +155,7 @@ impl FakeUpstream {
                 }
                 // A caller that hangs up ends the conversation, which is no failure of the test.
                 let conversations = conversations.clone();
-                thread::spawn(move || converse(stream, this_time, answer, &conversations));
+                thread::spawn(move || converse(stream, this_time, response, &conversations));
             }
         });
     }
@@ -172,7 +172,7 @@ impl Drop for FakeUpstream {
 fn converse(
     mut stream: TcpStream,
     mode: FaultMode,
-    answer: &str,
+    response: &str,
     conversations: &AtomicUsize,
 ) -> std::io::Result<()> {
     let head = read_head(&mut stream)?;
@@ -190,14 +190,14 @@ fn converse(
     };
     let json = |body: &str| whole(200, "application/json", body);
     let text = match mode {
-        FaultMode::Well | FaultMode::HangsUp | FaultMode::AnswersWellOnce => json(answer),
+        FaultMode::Well | FaultMode::HangsUp | FaultMode::AnswersWellOnce => json(response),
         FaultMode::FallsSilent => {
-            stream.write_all(json(answer).as_bytes())?;
+            stream.write_all(json(response).as_bytes())?;
             // Until the caller gives up.
             return std::io::copy(&mut stream, &mut std::io::sink()).map(drop);
         }
         FaultMode::Resets => {
-            stream.write_all(json(answer).as_bytes())?;
+            stream.write_all(json(response).as_bytes())?;
             return SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
         FaultMode::IsFullFor(seconds) => whole(503, "application/json", r#"{"error":"Service unavailable"}"#)
@@ -216,48 +216,48 @@ fn converse(
         }
         FaultMode::IsSlow => loop {
             thread::sleep(Duration::from_millis(800));
-            stream.write_all(json(answer).as_bytes())?;
+            stream.write_all(json(response).as_bytes())?;
             read_head(&mut stream)?;
         },
         FaultMode::TakesASecond => {
             thread::sleep(Duration::from_secs(1));
-            json(answer)
+            json(response)
         }
         FaultMode::Refuses | FaultMode::SaysNothing => {
             // Until the caller gives up.
             return stream.read(&mut [0]).map(drop);
         }
-        FaultMode::DripsTheHead => return drip(&mut stream, "", &json(answer)),
+        FaultMode::DripsTheHead => return drip(&mut stream, "", &json(response)),
         FaultMode::DripsTheBody => {
-            let text = json(answer);
-            let (head, body) = text.split_at(text.len() - answer.len());
+            let text = json(response);
+            let (head, body) = text.split_at(text.len() - response.len());
             return drip(&mut stream, head, body);
         }
         FaultMode::BreaksOff | FaultMode::BreaksOffOnce => {
-            let text = json(answer);
+            let text = json(response);
             text[..text.len() - 2].to_owned()
         }
         FaultMode::AnswersHtml => whole(200, "text/html", "<html><body>It works!</body></html>"),
         FaultMode::AnswersOtherJson => json(r#"{"state": "ok"}"#),
-        FaultMode::AnswersWrongTypes => json(&answer.replacen("1", "\"1\"", 1)),
+        FaultMode::AnswersWrongTypes => json(&response.replacen("1", "\"1\"", 1)),
         FaultMode::AnswersNoText => {
-            let body = answer.replacen('}', ",\"note\":\"?\"}", 1);
+            let body = response.replacen('}', ",\"note\":\"?\"}", 1);
             let bytes = json(&body).into_bytes();
             let bytes: Vec<u8> =
                 bytes.into_iter().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
             return stream.write_all(&bytes);
         }
         FaultMode::AnswersOutOfRange(index) => {
-            let mut fields: Map<String, Value> = serde_json::from_str(answer).unwrap_or_default();
+            let mut fields: Map<String, Value> = serde_json::from_str(response).unwrap_or_default();
             let numbers = fields.values_mut().filter(|value| value.is_number());
             numbers.skip(index).take(1).for_each(|number| *number = 9_007_199_254_740_992_u64.into());
             json(&Value::from(fields).to_string())
         }
-        FaultMode::AnswersAnotherId => json(&answer.replacen("1", "2", 1)),
+        FaultMode::AnswersAnotherId => json(&response.replacen("1", "2", 1)),
         FaultMode::Redirects => {
             "HTTP/1.1 307 So\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()
         }
-        FaultMode::AnswersStatus(status, body) => whole(status, "application/json", body.unwrap_or(answer)),
+        FaultMode::AnswersStatus(status, body) => whole(status, "application/json", body.unwrap_or(response)),
         FaultMode::IsFullOnce => whole(503, "application/json", r#"{"error":"Service unavailable"}"#),
         FaultMode::NeverEnds => {
             stream.write_all(

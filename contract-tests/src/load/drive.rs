@@ -33,20 +33,20 @@ pub struct Question {
     pub server: SocketAddr,
     /// The request with a number.
     pub request: Box<dyn Fn(u64) -> Request<Full<Bytes>> + Send + Sync>,
-    /// The status of every answer; another one ends the benchmark.
+    /// The status of every response; another one ends the benchmark.
     pub status: StatusCode,
 }
 
 /// How often it was answered, and after how long.
-pub struct Answers {
-    /// How many answers a second.
+pub struct Responses {
+    /// How many responses a second.
     pub rate: f64,
     /// In microseconds.
     pub latencies: Histogram<u64>,
 }
 
 /// Asks on `connections` for `time`, each next question as soon as the last one was answered.
-pub fn closed_loop(question: &'static Question, connections: usize, time: Duration) -> Answers {
+pub fn closed_loop(question: &'static Question, connections: usize, time: Duration) -> Responses {
     let threads = THREADS.min(connections);
     let started = Instant::now();
     let until = started + time;
@@ -69,11 +69,11 @@ pub fn closed_loop(question: &'static Question, connections: usize, time: Durati
         let threads: Vec<_> = (0..threads).map(ask).collect();
         sum(threads.into_iter().map(|thread| thread.join().expect("a thread that asks")))
     });
-    Answers { rate: latencies.len() as f64 / started.elapsed().as_secs_f64(), latencies }
+    Responses { rate: latencies.len() as f64 / started.elapsed().as_secs_f64(), latencies }
 }
 
 /// Asks `rate` times a second on `connections` for `time`, each in its turn.
-pub fn open_loop(question: &'static Question, connections: usize, time: Duration, rate: f64) -> Answers {
+pub fn open_loop(question: &'static Question, connections: usize, time: Duration, rate: f64) -> Responses {
     let (turns, waiting): (Vec<_>, Vec<_>) = (0..connections).map(|_| unbounded_channel()).unzip();
     let asking = thread::spawn(move || {
         let each = waiting.into_iter().map(|turns| ask_in_turn(question, turns));
@@ -88,7 +88,7 @@ pub fn open_loop(question: &'static Question, connections: usize, time: Duration
     }
     drop(turns);
     let latencies = asking.join().expect("the thread that asks");
-    Answers { rate: count as f64 / started.elapsed().as_secs_f64(), latencies }
+    Responses { rate: count as f64 / started.elapsed().as_secs_f64(), latencies }
 }
 
 async fn ask_in_turn(
@@ -104,7 +104,7 @@ async fn ask_in_turn(
     latencies
 }
 
-/// Asks once, and says how many bytes the answer's body had.
+/// Asks once, and says how many bytes the response's body had.
 pub fn once(question: &'static Question) -> usize {
     on_one_connection(question, 1)
 }
@@ -142,23 +142,23 @@ impl Connection {
         Self(sender)
     }
 
-    /// Asks, reads the whole answer, which must have the expected status, and says how long it was.
+    /// Asks, reads the whole response, which must have the expected status, and says how long it was.
     ///
     /// # Panics
     /// It has another status, or breaks off.
     pub async fn ask(&mut self, question: &Question, number: u64) -> usize {
         let request = (question.request)(number);
-        let mut response = self.0.send_request(request).await.expect("an answer");
+        let mut response = self.0.send_request(request).await.expect("a response");
         let status = response.status();
         let mut length = 0;
         while let Some(frame) = response.body_mut().frame().await {
-            let frame = frame.expect("the rest of the answer");
+            let frame = frame.expect("the rest of the response");
             length += frame.data_ref().map_or(0, Bytes::len);
             if status != question.status {
                 panic!("{status}: {:?}", frame.data_ref());
             }
         }
-        assert_eq!(status, question.status, "an answer without a body");
+        assert_eq!(status, question.status, "a response without a body");
         length
     }
 }

@@ -1,9 +1,9 @@
 //! The named examples of the documents: recorded, not invented.
 //!
-//! For each documented answer there is one example: what a fresh store answered to the first step of a
-//! workflow, or else to the first case, that got this answer. Its name is the step's or the case's. Each workflow has a store
+//! For each documented response there is one example: what a fresh store answered to the first step of a
+//! workflow, or else to the first case, that got this response. Its name is the step's or the case's. Each workflow has a store
 //! of its own, so that the examples can be tried in the order in which people try things. The request has an
-//! example of the same name if the answer follows from it and it fits its schema; the summary shows one that does
+//! example of the same name if the response follows from it and it fits its schema; the summary shows one that does
 //! not fit.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     engine::{
         contract::{CONTRACT, Operation},
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         facets,
         replay::{
             cases,
@@ -48,30 +48,30 @@ pub fn record(
             workflows::play(workflow, &Session::new(store.deployment()))
         {
             let exchange = outcome.map_err(|failure| format!("{workflow}::{step}\n{failure}"))?;
-            exchange.iter().for_each(|(request, answer)| recorder.record(&step, request, answer));
+            exchange.iter().for_each(|(request, response)| recorder.record(&step, request, response));
         }
     }
     let (_store, session) = Store::start_with_session(program, &[]);
     for case in cases::cases(&session.deployment) {
-        let answer = session.send(&case.request).map_err(|failure| format!("{}\n{failure}", case.name))?;
+        let response = session.send(&case.request).map_err(|failure| format!("{}\n{failure}", case.name))?;
         let name = case.name.rsplit("::").next().unwrap_or_default();
-        recorder.record(name, &case.request, &answer);
+        recorder.record(name, &case.request, &response);
     }
     let (_store, session) =
         Store::start_with_session(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
     for document in &CONTRACT.documents {
         let refused =
             situations::refused_while_full(document, &session).map_err(|failure| failure.to_string())?;
-        for (request, answer) in refused {
-            recorder.record("while_the_service_is_full", &request, &answer);
+        for (request, response) in refused {
+            recorder.record("while_the_service_is_full", &request, &response);
         }
     }
     let (store, session) = Store::start_with_session(program, &[]);
     situations::prepare(&session).map_err(|failure| failure.to_string())?;
     for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
         let refused = situations::refused_while_in_flight(operation, &session, store.lock(operation.service));
-        let (request, answer) = refused.map_err(|failure| failure.to_string())?;
-        recorder.record("while_the_first_is_in_flight", &request, &answer);
+        let (request, response) = refused.map_err(|failure| failure.to_string())?;
+        recorder.record("while_the_first_is_in_flight", &request, &response);
     }
     recorder.add_what_cannot_be_recorded();
     Ok(recorder.documents)
@@ -98,14 +98,14 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn record(&mut self, name: &str, request: &Request, answer: &Answer) {
+    fn record(&mut self, name: &str, request: &Request, response: &Response) {
         let Some(operation) = CONTRACT.document(&request.service).find(&request.method, request.path_only())
         else {
             return;
         };
-        let media_type = answer.header("Content-Type").filter(|media_type| !is_json(media_type));
+        let media_type = response.header("Content-Type").filter(|media_type| !is_json(media_type));
         let media_type = media_type.map(str::to_owned);
-        if !self.known.insert((operation.id.clone(), answer.status, answer.error(), media_type.clone())) {
+        if !self.known.insert((operation.id.clone(), response.status, response.error(), media_type.clone())) {
             return;
         }
         let body: Option<Value> = serde_json::from_slice(&request.body).ok();
@@ -115,28 +115,28 @@ impl Recorder {
         let summary = format!("{}{}", name.replace('_', " "), shown.unwrap_or_default());
 
         let at = self.operation(operation);
-        let documented = &mut at["responses"][answer.status.to_string()];
-        // An answer without content has no example of one.
+        let documented = &mut at["responses"][response.status.to_string()];
+        // A response without content has no example of one.
         if !documented["content"].is_null() {
             match &media_type {
-                None => add(documented, "application/json", name, &summary, answer.json()),
+                None => add(documented, "application/json", name, &summary, response.json()),
                 Some(other) => {
-                    add(documented, other, name, &summary, String::from_utf8_lossy(&answer.body).into());
+                    add(documented, other, name, &summary, String::from_utf8_lossy(&response.body).into());
                 }
             }
         }
         for (header, documented) in
             documented.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten()
         {
-            if let Some(value) = answer.header(header) {
+            if let Some(value) = response.header(header) {
                 let is_integer = documented["schema"]["type"] == "integer";
                 let value = if is_integer { value.parse::<u64>().ok().into() } else { Value::from(value) };
                 examples(documented).insert(name.into(), json!({ "summary": summary, "value": value }));
             }
         }
         // Nor does a malformed head follow from what an example can show.
-        let is_malformed = answer.error().as_deref() == Some("Malformed request");
-        let follows_from_request = answer.status < 300 || FOLLOW_FROM_REQUEST.contains(&answer.status);
+        let is_malformed = response.error().as_deref() == Some("Malformed request");
+        let follows_from_request = response.status < 300 || FOLLOW_FROM_REQUEST.contains(&response.status);
         // Nor does the choice among media types, which a header makes.
         if !follows_from_request || is_malformed || media_type.is_some() {
             return;
@@ -160,13 +160,13 @@ impl Recorder {
     /// A response that no request can provoke is its text and nothing else.
     fn add_what_cannot_be_recorded(&mut self) {
         for operation in CONTRACT.operations() {
-            for (status, documented) in &operation.answers {
+            for (status, documented) in &operation.responses {
                 for text in &documented.texts {
                     if self.known.insert((operation.id.clone(), *status, Some(text.clone()), None)) {
                         let name = text.to_lowercase().replace(' ', "_");
                         let at = self.operation(operation);
-                        let answer = &mut at["responses"][status.to_string()];
-                        add(answer, "application/json", &name, text, json!({ "error": text }));
+                        let response = &mut at["responses"][status.to_string()];
+                        add(response, "application/json", &name, text, json!({ "error": text }));
                     }
                 }
             }
@@ -180,7 +180,7 @@ impl Recorder {
     }
 }
 
-/// Adds an example to the content of a request or an answer.
+/// Adds an example to the content of a request or a response.
 fn add(at: &mut Value, media_type: &str, name: &str, summary: &str, value: Value) {
     let example = json!({ "summary": summary, "value": value });
     examples(&mut at["content"][media_type]).insert(name.into(), example);

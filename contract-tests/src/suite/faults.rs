@@ -5,7 +5,7 @@ use std::sync::Arc;
 use faults::{message, table};
 
 use crate::engine::{
-    exchange::{Answer, Request},
+    exchange::{Request, Response},
     faults::fault::{Fault, Place, Tamper},
 };
 
@@ -29,12 +29,12 @@ fn on_the_wire(tamper: faults::fault::Tamper) -> Tamper {
         let Request { service, delivery, method, path, headers, body } = request;
         let sent = |request: &message::Request| {
             let message::Request { method, path, headers, body } = request.clone();
-            let Answer { status, headers, body } =
+            let Response { status, headers, body } =
                 forward(&Request { service: service.clone(), delivery, method, path, headers, body });
-            message::Answer { status, headers, body }
+            message::Response { status, headers, body }
         };
-        let message::Answer { status, headers, body } =
+        let message::Response { status, headers, body } =
             tamper(message::Request { method, path, headers, body }, &sent);
-        Answer { status, headers, body }
+        Response { status, headers, body }
     })
 }

@@ -17,7 +17,7 @@ pub fn lines(session: &Session) -> Vec<String> {
         let document = &CONTRACT.document(service).json;
         let url = &session.deployment.service(service).url;
         let shown = session.send(&Request::new(service, "GET", "/openapi.json")).ok();
-        let shown = shown.filter(|answer| answer.status == 200).map(|answer| answer.json());
+        let shown = shown.filter(|response| response.status == 200).map(|response| response.json());
         let checked_in =
             files::text(&folder().join(format!("{service}.json"))).and_then(|it| files::parse(&it));
         let shows = match &shown {

@@ -1,7 +1,7 @@
 //! Part 1 of the contract as projects for Specmatic, a contract tool that is not ours: its verdict does not rest on our code.
 //!
-//! It compares an answer with its schema and never with the answer of an example. So the documents that it gets are derived:
-//! each answer has one text, or the values that were recorded. An answer with several texts takes several projects.
+//! It compares a response with its schema and never with the response of an example. So the documents that it gets are derived:
+//! each response has one text, or the values that were recorded. A response with several texts takes several projects.
 //! It also makes up a token where a document asks for one, so that the token is an ordinary header here.
 //!
 //! The examples are the requests of the common workflows, and what a store answered to them that held what
@@ -18,7 +18,7 @@ use crate::{
     engine::{
         contract::{CONTRACT, Document, Operation},
         deployment::{Deployment, SERVICES, variable},
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         failure::Failure,
         replay::{
             label::Label,
@@ -50,17 +50,17 @@ pub struct Project {
     examples: BTreeMap<(&'static str, String), Value>,
 }
 
-/// A documented answer of an operation: its status, and its text if it is a refusal.
+/// A documented response of an operation: its status, and its text if it is a refusal.
 type Row = (&'static Operation, u16, Option<String>);
 
 struct Exchange {
     name: String,
     row: Row,
     request: Request,
-    answer: Answer,
+    response: Response,
 }
 
-/// Records the examples with stores of `program`, and makes as many projects of them as an answer has texts.
+/// Records the examples with stores of `program`, and makes as many projects of them as a response has texts.
 ///
 /// # Errors
 /// A store does not answer as it must.
@@ -132,11 +132,11 @@ fn settings() -> String {
         .replace("@addresses@", &indented(&addresses, 10))
 }
 
-/// Every row of part 1, and the place of its text among those of the answer.
+/// Every row of part 1, and the place of its text among those of the response.
 fn rows() -> Vec<(usize, Row)> {
     let mut rows = Vec::new();
     for operation in CONTRACT.operations().filter(|operation| workflows::is_common(operation)) {
-        for (status, documented) in &operation.answers {
+        for (status, documented) in &operation.responses {
             let texts = documented.texts.iter().filter(|text| TEXTS.contains(&text.as_str())).cloned();
             rows.extend(texts.enumerate().map(|(place, text)| (place, (operation, *status, Some(text)))));
             if documented.texts.is_empty() && (200..300).contains(status) {
@@ -168,10 +168,10 @@ fn recorded(program: &str) -> Result<Vec<Exchange>, Failure> {
             if expected.status < 400 && !done.insert(&operation.id) {
                 continue;
             }
-            let answer = prepared.send(&request)?;
-            if (answer.status, answer.error()) == (expected.status, expected.error()) {
-                let row = (operation, answer.status, answer.error());
-                exchanges.push(Exchange { name: format!("{workflow}.{step}"), row, request, answer });
+            let response = prepared.send(&request)?;
+            if (response.status, response.error()) == (expected.status, expected.error()) {
+                let row = (operation, response.status, response.error());
+                exchanges.push(Exchange { name: format!("{workflow}.{step}"), row, request, response });
             }
         }
     }
@@ -189,7 +189,7 @@ impl Project {
         Self { documents: documents.collect(), examples: BTreeMap::new() }
     }
 
-    /// Adds a documented answer, and its examples.
+    /// Adds a documented response, and its examples.
     fn add(&mut self, (operation, status, _): &Row, exchanges: &[&Exchange]) {
         let (method, status) = (operation.method.to_lowercase(), status.to_string());
         let original = &CONTRACT.document(operation.service).json["paths"][&operation.template][&method];
@@ -206,7 +206,7 @@ impl Project {
         }
         derived["responses"][&status] = original["responses"][&status].clone();
         examples::forget(derived);
-        if let Some(exact) = exchanges.first().and_then(|exchange| exactly(&exchange.answer)) {
+        if let Some(exact) = exchanges.first().and_then(|exchange| exactly(&exchange.response)) {
             derived["responses"][&status]["content"]["application/json"]["schema"] = exact;
         }
         let examples =
@@ -216,11 +216,11 @@ impl Project {
 }
 
 /// The schema of this very object. What is created has another id each time.
-fn exactly(answer: &Answer) -> Option<Value> {
-    let body = answer.json();
+fn exactly(response: &Response) -> Option<Value> {
+    let body = response.json();
     let body = body.as_object()?;
     let property = |(field, value): (&String, &Value)| {
-        let is_new = field == "id" && answer.status == 201;
+        let is_new = field == "id" && response.status == 201;
         let kind = match value {
             Value::String(_) => "string",
             Value::Bool(_) => "boolean",
@@ -240,9 +240,9 @@ fn exactly(answer: &Answer) -> Option<Value> {
 }
 
 impl Exchange {
-    /// The exchange in Specmatic's own format. It refuses an answer with a header that is not documented.
+    /// The exchange in Specmatic's own format. It refuses a response with a header that is not documented.
     fn example(&self) -> Value {
-        let Self { name, row: (operation, status, text), request, answer } = self;
+        let Self { name, row: (operation, status, text), request, response } = self;
         let sentence = name.rsplit('.').next().unwrap_or_default().replace('_', " ");
         let mut sent = json!({
             "method": request.method,
@@ -252,13 +252,13 @@ impl Exchange {
         if !request.body.is_empty() {
             sent["body"] = serde_json::from_slice(&request.body).expect("a JSON body");
         }
-        let has_body = !answer.body.is_empty();
-        let known = operation.answers[status].headers.iter().map(String::as_str);
+        let has_body = !response.body.is_empty();
+        let known = operation.responses[status].headers.iter().map(String::as_str);
         let known = known.chain(has_body.then_some("Content-Type"));
-        let headers: BTreeMap<_, _> = known.map(|name| (name, answer.header(name))).collect();
+        let headers: BTreeMap<_, _> = known.map(|name| (name, response.header(name))).collect();
         let mut answered = json!({ "status": status, "headers": headers });
-        if !answer.body.is_empty() {
-            answered["body"] = answer.json();
+        if !response.body.is_empty() {
+            answered["body"] = response.json();
         }
         json!({
             "name": text.as_ref().map_or(sentence.clone(), |text| format!("{text}: {sentence}")),
@@ -270,13 +270,13 @@ impl Exchange {
 
 /// What the row is called that an example is of, if it fits the document. The body of what is refused need not.
 fn row_of(document: &Document, example: &Value) -> Option<String> {
-    let (request, answer) = (&example["http-request"], &example["http-response"]);
+    let (request, response) = (&example["http-request"], &example["http-response"]);
     let operation = document.find(request["method"].as_str()?, request["path"].as_str()?)?;
-    let status = answer["status"].as_u64()?.try_into().ok()?;
+    let status = response["status"].as_u64()?.try_into().ok()?;
     let is_sound = status >= 400 || request.get("body").is_none_or(|body| operation.fits(body));
-    let documented = operation.answers.get(&status)?;
-    let fits = is_sound && documented.media_types.is_empty() == answer["body"].is_null();
-    let fits = fits && documented.schema.is_valid(&answer["body"]);
-    let text = answer["body"]["error"].as_str().unwrap_or_default();
+    let documented = operation.responses.get(&status)?;
+    let fits = is_sound && documented.media_types.is_empty() == response["body"].is_null();
+    let fits = fits && documented.schema.is_valid(&response["body"]);
+    let text = response["body"]["error"].as_str().unwrap_or_default();
     fits.then(|| format!("{} {status} {text}", operation.id))
 }

@@ -146,7 +146,7 @@ impl FrontEnd {
     }
 }
 
-/// Answers one request with `html`.
+/// Responses one request with `html`.
 fn serve(mut stream: TcpStream, html: &str) {
     let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
     while lines.next().is_some_and(|line| !line.is_empty()) {}

@@ -31,13 +31,13 @@ pub(crate) fn collapses_errors(scene: &Scene, operation: &Operation) -> Outcome 
         page.open(operation).await?;
         let block = block(operation);
         let errors: Vec<String> =
-            operation.answers.keys().filter(|status| **status >= 400).map(u16::to_string).collect();
+            operation.responses.keys().filter(|status| **status >= 400).map(u16::to_string).collect();
         let rows: Vec<String> =
             errors.iter().map(|status| format!("{block} .response[data-code=\"{status}\"]")).collect();
         let share = height(&page, &rows.join(", ")).await? / height(&page, &block).await?;
         assert!((0.01..0.5).contains(&share), "errors take {share} of the operation");
         let texts = page.see(&rows[0]).await?.text().await?;
-        let documented = operation.answers[&errors[0].parse()?].texts.iter();
+        let documented = operation.responses[&errors[0].parse()?].texts.iter();
         assert!(documented.clone().all(|text| texts.contains(text.as_str())), "{texts}");
 
         let example = format!("{} .model-example", rows[0]);

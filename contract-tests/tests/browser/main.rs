@@ -238,7 +238,7 @@ fn tries_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
             let (sent, shown) = page.execute(operation).await?;
             assert_eq!((&sent.method, &sent.path), (&operation.method, &example.path), "{}", example.name);
             assert_eq!(sent.body, example.body, "{}", example.name);
-            let documented = &operation.answers[&example.status];
+            let documented = &operation.responses[&example.status];
             assert_eq!(shown.status, example.status.to_string(), "{}: {}", example.name, shown.body);
             if documented.media_types.is_empty() {
                 assert_eq!(shown.body, Value::Null, "{}", example.name);
@@ -247,7 +247,7 @@ fn tries_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
             assert!(documented.schema.is_valid(&shown.body), "{}: {}", example.name, shown.body);
             let is_as_recorded = match documented.texts.is_empty() {
                 true => has_what_was_sent(&shown.body, &sent.body),
-                false => shown.body == *example.answer,
+                false => shown.body == *example.response,
             };
             assert!(is_as_recorded, "{}: {}", example.name, shown.body);
         }
@@ -259,7 +259,7 @@ fn tries_the_examples(scene: &Scene, operation: &Operation) -> Outcome {
 fn make_what_is_asked_for(operation: &Operation, deployment: &Deployment) {
     let makes = |other: &&Operation| {
         let is_at_path = other.template == operation.template && other.service == operation.service;
-        is_at_path && other.method == "PUT" && other.answers.contains_key(&201) && other.id != operation.id
+        is_at_path && other.method == "PUT" && other.responses.contains_key(&201) && other.id != operation.id
     };
     let Some(making) = CONTRACT.operations().find(makes) else { return };
     let session = Session::new(deployment.clone());

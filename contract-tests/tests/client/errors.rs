@@ -253,8 +253,8 @@ pub(crate) fn control_characters_are_escaped(console: &Console) {
     let table = String::from_utf8(created.stdout).unwrap();
     assert!(table.contains(r"red \u{1b}[31m bell \u{7} turned \u{202e}"), "{table}");
 
-    let answer = r#"{"error":"Invalid fields","detail":"\u001b]0;hidden\u0007"}"#;
-    let upstream = FakeUpstream::start("", FaultMode::AnswersStatus(400, Some(answer)));
+    let response = r#"{"error":"Invalid fields","detail":"\u001b]0;hidden\u0007"}"#;
+    let upstream = FakeUpstream::start("", FaultMode::AnswersStatus(400, Some(response)));
     let mut list = console.command("products list");
     list.env("PRODUCTS_URL", upstream.url());
     fails(list, 1, r"A field has an invalid value: \u{1b}]0;hidden\u{7}.");

@@ -7,7 +7,7 @@ use client::{
     orders::types::{CreateOrderErrorMessage, NewOrder},
 };
 use contract_tests::{
-    engine::exchange::Answer,
+    engine::exchange::Response,
     harness::{
         proxy::Proxy,
         upstream::{FakeUpstream, FaultMode},
@@ -27,20 +27,20 @@ const NEW: [(u16, &str, Option<&str>); 5] = [
 ];
 
 /// An orders service that answers every request like this.
-fn answers(status: u16, text: &str, detail: Option<&str>) -> Proxy {
+fn responses(status: u16, text: &str, detail: Option<&str>) -> Proxy {
     let mut body = json!({ "error": text, "since": "1.9.0" });
     if let Some(detail) = detail {
         body["detail"] = detail.into();
     }
     let proxy = Proxy::start("orders");
-    let answer = Answer { status, body: body.to_string().into(), ..Answer::default() };
-    proxy.tamper(Some(Arc::new(move |_, _| answer.clone())));
+    let response = Response { status, body: body.to_string().into(), ..Response::default() };
+    proxy.tamper(Some(Arc::new(move |_, _| response.clone())));
     proxy
 }
 
 pub(crate) fn a_client_has_the_status_and_the_text_of_an_unknown_error(_: &Console) {
     for (status, text, detail) in NEW {
-        let upstream = answers(status, text, detail);
+        let upstream = responses(status, text, detail);
         let orders = client::orders(upstream.url(), "token").unwrap();
         let order = NewOrder::builder().product_id(1_u64).quantity(3_u64);
         let (created, read) = block_on(async {
@@ -69,7 +69,7 @@ async fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 pub(crate) fn the_console_shows_an_unknown_error_with_its_status(console: &Console) {
     for (status, text, detail) in NEW {
-        let upstream = answers(status, text, detail);
+        let upstream = responses(status, text, detail);
         let command = |line| {
             let mut command = console.command(line);
             command.env("ORDERS_URL", upstream.url());

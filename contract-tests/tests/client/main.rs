@@ -27,7 +27,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{deployment::variable, exchange::Answer},
+    engine::{deployment::variable, exchange::Response},
     harness::{proxy::Proxy, store::Store},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -140,10 +140,10 @@ fn losing_the_first_response(store: &Store) -> (Proxy, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = sent.clone();
     proxy.tamper(Some(Arc::new(move |request, forward| {
-        let answer = forward(&request);
+        let response = forward(&request);
         match counted.fetch_add(1, Ordering::Relaxed) {
-            0 => Answer { status: 502, ..Answer::default() },
-            _ => answer,
+            0 => Response { status: 502, ..Response::default() },
+            _ => response,
         }
     })));
     (proxy, sent)

@@ -10,7 +10,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::exchange::Answer,
+    engine::exchange::Response,
     harness::{
         proxy::Proxy,
         upstream::{FakeUpstream, FaultMode},
@@ -50,7 +50,7 @@ pub(crate) fn a_service_that_fails_slowly_is_asked_once(console: &Console) {
         counted.fetch_add(1, Ordering::Relaxed);
         thread::sleep(client::CALL_TIMEOUT);
         let body = r#"{"error":"Service unavailable"}"#.into();
-        Answer { status: 503, body, ..Answer::default() }
+        Response { status: 503, body, ..Response::default() }
     })));
     let mut command = console.command("orders create --product 1 --quantity 1");
     command.env("ORDERS_URL", proxy.url());
@@ -68,7 +68,7 @@ pub(crate) fn the_console_waits_longer_than_it_tells_the_service(console: &Conso
         let milliseconds = milliseconds.and_then(|(_, value)| value.parse().ok()).unwrap_or_default();
         seen.store(milliseconds, Ordering::Relaxed);
         let body = r#"{"error":"Order not found"}"#.into();
-        Answer { status: 404, body, ..Answer::default() }
+        Response { status: 404, body, ..Response::default() }
     })));
     let mut command = console.command("orders show 1");
     command.env("ORDERS_URL", proxy.url());

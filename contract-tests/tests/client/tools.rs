@@ -3,7 +3,7 @@
 use std::{net::TcpListener, sync::Arc};
 
 use contract_tests::{
-    engine::exchange::Answer,
+    engine::exchange::Response,
     harness::{
         proxy::Proxy,
         upstream::{FakeUpstream, FaultMode},
@@ -133,7 +133,7 @@ pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
     full.forward_to(console.store.services[1].url());
     full.tamper(Some(Arc::new(|request, forward| match request.path.starts_with("/orders") {
         true => {
-            Answer { status: 503, body: r#"{"error":"Service unavailable"}"#.into(), ..Answer::default() }
+            Response { status: 503, body: r#"{"error":"Service unavailable"}"#.into(), ..Response::default() }
         }
         false => forward(&request),
     })));

@@ -69,15 +69,15 @@ impl Load<'_> {
         id.clone()
     }
 
-    /// The body of the answer, if it has this status.
+    /// The body of the response, if it has this status.
     fn send(&self, request: &Request, status: u16) -> Option<Value> {
-        let answer = match self.session.send(request) {
-            Ok(answer) if answer.status == status => return Some(answer.json()),
-            Ok(answer) => answer.to_string(),
+        let response = match self.session.send(request) {
+            Ok(response) if response.status == status => return Some(response.json()),
+            Ok(response) => response.to_string(),
             Err(failure) => failure.to_string(),
         };
         self.failures.fetch_add(1, Relaxed);
-        println!("{} {}: {answer}", request.method, request.path);
+        println!("{} {}: {response}", request.method, request.path);
         None
     }
 

@@ -37,12 +37,12 @@ pub(crate) fn forward(kind: Kind) {
     }
     let read = session.request("products", "GET", "/products/1");
     // Nothing was sent, so the contract's 503 is true.
-    let answer = session.expect(&read, 503, Some("Service unavailable")).unwrap();
-    assert_eq!(answer.header("Retry-After"), Some("1"));
+    let response = session.expect(&read, 503, Some("Service unavailable")).unwrap();
+    assert_eq!(response.header("Retry-After"), Some("1"));
     // The others go on.
     session.expect(&session.request("orders", "GET", "/orders/1"), 200, None).unwrap();
     store.service("products").start_again();
-    let is_back = || session.send(&read).is_ok_and(|answer| answer.status == 200);
+    let is_back = || session.send(&read).is_ok_and(|response| response.status == 200);
     waiting::until("products to be back", is_back).unwrap();
 }
 

@@ -8,7 +8,7 @@ use contract_tests::{
         compatibility::is_major,
         contract::CONTRACT,
         deployment::{Deployment, SERVICES, folder},
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         faults::fault::{Forward, Tamper},
         openapi::files,
         subject::Subject,
@@ -108,13 +108,13 @@ pub(crate) fn are_told() -> Result<(), Failed> {
 /// Alters the lists that a service answers.
 fn list(change: fn(&Request, &mut Vec<Value>)) -> Tamper {
     Arc::new(move |request: Request, forward: Forward<'_>| {
-        let answer = forward(&request);
-        match answer.json() {
+        let response = forward(&request);
+        match response.json() {
             Value::Array(mut items) => {
                 change(&request, &mut items);
-                Answer { body: Value::from(items).to_string().into(), ..answer }
+                Response { body: Value::from(items).to_string().into(), ..response }
             }
-            _ => answer,
+            _ => response,
         }
     })
 }

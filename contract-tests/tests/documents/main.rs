@@ -142,8 +142,8 @@ fn is_emitted() -> Result<(), Failed> {
 fn is_served(is_update: bool) -> Result<(), Failed> {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for &service in SERVICES.iter() {
-        let answer = session.send(&Request::new(service, "GET", "/openapi.json")).expect("an answer");
-        assert_eq!(answer.header("Content-Type"), Some("application/json"));
+        let response = session.send(&Request::new(service, "GET", "/openapi.json")).expect("a response");
+        assert_eq!(response.header("Content-Type"), Some("application/json"));
         let read = |text: &str| {
             let mut document: Value = serde_json::from_str(text).expect("an OpenAPI document");
             if is_update {
@@ -151,7 +151,7 @@ fn is_served(is_update: bool) -> Result<(), Failed> {
             }
             format!("{document:#}\n")
         };
-        let served = String::from_utf8(answer.body.to_vec()).expect("text");
+        let served = String::from_utf8(response.body.to_vec()).expect("text");
         let url = |document: &str| -> String {
             let document: Value = serde_json::from_str(document).expect("an OpenAPI document");
             let servers = document["servers"].as_array().expect("servers");
@@ -189,15 +189,15 @@ fn every_example_fits_its_schema_and_its_status() -> Result<(), Failed> {
 fn unfit_examples(operation: &Operation, at: &Value) -> Vec<String> {
     let id = &operation.id;
     let mut complaints = Vec::new();
-    for (status, documented) in &operation.answers {
-        let answer = &at["responses"][status.to_string()];
+    for (status, documented) in &operation.responses {
+        let response = &at["responses"][status.to_string()];
         if documented.media_types.is_empty() {
             complaints.extend(
-                (!answer["content"].is_null()).then(|| format!("{id} {status}: content without a body")),
+                (!response["content"].is_null()).then(|| format!("{id} {status}: content without a body")),
             );
             continue;
         }
-        let content = answer["content"].as_object().into_iter().flatten();
+        let content = response["content"].as_object().into_iter().flatten();
         let examples = content.flat_map(|(media_type, content)| {
             let named = content["examples"].as_object().into_iter().flatten();
             named.map(move |(name, example)| (media_type, name, &example["value"]))

@@ -24,7 +24,7 @@ use contract_tests::{
     engine::{
         contract::{CONTRACT, Operation},
         deployment::Deployment,
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         faults::{
             fault::{Fault, Forward, Place, Tamper, observed},
             generic::{self, Generic},
@@ -115,8 +115,8 @@ fn has_faults(generated: &[Generic]) -> Trial {
 
 /// What fails because a service has died says nothing of a fault.
 fn died() -> Result<(), Failed> {
-    fn fails(_: Request, _: Forward<'_>) -> Answer {
-        Answer { status: 500, ..Answer::default() }
+    fn fails(_: Request, _: Forward<'_>) -> Response {
+        Response { status: 500, ..Response::default() }
     }
     let fault = || Some((Place::Before("products"), Arc::new(fails) as Tamper));
     let mut bench = Bench::new();

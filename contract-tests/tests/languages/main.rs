@@ -16,7 +16,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{deployment::variable, exchange::Answer},
+    engine::{deployment::variable, exchange::Response},
     harness::{proxy::Proxy, store::Store},
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -85,12 +85,12 @@ fn reports_an_unknown_message(client: &Client) -> Result<(), Failed> {
     let orders = Proxy::start("orders");
     addresses.push((variable("orders", "URL"), orders.url().to_owned()));
     for status in [409, 429] {
-        let answer = Answer {
+        let response = Response {
             status,
             headers: vec![("Content-Type".into(), "application/json".into())],
             body: json!({ "error": "Warehouse is closed" }).to_string().into(),
         };
-        orders.tamper(Some(Arc::new(move |_, _| answer.clone())));
+        orders.tamper(Some(Arc::new(move |_, _| response.clone())));
         let expected = format!("not ordered: {status} Warehouse is closed");
         match succeeded(client.program(&addresses)) {
             Err(message) if message.contains(&expected) => {}

@@ -84,7 +84,8 @@ pub(crate) fn a_promoted_standby_has_every_acknowledged_write() {
             // A request that waits on the primary does so no longer than that lives.
             let mut holder = pair.session("products");
             holder.execute("BEGIN; SELECT FROM product WHERE id = 1 FOR UPDATE");
-            let waiter = scope.spawn(|| session.send(&replace).map(|answer| (answer.status, Instant::now())));
+            let waiter =
+                scope.spawn(|| session.send(&replace).map(|response| (response.status, Instant::now())));
             let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
                            AND query LIKE 'UPDATE product %'";
             let mut watcher = pair.session("products");
@@ -195,9 +196,12 @@ fn check(pair: &Pair, session: &Session, load: &Load<'_>) {
     for (service, created) in &acknowledged {
         for (id, created) in created {
             let read = session.request(service, "GET", format!("/{service}/{id}"));
-            let answer = session.send(&read).unwrap_or_else(|failure| panic!("{failure}"));
+            let response = session.send(&read).unwrap_or_else(|failure| panic!("{failure}"));
             let body = String::from_utf8_lossy(&created.body);
-            assert!(answer.status == 200 && answer.body == created.body, "{body} was acknowledged: {answer}");
+            assert!(
+                response.status == 200 && response.body == created.body,
+                "{body} was acknowledged: {response}"
+            );
         }
     }
     // Products can be listed; each has the name of its key.

@@ -10,7 +10,7 @@ use std::{
 use contract_tests::{
     engine::{
         deployment::{Address, Deployment, SERVICES},
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         session::Session,
     },
     harness::{
@@ -31,7 +31,7 @@ fn create(session: &Session, name: &str) -> Request {
     session.request("products", "POST", "/products").json(&json!({ "name": name, "price": 1, "stock": 1000 }))
 }
 
-fn get(session: &Session, path: &str) -> Answer {
+fn get(session: &Session, path: &str) -> Response {
     session.send(&session.request("products", "GET", path)).unwrap()
 }
 
@@ -44,9 +44,9 @@ fn disturbed(settings: &[&str], of_store: &[(&str, &str)]) -> (&'static Server, 
     (server, store, session)
 }
 
-fn is_unavailable(answer: &Answer) {
-    assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("1")), "{answer}");
-    assert_eq!(answer.json(), json!({ "error": "Service unavailable" }));
+fn is_unavailable(response: &Response) {
+    assert_eq!((response.status, response.header("Retry-After")), (503, Some("1")), "{response}");
+    assert_eq!(response.json(), json!({ "error": "Service unavailable" }));
 }
 
 pub(crate) fn a_killed_server_is_told_by_readyz_and_recovered_from() {
@@ -97,9 +97,9 @@ pub(crate) fn terminated_connections_lose_no_acknowledged_write() {
                     if caller < 3 {
                         request = request.header("Idempotency-Key", name);
                     }
-                    let answer = session.send(&request).unwrap();
-                    assert!([201, 500, 503].contains(&answer.status), "{answer}");
-                    answer.status == 201
+                    let response = session.send(&request).unwrap();
+                    assert!([201, 500, 503].contains(&response.status), "{response}");
+                    response.status == 201
                 };
                 names.filter(is_created).collect::<Vec<_>>()
             }
@@ -269,16 +269,16 @@ pub(crate) fn a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe(
     // Whoever sends a key can send it again, and nothing is done twice.
     let with_key = create(&session, "third").header("Idempotency-Key", "third");
     for (stored, request, commit) in [(2, create(&session, "second"), ""), (3, with_key.clone(), "COMMIT")] {
-        let (sent, cut) = relay.swallow_the_answer_to(commit);
-        let answer = thread::scope(|scope| {
+        let (sent, cut) = relay.swallow_the_response_to(commit);
+        let response = thread::scope(|scope| {
             let call = scope.spawn(|| session.send(&request).unwrap());
             sent.recv_timeout(SOON).unwrap();
             waiting::until("the commit", || rows() == stored).unwrap();
             cut.send(()).unwrap();
             call.join().unwrap()
         });
-        assert_eq!(answer.status, 500, "{answer}");
-        assert_eq!(answer.json(), json!({ "error": "Internal error" }));
+        assert_eq!(response.status, 500, "{response}");
+        assert_eq!(response.json(), json!({ "error": "Internal error" }));
     }
     process.wait_for_log("it is not known whether the transaction was committed");
     let again = session.expect(&with_key, 201, None).unwrap();

@@ -30,9 +30,9 @@ pub(crate) fn a_full_disk_is_told_by_readyz_and_recovered_from(disk: &Disk) {
     for round in 0..2 {
         disk.fill();
         let is_refused = || {
-            let answer = session.send(&create).unwrap();
-            created += i64::from(answer.status == 201);
-            answer.status != 201
+            let response = session.send(&create).unwrap();
+            created += i64::from(response.status == 201);
+            response.status != 201
         };
         waiting::until("the disk to be full", is_refused).unwrap();
         for key in ["a", "b"] {

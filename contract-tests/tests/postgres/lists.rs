@@ -118,8 +118,8 @@ pub(crate) fn a_list_goes_on_after_the_deadline_of_its_request() {
     stream.write_all(head.as_bytes()).unwrap();
     // The deadline is over, and most of the list has not been read.
     thread::sleep(Duration::from_millis(500));
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"]\r\n0\r\n\r\n"));
-    assert!(answer.len() > 200 * PRODUCTS, "{} bytes", answer.len());
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).unwrap();
+    assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n") && response.ends_with(b"]\r\n0\r\n\r\n"));
+    assert!(response.len() > 200 * PRODUCTS, "{} bytes", response.len());
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{deployment::SERVICES, exchange::Answer, session::Session},
+    engine::{deployment::SERVICES, exchange::Response, session::Session},
     harness::waiting,
 };
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub(crate) struct Load<'a> {
     acknowledged: Mutex<BTreeMap<&'static str, BTreeMap<u64, Created>>>,
     /// The names of products whose creation was not sent again when there was an error.
     uncertain: Mutex<Vec<String>>,
-    /// How many answers were an error.
+    /// How many responses were an error.
     pub(crate) refused: AtomicUsize,
 }
 
@@ -97,33 +97,38 @@ impl<'a> Load<'a> {
         let began = Instant::now();
         loop {
             match self.send(service, Some(key), &body) {
-                (201, answer) => return answer.json()["id"].as_u64().unwrap(),
+                (201, response) => return response.json()["id"].as_u64().unwrap(),
                 // What it is for may have been lost.
-                (_, answer) => assert!(began.elapsed() < PATIENCE, "{service} {key} stays refused: {answer}"),
+                (_, response) => {
+                    assert!(began.elapsed() < PATIENCE, "{service} {key} stays refused: {response}")
+                }
             }
             thread::sleep(RETRY);
         }
     }
 
-    /// Every request gets an answer, and if it is an error, one that allows a retry.
-    fn send(&self, service: &'static str, key: Option<&str>, body: &Value) -> (u16, Answer) {
+    /// Every request gets a response, and if it is an error, one that allows a retry.
+    fn send(&self, service: &'static str, key: Option<&str>, body: &Value) -> (u16, Response) {
         let mut request = self.session.request(service, "POST", format!("/{service}")).json(body);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        let answer = self.session.send(&request).unwrap_or_else(|failure| panic!("{failure}"));
-        if answer.status == 201 {
-            let (id, at) = (answer.json()["id"].as_u64().unwrap(), Instant::now());
-            let created = Created { at, body: answer.body.clone() };
+        let response = self.session.send(&request).unwrap_or_else(|failure| panic!("{failure}"));
+        if response.status == 201 {
+            let (id, at) = (response.json()["id"].as_u64().unwrap(), Instant::now());
+            let created = Created { at, body: response.body.clone() };
             let twice = self.acknowledged.lock().unwrap().entry(service).or_default().insert(id, created);
-            assert!(twice.is_none(), "{service} {id} was created twice: {answer}");
+            assert!(twice.is_none(), "{service} {id} was created twice: {response}");
         } else {
             self.refused.fetch_add(1, Relaxed);
             let is_unavailable =
-                answer.error().is_some_and(|error| error.ends_with("not found or unavailable"));
-            assert!(matches!(answer.status, 500 | 503) || answer.status == 400 && is_unavailable, "{answer}");
+                response.error().is_some_and(|error| error.ends_with("not found or unavailable"));
+            assert!(
+                matches!(response.status, 500 | 503) || response.status == 400 && is_unavailable,
+                "{response}"
+            );
         }
-        (answer.status, answer)
+        (response.status, response)
     }
 
     /// What was acknowledged, by service and id.

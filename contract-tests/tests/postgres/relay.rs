@@ -41,7 +41,7 @@ impl Relay {
 
     /// From now on, what is sent next with `text` in it arrives, but is not answered: it is told by the receiver, and the connection is
     /// cut when something is sent to the sender.
-    pub(crate) fn swallow_the_answer_to(&self, text: &'static str) -> (Receiver<()>, Sender<()>) {
+    pub(crate) fn swallow_the_response_to(&self, text: &'static str) -> (Receiver<()>, Sender<()>) {
         let ((sent, is_sent), (cut, is_cut)) = (channel(), channel());
         *self.trap.lock().unwrap() = Some((text, sent, is_cut));
         (is_sent, cut)

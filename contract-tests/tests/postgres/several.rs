@@ -8,7 +8,7 @@ use std::{
 use contract_tests::{
     engine::{
         contract::CONTRACT,
-        exchange::Answer,
+        exchange::Response,
         replay::{case, promises},
         session::Session,
     },
@@ -98,20 +98,20 @@ fn create(session: &Session, caller: u64, number: u64) {
             .header("Idempotency-Key", &key);
         let mut id = 0;
         let is_created = || {
-            let answer = match session.exchange(&request) {
+            let response = match session.exchange(&request) {
                 // The balancer says so of an instance that was killed.
-                Ok(answer) if answer.status == 502 => return false,
-                Ok(answer) => answer,
+                Ok(response) if response.status == 502 => return false,
+                Ok(response) => response,
                 Err(failure) if failure.is_silence => return false,
                 Err(failure) => panic!("{failure}"),
             };
-            session.observe(&request, &answer).unwrap_or_else(|failure| panic!("{failure}"));
+            session.observe(&request, &response).unwrap_or_else(|failure| panic!("{failure}"));
             // A service that was killed may be the one that another calls.
-            assert!([201, 400, 409, 500, 503].contains(&answer.status), "{answer}");
-            if answer.status == 201 {
-                id = answer.json()["id"].as_u64().expect("an id");
+            assert!([201, 400, 409, 500, 503].contains(&response.status), "{response}");
+            if response.status == 201 {
+                id = response.json()["id"].as_u64().expect("an id");
             }
-            answer.status == 201
+            response.status == 201
         };
         waiting::until(&format!("{service} {key}"), is_created).unwrap();
         id
@@ -139,17 +139,17 @@ pub(crate) fn one_key_at_two_instances_at_once_creates_one_row() {
                 let body = if round % 2 == 0 { &others[0] } else { &others[caller / 2 % 2] };
                 session.send(&body.clone().header("Idempotency-Key", &key)).unwrap()
             };
-            let answers: Vec<Answer> = thread::scope(|scope| {
+            let responses: Vec<Response> = thread::scope(|scope| {
                 let callers: Vec<_> = (0..8).map(|caller| scope.spawn(move || send(caller))).collect();
                 callers.into_iter().map(|caller| caller.join().unwrap()).collect()
             });
-            let created: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
-            assert!(!created.is_empty(), "{answers:?}");
-            assert!(created.iter().all(|answer| answer.body == created[0].body), "{created:?}");
-            let first = created.iter().filter(|answer| answer.header("Idempotency-Replayed").is_none());
+            let created: Vec<_> = responses.iter().filter(|response| response.status == 201).collect();
+            assert!(!created.is_empty(), "{responses:?}");
+            assert!(created.iter().all(|response| response.body == created[0].body), "{created:?}");
+            let first = created.iter().filter(|response| response.header("Idempotency-Replayed").is_none());
             assert_eq!(first.count(), 1, "{created:?}");
             let documented = if round % 2 == 0 { &[201, 409][..] } else { &[201, 409, 422] };
-            assert!(answers.iter().all(|answer| documented.contains(&answer.status)), "{answers:?}");
+            assert!(responses.iter().all(|response| documented.contains(&response.status)), "{responses:?}");
         }
         assert_eq!(service.count(table), before + ROUNDS, "{}", operation.id);
     }

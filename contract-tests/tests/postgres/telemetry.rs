@@ -52,8 +52,8 @@ pub(crate) fn metrics_tell_of_reads_writes_and_connections() {
     let store = Store::on_postgres(PROGRAM, &[]);
     let session = Session::new(store.deployment());
     create_and_read(&session);
-    let answer = session.expect(&Request::new("products", "GET", "/metrics"), 200, None).unwrap();
-    let metrics = String::from_utf8(answer.body).unwrap();
+    let response = session.expect(&Request::new("products", "GET", "/metrics"), 200, None).unwrap();
+    let metrics = String::from_utf8(response.body).unwrap();
     for line in [
         r#"db_client_operation_duration_seconds_count{db_operation_name="read",service="products"} 1"#,
         r#"db_client_operation_duration_seconds_count{db_operation_name="write",service="products"} 1"#,

@@ -61,9 +61,9 @@ impl Prometheus {
     /// The `data` of a response of its API.
     pub(crate) fn api(&self, path: &str, query: &[(&str, &str)]) -> Value {
         let url = format!("{}/api/v1/{path}", self.address.url());
-        let answer: Value = self.http.get(url).query(query).send().unwrap().json().unwrap();
-        assert_eq!(answer["status"], "success", "{query:?}: {answer}");
-        answer["data"].clone()
+        let response: Value = self.http.get(url).query(query).send().unwrap().json().unwrap();
+        assert_eq!(response["status"], "success", "{query:?}: {response}");
+        response["data"].clone()
     }
 
     /// The labels and the value of each series that `expression` gives now.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{exchange::Answer, session::Session},
+    engine::{exchange::Response, session::Session},
     harness::{environment::number, store::Store, waiting},
 };
 use rusqlite::Connection;
@@ -41,21 +41,24 @@ fn keep_ordering(
         step += 1;
         let product = products[numbers.below(products.len() as u64) as usize];
         let request = order(session, product, 1 + numbers.below(3)).header("Idempotency-Key", &key);
-        let mut answer = Answer::default();
+        let mut response = Response::default();
         let is_decided = || {
             let Ok(now) = session.send(&request) else { return false };
-            answer = now;
+            response = now;
             // Products is down, or the first request is still at it.
-            !matches!((answer.status, answer.error().as_deref()), (400, Some(UNAVAILABLE)) | (409 | 503, _))
+            !matches!(
+                (response.status, response.error().as_deref()),
+                (400, Some(UNAVAILABLE)) | (409 | 503, _)
+            )
         };
         waiting::until("a decision on an order", is_decided).unwrap();
-        match (answer.status, answer.error().as_deref()) {
+        match (response.status, response.error().as_deref()) {
             (201, _) => {
-                acknowledged.insert(key, answer.id());
+                acknowledged.insert(key, response.id());
                 count.fetch_add(1, Ordering::Relaxed);
             }
             (400, Some(NOT_ENOUGH_STOCK)) => {}
-            _ => panic!("{answer}"),
+            _ => panic!("{response}"),
         }
     }
     acknowledged
@@ -113,7 +116,7 @@ fn kill_under_load(store: &mut Store, session: &Session, calm: impl FnOnce()) {
     wait_until_settled(store);
     let books: Vec<(u64, u64)> = products.into_iter().zip(initial).collect();
     check_books(store, session, &books);
-    // Every key was asked for until there was an answer, so that every order has exactly one.
+    // Every key was asked for until there was a response, so that every order has exactly one.
     assert_eq!(acknowledged.len() as i64, orders(store));
     for id in acknowledged.values() {
         session.expect(&session.request("orders", "GET", format!("/orders/{id}")), 200, None).unwrap();

@@ -9,7 +9,7 @@ use std::{
 
 use contract_tests::{
     engine::{
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         faults::fault::{Forward, Tamper},
         session::Session,
     },
@@ -33,8 +33,8 @@ pub(crate) fn start() -> (Store, Session, Proxy) {
     (store, session, proxy)
 }
 
-fn lost() -> Answer {
-    Answer { status: 502, ..Answer::default() }
+fn lost() -> Response {
+    Response { status: 502, ..Response::default() }
 }
 
 /// A network that is bad at everything. What is sent twice may arrive a second time whenever anything else does.
@@ -56,7 +56,7 @@ impl BadNetwork {
         Arc::new(move |request, forward| network.deliver(&request, forward))
     }
 
-    fn deliver(&self, request: &Request, forward: Forward<'_>) -> Answer {
+    fn deliver(&self, request: &Request, forward: Forward<'_>) -> Response {
         let (what, late) = {
             let State { numbers, copies } = &mut *self.0.lock().unwrap();
             let what = numbers.below(10);
@@ -83,9 +83,9 @@ impl BadNetwork {
             }
             // The response is late.
             4 => {
-                let answer = forward(request);
+                let response = forward(request);
                 thread::sleep(Duration::from_millis(TIMEOUT + 100));
-                answer
+                response
             }
             // The request arrives twice at once, and perhaps once more later.
             6 | 7 => {
@@ -117,10 +117,10 @@ fn a_network_that_loses_delays_and_doubles_everything_sells_nothing_twice() {
                 let step = |_| {
                     let product = products[numbers.below(2) as usize];
                     let request = order(session, product, 1 + numbers.below(4));
-                    let answer =
+                    let response =
                         session.send(&request.header("X-Request-Timeout-Ms", TIMEOUT.to_string())).unwrap();
-                    assert!([201, 400, 503].contains(&answer.status), "{answer}");
-                    usize::from(answer.status == 201)
+                    assert!([201, 400, 503].contains(&response.status), "{response}");
+                    usize::from(response.status == 201)
                 };
                 (0..STEPS).map(step).sum::<usize>()
             }

@@ -10,7 +10,7 @@ use std::{
 
 use contract_tests::{
     engine::{
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         session::Session,
     },
     harness::{environment::number, store::Store},
@@ -25,7 +25,7 @@ use crate::{
 const CALLERS: usize = 64;
 
 /// What `CALLERS` are answered who send a request at the same time.
-fn race(session: &Session, request: &Request) -> Vec<Answer> {
+fn race(session: &Session, request: &Request) -> Vec<Response> {
     let start = Barrier::new(CALLERS);
     let call = || {
         start.wait();
@@ -38,8 +38,8 @@ fn race(session: &Session, request: &Request) -> Vec<Answer> {
 }
 
 /// Whether products did not answer in time, so that nothing is known of its stock.
-fn is_undecided(answer: &Answer) -> bool {
-    answer.status == 503 || answer.error().as_deref() == Some(UNAVAILABLE)
+fn is_undecided(response: &Response) -> bool {
+    response.status == 503 || response.error().as_deref() == Some(UNAVAILABLE)
 }
 
 #[test]
@@ -49,13 +49,13 @@ fn the_last_one_is_sold_once() {
     let (mut products, mut sold) = (Vec::new(), 0);
     for round in 0..rounds {
         let product = create_product(&session, 1);
-        let answers = race(&session, &order(&session, product, 1));
-        let count = |is: fn(&Answer) -> bool| answers.iter().filter(|answer| is(answer)).count();
-        let (created, undecided) = (count(|answer| answer.status == 201), count(is_undecided));
-        let refused = count(|answer| answer.error().as_deref() == Some(NOT_ENOUGH_STOCK));
-        assert_eq!(created + undecided + refused, CALLERS, "round {round}: {answers:?}");
+        let responses = race(&session, &order(&session, product, 1));
+        let count = |is: fn(&Response) -> bool| responses.iter().filter(|response| is(response)).count();
+        let (created, undecided) = (count(|response| response.status == 201), count(is_undecided));
+        let refused = count(|response| response.error().as_deref() == Some(NOT_ENOUGH_STOCK));
+        assert_eq!(created + undecided + refused, CALLERS, "round {round}: {responses:?}");
         // On a machine that is busy for seconds, the one who has it may not be told in time; then it is given back.
-        assert!(created == 1 || created == 0 && undecided > 0, "round {round}: {answers:?}");
+        assert!(created == 1 || created == 0 && undecided > 0, "round {round}: {responses:?}");
         sold += created;
         products.push((product, 1));
     }
@@ -70,12 +70,12 @@ fn many_equal_requests_with_a_key_are_one_order_and_take_the_stock_once() {
     let product = create_product(&session, 100);
     for round in 0..5 {
         let request = order(&session, product, 3).header("Idempotency-Key", format!("round-{round}"));
-        let answers = race(&session, &request);
-        let is_fit = |answer: &Answer| [201, 409].contains(&answer.status) || is_undecided(answer);
-        assert!(answers.iter().all(is_fit), "{answers:?}");
+        let responses = race(&session, &request);
+        let is_fit = |response: &Response| [201, 409].contains(&response.status) || is_undecided(response);
+        assert!(responses.iter().all(is_fit), "{responses:?}");
         let again = session.expect(&request, 201, None).unwrap();
-        let is_same = |answer: &Answer| answer.status != 201 || answer.body == again.body;
-        assert!(answers.iter().all(is_same), "{answers:?}");
+        let is_same = |response: &Response| response.status != 201 || response.body == again.body;
+        assert!(responses.iter().all(is_same), "{responses:?}");
     }
     wait_until_settled(&store);
     assert_eq!((orders(&store), stock(&session, product)), (5, 85));
@@ -96,9 +96,9 @@ fn whatever_interleaves_sold_and_left_are_what_there_was() {
                 let mut numbers = Numbers(caller);
                 for _ in 0..STEPS {
                     let product = products[numbers.below(2) as usize];
-                    let answer = session.send(&order(session, product, 1 + numbers.below(5))).unwrap();
-                    let is_refused = answer.error().as_deref() == Some(NOT_ENOUGH_STOCK);
-                    assert!(answer.status == 201 || is_refused || is_undecided(&answer), "{answer}");
+                    let response = session.send(&order(session, product, 1 + numbers.below(5))).unwrap();
+                    let is_refused = response.error().as_deref() == Some(NOT_ENOUGH_STOCK);
+                    assert!(response.status == 201 || is_refused || is_undecided(&response), "{response}");
                 }
             });
         }
@@ -114,11 +114,13 @@ fn whatever_interleaves_sold_and_left_are_what_there_was() {
                     product["stock"] = (product["stock"].as_u64().unwrap() + more).into();
                     product.as_object_mut().unwrap().shift_remove("id");
                     let replace = session.request("products", "PUT", &path).json(&product);
-                    let answer =
+                    let response =
                         session.send(&replace.header("If-Match", read.header("ETag").unwrap())).unwrap();
-                    match answer.status {
+                    match response.status {
                         200 => drop(added[which].fetch_add(more, Ordering::Relaxed)),
-                        _ => assert_eq!(answer.error().as_deref(), Some("Precondition failed"), "{answer}"),
+                        _ => {
+                            assert_eq!(response.error().as_deref(), Some("Precondition failed"), "{response}")
+                        }
                     }
                 }
             });

@@ -13,7 +13,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::exchange::Answer,
+    engine::exchange::Response,
     harness::{metrics::Metrics, store::Store, waiting},
 };
 use rusqlite::Connection;
@@ -52,7 +52,7 @@ fn an_order_without_a_response_is_refused_and_its_stock_is_given_back() {
         if request.method == "PUT" {
             forward(&request);
         }
-        Answer { status: 502, ..Answer::default() }
+        Response { status: 502, ..Response::default() }
     })));
     session.expect(&order(&session, product, 3), 400, Some(UNAVAILABLE)).unwrap();
     let is_counted = || Metrics::of(&session, "orders").unwrap().sum("intents_open", &[]) == 1.0;
@@ -77,12 +77,12 @@ fn an_order_whose_service_dies_after_the_reservation_is_settled_by_the_next_star
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let may_go_on = Mutex::new(may_go_on);
     proxy.tamper(Some(Arc::new(move |request, forward| {
-        let answer = forward(&request);
+        let response = forward(&request);
         if request.method == "PUT" {
             let _ = made.send(());
             let _ = may_go_on.lock().unwrap().recv();
         }
-        answer
+        response
     })));
     let request = order(&session, product, 3).header("Idempotency-Key", "once");
     thread::scope(|scope| {
@@ -120,14 +120,14 @@ fn an_intent_cannot_be_read_and_its_id_is_that_of_a_later_order() {
     let is_looking = Arc::new(AtomicBool::new(false));
     let (looks, deployment) = (is_looking.clone(), session.deployment.clone());
     proxy.tamper(Some(Arc::new(move |request, forward| {
-        let answer = forward(&request);
+        let response = forward(&request);
         if request.method == "PUT" {
             let session = contract_tests::engine::session::Session::new(deployment.clone());
             let read = session.request("orders", "GET", format!("/orders/{}", first + 1));
             session.expect(&read, 404, Some("Order not found")).unwrap();
             looks.store(true, Ordering::Relaxed);
         }
-        answer
+        response
     })));
     let second = session.expect(&order(&session, product, 1), 201, None).unwrap().id();
     proxy.tamper(None);
@@ -157,7 +157,7 @@ fn no_order_is_begun_while_too_many_intents_wait() {
     const MANY: i64 = 1000;
     let (mut store, session, proxy) = network::start();
     let product = create_product(&session, 20);
-    proxy.tamper(Some(Arc::new(|_, _| Answer { status: 502, ..Answer::default() })));
+    proxy.tamper(Some(Arc::new(|_, _| Response { status: 502, ..Response::default() })));
     store.service("orders").stop();
     let insert = format!(
         "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {MANY})

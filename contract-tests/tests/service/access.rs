@@ -121,9 +121,9 @@ fn every_response_has_no_store_and_nosniff() {
         requests.push(valid);
     }
     for request in requests {
-        let answer = session.send(&request).unwrap();
-        assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{request}");
-        assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"), "{request}");
+        let response = session.send(&request).unwrap();
+        assert_eq!(response.header("Cache-Control"), Some("no-store"), "{request}");
+        assert_eq!(response.header("X-Content-Type-Options"), Some("nosniff"), "{request}");
     }
 }
 

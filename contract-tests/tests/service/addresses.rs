@@ -3,7 +3,7 @@
 use contract_tests::{
     engine::{
         deployment::SERVICES,
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         replay::situations,
         session::Session,
     },
@@ -14,18 +14,18 @@ use crate::PROGRAM;
 
 const TRUSTED: (&str, &str) = ("TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1");
 
-/// The answer to a request for this target with these header fields.
-fn get(session: &Session, service: &str, target: &str, fields: &str) -> Answer {
+/// The response to a request for this target with these header fields.
+fn get(session: &Session, service: &str, target: &str, fields: &str) -> Response {
     let mut caller = Caller::connect(session, service);
     caller.send(format!("GET {target}\r\n{fields}\r\n"));
-    caller.answer().expect("an answer")
+    caller.response().expect("a response")
 }
 
 /// The address in the document that is served to a request with these header fields.
 fn address(session: &Session, service: &str, fields: &str) -> String {
-    let answer = get(session, service, "/openapi.json HTTP/1.1", fields);
-    assert_eq!((answer.status, answer.header("Cache-Control")), (200, Some("no-store")), "{answer}");
-    answer.json()["servers"][0]["url"].as_str().expect("an address").to_owned()
+    let response = get(session, service, "/openapi.json HTTP/1.1", fields);
+    assert_eq!((response.status, response.header("Cache-Control")), (200, Some("no-store")), "{response}");
+    response.json()["servers"][0]["url"].as_str().expect("an address").to_owned()
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn check_prefix(session: &Session, service: &str, fields: &[(&str, &str)], prefi
             "{method} {path} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {}\r\n\r\n{body}",
             body.len()
         ));
-        let answer = caller.answer().expect("an answer");
-        answer.header(name).unwrap_or_else(|| panic!("no {name}: {answer}")).to_owned()
+        let response = caller.response().expect("a response");
+        response.header(name).unwrap_or_else(|| panic!("no {name}: {response}")).to_owned()
     };
     let things = format!("/{service}");
     let created = leads("POST", &things, "Location", "key");

@@ -36,8 +36,8 @@ fn a_last_response_arrives_whatever_the_connection_options() {
         // All of it is sent before a byte is read, as many callers do.
         let sent = caller.stream.write_all(&body);
         assert!(sent.is_ok(), "the body is not taken to its end: {head}");
-        let answer = caller.answer().unwrap_or_else(|| panic!("no answer to {head}"));
-        assert_eq!(answer.status, status, "{head}");
+        let response = caller.response().unwrap_or_else(|| panic!("no response to {head}"));
+        assert_eq!(response.status, status, "{head}");
     };
     for &service in SERVICES.iter() {
         for _ in 0..50 {
@@ -59,21 +59,21 @@ fn a_kept_connection_has_its_own_idle_timeout() {
     for &service in SERVICES.iter() {
         // A silent connection without a token is not kept for so long.
         let mut silent = Caller::connect(&session, service);
-        assert!(silent.answer().is_none());
+        assert!(silent.response().is_none());
         let mut caller = Caller::connect(&session, service);
         for _ in 0..3 {
             assert!(caller.goes_on());
             thread::sleep(Duration::from_millis(600));
         }
         caller.send("GET /livez HTTP/1.1\r\nHost: x\r\n");
-        assert!(caller.answer().is_none(), "a head that began has the time of a head");
+        assert!(caller.response().is_none(), "a head that began has the time of a head");
         // A head that comes in parts is served, and the next may wait again.
         let mut caller = Caller::connect(&session, service);
         for _ in 0..2 {
             caller.send("GET /livez HTTP/1.1\r\n");
             thread::sleep(Duration::from_millis(20));
             caller.send("Host: x\r\n\r\n");
-            assert_eq!(caller.answer().map(|answer| answer.status), Some(200));
+            assert_eq!(caller.response().map(|response| response.status), Some(200));
             thread::sleep(Duration::from_millis(600));
         }
     }
@@ -86,7 +86,7 @@ fn an_idle_connection_times_out() {
         let mut caller = Caller::connect(&session, service);
         assert!(caller.goes_on());
         let began = Instant::now();
-        assert!(caller.answer().is_none());
+        assert!(caller.response().is_none());
         assert!(began.elapsed() < SOON);
     }
 }
@@ -106,11 +106,15 @@ fn keep_alive_announces_the_idle_timeout() {
         for (request, announced) in &cases {
             let mut caller = Caller::connect(&session, service);
             caller.send(request);
-            let answer = caller.answer().unwrap();
-            assert_eq!(answer.header("keep-alive"), announced.map(|(_, time)| time), "{request}\n{answer}");
-            let connection = answer.header("connection").filter(|option| *option != "close");
-            assert_eq!(connection, announced.map(|(option, _)| option), "{request}\n{answer}");
-            assert_eq!(caller.goes_on(), announced.is_some(), "{request}\n{answer}");
+            let response = caller.response().unwrap();
+            assert_eq!(
+                response.header("keep-alive"),
+                announced.map(|(_, time)| time),
+                "{request}\n{response}"
+            );
+            let connection = response.header("connection").filter(|option| *option != "close");
+            assert_eq!(connection, announced.map(|(option, _)| option), "{request}\n{response}");
+            assert_eq!(caller.goes_on(), announced.is_some(), "{request}\n{response}");
         }
     }
 }
@@ -130,8 +134,8 @@ fn a_caller_that_closes_its_sending_side_is_served() {
                 let mut caller = Caller::connect(&session, service);
                 caller.send(fill(&request, &session, service));
                 caller.stream.shutdown(Shutdown::Write).unwrap();
-                assert_eq!(caller.answer().map(|answer| answer.status), Some(expected), "{request}");
-                assert!(caller.answer().is_none());
+                assert_eq!(caller.response().map(|response| response.status), Some(expected), "{request}");
+                assert!(caller.response().is_none());
             }
         }
         assert_eq!(store.rows(service) - before, 100);

@@ -6,7 +6,7 @@ use contract_tests::{
     engine::{
         contract::CONTRACT,
         deployment::SERVICES,
-        exchange::{Answer, Delivery, Request},
+        exchange::{Delivery, Request, Response},
         replay::{case, situations},
         session::Session,
     },
@@ -25,15 +25,15 @@ const LISTED: [(&str, &str); 2] =
 const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
 
 /// Which origin may read the response, and which header it depends on.
-fn told(answer: &Answer) -> (Option<&str>, Option<&str>) {
-    (answer.header(ALLOW_ORIGIN), answer.header("Vary"))
+fn told(response: &Response) -> (Option<&str>, Option<&str>) {
+    (response.header(ALLOW_ORIGIN), response.header("Vary"))
 }
 
-/// The answer can be read by pages of the allowed origin, with the headers that matter.
+/// The response can be read by pages of the allowed origin, with the headers that matter.
 #[track_caller]
-fn is_open(answer: &Answer) {
-    assert_eq!(told(answer), (Some(ALLOWED), Some("Origin")), "{answer}");
-    let exposed = answer.header("Access-Control-Expose-Headers").unwrap_or_default();
+fn is_open(response: &Response) {
+    assert_eq!(told(response), (Some(ALLOWED), Some("Origin")), "{response}");
+    let exposed = response.header("Access-Control-Expose-Headers").unwrap_or_default();
     for name in [
         "location",
         "link",
@@ -85,20 +85,20 @@ fn every_response_can_be_read_by_pages_of_a_listed_origin_only() {
     let mut statuses = BTreeSet::new();
     for &service in SERVICES.iter() {
         for request in requests(&session, service) {
-            let answer = session.send(&request.clone().header("Origin", ALLOWED)).unwrap();
-            is_open(&answer);
-            statuses.insert(answer.status);
+            let response = session.send(&request.clone().header("Origin", ALLOWED)).unwrap();
+            is_open(&response);
+            statuses.insert(response.status);
             for stranger in
                 [OTHER, "null", "http://shop.example:80", "HTTP://SHOP.EXAMPLE", "http://shop.example.evil"]
             {
                 if request.delivery == Delivery::Half {
                     continue;
                 }
-                let answer = session.send(&request.clone().header("Origin", stranger)).unwrap();
-                assert_eq!(told(&answer), (None, Some("Origin")), "{stranger}: {answer}");
+                let response = session.send(&request.clone().header("Origin", stranger)).unwrap();
+                assert_eq!(told(&response), (None, Some("Origin")), "{stranger}: {response}");
             }
-            let answer = session.send(&request).unwrap();
-            assert_eq!(told(&answer), (None, Some("Origin")), "no origin: {answer}");
+            let response = session.send(&request).unwrap();
+            assert_eq!(told(&response), (None, Some("Origin")), "no origin: {response}");
         }
     }
     for status in [200, 201, 204, 307, 400, 401, 404, 405, 408, 413, 415, 503] {
@@ -122,9 +122,9 @@ fn a_preflight_is_granted_at_every_path_without_a_token() {
             let preflight = Request::new(service, "OPTIONS", path)
                 .header("Access-Control-Request-Method", "POST")
                 .header("Access-Control-Request-Headers", "authorization,content-type");
-            let answer = session.send(&preflight.clone().header("Origin", ALLOWED)).unwrap();
-            assert_eq!((answer.status, answer.body.len()), (204, 0), "{path}: {answer}");
-            assert_eq!(told(&answer), (Some(ALLOWED), Some("Origin")), "{path}: {answer}");
+            let response = session.send(&preflight.clone().header("Origin", ALLOWED)).unwrap();
+            assert_eq!((response.status, response.body.len()), (204, 0), "{path}: {response}");
+            assert_eq!(told(&response), (Some(ALLOWED), Some("Origin")), "{path}: {response}");
             for (name, values) in [
                 ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"),
                 (
@@ -134,9 +134,9 @@ fn a_preflight_is_granted_at_every_path_without_a_token() {
                 ),
                 ("Access-Control-Max-Age", "7200"),
             ] {
-                assert_eq!(answer.header(name), Some(values), "{path}: {answer}");
+                assert_eq!(response.header(name), Some(values), "{path}: {response}");
             }
-            assert_eq!(answer.header("Access-Control-Allow-Credentials"), None, "{path}: {answer}");
+            assert_eq!(response.header("Access-Control-Allow-Credentials"), None, "{path}: {response}");
 
             let refused = session.send(&preflight.header("Origin", OTHER)).unwrap();
             assert_eq!(told(&refused), (None, Some("Origin")), "{path}: {refused}");
@@ -157,8 +157,8 @@ fn the_document_can_be_read_by_pages_of_any_origin() {
             for (request, status) in
                 [(get.clone(), 200), (Request { method: "PUT".into(), ..get }, 405), (preflight, 204)]
             {
-                let answer = session.expect(&request.header("Origin", OTHER), status, None).unwrap();
-                assert_eq!(told(&answer), (Some("*"), None), "{answer}");
+                let response = session.expect(&request.header("Origin", OTHER), status, None).unwrap();
+                assert_eq!(told(&response), (Some("*"), None), "{response}");
             }
         }
     }
@@ -171,9 +171,9 @@ fn without_the_setting_no_page_is_told_anything() {
         let preflight = Request::new(service, "OPTIONS", format!("/{service}"))
             .header("Access-Control-Request-Method", "POST");
         for request in requests(&session, service).into_iter().chain([preflight]) {
-            let answer = session.send(&request.header("Origin", ALLOWED)).unwrap();
+            let response = session.send(&request.header("Origin", ALLOWED)).unwrap();
             let is_cors = |name: &str| name.to_lowercase().starts_with("access-control-") || name == "vary";
-            assert!(!answer.headers.iter().any(|(name, _)| is_cors(name)), "{answer}");
+            assert!(!response.headers.iter().any(|(name, _)| is_cors(name)), "{response}");
         }
     }
 }
@@ -183,8 +183,8 @@ fn with_a_star_pages_of_every_origin_can_read_every_response() {
     let (_store, session) = start(&[("CORS_ORIGINS", "*")]);
     for &service in SERVICES.iter() {
         for request in requests(&session, service) {
-            let answer = session.send(&request.header("Origin", "null")).unwrap();
-            assert_eq!(told(&answer), (Some("*"), None), "{answer}");
+            let response = session.send(&request.header("Origin", "null")).unwrap();
+            assert_eq!(told(&response), (Some("*"), None), "{response}");
         }
     }
 }
@@ -194,14 +194,14 @@ fn a_list_that_is_streamed_can_be_read() {
     let (store, session) = start(&LISTED);
     store.fill(2000);
     let list = session.request("products", "GET", "/products").header("Origin", ALLOWED);
-    let mut answer = Answer::default();
+    let mut response = Response::default();
     waiting::until("all products to be seen", || {
-        answer = session.expect(&list, 200, None).unwrap();
-        answer.json().as_array().map(Vec::len) == Some(2001)
+        response = session.expect(&list, 200, None).unwrap();
+        response.json().as_array().map(Vec::len) == Some(2001)
     })
     .unwrap();
-    is_open(&answer);
-    assert_eq!(answer.header("Content-Length"), None, "it is streamed");
+    is_open(&response);
+    assert_eq!(response.header("Content-Length"), None, "it is streamed");
 }
 
 #[test]
@@ -210,13 +210,13 @@ fn an_internal_error_can_be_read() {
     for &service in SERVICES.iter() {
         let _table = store.take_table(service);
         let request = session.request(service, "GET", format!("/{service}/1")).header("Origin", ALLOWED);
-        let mut answer = Answer::default();
+        let mut response = Response::default();
         waiting::until("the table to be missed", || {
-            answer = session.send(&request).unwrap();
-            answer.status == 500
+            response = session.send(&request).unwrap();
+            response.status == 500
         })
         .unwrap();
-        is_open(&answer);
+        is_open(&response);
     }
 }
 
@@ -251,25 +251,25 @@ fn a_response_to_what_cannot_be_parsed_can_be_read_if_its_origin_was() {
     let (_store, session) = start(&LISTED);
     let (_open_store, open) = start(&[("CORS_ORIGINS", "*")]);
     for &service in SERVICES.iter() {
-        let answer = |session: &Session, request: &str| {
+        let response = |session: &Session, request: &str| {
             let mut caller = Caller::connect(session, service);
             // The state of the connection before must not show in what comes after.
             assert!(caller.goes_on());
             caller.send(request);
-            caller.answer().expect("an answer")
+            caller.response().expect("a response")
         };
         for (request, status) in unparsable(&format!("Origin: {ALLOWED}\r\n")) {
-            let from_listed = answer(&session, &request);
+            let from_listed = response(&session, &request);
             assert_eq!(from_listed.status, status, "{from_listed}");
             // The line alone is too long, so that the origin behind it is not read.
             match status {
                 414 => assert_eq!(told(&from_listed), (None, Some("Origin")), "{from_listed}"),
                 _ => is_open(&from_listed),
             }
-            assert_eq!(told(&answer(&open, &request)), (Some("*"), None), "{status}");
+            assert_eq!(told(&response(&open, &request)), (Some("*"), None), "{status}");
         }
         for (request, status) in unparsable(&format!("Origin: {OTHER}\r\n")) {
-            let from_other = answer(&session, &request);
+            let from_other = response(&session, &request);
             assert_eq!(
                 (from_other.status, told(&from_other)),
                 (status, (None, Some("Origin"))),

@@ -31,10 +31,10 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
                 let request = create(session, service);
                 scope.spawn(move || {
                     let mut acknowledged = Vec::new();
-                    while let Ok(answer) = session.send(&request) {
+                    while let Ok(response) = session.send(&request) {
                         // The end of another service is no reason to stop, that of its own is.
-                        if answer.status == 201 {
-                            acknowledged.push(((service, answer.id()), answer.json()));
+                        if response.status == 201 {
+                            acknowledged.push(((service, response.id()), response.json()));
                             count.fetch_add(1, Ordering::Relaxed);
                         }
                     }
@@ -65,18 +65,18 @@ fn no_acknowledged_write_is_lost_when_services_are_killed_under_load() {
             let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
             assert_eq!(check, "ok", "{service} after round {round}");
         }
-        for ((service, id), answer) in &acknowledged {
+        for ((service, id), response) in &acknowledged {
             let read = session.request(service, "GET", format!("/{service}/{id}"));
-            assert_eq!(&session.expect(&read, 200, None).unwrap().json(), answer, "{service} {id}");
+            assert_eq!(&session.expect(&read, 200, None).unwrap().json(), response, "{service} {id}");
         }
         let before = all.len() + acknowledged.len();
         all.extend(acknowledged);
         assert_eq!(all.len(), before, "an id was given twice, by round {round}");
     }
     // All of them once more, since a later crash could have taken what an earlier one left.
-    for ((service, id), answer) in &all {
+    for ((service, id), response) in &all {
         let read = session.request(service, "GET", format!("/{service}/{id}"));
-        assert_eq!(&session.expect(&read, 200, None).unwrap().json(), answer, "{service} {id}");
+        assert_eq!(&session.expect(&read, 200, None).unwrap().json(), response, "{service} {id}");
     }
     println!("{rounds} kills of all services, {} acknowledged writes: none lost", all.len());
 }
@@ -89,10 +89,10 @@ fn a_disk_that_is_full_loses_nothing_and_recovers() {
         let request = create(&session, service);
         let mut acknowledged = Vec::new();
         let refused = loop {
-            let answer = session.send(&request).unwrap();
-            match answer.status {
-                201 => acknowledged.push(answer),
-                _ => break answer,
+            let response = session.send(&request).unwrap();
+            match response.status {
+                201 => acknowledged.push(response),
+                _ => break response,
             }
             assert!(acknowledged.len() < 10_000, "the disk of {service} is never full");
         };
@@ -111,15 +111,15 @@ fn a_disk_that_is_full_loses_nothing_and_recovers() {
             session.expect(&ready, 503, Some("Service unavailable")).unwrap();
         }
         // What is there can still be read.
-        for answer in acknowledged.iter().rev().take(50) {
-            let read = session.request(service, "GET", format!("/{service}/{}", answer.id()));
-            assert_eq!(session.expect(&read, 200, None).unwrap().body, answer.body);
+        for response in acknowledged.iter().rev().take(50) {
+            let read = session.request(service, "GET", format!("/{service}/{}", response.id()));
+            assert_eq!(session.expect(&read, 200, None).unwrap().body, response.body);
         }
         store.service(service).limit_file_size("unlimited");
         // Nothing has to be written for it.
         waiting::until("it to be ready again", || session.send(&ready).unwrap().status == 200).unwrap();
         let created = session.expect(&request, 201, None).unwrap();
-        assert!(acknowledged.iter().all(|answer| answer.id() != created.id()), "an id was given twice");
+        assert!(acknowledged.iter().all(|response| response.id() != created.id()), "an id was given twice");
     }
     for &service in SERVICES.iter() {
         let log = store.service(service).whole_log();
@@ -139,8 +139,8 @@ fn a_locked_file_is_503() {
     let (store, session) = start(&QUIET);
     for &service in SERVICES.iter() {
         let locked = store.lock(service);
-        let answer = session.expect(&create(&session, service), 503, Some("Service unavailable")).unwrap();
-        assert!(answer.header("Retry-After").is_some());
+        let response = session.expect(&create(&session, service), 503, Some("Service unavailable")).unwrap();
+        assert!(response.header("Retry-After").is_some());
         let read = session.request(service, "GET", format!("/{service}/1"));
         session.expect(&read, 200, None).unwrap();
         drop(locked);

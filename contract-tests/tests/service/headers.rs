@@ -9,7 +9,7 @@ use contract_tests::{
     engine::{
         contract::{CONTRACT, Operation},
         deployment::SERVICES,
-        exchange::{Answer, Delivery, Request},
+        exchange::{Delivery, Request, Response},
         replay::{case, situations},
         session::Session,
     },
@@ -23,12 +23,12 @@ use contract_tests::{
 use crate::{PROGRAM, start};
 
 /// A valid request with these values of a header, in this order, and how it is answered.
-fn send(session: &Session, operation: &Operation, name: &str, values: &[&str]) -> (Request, Answer) {
+fn send(session: &Session, operation: &Operation, name: &str, values: &[&str]) -> (Request, Response) {
     let mut request = case::valid_request(operation, &session.deployment);
     request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     request.headers.extend(values.iter().map(|value| (name.into(), (*value).into())));
-    let answer = session.send(&request).unwrap();
-    (request, answer)
+    let response = session.send(&request).unwrap();
+    (request, response)
 }
 
 #[test]
@@ -50,10 +50,10 @@ fn credentials_that_differ_are_all_refused() {
             (&[right, right], None),
         ];
         for (values, expected) in cases {
-            let (request, answer) = send(&session, operation, "Authorization", values);
-            assert_eq!(answer.status == 401, expected.is_some(), "{request}\n{answer}");
+            let (request, response) = send(&session, operation, "Authorization", values);
+            assert_eq!(response.status == 401, expected.is_some(), "{request}\n{response}");
             let challenge = expected.map(|error| format!("Bearer realm=\"{}\"{error}", operation.service));
-            assert_eq!(answer.header("WWW-Authenticate"), challenge.as_deref(), "{request}");
+            assert_eq!(response.header("WWW-Authenticate"), challenge.as_deref(), "{request}");
         }
     }
     for &service in SERVICES.iter() {
@@ -82,9 +82,9 @@ fn the_log_says_why_a_token_is_refused() {
             let mut request =
                 Request::new(service, "GET", format!("/{service}/1")).header("X-Request-Id", &id);
             request.headers.extend(value.map(|value| ("Authorization".into(), value)));
-            let answer = session.expect(&request, 401, Some("Unauthorized")).unwrap();
+            let response = session.expect(&request, 401, Some("Unauthorized")).unwrap();
             let challenge = format!("Bearer realm=\"{service}\"{error}");
-            assert_eq!(answer.header("WWW-Authenticate"), Some(challenge.as_str()), "{request}");
+            assert_eq!(response.header("WWW-Authenticate"), Some(challenge.as_str()), "{request}");
             let process = store.service(service);
             process.wait_for_log(&id);
             let log = process.log();
@@ -100,16 +100,16 @@ fn content_types_that_differ_are_malformed() {
     for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
         let before = store.rows(operation.service);
         for values in [["application/json", "text/plain"], ["text/plain", "application/json"]] {
-            let (request, answer) = send(&session, operation, "Content-Type", &values);
+            let (request, response) = send(&session, operation, "Content-Type", &values);
             assert_eq!(
-                (answer.status, answer.error().as_deref()),
+                (response.status, response.error().as_deref()),
                 (400, Some("Malformed request")),
                 "{request}"
             );
         }
         assert_eq!(store.rows(operation.service), before);
-        let (request, answer) = send(&session, operation, "Content-Type", &["application/json"; 2]);
-        assert!(answer.status < 300, "{request}\n{answer}");
+        let (request, response) = send(&session, operation, "Content-Type", &["application/json"; 2]);
+        assert!(response.status < 300, "{request}\n{response}");
     }
 }
 
@@ -118,17 +118,17 @@ fn idempotency_keys_that_differ_are_malformed() {
     let (store, session) = start(&[]);
     for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
         for values in [["one", "other"], ["other", "one"]] {
-            let (request, answer) = send(&session, operation, "Idempotency-Key", &values);
+            let (request, response) = send(&session, operation, "Idempotency-Key", &values);
             assert_eq!(
-                (answer.status, answer.error().as_deref()),
+                (response.status, response.error().as_deref()),
                 (400, Some("Malformed request")),
                 "{request}"
             );
         }
         let before = store.rows(operation.service);
         for _ in 0..2 {
-            let (request, answer) = send(&session, operation, "Idempotency-Key", &["same", "same"]);
-            assert_eq!(answer.status, 201, "{request}\n{answer}");
+            let (request, response) = send(&session, operation, "Idempotency-Key", &["same", "same"]);
+            assert_eq!(response.status, 201, "{request}\n{response}");
         }
         assert_eq!(store.rows(operation.service), before + 1);
     }
@@ -155,9 +155,9 @@ fn schemas_are_true_of(program: &str) {
             let samples = truer::samples();
             let taken = samples.iter().filter(|sample| {
                 let valid = case::valid_request(operation, &session.deployment);
-                let answer = session.send(&valid.header(&truer.parameter, sample.as_str())).unwrap();
-                let is_taken = answer.status == 201;
-                assert_eq!(is_taken, truer.takes(sample), "{}: {sample:?}\n{answer}", operation.id);
+                let response = session.send(&valid.header(&truer.parameter, sample.as_str())).unwrap();
+                let is_taken = response.status == 201;
+                assert_eq!(is_taken, truer.takes(sample), "{}: {sample:?}\n{response}", operation.id);
                 is_taken
             });
             let taken = taken.count();
@@ -173,15 +173,15 @@ fn request_ids_and_traces_that_differ_are_ignored() {
     let parents = traces.map(|trace| format!("00-{trace}-b7ad6b7169203331-01"));
     for operation in CONTRACT.operations() {
         for values in [["one", "other"], ["other", "one"]] {
-            let (request, answer) = send(&session, operation, "X-Request-Id", &values);
-            let id = answer.header("X-Request-Id").unwrap();
-            assert!(!values.contains(&id) && id.len() == 32, "{request}\n{answer}");
+            let (request, response) = send(&session, operation, "X-Request-Id", &values);
+            let id = response.header("X-Request-Id").unwrap();
+            assert!(!values.contains(&id) && id.len() == 32, "{request}\n{response}");
         }
-        let (_, answer) = send(&session, operation, "X-Request-Id", &["same", "same"]);
-        assert_eq!(answer.header("X-Request-Id"), Some("same"));
-        let (request, answer) = send(&session, operation, "traceparent", &[&parents[0], &parents[1]]);
-        let id = answer.header("X-Request-Id").unwrap();
-        assert!(!traces.contains(&id), "{request}\n{answer}");
+        let (_, response) = send(&session, operation, "X-Request-Id", &["same", "same"]);
+        assert_eq!(response.header("X-Request-Id"), Some("same"));
+        let (request, response) = send(&session, operation, "traceparent", &[&parents[0], &parents[1]]);
+        let id = response.header("X-Request-Id").unwrap();
+        assert!(!traces.contains(&id), "{request}\n{response}");
     }
 }
 
@@ -192,26 +192,26 @@ fn an_expired_timeout_is_503_at_every_operation_and_stores_nothing() {
         let before = store.rows(operation.service);
         let over: [&[&str]; 5] = [&["0"], &["00"], &["-1"], &["0", "0"], &["-99999999999999999999"]];
         for values in over {
-            let (request, answer) = send(&session, operation, "X-Request-Timeout-Ms", values);
+            let (request, response) = send(&session, operation, "X-Request-Timeout-Ms", values);
             assert_eq!(
-                (answer.status, answer.error().as_deref()),
+                (response.status, response.error().as_deref()),
                 (503, Some("Service unavailable")),
                 "{request}"
             );
-            assert!(answer.header("Retry-After").is_some(), "{request}");
+            assert!(response.header("Retry-After").is_some(), "{request}");
         }
         for values in [["0", "5000"], ["5000", "0"]] {
-            let (request, answer) = send(&session, operation, "X-Request-Timeout-Ms", &values);
-            assert_eq!(answer.error().as_deref(), Some("Malformed request"), "{request}");
+            let (request, response) = send(&session, operation, "X-Request-Timeout-Ms", &values);
+            assert_eq!(response.error().as_deref(), Some("Malformed request"), "{request}");
         }
         assert_eq!(store.rows(operation.service), before, "{}", operation.id);
         let time_left: [&[&str]; 6] =
             [&["5000"], &["99999999999999999999999"], &["soon"], &["1.5"], &[""], &["5000", "5000"]];
         for values in time_left {
-            let (request, answer) = send(&session, operation, "X-Request-Timeout-Ms", values);
+            let (request, response) = send(&session, operation, "X-Request-Timeout-Ms", values);
             // A `DELETE` names what is not there.
-            let is_done = answer.status < 300 || (operation.method == "DELETE" && answer.status == 404);
-            assert!(is_done, "{request}\n{answer}");
+            let is_done = response.status < 300 || (operation.method == "DELETE" && response.status == 404);
+            assert!(is_done, "{request}\n{response}");
         }
     }
 }
@@ -244,8 +244,8 @@ fn a_timeout_while_waiting_for_an_upstream_is_503() {
                 let request = session.request(service, "POST", format!("/{service}")).raw_json(body);
                 let request = request.header("X-Request-Timeout-Ms", milliseconds.to_string());
                 let began = Instant::now();
-                let answer = session.expect(&request, 503, Some("Service unavailable")).unwrap();
-                assert!(answer.header("Retry-After").is_some());
+                let response = session.expect(&request, 503, Some("Service unavailable")).unwrap();
+                assert!(response.header("Retry-After").is_some());
                 assert!(
                     began.elapsed() < Duration::from_millis(milliseconds + 1000),
                     "{:?}",
@@ -293,7 +293,7 @@ fn a_short_timeout_is_never_reported_as_an_unavailable_product() {
     let (_store, session) = start(&[]);
     for _ in 0..300 {
         let order = session.request("orders", "POST", "/orders").raw_json(r#"{"product_id":1,"quantity":3}"#);
-        let answer = session.send(&order.header("X-Request-Timeout-Ms", "1")).unwrap();
-        assert!([201, 503].contains(&answer.status), "{answer}");
+        let response = session.send(&order.header("X-Request-Timeout-Ms", "1")).unwrap();
+        assert!([201, 503].contains(&response.status), "{response}");
     }
 }

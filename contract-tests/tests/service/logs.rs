@@ -16,8 +16,8 @@ fn sell(session: &Session) {
     let product = json!({ "name": "Quantum computer", "price": 200, "stock": 20 });
     session.expect(&session.request("products", "POST", "/products").json(&product), 201, None).unwrap();
     let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 3 }));
-    let answer = session.expect(&order.header("X-Request-Id", "order-4711"), 201, None).unwrap();
-    assert_eq!(answer.header("X-Request-Id"), Some("order-4711"));
+    let response = session.expect(&order.header("X-Request-Id", "order-4711"), 201, None).unwrap();
+    assert_eq!(response.header("X-Request-Id"), Some("order-4711"));
     let payment = json!({ "order_id": 1, "amount": 200, "method": "secret-card" });
     session.expect(&session.request("payments", "POST", "/payments").json(&payment), 201, None).unwrap();
 }
@@ -55,8 +55,8 @@ fn the_id_of_a_request_is_known_to_every_service_that_it_leads_to() {
 fn an_id_that_is_both_of_request_and_trace_is_logged_once() {
     for (format, name) in [("text", " trace_id="), ("json", r#""trace_id":""#)] {
         let (mut store, session) = Store::start_with_session(PROGRAM, &[("LOG_FORMAT", format)]);
-        let answer = session.expect(&session.request("products", "GET", "/products"), 200, None).unwrap();
-        let id = answer.header("X-Request-Id").unwrap();
+        let response = session.expect(&session.request("products", "GET", "/products"), 200, None).unwrap();
+        let id = response.header("X-Request-Id").unwrap();
         let log = store.service("products").whole_log();
         let line = log.lines().find(|line| line.contains(id)).expect("the request");
         assert!(line.contains(&format!("{name}{id}")), "{line}");
@@ -130,8 +130,8 @@ fn a_malformed_request_id_is_replaced() {
     let (_store, session) = Store::start_with_session(PROGRAM, &[]);
     for id in ["with blanks", "quoted\"", &"x".repeat(129), ""] {
         let request = session.request("products", "GET", "/products").header("X-Request-Id", id);
-        let answer = session.expect(&request, 200, None).unwrap();
-        let given = answer.header("X-Request-Id").unwrap();
+        let response = session.expect(&request, 200, None).unwrap();
+        let given = response.header("X-Request-Id").unwrap();
         assert!(given != id && given.len() == 32, "{given}");
     }
 }

@@ -15,9 +15,9 @@ const REQUESTS: &str = "http_server_request_duration_seconds_count";
 const CALLS: &str = "http_client_request_duration_seconds_count";
 
 fn metrics(session: &Session, service: &str) -> Metrics {
-    let answer = session.expect(&Request::new(service, "GET", "/metrics"), 200, None).unwrap();
-    assert!(answer.header("Content-Type").unwrap().starts_with("text/plain; version=0.0.4"));
-    Metrics::read(&String::from_utf8(answer.body).unwrap()).unwrap()
+    let response = session.expect(&Request::new(service, "GET", "/metrics"), 200, None).unwrap();
+    assert!(response.header("Content-Type").unwrap().starts_with("text/plain; version=0.0.4"));
+    Metrics::read(&String::from_utf8(response.body).unwrap()).unwrap()
 }
 
 /// A product, an order of it, its payment, and one refusal of each kind.

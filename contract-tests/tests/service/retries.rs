@@ -4,7 +4,7 @@ use std::thread;
 
 use contract_tests::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request},
+    exchange::{Request, Response},
     replay::{case, promises},
     session::Session,
 };
@@ -34,18 +34,18 @@ fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
         for round in 0..5 {
             let before = store.rows(operation.service);
             let request = create(operation, &session, &format!("race-{round}"));
-            let answers: Vec<Answer> = thread::scope(|scope| {
+            let responses: Vec<Response> = thread::scope(|scope| {
                 let callers: Vec<_> =
                     (0..CALLERS).map(|_| scope.spawn(|| session.send(&request).unwrap())).collect();
                 callers.into_iter().map(|caller| caller.join().unwrap()).collect()
             });
             let (created, refused): (Vec<_>, Vec<_>) =
-                answers.iter().partition(|answer| answer.status == 201);
+                responses.iter().partition(|response| response.status == 201);
             assert!(!created.is_empty(), "{} {round}", operation.id);
-            assert!(created.iter().all(|answer| answer.body == created[0].body), "{created:?}");
-            let first = created.iter().filter(|answer| answer.header("Idempotency-Replayed").is_none());
+            assert!(created.iter().all(|response| response.body == created[0].body), "{created:?}");
+            let first = created.iter().filter(|response| response.header("Idempotency-Replayed").is_none());
             assert_eq!(first.count(), 1, "{created:?}");
-            assert!(refused.iter().all(|answer| answer.status == 409), "{refused:?}");
+            assert!(refused.iter().all(|response| response.status == 409), "{refused:?}");
             assert_eq!(store.rows(operation.service), before + 1, "{} {round}", operation.id);
         }
     }
@@ -103,7 +103,7 @@ fn responses_of_an_older_version_are_replayed() {
         connection
             .execute_batch(
                 "CREATE TABLE idempotency (key TEXT PRIMARY KEY, request TEXT NOT NULL, location TEXT NOT NULL,
-                     answer BLOB NOT NULL, kept_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+                     response BLOB NOT NULL, kept_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
                  CREATE INDEX idempotency_kept_at ON idempotency (kept_at);
                  INSERT INTO idempotency SELECT key, request, location, body, 1700000000 FROM stored_response;
                  DROP TABLE stored_response;

@@ -4,7 +4,7 @@ use contract_tests::{
     engine::{
         contract::{CONTRACT, Operation},
         deployment::SERVICES,
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         replay::case,
         session::Session,
     },
@@ -32,19 +32,19 @@ fn with(session: &Session, operation: &Operation, field: &str, json: &str) -> Re
     case::valid_request(operation, &session.deployment).raw_json(body)
 }
 
-/// The answer is the refusal, with a detail that says this, and nothing is stored.
+/// The response is the refusal, with a detail that says this, and nothing is stored.
 #[track_caller]
 fn is_invalid(store: &Store, session: &Session, request: &Request, says: &str) {
     let before = store.rows(&request.service);
-    let answer = session.expect(request, 400, Some("Invalid fields")).unwrap();
-    let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+    let response = session.expect(request, 400, Some("Invalid fields")).unwrap();
+    let detail = response.json()["detail"].as_str().unwrap_or_default().to_owned();
     assert!(detail.contains(says), "{says} is not in: {detail}\n{request}");
     assert_eq!(store.rows(&request.service), before, "{request}");
 }
 
 /// What a field is answered with, as it is written.
-fn written(answer: &Answer, field: &str) -> String {
-    let text = String::from_utf8(answer.body.clone()).unwrap();
+fn written(response: &Response, field: &str) -> String {
+    let text = String::from_utf8(response.body.clone()).unwrap();
     let (_, rest) = text.split_once(&format!("\"{field}\":")).unwrap();
     rest.split([',', '}']).next().unwrap().to_owned()
 }
@@ -82,19 +82,20 @@ fn an_integer_may_be_written_in_any_way() {
         // A product that is replaced has no stock left for orders.
         let (_store, session) = start(&[]);
         let status = if operation.method == "POST" { 201 } else { 200 };
-        if operation.method == "PUT" && operation.answers.contains_key(&201) {
+        if operation.method == "PUT" && operation.responses.contains_key(&201) {
             // Makes what the other ways of writing it find.
             session.expect(&with(&session, operation, &field, "1"), 201, None).unwrap();
         }
         for json in ["1", "1.0", "1e0", "10e-1", "0.1E+1", zeros.as_str()] {
             let request = with(&session, operation, &field, json);
-            let answer = session.expect(&request, status, None).unwrap();
-            assert_eq!(written(&answer, &field), "1", "{json}");
+            let response = session.expect(&request, status, None).unwrap();
+            assert_eq!(written(&response, &field), "1", "{json}");
         }
         if schema["minimum"] == 0 {
             for json in ["0e999999999", "-0.0", "0e-99999999999999999999"] {
-                let answer = session.expect(&with(&session, operation, &field, json), status, None).unwrap();
-                assert_eq!(written(&answer, &field), "0", "{json}");
+                let response =
+                    session.expect(&with(&session, operation, &field, json), status, None).unwrap();
+                assert_eq!(written(&response, &field), "0", "{json}");
             }
         }
     }
@@ -137,12 +138,12 @@ fn a_decimal_is_kept_as_written_or_refused() {
             ("0e999999999", "0"),
         ];
         for (json, expected) in kept {
-            let answer = session.expect(&with(&session, operation, &field, json), status, None).unwrap();
-            assert_eq!(written(&answer, &field), expected, "{json}");
+            let response = session.expect(&with(&session, operation, &field, json), status, None).unwrap();
+            assert_eq!(written(&response, &field), expected, "{json}");
             let read = session.request(operation.service, "GET", operation.path("1"));
-            let path = answer.header("Location").map_or(read.path.clone(), ToOwned::to_owned);
+            let path = response.header("Location").map_or(read.path.clone(), ToOwned::to_owned);
             let read = session.expect(&Request { path, ..read }, 200, None).unwrap();
-            assert_eq!(read.body, answer.body, "what is read back is what was answered");
+            assert_eq!(read.body, response.body, "what is read back is what was answered");
         }
     }
 }
@@ -154,9 +155,9 @@ fn a_number_in_a_path_or_a_query_is_written_in_one_way() {
         ["1.0", "1e0", "0.99999999999999999999", "1.0000000000000000000001", "9007199254740991.4", "-1e-400"];
     for number in wrong.into_iter().chain(["9007199254740992", "1e999999999", "+1", "01"]) {
         for &service in SERVICES.iter() {
-            let answer =
+            let response =
                 session.send(&session.request(service, "GET", format!("/{service}/{number}"))).unwrap();
-            assert_eq!(answer.status, 404, "{service} {number}");
+            assert_eq!(response.status, 404, "{service} {number}");
         }
         for name in ["limit", "after"] {
             let request = session.request("products", "GET", format!("/products?{name}={number}"));
@@ -198,8 +199,8 @@ fn a_stored_text_with_a_null_character_can_be_read() {
         ("products", "/products?limit=1"),
         ("payments", "/payments/1"),
     ] {
-        let answer = session.expect(&session.request(service, "GET", path), 200, None).unwrap();
-        assert!(String::from_utf8_lossy(&answer.body).contains(r#""a\u0000b""#), "{answer}");
+        let response = session.expect(&session.request(service, "GET", path), 200, None).unwrap();
+        assert!(String::from_utf8_lossy(&response.body).contains(r#""a\u0000b""#), "{response}");
     }
 }
 

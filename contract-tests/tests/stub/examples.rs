@@ -18,8 +18,8 @@ fn each_thing_is_read_as_the_document_shows_it() {
     for operation in CONTRACT.operations().filter(|operation| operation.method == "GET") {
         let (name, shown) = examples(operation, "200").next().unwrap();
         let path = path(operation, name);
-        let answer = session.expect(&session.request(operation.service, "GET", path), 200, None).unwrap();
-        assert_eq!(&answer.json(), shown, "{}", operation.id);
+        let response = session.expect(&session.request(operation.service, "GET", path), 200, None).unwrap();
+        assert_eq!(&response.json(), shown, "{}", operation.id);
         count += 1;
     }
     assert!(count >= 5, "{count}");
@@ -34,17 +34,17 @@ fn a_caller_can_ask_for_every_status_and_every_text_of_the_documents() {
         let success = ["200", "201"].iter().find_map(|status| examples(operation, status).next());
         let request = Request::new(operation.service, &operation.method, path(operation, success.unwrap().0));
         let prefer = |preference: &str| {
-            let answer = session.send(&request.clone().header("Prefer", preference)).unwrap();
-            assert_eq!(answer.header("Preference-Applied"), Some(preference), "{answer}");
-            answer
+            let response = session.send(&request.clone().header("Prefer", preference)).unwrap();
+            assert_eq!(response.header("Preference-Applied"), Some(preference), "{response}");
+            response
         };
-        for (status, documented) in &operation.answers {
+        for (status, documented) in &operation.responses {
             assert_eq!(prefer(&format!("code={status}")).status, *status);
             let mut texts = BTreeSet::new();
             for (name, body) in examples(operation, &status.to_string()) {
-                let answer = prefer(&format!("code={status}, example={name}"));
-                assert_eq!((answer.status, &answer.json()), (*status, body), "{}: {name}", operation.id);
-                texts.extend(answer.error().filter(|_| *status >= 400));
+                let response = prefer(&format!("code={status}, example={name}"));
+                assert_eq!((response.status, &response.json()), (*status, body), "{}: {name}", operation.id);
+                texts.extend(response.error().filter(|_| *status >= 400));
             }
             assert_eq!(
                 texts,

@@ -58,15 +58,15 @@ fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
             .map(|_| {
                 scope.spawn(|| -> Outcome {
                     while !is_over.load(Ordering::Relaxed) {
-                        let answer = session.send(&order)?;
-                        match (answer.status, answer.error().as_deref()) {
+                        let response = session.send(&order)?;
+                        match (response.status, response.error().as_deref()) {
                             (503, Some("Service unavailable")) => {
-                                answer.header("Retry-After").ok_or("a 503 without Retry-After")?;
+                                response.header("Retry-After").ok_or("a 503 without Retry-After")?;
                                 refused.fetch_add(1, Ordering::Relaxed);
                                 return Ok(());
                             }
                             (400, Some("Product not found or unavailable")) => {}
-                            _ => return Err(answer.to_string().into()),
+                            _ => return Err(response.to_string().into()),
                         }
                     }
                     Ok(())

@@ -13,7 +13,7 @@ use std::{
 use contract_tests::{
     engine::{
         deployment::SERVICES,
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
     },
     harness::{caller::Caller, folders::new_folder, process::signal, store::Store, waiting},
 };
@@ -45,12 +45,12 @@ fn create() -> String {
 /// The next response has this status, and says or does not say that the connection closes.
 #[track_caller]
 fn expect(caller: &mut Caller, status: u16, closes: bool) {
-    let answer = caller.answer().expect("a response");
-    assert_eq!((answer.status, says_close(&answer)), (status, closes));
+    let response = caller.response().expect("a response");
+    assert_eq!((response.status, says_close(&response)), (status, closes));
 }
 
-fn says_close(answer: &Answer) -> bool {
-    answer.header("connection") == Some("close")
+fn says_close(response: &Response) -> bool {
+    response.header("connection") == Some("close")
 }
 
 /// Nothing more comes, and the connection ends cleanly.
@@ -231,9 +231,9 @@ fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
             let id = format!("{name}-{number}-");
             let request = head("GET", "/products", &format!("X-Request-Id: {id}\r\n"));
             caller.send(&request);
-            match caller.answer() {
-                Some(answer) if says_close(&answer) => break,
-                Some(answer) => assert_eq!(answer.status, 200),
+            match caller.response() {
+                Some(response) if says_close(&response) => break,
+                Some(response) => assert_eq!(response.status, 200),
                 None => {
                     if on_this == 0 { &mut broken.fresh } else { &mut broken.kept }.push(id);
                     break;
@@ -277,7 +277,7 @@ fn a_stop_loses_no_request_that_was_read() {
     assert!(lost.is_empty(), "read, but not answered: {lost:?}");
     assert!(
         all.values().all(|broken| *broken == 0),
-        "connections that ended between request and answer: {all:?}"
+        "connections that ended between request and response: {all:?}"
     );
 }
 
@@ -313,7 +313,7 @@ fn all_phases_of_a_stop_share_one_deadline() {
         let mut caller = Caller::at(&url).unwrap();
         for _ in 0..1000 {
             caller.send("GET /livez HTTP/1.1\r\nHost: store\r\n\r\n");
-            assert_eq!(caller.answer().unwrap().status, 200);
+            assert_eq!(caller.response().unwrap().status, 200);
         }
         let mut stuck = Caller::at(&url).unwrap();
         let token = format!("SECRET_{}_TOKEN", service.to_uppercase());

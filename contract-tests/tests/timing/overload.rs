@@ -58,18 +58,18 @@ fn load(session: &Session, callers: usize) -> Outcome {
         let mut outcome = Outcome::default();
         while began.elapsed() < LOAD {
             let asked = Instant::now();
-            let answer = session.send(&create).unwrap();
-            match answer.status {
+            let response = session.send(&create).unwrap();
+            match response.status {
                 201 => {
                     outcome.accepted += 1;
                     outcome.slowest = outcome.slowest.max(asked.elapsed());
                 }
                 _ => {
                     assert_eq!(
-                        (answer.status, answer.error().as_deref()),
+                        (response.status, response.error().as_deref()),
                         (503, Some("Service unavailable"))
                     );
-                    assert!(answer.header("Retry-After").is_some());
+                    assert!(response.header("Retry-After").is_some());
                     outcome.refused += 1;
                     thread::sleep(Duration::from_millis(5));
                 }

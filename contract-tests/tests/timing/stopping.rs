@@ -112,7 +112,7 @@ fn a_full_disk_is_noticed_without_a_write() {
     let _machine = shared();
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let ready = Request::new("products", "GET", "/readyz");
-    let is = |status| session.send(&ready).is_ok_and(|answer| answer.status == status);
+    let is = |status| session.send(&ready).is_ok_and(|response| response.status == status);
     assert!(is(200));
     // Not even the first frame of the write-ahead log can be written.
     store.service("products").limit_file_size("1");
@@ -202,9 +202,9 @@ fn a_stop_under_load_loses_no_acknowledged_write() {
                 .map(|_| {
                     scope.spawn(|| {
                         let mut ids = Vec::new();
-                        while let Ok(answer) = session.send(&create) {
-                            match answer.status {
-                                201 => ids.push(answer.id()),
+                        while let Ok(response) = session.send(&create) {
+                            match response.status {
+                                201 => ids.push(response.id()),
                                 status => panic!("{status} while stopping"),
                             }
                             if ids.len() == 50 {
@@ -274,12 +274,13 @@ fn pages_of_other_origins_can_read_the_refusals_of_a_stopping_service() {
         process.wait_for_log("stopping");
         probe.send(format!("GET /readyz HTTP/1.1\r\n{fields}\r\n"));
         for (caller, what) in [(&mut probe, "probe"), (&mut body, "body"), (&mut head, "head")] {
-            let answer = caller.answer().unwrap_or_else(|| panic!("{service}: no answer to the {what}"));
-            assert_eq!(answer.status, 503, "{service} {what}: {answer}");
+            let response =
+                caller.response().unwrap_or_else(|| panic!("{service}: no response to the {what}"));
+            assert_eq!(response.status, 503, "{service} {what}: {response}");
             assert_eq!(
-                answer.header("Access-Control-Allow-Origin"),
+                response.header("Access-Control-Allow-Origin"),
                 Some(origin),
-                "{service} {what}: {answer}"
+                "{service} {what}: {response}"
             );
         }
     }

@@ -55,7 +55,7 @@ impl InTerminal {
         let ready = |service: &&str| Request::new(service, "GET", "/readyz");
         SERVICES
             .iter()
-            .all(|service| self.session.send(&ready(service)).is_ok_and(|answer| answer.status == 200))
+            .all(|service| self.session.send(&ready(service)).is_ok_and(|response| response.status == 200))
     }
 
     /// Waits for the end of the store, and checks that no service is left.

@@ -69,7 +69,7 @@ fn files() -> Files {
 struct Tasks(Vec<Value>);
 
 impl Tasks {
-    fn answer(&mut self, asked: &Asked) -> Reply {
+    fn response(&mut self, asked: &Asked) -> Reply {
         if asked.method == "GET" {
             return Reply::new(200, self.0.clone().into());
         }
@@ -84,11 +84,11 @@ impl Tasks {
     }
 }
 
-/// Starts tasks whose answers are altered.
+/// Starts tasks whose responses are altered.
 fn start(mut alter: impl FnMut(&Asked, Reply) -> Reply + Send + 'static) -> String {
     let mut tasks = Tasks::default();
     scripted::start(move |asked| {
-        let reply = tasks.answer(asked);
+        let reply = tasks.response(asked);
         alter(asked, reply)
     })
 }

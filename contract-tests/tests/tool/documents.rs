@@ -93,7 +93,7 @@ const MAKES: &str = "  /a:
 #[test]
 fn a_documented_failure_is_no_answer_to_what_fits() {
     let files = document(MAKES);
-    files.write("contract.yaml", "answers: { missing: 400 Missing fields, expired: 503 }\n");
+    files.write("contract.yaml", "responses: { missing: 400 Missing fields, expired: 503 }\n");
     let ran = replay(&files, &["as_in_the_document"], |_| Reply::new(500, Value::Null));
     ran.expect(1, "expected:   no failure of the service");
 }

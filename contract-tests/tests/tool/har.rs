@@ -78,7 +78,7 @@ fn an_archive_has_no_credential_in_it() {
         let url = scripted::start(|_| {
             Reply::new(200, json!(["tell-nobody"])).header("Set-Cookie", "session=of-the-caller")
         });
-        // The token of the tool is in the answer, and that of the caller is in the request.
+        // The token of the tool is in the response, and that of the caller is in the request.
         let watching = watch(&files, &url, &["--token", "tell-nobody"]);
         let client = http_client(PATIENCE);
         client.get(format!("{}{path}", watching.url)).header(header.0, header.1).send().unwrap();

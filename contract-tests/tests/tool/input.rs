@@ -56,9 +56,9 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
         ("", "", &["replay", "notes.yaml", "--profile", "none.yaml"], "none.yaml: there is no such file"),
         (
             "p.yaml",
-            "answers: { missing: often }",
+            "responses: { missing: often }",
             &["replay", "notes.yaml", "--profile", "p.yaml"],
-            "`often` is no answer",
+            "`often` is no response",
         ),
         (
             "p.yaml",

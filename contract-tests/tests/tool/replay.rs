@@ -30,9 +30,9 @@ fn a_faithful_service_passes() {
     ] {
         assert!(ran.out.contains(name), "{name} is not in:\n{}", ran.out);
     }
-    // What the document calls an answer is how the ledger calls it.
-    for answer in [" 4XX ", " default "] {
-        assert!(ran.out.contains(answer), "{answer} is not in:\n{}", ran.out);
+    // What the document calls a response is how the ledger calls it.
+    for response in [" 4XX ", " default "] {
+        assert!(ran.out.contains(response), "{response} is not in:\n{}", ran.out);
     }
     assert!(!ran.out.contains("405") && !ran.out.contains("names_the_methods"), "{}", ran.out);
 }
@@ -51,7 +51,7 @@ fn a_flaw_is_found() {
         (Flaw::Lenient, "FAILED notes create_note::without_text"),
         (Flaw::Shouts, "expected:   `text` as it was sent: \"Buy milk\""),
         (Flaw::Crashes, "expected:   a status that create_note documents: 201, 4XX"),
-        (Flaw::Undocumented, "answer:     302\n"),
+        (Flaw::Undocumented, "response:   302\n"),
         (Flaw::Silent, "\"text\" is a required property"),
         (Flaw::Keeps, "FAILED notes delete_note::what_is_deleted_is_gone"),
     ] {
@@ -82,10 +82,10 @@ fn a_profile_makes_answers_exact() {
     let (files, service) = (Files::new(), Service::start(Flaw::None));
     files.write(
         "contract.yaml",
-        "answers: { unauthorized: 401 Who are you?, unknown_path: 404 No such path }\n",
+        "responses: { unauthorized: 401 Who are you?, unknown_path: 404 No such path }\n",
     );
     replay(&files, &service, "notes.yaml", &["a_credential", "nothing_is_found"]).expect(0, " 0 failed");
-    files.write("contract.yaml", "answers: { unauthorized: 403 Who are you? }\n");
+    files.write("contract.yaml", "responses: { unauthorized: 403 Who are you? }\n");
     replay(&files, &service, "notes.yaml", &["a_credential"]).expect(1, "expected:   403 Who are you?");
     files.write("contract.yaml", "closed_objects: true\nlocation: true\n");
     replay(&files, &service, "notes.yaml", &[]).expect(1, "expected:   the header Location: /notes/");
@@ -169,7 +169,7 @@ fn a_failure_can_be_asked_again() {
     replay(&files, &flawed, "notes.yaml", &["--out", "out"])
         .expect(1, "to ask again: contract again out/failed/001");
     let ledger: Value = serde_json::from_str(&files.read("out/ledger.json")).unwrap();
-    assert!(ledger["answers"].as_array().unwrap().iter().any(|row| row["status"] == "4XX"), "{ledger:#}");
+    assert!(ledger["responses"].as_array().unwrap().iter().any(|row| row["status"] == "4XX"), "{ledger:#}");
     assert!(files.read("out/index.html").contains("The contract of notes"));
 
     let mut failed: Vec<_> =

@@ -88,8 +88,8 @@ async fn serve(listener: TcpListener, script: Script) {
     let (stop, mut stopped) = channel::<()>(1);
     let take = |stream| {
         let (script, stop) = (script.clone(), stop.clone());
-        let answer = service_fn(move |request| respond(request, script.clone(), stop.clone()));
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+        let response = service_fn(move |request| respond(request, script.clone(), stop.clone()));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), response));
     };
     tokio::select! {
         _ = accepting::each(listener, take) => {}

@@ -50,7 +50,7 @@ fn no_form_of_a_token_or_an_input_is_in_a_file() {
         files.write("steps.arazzo.yaml", STEPS);
         let document = files.read("notes.yaml");
         files.write("notes.yaml", &document.replace("{ type: apiKey, in: header, name: X-Api-Key }", scheme));
-        files.write("contract.yaml", "answers: { unauthorized: 401 }\nchallenge: true\n");
+        files.write("contract.yaml", "responses: { unauthorized: 401 }\nchallenge: true\n");
         let url = scripted::start(|_| Reply::new(500, json!({})));
         let input = format!("word={INPUT}");
         let ran = files.run(&[
@@ -100,7 +100,7 @@ fn no_form_of_a_token_or_an_input_is_in_a_file() {
 fn a_secret_that_crosses_the_end_of_what_is_shown_of_a_body_is_in_no_file() {
     let files = Files::new();
     files.write("steps.arazzo.yaml", STEPS);
-    // Longer than what is shown of it, and in the answer so that its beginning is shown and its end is not.
+    // Longer than what is shown of it, and in the response so that its beginning is shown and its end is not.
     let input: String = (0..100).map(|number| format!("{number:06}")).collect();
     let seen = format!("{}{input}", "x".repeat(400));
     let url = scripted::start(move |_| Reply::new(500, json!({ "seen": seen })));

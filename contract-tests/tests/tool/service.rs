@@ -45,12 +45,12 @@ struct Notes {
 impl Service {
     pub(crate) fn start(flaw: Flaw) -> Self {
         let mut notes = Notes { flaw, last: 0, notes: BTreeMap::new() };
-        Self { url: scripted::start(move |asked| notes.answer(asked)) }
+        Self { url: scripted::start(move |asked| notes.response(asked)) }
     }
 }
 
 impl Notes {
-    fn answer(&mut self, asked: &Asked) -> Reply {
+    fn response(&mut self, asked: &Asked) -> Reply {
         if asked.header("x-api-key") != Some(KEY) && self.flaw != Flaw::Open {
             return refused(401, "Who are you?");
         }

@@ -31,7 +31,7 @@ fn run(files: &Files, arguments: &[&str], server: &str, trusts: Option<&TlsFront
 fn a_service_is_judged_and_proved_over_tls() {
     let (files, service, front_end) = start();
     // A body that never ends and one in chunks are sent by hand.
-    files.write("contract.yaml", "answers: { too_large: 422 }\n");
+    files.write("contract.yaml", "responses: { too_large: 422 }\n");
     let counted = |out: &str| out.lines().last().unwrap_or_default().to_owned();
     let plain = run(&files, &["replay", "good.arazzo.yaml"], &service.url, None).expect(0, ", 0 failed");
     let encrypted = run(&files, &["replay", "good.arazzo.yaml"], &front_end.url, Some(&front_end));

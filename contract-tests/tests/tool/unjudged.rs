@@ -110,7 +110,7 @@ fn a_body_that_cannot_be_made_is_not_sent_and_is_named() {
 #[test]
 fn a_body_that_may_be_left_out_is_left_out() {
     let check = ["create::without_a_body"];
-    let answers = |status: u16| {
+    let responses = |status: u16| {
         move |asked: &Asked| {
             assert!(asked.header("content-type").is_none() && asked.body.is_null(), "{asked:?}");
             Reply::new(status, if status == 201 { json!({ "id": 1 }) } else { Value::Null })
@@ -121,12 +121,12 @@ fn a_body_that_may_be_left_out_is_left_out() {
         (400, 0, "1 passed, 0 failed"),
         (500, 1, "expected:   a status that create documents: 201, 400"),
     ] {
-        replay(&creates(false, TEXT), &check, answers(status)).expect(code, says);
+        replay(&creates(false, TEXT), &check, responses(status)).expect(code, says);
     }
     let documented = creates(false, TEXT);
     let more = "400: { description: No }\n        500: { description: Sorry }";
     documented.write("a.yaml", &documented.read("a.yaml").replace("400: { description: No }", more));
-    replay(&documented, &check, answers(500)).expect(1, "expected:   no failure of the service");
+    replay(&documented, &check, responses(500)).expect(1, "expected:   no failure of the service");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_response_that_is_not_as_documented_is_seen_but_wrong() {
         ran.out
     );
     let ledger: Value = serde_json::from_str(&files.read("out/ledger.json")).unwrap();
-    let row = &ledger["answers"].as_array().unwrap()[0];
+    let row = &ledger["responses"].as_array().unwrap()[0];
     assert!(row["seen"] == 0 && row["wrong"].as_u64().unwrap() > 0, "{row}");
     assert!(files.read("out/index.html").contains("class=\"seen--but-wrong\""));
 }

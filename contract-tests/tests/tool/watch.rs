@@ -110,8 +110,8 @@ fn a_service_that_never_answers_is_waited_for_as_long_as_it_was_said() {
     let watching = Watching::start(&files, &["--server", &server, "--timeout", "1"]);
     // Longer than the second that was said, and shorter than the 20 of a watcher that was told nothing.
     let client = exchange::http_client(std::time::Duration::from_secs(15));
-    let answer = client.get(format!("{}/notes", watching.url)).send().unwrap();
-    assert_eq!(answer.status(), 502);
+    let response = client.get(format!("{}/notes", watching.url)).send().unwrap();
+    assert_eq!(response.status(), 502);
     let (code, rest) = watching.stop();
     assert_eq!(code, Some(1), "{rest}");
 }

@@ -92,7 +92,7 @@ pub(crate) const FAILURES: [(&str, FaultMode, &str); 32] = [
 ];
 
 pub(crate) fn fails(edge: &'static Edge, mode: FaultMode, cause: &str) -> Result<(), Failed> {
-    let mut upstream = FakeUpstream::start(&edge.answer, mode);
+    let mut upstream = FakeUpstream::start(&edge.response, mode);
     let (mut store, session) = start(edge, &upstream);
 
     refuses_in_time(edge, &session)?;
@@ -132,7 +132,7 @@ fn says_why(store: &mut Store, edge: &'static Edge, cause: &str) -> Result<(), F
 }
 
 pub(crate) fn works(edge: &'static Edge, mode: FaultMode) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(&edge.answer, mode);
+    let upstream = FakeUpstream::start(&edge.response, mode);
     let (_store, session) = start(edge, &upstream);
     for _ in 0..3 {
         session.expect(&edge.create(&session), 201, None)?;
@@ -143,7 +143,7 @@ pub(crate) fn works(edge: &'static Edge, mode: FaultMode) -> Result<(), Failed> 
 /// A 404 is the mistake of the caller: the upstream works, and no warning is logged.
 pub(crate) fn finds_nothing(edge: &'static Edge) -> Result<(), Failed> {
     let mode = FaultMode::AnswersStatus(404, Some(&edge.not_found));
-    let upstream = FakeUpstream::start(&edge.answer, mode);
+    let upstream = FakeUpstream::start(&edge.response, mode);
     let (mut store, session) = start(edge, &upstream);
     session.expect(&edge.create(&session), 400, Some(&edge.refusal))?;
     let metrics = Metrics::of(&session, edge.service)?;

@@ -23,7 +23,7 @@ use crate::{PROGRAM, start};
 
 /// Callers that ask for the same thing at once share a read that began when all of them had come.
 pub(crate) fn asks_once(edge: &'static Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(&edge.answer, FaultMode::TakesASecond);
+    let upstream = FakeUpstream::start(&edge.response, FaultMode::TakesASecond);
     let (_store, session) = start(edge, &upstream);
     let create = edge.create(&session);
     let all_are_here = Barrier::new(20);
@@ -54,14 +54,14 @@ pub(crate) fn decides_by_no_old_stock() -> Result<(), Failed> {
     let (release, held) = mpsc::channel::<()>();
     let first = Mutex::new(Some((read, held)));
     proxy.tamper(Some(Arc::new(move |request, forward| {
-        let answer = forward(&request);
+        let response = forward(&request);
         let first = first.lock().expect("the first read").take();
         if let Some((read, held)) = first {
             read.send(()).expect("a test that waits for it");
             // The test may have failed meanwhile.
             let _ = held.recv();
         }
-        answer
+        response
     })));
     let order = session.request("orders", "POST", "/orders").json(&json!({ "product_id": 1, "quantity": 1 }));
     thread::scope(|scope| {

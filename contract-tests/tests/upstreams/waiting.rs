@@ -21,7 +21,7 @@ use crate::{IN_TIME, PROGRAM, shared, start};
 
 /// The connections that answers came on are kept, and nothing comes on them any more; new ones work.
 pub(crate) fn falls_silent(edge: &'static Edge, at_once: usize) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(&edge.answer, FaultMode::FallsSilent);
+    let upstream = FakeUpstream::start(&edge.response, FaultMode::FallsSilent);
     let (_store, session) = start(edge, &upstream);
     let create = edge.create(&session);
     let all = || -> Result<(), Failed> {
@@ -44,7 +44,7 @@ pub(crate) fn falls_silent(edge: &'static Edge, at_once: usize) -> Result<(), Fa
 
 /// A 503 is sent again, but not before the time is over for which the upstream asks to be left alone.
 pub(crate) fn is_full(edge: &'static Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(&edge.answer, FaultMode::IsFullFor(1));
+    let upstream = FakeUpstream::start(&edge.response, FaultMode::IsFullFor(1));
     let (_store, session) = start(edge, &upstream);
     let began = Instant::now();
     session.expect(&edge.create(&session), 201, None)?;
@@ -57,7 +57,7 @@ pub(crate) fn is_full(edge: &'static Edge) -> Result<(), Failed> {
 
 /// An upstream that is slow on a kept connection is asked on a second connection once, not for each request.
 pub(crate) fn is_slow(edge: &'static Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(&edge.answer, FaultMode::IsSlow);
+    let upstream = FakeUpstream::start(&edge.response, FaultMode::IsSlow);
     let (_store, session) = start(edge, &upstream);
     for _ in 0..4 {
         session.expect(&edge.create(&session), 201, None)?;
@@ -70,7 +70,7 @@ pub(crate) fn is_slow(edge: &'static Edge) -> Result<(), Failed> {
 }
 
 pub(crate) fn asks_no_longer(edge: &'static Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(&edge.answer, FaultMode::SaysNothing);
+    let upstream = FakeUpstream::start(&edge.response, FaultMode::SaysNothing);
     let (_store, session) = start(edge, &upstream);
     let began = Instant::now();
     let request = edge.create(&session).header("X-Request-Timeout-Ms", "300");
@@ -86,7 +86,7 @@ pub(crate) fn asks_no_longer(edge: &'static Edge) -> Result<(), Failed> {
 /// While products takes connections and says nothing, orders under load answers everything else as before, refuses each
 /// order in time, and has only so many of them in flight.
 pub(crate) fn goes_on(edge: &'static Edge) -> Result<(), Failed> {
-    let upstream = FakeUpstream::start(&edge.answer, FaultMode::SaysNothing);
+    let upstream = FakeUpstream::start(&edge.response, FaultMode::SaysNothing);
     let url = upstream.url();
     let settings = [(&*variable(edge.upstream, "URL"), &*url), ("MAX_REQUESTS", "64")];
     let (mut store, session) = Store::start_with_session(PROGRAM, &settings);

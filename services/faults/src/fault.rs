@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::message::{Answer, Request};
+use crate::message::{Request, Response};
 
 /// Sends a request on to the service.
-pub type Forward<'a> = &'a dyn Fn(&Request) -> Answer;
+pub type Forward<'a> = &'a dyn Fn(&Request) -> Response;
 /// What is done to a request instead of sending it on.
-pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Answer + Send + Sync>;
+pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Response + Send + Sync>;
 
 /// Where a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 
 pub mod table;
 pub mod network;
-mod answers;
+mod responses;
 mod requests;
 pub mod fault;
 pub mod json;

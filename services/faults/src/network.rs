@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     fault::Tamper,
     json::edit_body,
-    message::{Answer, Request},
+    message::{Request, Response},
 };
 
 /// A page for people.
@@ -33,7 +33,7 @@ pub enum How {
     /// By what is done to the connection.
     Wire(Wire),
     /// By what is responded.
-    Answer(Tamper),
+    Response(Tamper),
 }
 
 /// What is done to connections and to bytes.
@@ -72,59 +72,59 @@ pub fn failures(service: &'static str) -> Vec<Failure> {
         ("breaks off", Wire::BreaksOff),
         ("never ends", Wire::NeverEnds),
     ];
-    let answers: [(&str, Tamper); 9] = [
+    let responses: [(&str, Tamper); 9] = [
         ("answers HTML", instead(|| typed(200, "text/html", PAGE))),
         ("answers 502 in HTML", instead(|| typed(502, "text/html", "<h1>Bad gateway</h1>"))),
         ("answers other JSON", instead(|| typed(200, "application/json", r#"{"state":"ok"}"#))),
         (
             "redirects",
             instead(|| {
-                let mut answer = typed(307, "text/plain", "");
-                answer.set_header("Location", Some("/elsewhere"));
-                answer
+                let mut response = typed(307, "text/plain", "");
+                response.set_header("Location", Some("/elsewhere"));
+                response
             }),
         ),
         ("is full", instead(full)),
         ("is full once", once(full)),
-        ("answers half of its JSON", answers(|answer| answer.body.truncate(answer.body.len() / 2))),
+        ("answers half of its JSON", responses(|response| response.body.truncate(response.body.len() / 2))),
         ("answers texts for numbers", things(|number| *number = number.to_string().into())),
         ("answers numbers out of range", things(|number| *number = 9_007_199_254_740_992_u64.into())),
     ];
     let name = |what: &str| format!("{service} {what}");
     let wires = wires.map(|(what, wire)| Failure { name: name(what), service, how: How::Wire(wire) });
-    let answers =
-        answers.map(|(what, tamper)| Failure { name: name(what), service, how: How::Answer(tamper) });
-    wires.into_iter().chain(answers).collect()
+    let responses =
+        responses.map(|(what, tamper)| Failure { name: name(what), service, how: How::Response(tamper) });
+    wires.into_iter().chain(responses).collect()
 }
 
-/// Answers this, and does nothing.
-fn instead(answer: fn() -> Answer) -> Tamper {
-    Arc::new(move |request, forward| if is_preflight(&request) { forward(&request) } else { answer() })
+/// Responses this, and does nothing.
+fn instead(response: fn() -> Response) -> Tamper {
+    Arc::new(move |request, forward| if is_preflight(&request) { forward(&request) } else { response() })
 }
 
 /// The same, to the first request only.
-fn once(answer: fn() -> Answer) -> Tamper {
+fn once(response: fn() -> Response) -> Tamper {
     let is_over = AtomicBool::new(false);
     Arc::new(move |request, forward| match is_preflight(&request) || is_over.swap(true, Ordering::Relaxed) {
         true => forward(&request),
-        false => answer(),
+        false => response(),
     })
 }
 
-/// Alters every answer.
-fn answers(alter: impl Fn(&mut Answer) + Send + Sync + 'static) -> Tamper {
+/// Alters every response.
+fn responses(alter: impl Fn(&mut Response) + Send + Sync + 'static) -> Tamper {
     Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
-        alter(&mut answer);
-        answer
+        let mut response = forward(&request);
+        alter(&mut response);
+        response
     })
 }
 
 /// Alters each number in every success.
 fn things(alter: fn(&mut Value)) -> Tamper {
-    answers(move |answer| {
-        if answer.status < 300 {
-            edit_body(&mut answer.body, |body| numbers(body, alter));
+    responses(move |response| {
+        if response.status < 300 {
+            edit_body(&mut response.body, |body| numbers(body, alter));
         }
     })
 }
@@ -138,14 +138,14 @@ fn numbers(value: &mut Value, alter: fn(&mut Value)) {
     }
 }
 
-fn typed(status: u16, content_type: &str, body: &str) -> Answer {
-    Answer { status, headers: vec![("Content-Type".into(), content_type.into())], body: body.into() }
+fn typed(status: u16, content_type: &str, body: &str) -> Response {
+    Response { status, headers: vec![("Content-Type".into(), content_type.into())], body: body.into() }
 }
 
-fn full() -> Answer {
-    let mut answer = typed(503, "application/json", r#"{"error":"Service unavailable"}"#);
-    answer.set_header("Retry-After", Some("1"));
-    answer
+fn full() -> Response {
+    let mut response = typed(503, "application/json", r#"{"error":"Service unavailable"}"#);
+    response.set_header("Retry-After", Some("1"));
+    response
 }
 
 /// A page that may not ask would not see any of this.

@@ -39,7 +39,7 @@ pub(crate) fn files(names: &Names) -> Vec<(&'static str, String)> {
     templates.map(|(path, template)| (path, filled(template, names))).into()
 }
 
-/// The workflow that asks for every documented answer that depends on what the service keeps. `prerequisites` are its first
+/// The workflow that asks for every documented response that depends on what the service keeps. `prerequisites` are its first
 /// steps, which create what it refers to, and `services` are those that are asked in all.
 pub(crate) fn workflow(names: &Names, prerequisites: &str, services: &[String]) -> String {
     let tokens: Vec<String> = services.iter().map(|service| format!("{service}_token")).collect();

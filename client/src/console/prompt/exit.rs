@@ -1,8 +1,8 @@
-//! How a prompt ends without an answer.
+//! How a prompt ends without a response.
 
 use std::io;
 
-/// How a customer leaves a prompt without an answer.
+/// How a customer leaves a prompt without a response.
 #[derive(Debug)]
 pub(crate) enum Exit {
     /// Esc: back to where they came from.

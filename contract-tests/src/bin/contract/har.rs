@@ -11,7 +11,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use contract_tests::engine::{
     contract::CONTRACT,
     deployment::SERVICES,
-    exchange::{Answer, Request, escaped},
+    exchange::{Request, Response, escaped},
 };
 use percent_encoding::percent_decode_str;
 use reqwest::{StatusCode, Url};
@@ -42,7 +42,7 @@ pub(crate) struct Seen<'a> {
     /// The address of the service.
     pub(crate) url: &'a str,
     pub(crate) request: &'a Request,
-    pub(crate) answer: &'a Answer,
+    pub(crate) response: &'a Response,
     pub(crate) began: SystemTime,
     pub(crate) took: Duration,
     /// Why it is not as documented, in a line.
@@ -96,11 +96,11 @@ impl Archive {
 
 /// An exchange as the format has it (<http://www.softwareishard.com/blog/har-12-spec/#entries>).
 fn entry(seen: &Seen<'_>, secrets: &Secrets) -> Result<Value, String> {
-    let Seen { url, request, answer, began, took, complaint } = seen;
+    let Seen { url, request, response, began, took, complaint } = seen;
     let milliseconds = took.as_secs_f64() * 1000.0;
     let known = Credentials::of(&request.service);
-    // A service may write what it was shown into its answer.
-    let own = known.shown(request, answer)?;
+    // A service may write what it was shown into its response.
+    let own = known.shown(request, response)?;
     let url = known.without_query(&format!("{url}{}", request.path));
     let mut asked = json!({
         "method": request.method,
@@ -117,31 +117,31 @@ fn entry(seen: &Seen<'_>, secrets: &Secrets) -> Result<Value, String> {
         asked["postData"] = json!({ "mimeType": media_type, "text": String::from_utf8_lossy(&request.body) });
     }
     let mut content =
-        json!({ "size": answer.body.len(), "mimeType": header(&answer.headers, "content-type") });
-    match std::str::from_utf8(&answer.body) {
+        json!({ "size": response.body.len(), "mimeType": header(&response.headers, "content-type") });
+    match std::str::from_utf8(&response.body) {
         Ok(text) => content["text"] = text.into(),
         // Nothing is found in Base64 that might have to be taken out.
-        Err(_) if [secrets, &own].iter().any(|it| it.are_in(&String::from_utf8_lossy(&answer.body))) => {}
+        Err(_) if [secrets, &own].iter().any(|it| it.are_in(&String::from_utf8_lossy(&response.body))) => {}
         Err(_) => {
-            content["text"] = BASE64_STANDARD.encode(&answer.body).into();
+            content["text"] = BASE64_STANDARD.encode(&response.body).into();
             content["encoding"] = "base64".into();
         }
     }
-    let reason = StatusCode::from_u16(answer.status).ok().and_then(|status| status.canonical_reason());
+    let reason = StatusCode::from_u16(response.status).ok().and_then(|status| status.canonical_reason());
     let mut entry = json!({
         "startedDateTime": humantime::format_rfc3339_millis(*began).to_string(),
         "time": milliseconds,
         "request": asked,
         "response": {
-            "status": answer.status,
+            "status": response.status,
             "statusText": reason.unwrap_or_default(),
             "httpVersion": "HTTP/1.1",
             "cookies": [],
-            "headers": known.without_headers(&answer.headers),
+            "headers": known.without_headers(&response.headers),
             "content": content,
-            "redirectURL": header(&answer.headers, "location"),
+            "redirectURL": header(&response.headers, "location"),
             "headersSize": -1,
-            "bodySize": answer.body.len(),
+            "bodySize": response.body.len(),
         },
         "cache": {},
         "timings": { "send": 0, "wait": milliseconds, "receive": 0 },
@@ -209,8 +209,8 @@ impl Credentials {
     }
 
     /// What the caller has shown in these places, or was given to show.
-    fn shown(&self, request: &Request, answer: &Answer) -> Result<Secrets, String> {
-        let headers = request.headers.iter().chain(&answer.headers);
+    fn shown(&self, request: &Request, response: &Response) -> Result<Secrets, String> {
+        let headers = request.headers.iter().chain(&response.headers);
         let headers = headers.filter(|(name, _)| self.is_secret(name));
         let mut shown: Vec<String> = headers
             .flat_map(|(name, value)| {

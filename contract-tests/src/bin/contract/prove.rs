@@ -149,7 +149,7 @@ impl Trial {
         Ok(failing)
     }
 
-    /// Whether a service has left a request without an answer since this was asked before.
+    /// Whether a service has left a request without a response since this was asked before.
     fn was_unanswered(&self) -> bool {
         // Each of them is asked, since each forgets what it was asked for.
         self.proxies.values().filter(|proxy| proxy.was_unanswered()).count() > 0

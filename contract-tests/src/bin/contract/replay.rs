@@ -21,7 +21,7 @@ use crate::{
     selection::{self, Chosen},
 };
 
-/// After so many requests in a row without an answer, no more are sent.
+/// After so many requests in a row without a response, no more are sent.
 pub(crate) const SILENCE: usize = 3;
 
 pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {

@@ -13,7 +13,7 @@ use std::{
 use contract_tests::{
     engine::{
         deployment::SERVICES,
-        exchange::{Answer, Request},
+        exchange::{Request, Response},
         faults::fault::Forward,
         session::{Scope, Session},
     },
@@ -70,18 +70,18 @@ pub(crate) fn run(arguments: &Watch) -> Result<bool, String> {
 
 impl Watcher {
     /// Passes a request on, and says what is not as documented.
-    fn watch(&self, request: &Request, forward: Forward<'_>) -> Answer {
+    fn watch(&self, request: &Request, forward: Forward<'_>) -> Response {
         let (began, clock) = (SystemTime::now(), Instant::now());
-        let answer = forward(&without_coding(request));
+        let response = forward(&without_coding(request));
         let took = clock.elapsed();
         self.requests.fetch_add(1, Ordering::Relaxed);
         let (method, path) = (&request.method, &request.path);
         // The second one is without the request, in which the credential of the caller may be.
-        let complaint = match self.session.observe(request, &answer) {
+        let complaint = match self.session.observe(request, &response) {
             Ok(true) => None,
             Ok(false) if is_preflight(request) => None,
             Ok(false) => {
-                let status = answer.status;
+                let status = response.status;
                 Some((format!("NOT DOCUMENTED {method} {path}: {status}"), "it is not documented".to_owned()))
             }
             Err(failure) => {
@@ -98,9 +98,9 @@ impl Watcher {
         if let Some(archive) = self.archive.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             let url = &self.session.deployment.service(&request.service).url;
             let complaint = complaint.as_ref().map(|(_, first)| first.as_str());
-            archive.add(&Seen { url, request, answer: &answer, began, took, complaint });
+            archive.add(&Seen { url, request, response: &response, began, took, complaint });
         }
-        answer
+        response
     }
 
     /// Shows the ledger. Returns whether everything was as documented.

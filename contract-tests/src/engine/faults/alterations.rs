@@ -1,4 +1,4 @@
-//! What is done on the wire to one operation: to its answers, to what it reads, or to whether it does anything.
+//! What is done on the wire to one operation: to its responses, to what it reads, or to whether it does anything.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +12,7 @@ use super::fault::Tamper;
 use crate::engine::{
     contract::{CONTRACT, Operation},
     deployment::Deployment,
-    exchange::{Answer, Request, escaped, written},
+    exchange::{Request, Response, escaped, written},
     security::authorized,
 };
 
@@ -22,17 +22,17 @@ pub(super) fn is_of(operation: &Operation, request: &Request) -> bool {
     found.is_some_and(|found| found.id == operation.id)
 }
 
-/// Alters the answers of an operation.
-pub(super) fn answers(
+/// Alters the responses of an operation.
+pub(super) fn responses(
     operation: &'static Operation,
-    alter: impl Fn(&mut Answer) + Send + Sync + 'static,
+    alter: impl Fn(&mut Response) + Send + Sync + 'static,
 ) -> Tamper {
     Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
+        let mut response = forward(&request);
         if is_of(operation, &request) {
-            alter(&mut answer);
+            alter(&mut response);
         }
-        answer
+        response
     })
 }
 
@@ -41,9 +41,9 @@ pub(super) fn things(
     operation: &'static Operation,
     alter: impl Fn(&mut Value) + Send + Sync + 'static,
 ) -> Tamper {
-    answers(operation, move |answer| {
-        if answer.status < 300 {
-            edit_body(&mut answer.body, |body| match body {
+    responses(operation, move |response| {
+        if response.status < 300 {
+            edit_body(&mut response.body, |body| match body {
                 Value::Array(things) => things.iter_mut().for_each(&alter),
                 thing => alter(thing),
             });
@@ -56,9 +56,9 @@ pub(super) fn list(
     operation: &'static Operation,
     alter: impl Fn(&mut Vec<Value>) + Send + Sync + 'static,
 ) -> Tamper {
-    answers(operation, move |answer| {
-        if answer.status < 300 {
-            edit_body(&mut answer.body, |body| body.as_array_mut().into_iter().for_each(&alter));
+    responses(operation, move |response| {
+        if response.status < 300 {
+            edit_body(&mut response.body, |body| body.as_array_mut().into_iter().for_each(&alter));
         }
     })
 }
@@ -74,19 +74,19 @@ pub(super) fn stores_another(operation: &'static Operation, field: String, hides
         }
         let mut other = request.clone();
         edit_body(&mut other.body, |body| another(&mut body[field.as_str()]));
-        let mut answer = forward(&other);
+        let mut response = forward(&other);
         // What is refused for its other value would be refused for the fault, and not for what was sent.
-        if answer.status >= 400 {
+        if response.status >= 400 {
             return forward(&request);
         }
         if hides {
-            edit_body(&mut answer.body, |body| {
+            edit_body(&mut response.body, |body| {
                 if body.get(&field).is_some() {
                     body[field.as_str()] = sent[field.as_str()].clone();
                 }
             });
         }
-        answer
+        response
     })
 }
 
@@ -147,26 +147,26 @@ pub(super) fn ignores(operation: &'static Operation, parameter: String) -> Tampe
 /// What it does is done twice.
 pub(super) fn twice(operation: &'static Operation) -> Tamper {
     Arc::new(move |request, forward| {
-        let answer = forward(&request);
-        if is_of(operation, &request) && answer.status < 300 {
+        let response = forward(&request);
+        if is_of(operation, &request) && response.status < 300 {
             forward(&request);
         }
-        answer
+        response
     })
 }
 
 /// What it refuses is done all the same, with the example in place of what does not fit. If it `tells`, it says so, too.
 pub(super) fn does_what_it_refuses(operation: &'static Operation, tells: bool) -> Tamper {
     Arc::new(move |request, forward| {
-        let answer = forward(&request);
-        let is_refused = matches!(answer.status, 400 | 422) && is_of(operation, &request);
+        let response = forward(&request);
+        let is_refused = matches!(response.status, 400 | 422) && is_of(operation, &request);
         match operation.example().filter(|_| is_refused) {
             Some(example) => {
                 let body = completed(operation, example, &request);
                 let done = forward(&request.json(&body).header("Content-Type", &*operation.media_type));
-                if tells { done } else { answer }
+                if tells { done } else { response }
             }
-            None => answer,
+            None => response,
         }
     })
 }
@@ -192,38 +192,38 @@ pub(super) fn creates_nothing(operation: &'static Operation) -> Tamper {
         if request.method == "GET" && created.contains(request.path_only()) {
             return forward(&Request { path: format!("{}/9007199254740991", operation.template), ..request });
         }
-        let answer = forward(&request);
-        if is_of(operation, &request) && answer.status < 300 {
+        let response = forward(&request);
+        if is_of(operation, &request) && response.status < 300 {
             let (_, field) =
                 operation.of_item(CONTRACT.document(operation.service), "GET").unwrap_or((operation, "id"));
-            let body = answer.json();
+            let body = response.json();
             let id = body.get(field).or(body.get("id")).cloned().unwrap_or_default();
             created.insert(format!("{}/{}", operation.template, escaped(&written(&id))));
         }
-        answer
+        response
     })
 }
 
 /// A change or a deletion is answered as usual, and what is read afterwards is as it was before.
 pub(super) fn changes_nothing(operation: &'static Operation) -> Tamper {
-    let before: Mutex<HashMap<String, Answer>> = Mutex::default();
+    let before: Mutex<HashMap<String, Response>> = Mutex::default();
     Arc::new(move |request, forward| {
         let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
         let path = request.path_only().to_owned();
         if request.method == "GET"
-            && let Some(answer) = before.get(&path)
+            && let Some(response) = before.get(&path)
         {
-            return answer.clone();
+            return response.clone();
         }
         if !is_of(operation, &request) {
             return forward(&request);
         }
         let read = Request { method: "GET".into(), body: Vec::new(), path: path.clone(), ..request.clone() };
         let was = forward(&read);
-        let answer = forward(&request);
-        if answer.status < 300 && was.status == 200 {
+        let response = forward(&request);
+        if response.status < 300 && was.status == 200 {
             before.entry(path).or_insert(was);
         }
-        answer
+        response
     })
 }

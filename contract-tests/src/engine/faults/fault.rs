@@ -8,12 +8,12 @@ use std::{
     },
 };
 
-use crate::engine::exchange::{Answer, Request};
+use crate::engine::exchange::{Request, Response};
 
 /// Sends a request on to the service.
-pub type Forward<'a> = &'a dyn Fn(&Request) -> Answer;
+pub type Forward<'a> = &'a dyn Fn(&Request) -> Response;
 /// What is done to a request instead of sending it on.
-pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Answer + Send + Sync>;
+pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Response + Send + Sync>;
 
 /// Adds a fault: what it is, what to add so that it is noticed, and how it comes about.
 pub(super) type Add<'a> = &'a mut dyn FnMut(&str, String, Tamper);
@@ -45,24 +45,24 @@ pub fn observed(tamper: Tamper, came_about: Arc<AtomicBool>) -> Tamper {
             && one.headers == other.headers
             && one.method == other.method
     };
-    let is_same_answer = |one: &Answer, other: &Answer| {
+    let is_same_response = |one: &Response, other: &Response| {
         one.status == other.status && one.body == other.body && one.headers == other.headers
     };
     Arc::new(move |request: Request, forward: Forward<'_>| {
-        let passed: RefCell<Vec<(Request, Answer)>> = RefCell::default();
+        let passed: RefCell<Vec<(Request, Response)>> = RefCell::default();
         let watched = |sent: &Request| {
-            let answer = forward(sent);
-            passed.borrow_mut().push((sent.clone(), answer.clone()));
-            answer
+            let response = forward(sent);
+            passed.borrow_mut().push((sent.clone(), response.clone()));
+            response
         };
-        let answer = tamper(request.clone(), &watched);
+        let response = tamper(request.clone(), &watched);
         let is_same = match passed.borrow().as_slice() {
-            [(sent, answered)] => is_same_request(sent, &request) && is_same_answer(answered, &answer),
+            [(sent, answered)] => is_same_request(sent, &request) && is_same_response(answered, &response),
             _ => false,
         };
         if !is_same {
             came_about.store(true, Ordering::Relaxed);
         }
-        answer
+        response
     })
 }

@@ -12,11 +12,11 @@ use crate::engine::{
 };
 
 /// The fields of what an operation answers.
-pub(super) fn of_answers(operation: &'static Operation, add: Add<'_>) {
+pub(super) fn of_responses(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
-    let Some(status) = operation.answers.keys().find(|status| (200..300).contains(*status)) else { return };
+    let Some(status) = operation.responses.keys().find(|status| (200..300).contains(*status)) else { return };
     let document = operation.schemas();
-    let schema = resolve(document, operation.answer_schema(&status.to_string()));
+    let schema = resolve(document, operation.response_schema(&status.to_string()));
     let is_list = schema["type"] == "array";
     let thing = if is_list { resolve(document, &schema["items"]) } else { schema };
     let at = |name: &str| match is_list {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     alterations::{
-        answers, changes_nothing, creates_nothing, does_what_it_refuses, ignores, is_open, list,
+        changes_nothing, creates_nothing, does_what_it_refuses, ignores, is_open, list, responses,
         stores_another, twice,
     },
     fault::{Add, Fault, Place, Tamper},
@@ -45,7 +45,7 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
     }
     text(operation, &mut add);
     statuses(operation, &mut add);
-    fields::of_answers(operation, &mut add);
+    fields::of_responses(operation, &mut add);
     if operation.lists() {
         lists(operation, &mut add);
     }
@@ -61,9 +61,9 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
                 "`required: true` at the header in the document, or a criterion `$response.header.{name}`"
             );
             let (status, what) = (status.clone(), format!("{status} without the header {name}"));
-            let tamper = answers(operation, move |answer| {
-                if operation.documented(answer.status).is_some_and(|(key, _)| key == status) {
-                    answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
+            let tamper = responses(operation, move |response| {
+                if operation.documented(response.status).is_some_and(|(key, _)| key == status) {
+                    response.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
                 }
             });
             add(&what, advice, tamper);
@@ -75,10 +75,10 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
         add(
             "another content type",
             advice,
-            answers(operation, |answer| {
-                if answer.status < 300 && !answer.body.is_empty() {
-                    answer.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Content-Type"));
-                    answer.headers.push(("Content-Type".into(), "text/html".into()));
+            responses(operation, |response| {
+                if response.status < 300 && !response.body.is_empty() {
+                    response.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Content-Type"));
+                    response.headers.push(("Content-Type".into(), "text/html".into()));
                 }
             }),
         );
@@ -89,13 +89,13 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
 
 /// The text of a refusal that every operation has.
 fn text(operation: &'static Operation, add: Add<'_>) {
-    let texts = [404, 401].iter().find_map(|status| operation.answers.get(status)?.texts.first());
+    let texts = [404, 401].iter().find_map(|status| operation.responses.get(status)?.texts.first());
     let Some(text) = texts else { return };
     let advice = format!("a step that calls {}, is refused, and expects `{text}`", operation.id);
     let other = format!("{text}.");
-    let tamper = answers(operation, move |answer| {
-        if answer.error().as_ref() == Some(text) {
-            edit_body(&mut answer.body, |body| body["error"] = other.as_str().into());
+    let tamper = responses(operation, move |response| {
+        if response.error().as_ref() == Some(text) {
+            edit_body(&mut response.body, |body| body["error"] = other.as_str().into());
         }
     });
     add(&format!("another text than `{text}`"), advice, tamper);
@@ -103,7 +103,7 @@ fn text(operation: &'static Operation, add: Add<'_>) {
 
 fn statuses(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
-    let known: Vec<u16> = operation.answers.keys().copied().collect();
+    let known: Vec<u16> = operation.responses.keys().copied().collect();
     for from in known.iter().copied().filter(|status| (200..500).contains(status) && *status != 304) {
         // One that is documented is the hardest to notice.
         let is_success = from < 300;
@@ -116,9 +116,9 @@ fn statuses(operation: &'static Operation, add: Add<'_>) {
         add(
             &format!("{to} in place of {from}"),
             advice,
-            answers(operation, move |answer| {
-                if answer.status == from {
-                    answer.status = to;
+            responses(operation, move |response| {
+                if response.status == from {
+                    response.status = to;
                 }
             }),
         );
@@ -128,22 +128,22 @@ fn statuses(operation: &'static Operation, add: Add<'_>) {
         add(
             "500 in place of a success",
             format!("a step that calls {id} and expects it to succeed"),
-            answers(operation, |answer| {
-                if answer.status < 300 {
-                    answer.status = 500;
+            responses(operation, |response| {
+                if response.status < 300 {
+                    response.status = 500;
                 }
             }),
         );
     }
-    if let (Some(_), [success, ..]) = (operation.answers.get(&404), &successes[..]) {
+    if let (Some(_), [success, ..]) = (operation.responses.get(&404), &successes[..]) {
         let (success, advice) =
             (*success, format!("a step that calls {id} for what is not there, and expects 404"));
         add(
             "what is not there is found",
             advice,
-            answers(operation, move |answer| {
-                if answer.status == 404 {
-                    answer.status = success;
+            responses(operation, move |response| {
+                if response.status == 404 {
+                    response.status = success;
                 }
             }),
         );

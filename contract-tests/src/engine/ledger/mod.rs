@@ -10,7 +10,7 @@ use serde_json::json;
 use self::row::{Facet, Row};
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request},
+    exchange::{Request, Response},
     facets,
     subject::subject,
 };
@@ -33,20 +33,20 @@ fn key(operation: &Operation) -> Key {
 }
 
 impl Ledger {
-    /// Writes down that `operation` gave this answer to this request.
-    pub fn record(&mut self, operation: &Operation, request: &Request, answer: &Answer) {
-        let Some((status, documented)) = operation.documented(answer.status) else { return };
-        let text = answer.error().filter(|text| documented.texts.contains(text));
+    /// Writes down that `operation` gave this response to this request.
+    pub fn record(&mut self, operation: &Operation, request: &Request, response: &Response) {
+        let Some((status, documented)) = operation.documented(response.status) else { return };
+        let text = response.error().filter(|text| documented.texts.contains(text));
         *self.seen.entry((key(operation), status, text)).or_default() += 1;
-        for facet in facets::shown(operation, request, answer) {
+        for facet in facets::shown(operation, request, response) {
             *self.facets.entry((key(operation), facet)).or_default() += 1;
         }
     }
 
-    /// Writes down that `operation` gave an answer that is not as documented, and perhaps has a documented status.
-    pub fn record_wrong(&mut self, operation: &Operation, answer: &Answer) {
-        let Some((status, documented)) = operation.documented(answer.status) else { return };
-        let text = answer.error().filter(|text| documented.texts.contains(text));
+    /// Writes down that `operation` gave a response that is not as documented, and perhaps has a documented status.
+    pub fn record_wrong(&mut self, operation: &Operation, response: &Response) {
+        let Some((status, documented)) = operation.documented(response.status) else { return };
+        let text = response.error().filter(|text| documented.texts.contains(text));
         *self.wrong.entry((key(operation), status, text)).or_default() += 1;
     }
 
@@ -70,7 +70,7 @@ impl Ledger {
         facets
     }
 
-    /// Every documented answer.
+    /// Every documented response.
     pub fn rows(&self) -> Vec<Row> {
         let waivers: Vec<&str> = waivers().collect();
         let mut rows = Vec::new();
@@ -102,7 +102,7 @@ impl Ledger {
         rows
     }
 
-    /// What is wrong: documented answers that were never seen, and waivers that are not needed.
+    /// What is wrong: documented responses that were never seen, and waivers that are not needed.
     pub fn complaints(&self) -> Vec<String> {
         let rows = self.rows();
         let unfit =
@@ -144,7 +144,7 @@ impl Ledger {
         }
         let seen = rows.iter().filter(|row| row.seen > 0).count();
         let waived = rows.iter().filter(|row| row.waived).count();
-        let _ = writeln!(table, "{} documented answers: {seen} seen, {waived} waived", rows.len());
+        let _ = writeln!(table, "{} documented responses: {seen} seen, {waived} waived", rows.len());
         let facets = self.facets();
         let seen = facets.iter().filter(|facet| facet.seen > 0).count();
         let _ = writeln!(table, "{} parameters, fields, headers and limits: {seen} seen", facets.len());
@@ -158,7 +158,7 @@ impl Ledger {
     pub fn write(&self, folder: &Path, subject: &[String]) -> io::Result<()> {
         let rows = self.rows();
         let facets = self.facets();
-        let json = json!({ "judged": subject, "answers": rows, "facets": facets });
+        let json = json!({ "judged": subject, "responses": rows, "facets": facets });
         fs::write(folder.join("ledger.json"), format!("{json:#}"))?;
         fs::write(folder.join("index.html"), page::of(subject, &rows, &facets))
     }

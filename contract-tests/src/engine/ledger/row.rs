@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// A documented answer.
+/// A documented response.
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub(super) service: &'static str,

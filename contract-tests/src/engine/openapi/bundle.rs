@@ -67,7 +67,7 @@ impl Bundle {
                         "headers" => self.inlined_each(value, file)?,
                         // What is data may look like a reference.
                         "example" | "value" => value.clone(),
-                        // What a service calls and where its answers lead is asked of nobody.
+                        // What a service calls and where its responses lead is asked of nobody.
                         "callbacks" | "links" => continue,
                         key if key.starts_with("x-") => value.clone(),
                         _ => self.inlined(value, file)?,

@@ -11,7 +11,7 @@ use super::{parameters, workflows};
 use crate::engine::{
     contract::{CONTRACT, Document, Operation},
     deployment::Deployment,
-    exchange::{Answer, Request, escaped, written},
+    exchange::{Request, Response, escaped, written},
     facets,
     failure::Failure,
     limits::limits as limits_of,
@@ -27,7 +27,7 @@ pub struct Case {
     pub name: String,
     /// The request.
     pub request: Request,
-    /// None if every answer will do that is among these, or that does not blame the request's fields.
+    /// None if every response will do that is among these, or that does not blame the request's fields.
     pub(super) status: Option<u16>,
     pub(super) text: Option<String>,
     /// The statuses of which any will do.
@@ -66,7 +66,7 @@ impl Case {
         name: &str,
         request: Request,
     ) -> Option<Self> {
-        let exact = subject().profile.answer(situation);
+        let exact = subject().profile.response(situation);
         let among = if exact.is_none() { Some(situation.otherwise()?) } else { None };
         Some(Self {
             status: exact.map(|exact| exact.status),
@@ -76,7 +76,7 @@ impl Case {
         })
     }
 
-    /// A case whose fields and parameters are within their limits, so that the answer depends on what is there.
+    /// A case whose fields and parameters are within their limits, so that the response depends on what is there.
     pub(super) fn within_limits(operation: &Operation, name: &str, request: Request) -> Self {
         Self {
             name: format!("{}::{name}", operation.id),
@@ -102,8 +102,10 @@ impl Case {
         request: Request,
     ) -> Option<Self> {
         let case = Self::of(situation, operation, name, request)?;
-        let texts =
-            case.status.and_then(|status| operation.answers.get(&status)).map(|answer| &answer.texts[..]);
+        let texts = case
+            .status
+            .and_then(|status| operation.responses.get(&status))
+            .map(|response| &response.texts[..]);
         let text = if let Some([only]) = texts { Some(only.clone()) } else { None };
         Some(Self { text, ..case })
     }
@@ -125,25 +127,25 @@ impl Case {
     /// Sends the request.
     ///
     /// # Errors
-    /// The answer is not as it must be.
+    /// The response is not as it must be.
     pub fn check(&self, session: &Session) -> Result<Finding, Failure> {
-        let answer = match self.status {
+        let response = match self.status {
             Some(status) => session.expect(&self.request, status, self.text.as_deref())?,
             None => session.send(&self.request)?,
         };
         let finding = match &self.among {
-            Some(among) => self.in_range(among, &answer),
-            None if self.status.is_none() => self.validity(session, &answer),
+            Some(among) => self.in_range(among, &response),
+            None if self.status.is_none() => self.validity(session, &response),
             None => Ok(Finding::Kept),
         };
         let finding =
-            finding.and_then(|finding| self.unmet_detail(session, &answer).map_or(Ok(finding), Err));
-        finding.map_err(|expected| session.failure(&self.request, &answer, &expected))
+            finding.and_then(|finding| self.unmet_detail(session, &response).map_or(Ok(finding), Err));
+        finding.map_err(|expected| session.failure(&self.request, &response, &expected))
     }
 
-    fn in_range(&self, among: &RangeInclusive<u16>, answer: &Answer) -> Result<Finding, String> {
+    fn in_range(&self, among: &RangeInclusive<u16>, response: &Response) -> Result<Finding, String> {
         let (least, most) = (among.start(), among.end());
-        match among.contains(&answer.status) {
+        match among.contains(&response.status) {
             true => Ok(Finding::Kept),
             false if *least < 400 => Err(NO_FAILURE.into()),
             false => Err(format!("a refusal: a documented status from {least} to {most}")),
@@ -151,18 +153,18 @@ impl Case {
     }
 
     /// What fits the document is not refused for not fitting it.
-    fn validity(&self, session: &Session, answer: &Answer) -> Result<Finding, String> {
+    fn validity(&self, session: &Session, response: &Response) -> Result<Finding, String> {
         let profile = &subject().profile;
         // A parameter may say that the caller waits no longer, and a service may have as much as it takes.
-        let excused = [Situation::Expired, Situation::Full].map(|it| Some(profile.answer(it)?.status));
-        if answer.status >= 500 && !excused.contains(&Some(answer.status)) {
+        let excused = [Situation::Expired, Situation::Full].map(|it| Some(profile.response(it)?.status));
+        if response.status >= 500 && !excused.contains(&Some(response.status)) {
             return Err(NO_FAILURE.into());
         }
-        let texts = [Situation::Missing, Situation::Invalid].map(|it| profile.answer(it)?.text.as_deref());
-        let blames = || answer.error().is_some_and(|text| texts.contains(&Some(text.as_str())));
+        let texts = [Situation::Missing, Situation::Invalid].map(|it| profile.response(it)?.text.as_deref());
+        let blames = || response.error().is_some_and(|text| texts.contains(&Some(text.as_str())));
         if texts.iter().any(Option::is_some) {
             return match blames() {
-                true => Err("an answer that takes the request for valid".into()),
+                true => Err("a response that takes the request for valid".into()),
                 false => Ok(Finding::Kept),
             };
         }
@@ -171,36 +173,36 @@ impl Case {
             return Ok(Finding::Kept);
         };
         let knows = !session.deployment.service(&self.request.service).token.is_empty();
-        if answer.status == 401 && knows && operation.is_closed() {
-            return Err("an answer to a caller with the right credential".into());
+        if response.status == 401 && knows && operation.is_closed() {
+            return Err("a response to a caller with the right credential".into());
         }
         // Where no text tells why, an example that is taken tells that it is not for what both share.
-        if !matches!(answer.status, 400 | 422) {
+        if !matches!(response.status, 400 | 422) {
             return Ok(Finding::Kept);
         }
         let valid = session.send(&valid_request(operation, &session.deployment));
         match valid {
             Ok(valid) if valid.status < 300 => {
-                Err("an answer that takes the request for valid, as it takes the example".into())
+                Err("a response that takes the request for valid, as it takes the example".into())
             }
             Ok(valid) => Ok(refused_example(operation, valid.status)),
             Err(_) => Ok(unjudged(operation, "its example has no documented response")),
         }
     }
 
-    fn unmet_detail(&self, session: &Session, answer: &Answer) -> Option<String> {
+    fn unmet_detail(&self, session: &Session, response: &Response) -> Option<String> {
         match &self.further {
             Expectation::Nothing => None,
             Expectation::Detail(part) => {
-                let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+                let detail = response.json()["detail"].as_str().unwrap_or_default().to_owned();
                 (!detail.contains(part)).then(|| format!("a detail that says: {part}"))
             }
             Expectation::Header(..) | Expectation::Elements(..) if session.scope == Scope::Common => None,
             Expectation::Header(name, value) => {
-                (answer.header(name) != Some(value)).then(|| format!("the header {name}: {value}"))
+                (response.header(name) != Some(value)).then(|| format!("the header {name}: {value}"))
             }
             Expectation::Elements(name, elements) => {
-                let list = answer.header(name).unwrap_or_default().split(',');
+                let list = response.header(name).unwrap_or_default().split(',');
                 let listed: BTreeSet<String> = list.map(|element| element.trim().to_owned()).collect();
                 let expected: Vec<&str> = elements.iter().map(String::as_str).collect();
                 (listed != *elements)

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::case::{Finding, refused_example, valid_request};
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, Request, escaped, written},
+    exchange::{Request, Response, escaped, written},
     failure::Failure,
     session::Session,
     subject::subject,
@@ -58,10 +58,10 @@ pub(super) fn deleted_is_gone(session: &Session, deleting: &Operation) -> Result
 }
 
 fn is_gone(session: &Session, request: &Request) -> Result<(), Failure> {
-    let answer = session.send(request)?;
-    match answer.status {
+    let response = session.send(request)?;
+    match response.status {
         404 | 410 => Ok(()),
-        _ => Err(session.failure(request, &answer, "404, since it was deleted")),
+        _ => Err(session.failure(request, &response, "404, since it was deleted")),
     }
 }
 
@@ -69,18 +69,18 @@ fn is_gone(session: &Session, request: &Request) -> Result<(), Failure> {
 pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Result<Finding, Failure> {
     let document = CONTRACT.document(creator.service);
     let request = valid_request(creator, &session.deployment);
-    let answer = session.send(&request)?;
-    if matches!(answer.status, 400 | 422) {
-        return Ok(refused_example(creator, answer.status));
+    let response = session.send(&request)?;
+    if matches!(response.status, 400 | 422) {
+        return Ok(refused_example(creator, response.status));
     }
     let read = creator.of_item(document, "GET").and_then(|(read, field)| {
-        let id = written(answer.json().get(field).or(answer.json().get("id"))?);
+        let id = written(response.json().get(field).or(response.json().get("id"))?);
         Some(session.request(creator.service, "GET", read.path(&escaped(&id))))
     });
     // An example that cannot be created twice shows nothing.
-    let (true, Some(read)) = (answer.status < 300, read) else { return Ok(Finding::Kept) };
+    let (true, Some(read)) = (response.status < 300, read) else { return Ok(Finding::Kept) };
     let shown = session.expect(&read, 200, None)?;
-    let (created, found) = (answer.json(), shown.json());
+    let (created, found) = (response.json(), shown.json());
     let differs = created
         .as_object()
         .into_iter()
@@ -97,16 +97,16 @@ pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Res
 /// What was created is in the list, once, and what was refused is not.
 pub(super) fn created_is_listed_once(session: &Session, creator: &Operation) -> Result<Finding, Failure> {
     let list = session.request(creator.service, "GET", &creator.template);
-    let length = |answer: &Answer| answer.json().as_array().map_or(0, Vec::len);
+    let length = |response: &Response| response.json().as_array().map_or(0, Vec::len);
     let before = session.expect(&list, 200, None)?;
     let request = valid_request(creator, &session.deployment);
-    let answer = session.send(&request)?;
+    let response = session.send(&request)?;
     let after = session.expect(&list, 200, None)?;
-    if matches!(answer.status, 400 | 422) {
-        return Ok(refused_example(creator, answer.status));
+    if matches!(response.status, 400 | 422) {
+        return Ok(refused_example(creator, response.status));
     }
     // A list that has as many as before may be a page of them. An example that cannot be created twice shows nothing.
-    if answer.status >= 300 || length(&after) <= length(&before) {
+    if response.status >= 300 || length(&after) <= length(&before) {
         return Ok(Finding::Kept);
     }
     if length(&after) > length(&before) + 1 {
@@ -116,16 +116,16 @@ pub(super) fn created_is_listed_once(session: &Session, creator: &Operation) -> 
         return Err(session.failure(&list, &after, "a list in which nothing is twice"));
     }
     let refused = Request { body: b"{}".to_vec(), ..request };
-    let answer = session.send(&refused)?;
+    let response = session.send(&refused)?;
     let then = session.expect(&list, 200, None)?;
-    match (400..500).contains(&answer.status) && length(&then) != length(&after) {
+    match (400..500).contains(&response.status) && length(&then) != length(&after) {
         true => Err(session.failure(&list, &then, "a list as before, since a body was refused")),
         false => Ok(Finding::Kept),
     }
 }
 
 /// Whether something with an id is in a list twice.
-fn has_one_twice(list: &Answer) -> bool {
+fn has_one_twice(list: &Response) -> bool {
     let items = list.json();
     let ids = items.as_array().into_iter().flatten().filter_map(|item| item.get("id")).map(Value::to_string);
     let mut seen = BTreeSet::new();
@@ -159,7 +159,7 @@ fn is_in_no_list(
         let page = session.expect(&request, 200, None)?;
         let items = page.json();
         let ids = items.as_array().into_iter().flatten().map(|item| &item[created.field.as_str()]);
-        if ids.into_iter().any(|id| *id == created.answer.json()[created.field.as_str()]) {
+        if ids.into_iter().any(|id| *id == created.response.json()[created.field.as_str()]) {
             return Err(session.failure(&request, &page, &format!("a list without {}", created.path)));
         }
         let mut links = page.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Link"));
@@ -167,7 +167,7 @@ fn is_in_no_list(
     }
     Err(session.failure(
         &session.request(deleting.service, "GET", list),
-        &created.answer,
+        &created.response,
         &format!("a list that ends within {PAGES} pages"),
     ))
 }
@@ -195,7 +195,7 @@ pub(super) fn no_id_is_given_again(session: &Session, deleting: &Operation) -> R
         let created = create(session, deleting)?;
         if !known.insert(created.path.clone()) {
             let expected = format!("another place than {}, which was deleted", created.path);
-            return Err(session.failure(&created.request, &created.answer, &expected));
+            return Err(session.failure(&created.request, &created.response, &expected));
         }
         deleted(session, &session.request(deleting.service, "DELETE", &created.path))?;
     }
@@ -204,7 +204,7 @@ pub(super) fn no_id_is_given_again(session: &Session, deleting: &Operation) -> R
 
 struct Created {
     request: Request,
-    answer: Answer,
+    response: Response,
     path: String,
     /// The field that the path has.
     field: String,
@@ -213,25 +213,25 @@ struct Created {
 fn create(session: &Session, deleting: &Operation) -> Result<Created, Failure> {
     let creator = creator(deleting).expect("an operation that creates");
     let request = valid_request(creator, &session.deployment);
-    let answer = session.expect(&request, 201, None)?;
+    let response = session.expect(&request, 201, None)?;
     let of_item = creator.of_item(CONTRACT.document(deleting.service), "DELETE");
     let field = of_item.map(|(_, name)| name.to_owned()).unwrap_or_default();
-    let body = answer.json();
+    let body = response.json();
     // Many call the parameter otherwise than the field.
     let field = if body.get(&field).is_none() && body.get("id").is_some() { "id".to_owned() } else { field };
     let id = escaped(&written(&body[&field]));
-    let path = match answer.header("Location").filter(|_| subject().profile.location) {
+    let path = match response.header("Location").filter(|_| subject().profile.location) {
         Some(location) => location.to_owned(),
         None => format!("{}/{id}", creator.template),
     };
-    Ok(Created { request, answer, path, field })
+    Ok(Created { request, response, path, field })
 }
 
 fn deleted(session: &Session, delete: &Request) -> Result<(), Failure> {
-    let answer = session.send(delete)?;
-    match answer.status {
+    let response = session.send(delete)?;
+    match response.status {
         200..300 => Ok(()),
-        _ => Err(session.failure(delete, &answer, "a deletion of what was created")),
+        _ => Err(session.failure(delete, &response, "a deletion of what was created")),
     }
 }
 
@@ -239,15 +239,15 @@ fn deleted(session: &Session, delete: &Request) -> Result<(), Failure> {
 pub(super) fn head_is_like_get(session: &Session, get: &Request) -> Result<(), Failure> {
     let head = Request { method: "HEAD".into(), ..get.clone() };
     let got = session.send(get)?;
-    let answer = session.send(&head)?;
-    let differs = |name: &&&str| answer.header(name) != got.header(name);
-    if answer.status != got.status {
-        return Err(session.failure(&head, &answer, &format!("{}, as with GET", got.status)));
+    let response = session.send(&head)?;
+    let differs = |name: &&&str| response.header(name) != got.header(name);
+    if response.status != got.status {
+        return Err(session.failure(&head, &response, &format!("{}, as with GET", got.status)));
     }
     match ["Content-Type", "Link", "ETag", "WWW-Authenticate"].iter().find(differs) {
         Some(name) => {
             let expected = format!("the header {name} as with GET: {:?}", got.header(name));
-            Err(session.failure(&head, &answer, &expected))
+            Err(session.failure(&head, &response, &expected))
         }
         None => Ok(()),
     }

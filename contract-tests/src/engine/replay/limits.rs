@@ -59,7 +59,7 @@ fn beyond(
     }
     let parameter = parameter["name"].as_str().unwrap_or_default();
     let profile = &subject().profile;
-    if parameter != TIMEOUT || profile.answer(Situation::Expired).is_none() {
+    if parameter != TIMEOUT || profile.response(Situation::Expired).is_none() {
         let case = Case::of(Situation::Invalid, operation, name, request)?;
         return Some(case.with(detail(format!("{parameter} must be "))));
     }
@@ -93,7 +93,7 @@ pub(super) fn names(operation: &Operation, valid: &Request) -> Vec<Case> {
 /// Whether the caller chooses this part of the path, for what the request makes there: then a wrong one is a wrong field.
 fn is_chosen(operation: &Operation, parameter: &Value) -> bool {
     let last = path_parameters(&operation.template).last();
-    operation.method == "PUT" && operation.answers.contains_key(&201) && parameter["name"].as_str() == last
+    operation.method == "PUT" && operation.responses.contains_key(&201) && parameter["name"].as_str() == last
 }
 
 /// What no value of a schema is, as it stands in a path.

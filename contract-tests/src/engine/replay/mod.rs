@@ -1,4 +1,4 @@
-//! The replay: every documented request, and its exact answer.
+//! The replay: every documented request, and its exact response.
 //!
 //! [`workflows`] plays an Arazzo description. [`cases`] makes the cases that every operation has from the documents, so
 //! that a new operation is judged without anyone remembering it. [`promises`] are those that take more than one request, and

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{Answer, KEY, Request, TIMEOUT, written},
+    exchange::{KEY, Request, Response, TIMEOUT, written},
     facets,
     failure::Failure,
     limits::limits as limits_of,
@@ -145,7 +145,7 @@ fn of_heads() -> impl Iterator<Item = Promise> {
     })
 }
 
-/// A parameter that changes no answer is not read.
+/// A parameter that changes no response is not read.
 fn makes_a_difference(
     session: &Session,
     operation: &Operation,
@@ -168,14 +168,14 @@ fn makes_a_difference(
             return Ok(());
         }
     }
-    Err(session.failure(request, &without, &format!("another answer with `{}`", parameter["name"])))
+    Err(session.failure(request, &without, &format!("another response with `{}`", parameter["name"])))
 }
 
 /// If it had been done, the same key would be answered from what was stored.
 fn refused_is_not_done(session: &Session, request: &Request) -> Result<(), Failure> {
     session.expect_exact(&request.clone().header(TIMEOUT, "0"), Situation::Expired)?;
-    let answer = session.expect(request, 201, None)?;
-    expect_replayed(session, request, &answer, false)
+    let response = session.expect(request, 201, None)?;
+    expect_replayed(session, request, &response, false)
 }
 
 fn sent_again(session: &Session, request: &Request) -> Result<(), Failure> {
@@ -192,24 +192,24 @@ fn sent_again(session: &Session, request: &Request) -> Result<(), Failure> {
 fn many_bodies(session: &Session, request: &Request) -> Result<(), Failure> {
     let mut requests = with_other_bodies(session, request, BODIES + 1)?;
     let last = requests.pop().expect("a request");
-    let answers = thread::scope(|scope| {
+    let responses = thread::scope(|scope| {
         let callers: Vec<_> = requests.iter().map(|request| scope.spawn(|| session.send(request))).collect();
         callers.into_iter().map(|caller| caller.join().expect("a caller")).collect::<Result<Vec<_>, _>>()
     })?;
     let mut done = 0;
-    for (request, answer) in requests.iter().zip(&answers) {
-        match answer.status {
+    for (request, response) in requests.iter().zip(&responses) {
+        match response.status {
             201 => done += 1,
             409 | 422 => {}
-            _ => return Err(session.failure(request, answer, "201 once, and else 409 or 422")),
+            _ => return Err(session.failure(request, response, "201 once, and else 409 or 422")),
         }
         if done > 1 {
-            return Err(session.failure(request, answer, "409 or 422, since another body has the key"));
+            return Err(session.failure(request, response, "409 or 422, since another body has the key"));
         }
     }
     match done {
         1 => session.expect_exact(&last, Situation::KeyReused).map(drop),
-        _ => Err(session.failure(&requests[0], &answers[0], "201 for one of them")),
+        _ => Err(session.failure(&requests[0], &responses[0], "201 for one of them")),
     }
 }
 
@@ -221,14 +221,14 @@ fn unauthenticated(session: &Session, request: &Request) -> Result<(), Failure> 
 fn expect_replayed(
     session: &Session,
     request: &Request,
-    answer: &Answer,
+    response: &Response,
     is_replayed: bool,
 ) -> Result<(), Failure> {
     let expected = is_replayed.then_some("true");
-    if answer.header(REPLAYED) != expected {
+    if response.header(REPLAYED) != expected {
         let expected =
-            format!("{REPLAYED}: {}", expected.unwrap_or("(not there, since it is the first answer)"));
-        return Err(session.failure(request, answer, &expected));
+            format!("{REPLAYED}: {}", expected.unwrap_or("(not there, since it is the first response)"));
+        return Err(session.failure(request, response, &expected));
     }
     Ok(())
 }
@@ -260,8 +260,8 @@ pub fn with_other_bodies(
             return Ok(requests);
         }
     }
-    let answer = session.send(request)?;
-    Err(session.failure(request, &answer, "a field that takes several values, so that bodies can differ"))
+    let response = session.send(request)?;
+    Err(session.failure(request, &response, "a field that takes several values, so that bodies can differ"))
 }
 
 fn fits(operation: &Operation, request: &Request) -> bool {

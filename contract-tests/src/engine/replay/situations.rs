@@ -10,7 +10,7 @@ use super::case::{unused_key, valid_request};
 use crate::engine::{
     connection::Connection,
     contract::{CONTRACT, Document, Operation},
-    exchange::{Answer, KEY, Request},
+    exchange::{KEY, Request, Response},
     failure::Failure,
     profile::Situation,
     session::Session,
@@ -46,7 +46,10 @@ pub fn occupy(endless: &Request, other: &Request, session: &Session) -> Result<V
 ///
 /// # Errors
 /// It does not.
-pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<(Request, Answer)>, Failure> {
+pub fn refused_while_full(
+    document: &Document,
+    session: &Session,
+) -> Result<Vec<(Request, Response)>, Failure> {
     // Only a body that does not end keeps the service busy for as long as it takes.
     let Some(with_body) = document.operations.iter().find(|operation| operation.body.is_some()) else {
         return Ok(Vec::new());
@@ -59,17 +62,17 @@ pub fn refused_while_full(document: &Document, session: &Session) -> Result<Vec<
         let valid = valid_request(operation, &session.deployment);
         let unauthenticated = Request { headers: Vec::new(), ..valid.clone() };
         for request in [valid, unauthenticated] {
-            let answer = session.expect_exact(&request, Situation::Full)?;
-            if answer.header("Retry-After").is_none_or(|seconds| seconds.parse::<u64>().is_err()) {
-                return Err(session.failure(&request, &answer, "the header Retry-After: <seconds>"));
+            let response = session.expect_exact(&request, Situation::Full)?;
+            if response.header("Retry-After").is_none_or(|seconds| seconds.parse::<u64>().is_err()) {
+                return Err(session.failure(&request, &response, "the header Retry-After: <seconds>"));
             }
-            refused.push((request, answer));
+            refused.push((request, response));
         }
     }
     Ok(refused)
 }
 
-/// While a request with a key is in flight, the same request is told so; afterwards it gets the answer of the first. The
+/// While a request with a key is in flight, the same request is told so; afterwards it gets the response of the first. The
 /// first takes as long as `locked`, which keeps the service's database locked, is held. Returns what was asked and answered.
 ///
 /// # Errors
@@ -78,18 +81,18 @@ pub fn refused_while_in_flight<L>(
     operation: &Operation,
     session: &Session,
     locked: L,
-) -> Result<(Request, Answer), Failure> {
+) -> Result<(Request, Response), Failure> {
     let request = valid_request(operation, &session.deployment).header(KEY, unused_key());
-    let (answered, answers) = mpsc::channel();
+    let (answered, responses) = mpsc::channel();
     let (early, late) = thread::scope(|scope| {
         for _ in 0..2 {
             let answered = answered.clone();
             let request = &request;
             scope.spawn(move || answered.send(session.send(request)));
         }
-        let early = answers.recv().expect("an answer");
+        let early = responses.recv().expect("a response");
         drop(locked);
-        (early, answers.recv().expect("another answer"))
+        (early, responses.recv().expect("another response"))
     });
     let (early, late) = (early?, late?);
     session.is_exact(&request, &early, Situation::InProgress)?;
@@ -118,14 +121,15 @@ pub fn failing_without_a_table<T>(
         operations.iter().map(|operation| valid_request(operation, &session.deployment)).collect();
     let taken = take();
     for request in &requests {
-        wait_for(session, request, "500", |answer| answer.status == 500)?;
+        wait_for(session, request, "500", |response| response.status == 500)?;
         session.expect_exact(request, Situation::Failed)?;
     }
     drop(taken);
     requests.iter().try_for_each(|request| {
         // A `DELETE` names what is not there.
-        let works =
-            |answer: &Answer| answer.status < 300 || (request.method == "DELETE" && answer.status == 404);
+        let works = |response: &Response| {
+            response.status < 300 || (request.method == "DELETE" && response.status == 404)
+        };
         wait_for(session, request, "what the operation answers when its table is there", works)
     })
 }
@@ -135,16 +139,16 @@ fn wait_for(
     session: &Session,
     request: &Request,
     what: &str,
-    is_it: impl Fn(&Answer) -> bool,
+    is_it: impl Fn(&Response) -> bool,
 ) -> Result<(), Failure> {
     let began = Instant::now();
     loop {
-        let answer = session.send(request)?;
-        if is_it(&answer) {
+        let response = session.send(request)?;
+        if is_it(&response) {
             return Ok(());
         }
         if began.elapsed() > Duration::from_secs(5) {
-            return Err(session.failure(request, &answer, &format!("{what}, within five seconds")));
+            return Err(session.failure(request, &response, &format!("{what}, within five seconds")));
         }
         thread::yield_now();
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::engine::{
     contract::{Document, Operation},
     deployment::Deployment,
-    exchange::{Answer, Request},
+    exchange::{Request, Response},
     facets, made_up,
 };
 
@@ -110,7 +110,7 @@ fn the_cases_show_every_facet_of_a_request() {
         }
         let requests = cases.into_iter().map(|case| case.request).chain([valid]);
         let shown: BTreeSet<String> =
-            requests.flat_map(|request| facets::shown(operation, &request, &Answer::default())).collect();
+            requests.flat_map(|request| facets::shown(operation, &request, &Response::default())).collect();
         let of_request = |facet: &String| {
             ["path ", "query ", "header ", "body "].iter().any(|place| facet.starts_with(place))
         };

@@ -1,4 +1,4 @@
-//! Plays the workflows of an Arazzo description, a step at a time, through a [`Session`] that judges every answer.
+//! Plays the workflows of an Arazzo description, a step at a time, through a [`Session`] that judges every response.
 
 use std::{sync::LazyLock, thread, time::Duration};
 
@@ -11,7 +11,7 @@ use super::label::{self, Label};
 use crate::engine::{
     contract::{CONTRACT, Operation},
     deployment::SERVICES,
-    exchange::{Answer, Request},
+    exchange::{Request, Response},
     failure::Failure,
     security::{with_headers, with_token},
     session::{Scope, Session},
@@ -30,7 +30,7 @@ pub struct Played {
 }
 
 /// What became of a step: an exchange, if it sends a request, or a reason why it did not pass.
-pub type Outcome = Result<Option<(Request, Answer)>, Failure>;
+pub type Outcome = Result<Option<(Request, Response)>, Failure>;
 
 /// The description, with no workflows if there is none.
 fn description() -> Option<&'static v1_1::Description> {
@@ -123,10 +123,10 @@ fn advance(
                 let stop = |failure| Stop { at: Some(label.clone()), failure };
                 let nowhere = || stop(Failure::new(format!("{} is at none of the services", sent.url)));
                 let request = of_session(&sent, session).ok_or_else(nowhere)?;
-                let answer = session.send(&request).map_err(stop)?;
-                run.supply(of_run(&answer))
-                    .map_err(|error| stop(session.failure(&request, &answer, &error.to_string())))?;
-                played.push(Played { label, outcome: Ok(Some((request, answer))) });
+                let response = session.send(&request).map_err(stop)?;
+                run.supply(of_run(&response))
+                    .map_err(|error| stop(session.failure(&request, &response, &error.to_string())))?;
+                played.push(Played { label, outcome: Ok(Some((request, response))) });
             }
             Progress::Done(report) => return Ok(*report),
             Progress::Wait(time) if time <= LONGEST_WAIT => thread::sleep(time),
@@ -154,7 +154,7 @@ fn judge(report: &ExecutionReport, session: &Session, played: Vec<Played>) -> Ve
             .any(|later| later.step_id == step.step_id && later.workflow_id == step.workflow_id);
         let outcome = match exchange {
             exchange if step.passed || is_tried_again => Ok(exchange),
-            Some((request, answer)) => Err(session.failure(&request, &answer, &unmet(step))),
+            Some((request, response)) => Err(session.failure(&request, &response, &unmet(step))),
             None => Err(Failure::new(format!("expected:   {}", unmet(step)))),
         };
         judged.push(Played { label, outcome });
@@ -231,10 +231,10 @@ fn names_token(service: &str) -> bool {
     TEXT.contains(&format!("$inputs.{service}_token"))
 }
 
-fn of_run(answer: &Answer) -> HttpResponse {
-    let mut response = HttpResponse::default();
-    response.status = answer.status;
-    response.headers.clone_from(&answer.headers);
-    response.body.clone_from(&answer.body);
-    response
+fn of_run(response: &Response) -> HttpResponse {
+    let mut supplied = HttpResponse::default();
+    supplied.status = response.status;
+    supplied.headers.clone_from(&response.headers);
+    supplied.body.clone_from(&response.body);
+    supplied
 }

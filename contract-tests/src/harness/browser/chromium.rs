@@ -195,7 +195,7 @@ impl Tab {
     }
 }
 
-/// Chromium shows any answer from 400 on as an error of the page, but it is what the caller has asked for.
+/// Chromium shows any response from 400 on as an error of the page, but it is what the caller has asked for.
 fn is_refusal(message: &str) -> bool {
     message.contains("Failed to load resource: the server responded with a status of 4")
 }

@@ -18,7 +18,7 @@ pub struct Page<'a> {
     pub tab: &'a Tab,
 }
 
-/// The answer that the page shows.
+/// The response that the page shows.
 #[derive(Debug, PartialEq)]
 pub struct Shown {
     /// The status, and more if it is not documented.
@@ -134,20 +134,20 @@ impl<'a> Page<'a> {
         let block = block(operation);
         self.tab.requests().await?;
         self.click(&format!("{block} .execute")).await?;
-        let answer = format!("{block} .live-responses-table");
-        let status = self.see(&format!("{answer} tbody .response-col_status")).await?.text().await?;
+        let response = format!("{block} .live-responses-table");
+        let status = self.see(&format!("{response} tbody .response-col_status")).await?.text().await?;
         let code: u16 = status.parse().unwrap_or_default();
-        let documented = operation.answers.get(&code);
+        let documented = operation.responses.get(&code);
         let body = match documented.is_some_and(|documented| documented.media_types.is_empty()) {
             true => Value::Null,
             false => {
-                let shown = self.see(&format!("{answer} .highlight-code code")).await?.text().await?;
+                let shown = self.see(&format!("{response} .highlight-code code")).await?.text().await?;
                 serde_json::from_str(&shown)?
             }
         };
         let shown = Shown { status, body };
         self.click(&format!("{block} .btn-clear")).await?;
-        self.is_gone(&answer).await?;
+        self.is_gone(&response).await?;
         match <[Sent; 1]>::try_from(self.tab.requests().await?) {
             Ok([sent]) => Ok((sent, shown)),
             Err(requests) => Err(format!("one request was expected: {requests:?}").into()),
@@ -189,17 +189,17 @@ pub struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// Those of a request to `operation`, and of its answers.
+    /// Those of a request to `operation`, and of its responses.
     pub fn all(operation: &'a Operation) -> Vec<Self> {
-        let answers = operation.declaration()["responses"].as_object().into_iter().flatten();
-        let answers = answers.filter_map(|(status, answer)| {
+        let responses = operation.declaration()["responses"].as_object().into_iter().flatten();
+        let responses = responses.filter_map(|(status, response)| {
             Self::new(
                 operation,
                 &format!(".response[data-code=\"{status}\"]"),
-                &answer["content"]["application/json"],
+                &response["content"]["application/json"],
             )
         });
-        Self::of_request(operation).into_iter().chain(answers).collect()
+        Self::of_request(operation).into_iter().chain(responses).collect()
     }
 
     /// Those of a request to `operation`.
@@ -220,18 +220,18 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// A request as it was recorded, with its answer.
+/// A request as it was recorded, with its response.
 pub struct Example<'a> {
-    /// The same on the request and on the answer.
+    /// The same on the request and on the response.
     pub name: &'a str,
     /// The path with its parameters.
     pub path: String,
     /// `null` if there is none.
     pub body: Value,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u16,
-    /// The body of the answer.
-    pub answer: &'a Value,
+    /// The body of the response.
+    pub response: &'a Value,
 }
 
 impl<'a> Example<'a> {
@@ -239,7 +239,7 @@ impl<'a> Example<'a> {
     /// operation that has neither has one: what it answers when all is well.
     ///
     /// # Panics
-    /// One has no answer, or there is none with which all is well.
+    /// One has no response, or there is none with which all is well.
     pub fn all(operation: &'a Operation) -> Vec<Self> {
         let documented = operation.declaration();
         let body = named(&documented["requestBody"]["content"]["application/json"]);
@@ -247,16 +247,17 @@ impl<'a> Example<'a> {
         let of_path = in_path().find_map(named);
         let asks_for_nothing = operation.body.is_none() && in_path().next().is_none();
 
-        let answers = documented["responses"].as_object().into_iter().flatten();
-        let answers = answers.flat_map(|(status, answer)| {
-            let examples = named(&answer["content"]["application/json"]).into_iter().flatten();
-            examples
-                .map(|(name, answer)| (name.as_str(), status.parse().expect("a status"), &answer["value"]))
+        let responses = documented["responses"].as_object().into_iter().flatten();
+        let responses = responses.flat_map(|(status, response)| {
+            let examples = named(&response["content"]["application/json"]).into_iter().flatten();
+            examples.map(|(name, response)| {
+                (name.as_str(), status.parse().expect("a status"), &response["value"])
+            })
         });
-        let answers: Vec<(&str, u16, &Value)> = answers.collect();
+        let responses: Vec<(&str, u16, &Value)> = responses.collect();
         let names: Vec<&str> = match body.or(of_path) {
             Some(examples) => examples.keys().map(String::as_str).collect(),
-            None => answers
+            None => responses
                 .iter()
                 .filter(|(_, status, _)| asks_for_nothing && *status < 300)
                 .map(|it| it.0)
@@ -266,13 +267,13 @@ impl<'a> Example<'a> {
             examples.and_then(|examples| examples.get(name)).map(|example| example["value"].clone())
         };
         let example = |name: &'a str| {
-            let answer = answers.iter().find(|(answer, ..)| *answer == name).copied();
-            // An answer without a body has no example.
+            let response = responses.iter().find(|(response, ..)| *response == name).copied();
+            // A response without a body has no example.
             let mut without_body =
-                operation.answers.iter().filter(|(_, documented)| documented.media_types.is_empty());
-            let (_, status, answer) = answer
+                operation.responses.iter().filter(|(_, documented)| documented.media_types.is_empty());
+            let (_, status, response) = response
                 .or_else(|| Some((name, *without_body.next()?.0, &Value::Null)))
-                .unwrap_or_else(|| panic!("{name} of {} has no answer", operation.id));
+                .unwrap_or_else(|| panic!("{name} of {} has no response", operation.id));
             let of_parameter = |parameter: &Value| {
                 let value = value(named(parameter), name)?;
                 Some(escaped(&written(&value)))
@@ -288,7 +289,7 @@ impl<'a> Example<'a> {
             });
             let query = query.collect::<Vec<_>>().join("&");
             let path = if query.is_empty() { path } else { format!("{path}?{query}") };
-            Self { name, path, body: value(body, name).unwrap_or_default(), status, answer }
+            Self { name, path, body: value(body, name).unwrap_or_default(), status, response }
         };
         let all: Vec<Self> = names.into_iter().map(example).collect();
         let is_well = all.iter().any(|example| example.status < 300);

@@ -24,8 +24,8 @@ pub(super) fn while_the_stock_changes(session: &Session, effort: Effort) -> Resu
                     let decide = |quantity| {
                         let request = order_request(session, id, quantity);
                         let asked = began.elapsed();
-                        let answer = session.send(&request)?;
-                        Ok((request, answer, quantity, asked, began.elapsed()))
+                        let response = session.send(&request)?;
+                        Ok((request, response, quantity, asked, began.elapsed()))
                     };
                     quantities.map(decide).collect::<Result<Vec<_>, Failure>>()
                 })
@@ -44,15 +44,15 @@ pub(super) fn while_the_stock_changes(session: &Session, effort: Effort) -> Resu
         }
 
         for orders in orders {
-            for (request, answer, quantity, asked, answered) in
+            for (request, response, quantity, asked, answered) in
                 orders.join().expect("a caller").map_err(failed)?
             {
-                let accepted = match (answer.status, answer.error().as_deref()) {
+                let accepted = match (response.status, response.error().as_deref()) {
                     (201, _) => true,
                     (400, Some(NOT_ENOUGH_STOCK)) => false,
                     _ => {
                         return Err(session
-                            .failure(&request, &answer, "201, or 400 Not enough stock")
+                            .failure(&request, &response, "201, or 400 Not enough stock")
                             .to_string());
                     }
                 };
@@ -62,8 +62,8 @@ pub(super) fn while_the_stock_changes(session: &Session, effort: Effort) -> Resu
                         && (quantity <= stock) == accepted
                 };
                 if !possible.iter().any(explains) {
-                    let expected = "a decision by a stock that the product had between request and answer";
-                    return Err(session.failure(&request, &answer, expected).to_string());
+                    let expected = "a decision by a stock that the product had between request and response";
+                    return Err(session.failure(&request, &response, expected).to_string());
                 }
             }
         }

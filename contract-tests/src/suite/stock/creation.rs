@@ -31,10 +31,13 @@ pub(super) fn without_a_trace(session: &Session) -> Result<(), Failure> {
         found = None;
         for id in (first + 1..second).take(100) {
             let request = session.request("orders", "GET", format!("/orders/{id}"));
-            let answer = session.send(&request)?;
-            if answer.status != 404 {
-                found =
-                    Some(session.failure(&request, &answer, "404, since every order before it was refused"));
+            let response = session.send(&request)?;
+            if response.status != 404 {
+                found = Some(session.failure(
+                    &request,
+                    &response,
+                    "404, since every order before it was refused",
+                ));
             }
         }
         if found.is_none() {
@@ -73,15 +76,15 @@ fn once_guessed(
     for _ in 0..GUESSES {
         let next = create()? + 1;
         let request = ask(next);
-        let answer = session.send(&request)?;
+        let response = session.send(&request)?;
         if create()? == next {
             return use_it(next);
         }
-        last = Some((request, answer));
+        last = Some((request, response));
     }
     match last {
-        Some((request, answer)) if session.scope == Scope::Whole => {
-            Err(session.failure(&request, &answer, "ids that are counted, so that the next can be guessed"))
+        Some((request, response)) if session.scope == Scope::Whole => {
+            Err(session.failure(&request, &response, "ids that are counted, so that the next can be guessed"))
         }
         _ => Ok(()),
     }
@@ -106,14 +109,14 @@ pub(super) fn all_at_once(session: &Session, effort: Effort) -> Result<(), Failu
     for request in &requests {
         let create =
             || (0..effort.cases).map(|_| session.expect(request, 201, None)).collect::<Result<Vec<_>, _>>();
-        let answers = thread::scope(|scope| {
+        let responses = thread::scope(|scope| {
             let callers: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
             callers.into_iter().map(|caller| caller.join().expect("a caller")).collect::<Result<Vec<_>, _>>()
         })?;
         let mut ids = BTreeSet::new();
-        for answer in answers.iter().flatten() {
-            if !ids.insert(answer.id()) {
-                return Err(session.failure(request, answer, "an id that no other response has"));
+        for response in responses.iter().flatten() {
+            if !ids.insert(response.id()) {
+                return Err(session.failure(request, response, "an id that no other response has"));
             }
         }
     }
@@ -128,34 +131,34 @@ pub(super) fn in_pages(session: &Session) -> Result<(), Failure> {
     let mut next = Some(format!("/products?limit=3&after={}", created[0]));
     while let Some(path) = next {
         let request = session.request("products", "GET", path);
-        let answer = session.expect(&request, 200, None)?;
-        let page = answer.json();
+        let response = session.expect(&request, 200, None)?;
+        let page = response.json();
         let ids: Vec<u64> =
             page.as_array().into_iter().flatten().filter_map(|product| product["id"].as_u64()).collect();
         let last = walked.last().copied().unwrap_or(created[0]);
         if ids.len() > 3 || !ids.is_sorted() || ids.first().is_some_and(|first| *first <= last) {
             return Err(session.failure(
                 &request,
-                &answer,
+                &response,
                 &format!("3 products at most, that follow {last}"),
             ));
         }
         // The last page is exactly full, and names no next one.
         if ids.is_empty() {
-            return Err(session.failure(&request, &answer, "no link to a page without products"));
+            return Err(session.failure(&request, &response, "no link to a page without products"));
         }
         walked.extend(ids);
         let link =
-            answer.header("Link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
+            response.header("Link").and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
         next = link.map(ToOwned::to_owned);
     }
     let ours: Vec<u64> = walked.into_iter().filter(|id| created.contains(id)).collect();
     if ours != created[1..] {
         let request = session.request("products", "GET", format!("/products?limit=3&after={}", created[0]));
-        let answer = session.send(&request)?;
+        let response = session.send(&request)?;
         return Err(session.failure(
             &request,
-            &answer,
+            &response,
             &format!("pages with {:?} and not with {ours:?}", &created[1..]),
         ));
     }

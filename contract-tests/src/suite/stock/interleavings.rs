@@ -109,12 +109,12 @@ impl Model {
             Action::Create(product) => {
                 let product = self.named(product);
                 let request = session.request("products", "POST", "/products").json(&product.json());
-                let answer = session.expect(&request, 201, None)?;
-                equal(session, &request, &answer, &product.json())?;
-                if self.products.insert(answer.id(), product).is_some() {
-                    return Err(session.failure(&request, &answer, "an id that no product has yet"));
+                let response = session.expect(&request, 201, None)?;
+                equal(session, &request, &response, &product.json())?;
+                if self.products.insert(response.id(), product).is_some() {
+                    return Err(session.failure(&request, &response, "an id that no product has yet"));
                 }
-                self.read(session, answer.id())
+                self.read(session, response.id())
             }
             Action::Replace(index, product) => {
                 let Some(id) = pick(&self.products, index) else { return Ok(()) };
@@ -125,8 +125,8 @@ impl Model {
                 expected["id"] = id.into();
                 // Twice is once.
                 for _ in 0..2 {
-                    let answer = session.expect(&request, 200, None)?;
-                    equal(session, &request, &answer, &expected)?;
+                    let response = session.expect(&request, 200, None)?;
+                    equal(session, &request, &response, &expected)?;
                 }
                 self.products.insert(id, product);
                 self.read(session, id)
@@ -152,11 +152,11 @@ impl Model {
                     session.expect(&request, 400, Some(NOT_ENOUGH_STOCK))?;
                     return self.read(session, id);
                 }
-                let answer = session.expect(&request, 201, None)?;
+                let response = session.expect(&request, 201, None)?;
                 let expected = json!({ "product_id": id, "quantity": quantity, "status": "PENDING" });
-                equal(session, &request, &answer, &expected)?;
-                if self.orders.insert(answer.id(), (id, quantity)).is_some() {
-                    return Err(session.failure(&request, &answer, "an id that no order has yet"));
+                equal(session, &request, &response, &expected)?;
+                if self.orders.insert(response.id(), (id, quantity)).is_some() {
+                    return Err(session.failure(&request, &response, "an id that no order has yet"));
                 }
                 self.read(session, id)
             }
@@ -170,12 +170,12 @@ impl Model {
                 let Some(id) = pick(&self.orders, index) else { return Ok(()) };
                 let body = json!({ "order_id": id, "amount": amount, "method": "fake-card" });
                 let request = session.request("payments", "POST", "/payments").json(&body);
-                let answer = session.expect(&request, 201, None)?;
+                let response = session.expect(&request, 201, None)?;
                 let mut expected = body;
                 expected["status"] = "SUCCESS".into();
-                equal(session, &request, &answer, &expected)?;
-                if self.payments.insert(answer.id(), (id, amount)).is_some() {
-                    return Err(session.failure(&request, &answer, "an id that no payment has yet"));
+                equal(session, &request, &response, &expected)?;
+                if self.payments.insert(response.id(), (id, amount)).is_some() {
+                    return Err(session.failure(&request, &response, "an id that no payment has yet"));
                 }
                 self.read_order(session, id)
             }
@@ -228,23 +228,23 @@ impl Model {
         let request = session.request("products", "GET", format!("/products/{id}"));
         let mut expected = self.products[&id].json();
         expected["id"] = id.into();
-        let answer = session.expect(&request, 200, None)?;
-        equal(session, &request, &answer, &expected)
+        let response = session.expect(&request, 200, None)?;
+        equal(session, &request, &response, &expected)
     }
 
     fn read_order(&self, session: &Session, id: u64) -> Result<(), Failure> {
         let request = session.request("orders", "GET", format!("/orders/{id}"));
         let (product, quantity) = self.orders[&id];
-        let answer = session.expect(&request, 200, None)?;
+        let response = session.expect(&request, 200, None)?;
         let expected = json!({ "id": id, "product_id": product, "quantity": quantity, "status": "PENDING" });
-        equal(session, &request, &answer, &expected)
+        equal(session, &request, &response, &expected)
     }
 
     /// The list has everything in the model, once and as it is, and nothing that was refused.
     fn list(&self, session: &Session) -> Result<(), Failure> {
         let request = session.request("products", "GET", "/products");
-        let answer = session.expect(&request, 200, None)?;
-        let list = answer.json();
+        let response = session.expect(&request, 200, None)?;
+        let list = response.json();
         let is_ours =
             |product: &&Value| product["name"].as_str().is_some_and(|name| name.starts_with(&self.prefix));
         let ours: Vec<&Value> = list.as_array().into_iter().flatten().filter(is_ours).collect();
@@ -263,7 +263,7 @@ impl Model {
                 "a list in which these stand once, and no other {}…: {:?}",
                 self.prefix, self.products
             );
-            return Err(session.failure(&request, &answer, &expected));
+            return Err(session.failure(&request, &response, &expected));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::engine::{
-    exchange::{Answer, Request},
+    exchange::{Request, Response},
     failure::Failure,
     session::Session,
 };
@@ -38,9 +38,9 @@ pub(super) fn order(session: &Session, product: u64, quantity: u64, stock: u64) 
         session.expect(&request, 400, Some(NOT_ENOUGH_STOCK))?;
         return Ok(());
     }
-    let answer = session.expect(&request, 201, None)?;
+    let response = session.expect(&request, 201, None)?;
     let expected = json!({ "product_id": product, "quantity": quantity, "status": "PENDING" });
-    equal(session, &request, &answer, &expected)
+    equal(session, &request, &response, &expected)
 }
 
 pub(super) fn order_request(session: &Session, product: u64, quantity: u64) -> Request {
@@ -54,17 +54,17 @@ pub(super) fn unique(what: &str) -> String {
     format!("{what}-{now:x}-{} ", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The answer has every field of `expected`, with the same value.
+/// The response has every field of `expected`, with the same value.
 pub(super) fn equal(
     session: &Session,
     request: &Request,
-    answer: &Answer,
+    response: &Response,
     expected: &Value,
 ) -> Result<(), Failure> {
-    if agrees(&answer.json(), expected) {
+    if agrees(&response.json(), expected) {
         Ok(())
     } else {
-        Err(session.failure(request, answer, &expected.to_string()))
+        Err(session.failure(request, response, &expected.to_string()))
     }
 }
 

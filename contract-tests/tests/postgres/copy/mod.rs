@@ -93,13 +93,13 @@ fn creates(session: &Session) -> Vec<Request> {
 
 fn fill(session: &Session) {
     for request in creates(session) {
-        let answer = session.send(&request).unwrap();
-        assert!((200..300).contains(&answer.status), "{answer}");
+        let response = session.send(&request).unwrap();
+        assert!((200..300).contains(&response.status), "{response}");
     }
 }
 
 /// What the store answers to those who ask for what is there, and to those who ask again for what they have created.
-fn answers(session: &Session) -> Vec<String> {
+fn responses(session: &Session) -> Vec<String> {
     let get = |service: &str, path: String| session.request(service, "GET", path);
     let mut requests =
         vec![get("products", "/products".into()), get("products", "/products?limit=2&after=1".into())];
@@ -121,26 +121,26 @@ fn answers(session: &Session) -> Vec<String> {
     );
     let first = session.request("products", "POST", "/products").header("Idempotency-Key", "first");
     requests.push(first.json(&json!({ "name": "other", "price": 1, "stock": 1 })));
-    let answer = |request: &Request| {
-        let answer = session.send(request).unwrap();
+    let response = |request: &Request| {
+        let response = session.send(request).unwrap();
         let headers = ["ETag", "Location", "Link", "Idempotency-Replayed"]
-            .map(|name| answer.header(name).map(str::to_owned));
-        let body = String::from_utf8(answer.body.clone()).unwrap();
+            .map(|name| response.header(name).map(str::to_owned));
+        let body = String::from_utf8(response.body.clone()).unwrap();
         format!(
             "{} {} {}: {} {headers:?} {body}",
-            request.service, request.method, request.path, answer.status
+            request.service, request.method, request.path, response.status
         )
     };
-    requests.iter().map(answer).collect()
+    requests.iter().map(response).collect()
 }
 
 /// The ids of what is created next.
 fn next_ids(session: &Session) -> [u64; 3] {
     let create = |service: &str, body| {
-        let answer =
+        let response =
             session.send(&session.request(service, "POST", format!("/{service}")).json(&body)).unwrap();
-        assert_eq!(answer.status, 201, "{answer}");
-        answer.id()
+        assert_eq!(response.status, 201, "{response}");
+        response.id()
     };
     [
         create("products", json!({ "name": "new", "price": 1, "stock": 10 })),
@@ -153,7 +153,7 @@ pub(crate) fn a_store_answers_on_the_other_engine_as_before_and_back_again() {
     let mut files = on_files();
     let session = Session::new(files.deployment());
     fill(&session);
-    let before = answers(&session);
+    let before = responses(&session);
     assert!(before.iter().filter(|line| line.contains("Some(\"true\")")).count() >= 6, "{before:#?}");
     stop(&mut files);
     let mut server = Store::on_postgres(PROGRAM, &RESERVE);
@@ -174,16 +174,16 @@ pub(crate) fn a_store_answers_on_the_other_engine_as_before_and_back_again() {
         settings.iter().map(|(variable, url)| (variable.as_str(), url.as_str())).chain(RESERVE).collect();
     let mut moved = Store::start_with(new_folder(), Vec::new(), PROGRAM, &settings);
     let session = Session::new(moved.deployment());
-    assert_eq!(answers(&session), before);
+    assert_eq!(responses(&session), before);
     assert_eq!(next_ids(&session), [6, 4, 3]);
-    let after = answers(&session);
+    let after = responses(&session);
     stop(&mut moved);
 
     let back = new_folder();
     succeeds(&copying(&server, &["--to", &back.path().to_string_lossy()]).output().unwrap());
     let back = Store::start_with(back, Vec::new(), PROGRAM, &RESERVE);
     let session = Session::new(back.deployment());
-    assert_eq!(answers(&session), after);
+    assert_eq!(responses(&session), after);
     assert_eq!(next_ids(&session), [7, 5, 4]);
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::{deployment::SERVICES, exchange::Answer, replay::case::create, session::Session},
+    engine::{deployment::SERVICES, exchange::Response, replay::case::create, session::Session},
     harness::{
         folders::new_folder,
         process::command,
@@ -91,7 +91,7 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before_it_began() {
     let keys = AtomicU64::new(0);
     let folder = new_folder();
     let backup = folder.path().join("backup");
-    let acknowledged = std::sync::Mutex::new(BTreeMap::<(&str, u64), (u64, Answer)>::new());
+    let acknowledged = std::sync::Mutex::new(BTreeMap::<(&str, u64), (u64, Response)>::new());
     let before = thread::scope(|scope| {
         let _end = SetOnDrop(&is_over);
         for service in SERVICES.iter().flat_map(|service| [*service; 2]) {
@@ -99,8 +99,8 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before_it_began() {
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     let key = keys.fetch_add(1, Ordering::Relaxed);
-                    let answer = session.expect(&with_key(session, service, key), 201, None).unwrap();
-                    acknowledged.lock().unwrap().insert((service, answer.id()), (key, answer));
+                    let response = session.expect(&with_key(session, service, key), 201, None).unwrap();
+                    acknowledged.lock().unwrap().insert((service, response.id()), (key, response));
                 }
             });
         }
@@ -117,12 +117,12 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before_it_began() {
     let store = Store::start_in(restored, PROGRAM, &QUIET);
     let session = Session::new(store.deployment());
     let mut last = BTreeMap::new();
-    for (&(service, id), (key, answer)) in &before {
+    for (&(service, id), (key, response)) in &before {
         let read = session.request(service, "GET", format!("/{service}/{id}"));
-        assert_eq!(session.expect(&read, 200, None).unwrap().body, answer.body, "{service} {id}");
+        assert_eq!(session.expect(&read, 200, None).unwrap().body, response.body, "{service} {id}");
         let again = session.expect(&with_key(&session, service, *key), 201, None).unwrap();
         assert_eq!(again.header("Idempotency-Replayed"), Some("true"), "{service} {id}");
-        assert_eq!(again.body, answer.body);
+        assert_eq!(again.body, response.body);
         last.insert(service, id);
     }
     for (service, last) in last {

@@ -114,10 +114,10 @@ fn the_only_content_coding_is_identity() {
         let mut caller = Caller::connect(&session, service);
         let head = format!("{CREATE}Host: x\r\nContent-Encoding: gzip\r\n{{json}}");
         caller.send(fill(&head, &session, service));
-        assert_eq!(caller.answer().unwrap().header("Accept-Encoding"), Some("identity"));
+        assert_eq!(caller.response().unwrap().header("Accept-Encoding"), Some("identity"));
         let mut caller = Caller::connect(&session, service);
         caller.send(fill(&head.replace("{token}", "wrong"), &session, service));
-        assert_eq!(caller.answer().unwrap().status, 401, "the token comes first");
+        assert_eq!(caller.response().unwrap().status, 401, "the token comes first");
     }
 }
 

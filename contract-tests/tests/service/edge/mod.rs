@@ -12,7 +12,7 @@ use contract_tests::{
 
 use crate::start;
 
-/// The status and the text of an answer, and whether the connection goes on after it.
+/// The status and the text of a response, and whether the connection goes on after it.
 type Expected = (u16, &'static str, bool);
 
 const CREATED: Expected = (201, "", true);
@@ -28,13 +28,17 @@ fn check(start_with: &str, cases: &[(&str, Expected)]) {
             let before = store.rows(service);
             let mut caller = Caller::connect(&session, service);
             caller.send(&request);
-            let answer = caller.answer().unwrap_or_else(|| panic!("no answer to {request:?}"));
-            let text = answer.error().unwrap_or_default();
+            let response = caller.response().unwrap_or_else(|| panic!("no response to {request:?}"));
+            let text = response.error().unwrap_or_default();
             let goes_on = caller.goes_on();
-            assert_eq!((answer.status, text.as_str(), goes_on), *expected, "{request}\n{answer}");
-            let says_close = answer.header("connection") == Some("close");
-            assert_eq!(says_close, !goes_on, "it says so: {request}\n{answer}");
-            assert_eq!(store.rows(service) - before, i64::from(answer.status == 201), "{request}\n{answer}");
+            assert_eq!((response.status, text.as_str(), goes_on), *expected, "{request}\n{response}");
+            let says_close = response.header("connection") == Some("close");
+            assert_eq!(says_close, !goes_on, "it says so: {request}\n{response}");
+            assert_eq!(
+                store.rows(service) - before,
+                i64::from(response.status == 201),
+                "{request}\n{response}"
+            );
         }
     }
 }

@@ -38,28 +38,28 @@ fn a_parse_error_has_the_error_shape_and_is_logged_and_counted() {
                 let mut caller = Caller::connect(&session, service);
                 assert!(!is_kept || caller.goes_on());
                 caller.send(request);
-                let answer = caller.answer().unwrap_or_else(|| panic!("no answer to {request:.80}"));
+                let response = caller.response().unwrap_or_else(|| panic!("no response to {request:.80}"));
                 assert_eq!(
-                    (answer.status, answer.error().as_deref()),
+                    (response.status, response.error().as_deref()),
                     (*status, Some(*text)),
                     "{request:.80}"
                 );
-                assert_eq!(answer.body, format!(r#"{{"error":"{text}"}}"#).as_bytes());
+                assert_eq!(response.body, format!(r#"{{"error":"{text}"}}"#).as_bytes());
                 for (name, value) in [
                     ("connection", "close"),
                     ("content-type", "application/json"),
                     ("cache-control", "no-store"),
                     ("x-content-type-options", "nosniff"),
                 ] {
-                    assert_eq!(answer.header(name), Some(value), "{answer}");
+                    assert_eq!(response.header(name), Some(value), "{response}");
                 }
-                assert!(answer.header("date").is_some(), "{answer}");
+                assert!(response.header("date").is_some(), "{response}");
                 assert!(!caller.goes_on(), "{request:.80}");
             }
         }
         let mut caller = Caller::connect(&session, service);
         caller.send("GET /livez HTTP/1.1\r\n\r\n");
-        assert_eq!(caller.answer().unwrap().status, 400);
+        assert_eq!(caller.response().unwrap().status, 400);
         store.service(service).wait_for_log(
             "request failed error=\"Malformed request\" cause=\"Host is missing, repeated or malformed\"",
         );
@@ -78,7 +78,7 @@ fn http_2_is_logged_and_counted() {
     for &service in SERVICES.iter() {
         let mut caller = Caller::connect(&session, service);
         caller.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        assert!(caller.answer().is_none());
+        assert!(caller.response().is_none());
         store.service(service).wait_for_log("parse error");
     }
 }

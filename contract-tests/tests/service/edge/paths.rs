@@ -71,9 +71,9 @@ fn every_path_follows_one_rule() {
         let is_known = is_known || path.ends_with("/.");
         let mut caller = Caller::connect(&session, service);
         caller.send(request("PATCH", &path));
-        let answer = caller.answer().unwrap();
+        let response = caller.response().unwrap();
         let (status, text, _) = if is_known { KNOWN } else { NOWHERE };
-        assert_eq!((answer.status, answer.error().as_deref()), (status, Some(text)), "{path}");
+        assert_eq!((response.status, response.error().as_deref()), (status, Some(text)), "{path}");
     }
 }
 
@@ -84,9 +84,9 @@ fn options_names_the_methods_of_a_known_path() {
         let allow = |path: &str| {
             let mut caller = Caller::connect(&session, service);
             caller.send(format!("OPTIONS {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
-            let answer = caller.answer().unwrap();
+            let response = caller.response().unwrap();
             assert!(caller.goes_on());
-            (answer.status, answer.header("Allow").map(ToOwned::to_owned), answer.body.len())
+            (response.status, response.header("Allow").map(ToOwned::to_owned), response.body.len())
         };
         for path in ["/", "/docs", "/docs/", "/openapi.json", "/livez", "/readyz", "/metrics"] {
             assert_eq!(allow(path), (204, Some("GET, HEAD, OPTIONS".into()), 0), "{path}");

@@ -252,7 +252,7 @@ fn a_service_starts_after_an_interrupted_checkpoint() {
         let mut acknowledged = Vec::new();
         loop {
             match session.send(&request).unwrap() {
-                answer if answer.status == 201 => acknowledged.push(answer),
+                response if response.status == 201 => acknowledged.push(response),
                 _ => break,
             }
             assert!(acknowledged.len() < 20_000, "the disk is never full");
@@ -263,9 +263,9 @@ fn a_service_starts_after_an_interrupted_checkpoint() {
         }
         store.service("products").kill();
         store.service("products").start_again();
-        for answer in acknowledged.iter().rev().take(100) {
-            let read = session.expect(&read(&session, "products", answer.id()), 200, None).unwrap();
-            assert_eq!(read.body, answer.body);
+        for response in acknowledged.iter().rev().take(100) {
+            let read = session.expect(&read(&session, "products", response.id()), 200, None).unwrap();
+            assert_eq!(read.body, response.body);
         }
     }
 }

@@ -198,9 +198,9 @@ fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
             let mut acknowledged = vec![session.expect(&create(&session, service), 201, None).unwrap()];
             fs::remove_file(sibling(&store.database(service), suffix)).unwrap();
             for _ in 0..8 {
-                let answer = session.send(&create(&session, service)).unwrap();
-                match answer.status {
-                    201 => acknowledged.push(answer),
+                let response = session.send(&create(&session, service)).unwrap();
+                match response.status {
+                    201 => acknowledged.push(response),
                     status => assert_eq!(status, 500),
                 }
             }
@@ -209,9 +209,9 @@ fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
             store.service(service).wait_for_log("is in the database file now");
             store.service(service).kill();
             store.service(service).start_again();
-            for answer in acknowledged {
-                let read = session.expect(&read(&session, service, answer.id()), 200, None).unwrap();
-                assert_eq!(read.body, answer.body, "{service} without its {suffix}");
+            for response in acknowledged {
+                let read = session.expect(&read(&session, service, response.id()), 200, None).unwrap();
+                assert_eq!(read.body, response.body, "{service} without its {suffix}");
             }
             session.expect(&create(&session, service), 201, None).unwrap();
         }

@@ -83,7 +83,7 @@ impl Route {
 
     /// The operation that `method` asks for.
     pub(super) fn operation(&self, method: &Method) -> Option<&BoxEndpoint<'static>> {
-        // hyper leaves the body of an answer to HEAD away and keeps its length (RFC 9110, section 9.3.2).
+        // hyper leaves the body of a response to HEAD away and keeps its length (RFC 9110, section 9.3.2).
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.operations.iter().find_map(|(known, operation)| (known == method).then_some(operation))
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::fields::change;
 use crate::{
     fault::{Forward, Tamper},
-    message::{Answer, Request},
+    message::{Request, Response},
     requests::token,
 };
 
@@ -18,21 +18,21 @@ use crate::{
 pub(super) fn when(
     method: &'static str,
     status: u16,
-    instead: impl Fn(&Request, Forward<'_>) -> Option<Answer> + Send + Sync + 'static,
+    instead: impl Fn(&Request, Forward<'_>) -> Option<Response> + Send + Sync + 'static,
 ) -> Tamper {
     Arc::new(move |request, forward| {
         if request.method == method
-            && let Some(answer) = instead(&request, forward)
+            && let Some(response) = instead(&request, forward)
         {
-            assert_eq!(answer.status, status, "an invented answer");
-            return answer;
+            assert_eq!(response.status, status, "an invented response");
+            return response;
         }
         forward(&request)
     })
 }
 
-/// An answer to a complete write that nothing stands behind.
-pub(super) fn invented(request: &Request, _forward: Forward<'_>) -> Option<Answer> {
+/// A response to a complete write that nothing stands behind.
+pub(super) fn invented(request: &Request, _forward: Forward<'_>) -> Option<Response> {
     let body: Value = serde_json::from_slice(&request.body).ok()?;
     let object = body.as_object()?;
     let complete = object.len() >= 2 && object.values().all(|value| !value.is_null()) && body["name"] != "";
@@ -49,7 +49,7 @@ pub(super) fn invented(request: &Request, _forward: Forward<'_>) -> Option<Answe
     if body["quantity"].is_u64() {
         fields.insert("status".into(), "PENDING".into());
     }
-    Some(Answer {
+    Some(Response {
         status: 201,
         headers: vec![
             ("Content-Type".into(), "application/json".into()),
@@ -73,11 +73,11 @@ pub(super) fn replace_without_storing() -> Tamper {
             return forward(&request);
         }
         let before = current(&request, forward);
-        let answer = forward(&request);
-        if answer.status == 200 {
+        let response = forward(&request);
+        if response.status == 200 {
             forward(&request.clone().json(&without_id(before)));
         }
-        answer
+        response
     })
 }
 
@@ -88,13 +88,13 @@ pub(super) fn replace_but(field: &'static str) -> Tamper {
             return forward(&request);
         }
         let before = current(&request, forward);
-        let answer = forward(&request);
-        if answer.status == 200 {
-            let mut stored = without_id(answer.json());
+        let response = forward(&request);
+        if response.status == 200 {
+            let mut stored = without_id(response.json());
             stored[field] = before[field].clone();
             forward(&request.clone().json(&stored));
         }
-        answer
+        response
     })
 }
 
@@ -115,11 +115,11 @@ pub(super) fn twice(method: &'static str) -> Tamper {
 /// A product that lacks something is refused, and `method` takes it all the same, with something made up for it.
 pub(super) fn despite_refusal(method: &'static str) -> Tamper {
     Arc::new(move |request, forward| {
-        let answer = forward(&request);
-        if request.method == method && answer.error().as_deref() == Some("Missing fields") {
+        let response = forward(&request);
+        if request.method == method && response.error().as_deref() == Some("Missing fields") {
             forward(&completed(&request));
         }
-        answer
+        response
     })
 }
 
@@ -135,29 +135,29 @@ fn completed(request: &Request) -> Request {
 
 pub(super) fn despite_wrong_token(method: &'static str, right: &'static str) -> Tamper {
     Arc::new(move |request, forward| {
-        let answer = forward(&request);
-        if request.method == method && answer.status == 401 {
+        let response = forward(&request);
+        if request.method == method && response.status == 401 {
             forward(&request.token(right));
         }
-        answer
+        response
     })
 }
 
 pub(super) fn upsert() -> Tamper {
     Arc::new(|request, forward| {
-        let answer = forward(&request);
-        if request.method == "PUT" && answer.status == 404 {
+        let response = forward(&request);
+        if request.method == "PUT" && response.status == 404 {
             let created = forward(&Request { method: "POST".into(), path: "/products".into(), ..request });
-            return Answer { status: 200, ..created };
+            return Response { status: 200, ..created };
         }
-        answer
+        response
     })
 }
 
 pub(super) fn merge() -> Tamper {
     Arc::new(|request, forward| {
-        let answer = forward(&request);
-        if request.method == "PUT" && answer.error().as_deref() == Some("Missing fields") {
+        let response = forward(&request);
+        if request.method == "PUT" && response.error().as_deref() == Some("Missing fields") {
             let mut merged = current(&request, forward);
             if let Ok(Value::Object(sent)) = serde_json::from_slice(&request.body) {
                 sent.into_iter()
@@ -166,7 +166,7 @@ pub(super) fn merge() -> Tamper {
             }
             return forward(&request.json(&without_id(merged)));
         }
-        answer
+        response
     })
 }
 
@@ -177,15 +177,15 @@ pub(super) fn replace_once() -> Tamper {
             && !request.path.contains("/reservations/")
         {
             let mut before = current(&request, forward);
-            let answer = forward(&request);
+            let response = forward(&request);
             before["price"] = before["price"].as_f64().into();
-            let mut after = answer.json();
+            let mut after = response.json();
             after["price"] = after["price"].as_f64().into();
-            if answer.status == 200 && before == after {
+            if response.status == 200 && before == after {
                 let body = br#"{"error":"Missing fields"}"#.to_vec();
-                return Answer { status: 400, body, ..answer };
+                return Response { status: 400, body, ..response };
             }
-            return answer;
+            return response;
         }
         forward(&request)
     })
@@ -194,42 +194,42 @@ pub(super) fn replace_once() -> Tamper {
 /// Reading a product takes one from its stock.
 pub(super) fn reading_takes() -> Tamper {
     Arc::new(|request, forward| {
-        let answer = forward(&request);
-        if request.method == "GET" && request.path.starts_with("/products/") && answer.status == 200 {
-            let mut product = without_id(answer.json());
+        let response = forward(&request);
+        if request.method == "GET" && request.path.starts_with("/products/") && response.status == 200 {
+            let mut product = without_id(response.json());
             change(&mut product, "stock", |stock| (stock - 1.0).max(0.0));
             forward(&Request { method: "PUT".into(), ..request }.json(&product));
         }
-        answer
+        response
     })
 }
 
 /// The body is checked before the token.
 pub(super) fn body_first(text: &'static str) -> Tamper {
     Arc::new(move |request, forward| {
-        let answer = forward(&request);
-        if answer.status == 401 && request.method == "POST" && matches!(request.body.as_slice(), b"{}") {
+        let response = forward(&request);
+        if response.status == 401 && request.method == "POST" && matches!(request.body.as_slice(), b"{}") {
             let body = json!({ "error": text }).to_string().into_bytes();
-            return Answer { status: 400, body, ..answer };
+            return Response { status: 400, body, ..response };
         }
-        answer
+        response
     })
 }
 
 pub(super) fn existence_first() -> Tamper {
     Arc::new(|request, forward| {
-        let answer = forward(&request);
-        let is_refused = request.method == "PUT" && answer.error().as_deref() == Some("Missing fields");
+        let response = forward(&request);
+        let is_refused = request.method == "PUT" && response.error().as_deref() == Some("Missing fields");
         if is_refused && !current(&request, forward)["id"].is_u64() {
             return forward(&completed(&request));
         }
-        answer
+        response
     })
 }
 
-/// The first answer about a product is given for ever.
+/// The first response about a product is given for ever.
 pub(super) fn remember() -> Tamper {
-    let seen = Mutex::new(HashMap::<String, Answer>::new());
+    let seen = Mutex::new(HashMap::<String, Response>::new());
     Arc::new(move |request, forward| {
         let mut seen = seen.lock().expect("what was seen");
         seen.entry(request.path.clone()).or_insert_with(|| forward(&request)).clone()
@@ -238,26 +238,26 @@ pub(super) fn remember() -> Tamper {
 
 pub(super) fn found_anyway() -> Tamper {
     Arc::new(|request, forward| {
-        let answer = forward(&request);
-        if answer.status == 404 {
+        let response = forward(&request);
+        if response.status == 404 {
             let id: u64 = request.path.rsplit('/').next().and_then(|id| id.parse().ok()).unwrap_or_default();
             let body = json!({ "id": id, "product_id": 1, "quantity": 1, "status": "PENDING" });
-            return Answer { status: 200, body: body.to_string().into_bytes(), ..answer };
+            return Response { status: 200, body: body.to_string().into_bytes(), ..response };
         }
-        answer
+        response
     })
 }
 
 /// A request that timed out is answered 503 and done all the same.
 pub(super) fn despite_timeout() -> Tamper {
     Arc::new(|request, forward| {
-        let answer = forward(&request);
-        if answer.status == 503 {
+        let response = forward(&request);
+        if response.status == 503 {
             let mut late = request;
             late.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("x-request-timeout-ms"));
             forward(&late);
         }
-        answer
+        response
     })
 }
 
@@ -281,37 +281,37 @@ pub(super) fn key_of_its_own_for_each_body() -> Tamper {
 }
 
 /// Any request with a key gets the first response to that key.
-pub(super) fn first_answer_of_a_key() -> Tamper {
-    let answers: Mutex<HashMap<String, Answer>> = Mutex::default();
+pub(super) fn first_response_of_a_key() -> Tamper {
+    let responses: Mutex<HashMap<String, Response>> = Mutex::default();
     Arc::new(move |request, forward| {
         let Some(key) = key(&request) else { return forward(&request) };
-        if let Some(stored) = answers.lock().expect("the answers").get(key) {
+        if let Some(stored) = responses.lock().expect("the responses").get(key) {
             return stored.clone();
         }
-        let answer = forward(&request);
-        if answer.status == 201 {
-            let mut stored = answer.clone();
+        let response = forward(&request);
+        if response.status == 201 {
+            let mut stored = response.clone();
             stored.headers.push(("Idempotency-Replayed".into(), "true".into()));
-            answers.lock().expect("the answers").insert(key.into(), stored);
+            responses.lock().expect("the responses").insert(key.into(), stored);
         }
-        answer
+        response
     })
 }
 
 /// A page that is as long as it was asked to be names a next one, even if nothing follows.
 pub(super) fn full_page_names_a_next() -> Tamper {
     Arc::new(|request, forward| {
-        let mut answer = forward(&request);
+        let mut response = forward(&request);
         let limit = request.path.split(['?', '&']).find_map(|pair| pair.strip_prefix("limit=")?.parse().ok());
-        let page = answer.json();
+        let page = response.json();
         let last = page.as_array().filter(|page| Some(page.len()) == limit).and_then(|page| page.last());
         if let Some(last) = last
-            && answer.header("Link").is_none()
+            && response.header("Link").is_none()
         {
             let next =
                 format!("</products?limit={}&after={}>; rel=\"next\"", limit.unwrap_or_default(), last["id"]);
-            answer.headers.push(("Link".into(), next));
+            response.headers.push(("Link".into(), next));
         }
-        answer
+        response
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{json::edit_body, message::Answer};
+use crate::{json::edit_body, message::Response};
 
 /// Alters a number, if it is one.
 pub(super) fn change(body: &mut Value, field: &str, alter: impl Fn(f64) -> f64) {
@@ -21,15 +21,15 @@ fn whole_if_integer(field: &str, number: f64) -> Value {
     if field == "price" || field == "amount" { number.into() } else { (number as u64).into() }
 }
 
-pub(super) fn fraction_of_zero(answer: &mut Answer) {
-    edit_body(&mut answer.body, |body| change(body, "price", |price| price));
+pub(super) fn fraction_of_zero(response: &mut Response) {
+    edit_body(&mut response.body, |body| change(body, "price", |price| price));
 }
 
 /// So many that they change no double that is read from them.
-pub(super) fn digits_too_many(answer: &mut Answer) {
+pub(super) fn digits_too_many(response: &mut Response) {
     let fraction = regex::Regex::new(r#""price":[0-9]+\.[0-9]+"#).expect("a pattern");
-    let body = String::from_utf8_lossy(&answer.body).into_owned();
-    answer.body = fraction.replace_all(&body, "${0}00000000000000000001").into_owned().into();
+    let body = String::from_utf8_lossy(&response.body).into_owned();
+    response.body = fraction.replace_all(&body, "${0}00000000000000000001").into_owned().into();
 }
 
 pub(super) fn upper_case_name(product: &mut Value) {

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use self::{behaviour::*, fields::*};
 use crate::{
-    answers::*,
     fault::{Fault, Place},
     requests::*,
+    responses::*,
 };
 
 const PRODUCTS: Place = Place::Before("products");
@@ -65,7 +65,7 @@ fn original() -> Vec<Fault> {
         fault(PRODUCTS, "a detail beside every text", edit("GET", |body| if body["error"].is_string() { body["detail"] = "no".into() })),
         fault(PRODUCTS, "no detail", remove("detail")),
         fault(ORDERS, "a detail that names no field", edit("POST", |body| if body["detail"].is_string() { body["detail"] = "wrong".into() })),
-        fault(PRODUCTS, "a text that is no JSON", answer("GET", 404, |answer| answer.body = b"Product not found".into())),
+        fault(PRODUCTS, "a text that is no JSON", response("GET", 404, |response| response.body = b"Product not found".into())),
         // Fields.
         fault(PRODUCTS, "a product without its stock", remove("stock")),
         fault(ORDERS, "an order without its status", remove("status")),
@@ -78,11 +78,11 @@ fn original() -> Vec<Fault> {
         fault(PRODUCTS, "price and stock in each other's place", swap("price", "stock")),
         fault(ORDERS, "product and quantity in each other's place", swap("product_id", "quantity")),
         fault(PRODUCTS, "a field too many", edit("GET", |body| if body["id"].is_u64() { body["created"] = 1.into() })),
-        fault(PAYMENTS, "fields in another order", answer("POST", 201, reverse_fields)),
+        fault(PAYMENTS, "fields in another order", response("POST", 201, reverse_fields)),
         fault(ORDERS, "another status of an order", edit("POST", |body| if body["id"].is_u64() { body["status"] = "CONFIRMED".into() })),
         fault(ORDERS, "another case of an order's status", edit("GET", |body| if body["id"].is_u64() { body["status"] = "pending".into() })),
         fault(PAYMENTS, "another status of a payment", edit("POST", |body| if body["id"].is_u64() { body["status"] = "OK".into() })),
-        fault(PRODUCTS, "whole numbers with a fraction of zero", answer("GET", 200, fraction_of_zero)),
+        fault(PRODUCTS, "whole numbers with a fraction of zero", response("GET", 200, fraction_of_zero)),
         fault(ORDERS, "an order in an array", edit("GET", |body| if body["id"].is_u64() { *body = json!([*body]) })),
         // Values altered on write.
         fault(PRODUCTS, "prices are cut to whole numbers on create", write("POST", |body| change(body, "price", f64::trunc))),
@@ -129,8 +129,8 @@ fn original() -> Vec<Fault> {
         fault(PRODUCTS, "replacing keeps what is not sent", merge()),
         fault(PRODUCTS, "replacing twice is refused", replace_once()),
         fault(PRODUCTS, "reading takes one from the stock", reading_takes()),
-        fault(PRODUCTS, "every product has the same id", answer("POST", 201, |answer| set(answer, "id", 1.into()))),
-        fault(ORDERS, "every order has the same id", answer("POST", 201, |answer| set(answer, "id", 1.into()))),
+        fault(PRODUCTS, "every product has the same id", response("POST", 201, |response| set(response, "id", 1.into()))),
+        fault(ORDERS, "every order has the same id", response("POST", 201, |response| set(response, "id", 1.into()))),
         // What is missing and what is not.
         fault(PRODUCTS, "a price of zero is missing", zero_is_missing("price")),
         fault(PRODUCTS, "a stock of zero is missing", zero_is_missing("stock")),
@@ -149,7 +149,7 @@ fn original() -> Vec<Fault> {
         fault(PAYMENTS, "orders are rounded before they are judged", write("POST", |body| round_when_read(body, "order_id"))),
         fault(PRODUCTS, "prices are rounded before they are judged", rounded_fractions()),
         fault(PAYMENTS, "amounts are rounded before they are judged", rounded_fractions()),
-        fault(PRODUCTS, "a price is answered with more digits than it has", answer("GET", 200, digits_too_many)),
+        fault(PRODUCTS, "a price is answered with more digits than it has", response("GET", 200, digits_too_many)),
         fault(PRODUCTS, "null characters are cut off a name", write("POST", |body| without_null(body, "name"))),
         fault(PAYMENTS, "null characters are cut off a method", write("POST", |body| without_null(body, "method"))),
         // Time.
@@ -204,17 +204,17 @@ fn original() -> Vec<Fault> {
         fault(PRODUCTS, "a product that timed out is created all the same", despite_timeout()),
         fault(ORDERS, "an order that timed out is created all the same", despite_timeout()),
         fault(PAYMENTS, "a payment that timed out is created all the same", despite_timeout()),
-        fault(ORDERS, "a timeout is reported as an unavailable product", answer("POST", 503, |answer| { answer.status = 400; answer.body = b"{\"error\":\"Product not found or unavailable\"}".into() })),
+        fault(ORDERS, "a timeout is reported as an unavailable product", response("POST", 503, |response| { response.status = 400; response.body = b"{\"error\":\"Product not found or unavailable\"}".into() })),
         fault(PRODUCTS, "a repeated response has no Idempotency-Replayed", replace_header("Idempotency-Replayed", None)),
-        fault(PAYMENTS, "a first response has Idempotency-Replayed", answer("POST", 201, |answer| answer.headers.push(("Idempotency-Replayed".into(), "true".into())))),
-        fault(ORDERS, "a repeated response is 200", answer("POST", 201, |answer| if answer.header("Idempotency-Replayed").is_some() { answer.status = 200 })),
-        fault(PRODUCTS, "a repeated response has no Location", answer("POST", 201, |answer| if answer.header("Idempotency-Replayed").is_some() { answer.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("location")) })),
+        fault(PAYMENTS, "a first response has Idempotency-Replayed", response("POST", 201, |response| response.headers.push(("Idempotency-Replayed".into(), "true".into())))),
+        fault(ORDERS, "a repeated response is 200", response("POST", 201, |response| if response.header("Idempotency-Replayed").is_some() { response.status = 200 })),
+        fault(PRODUCTS, "a repeated response has no Location", response("POST", 201, |response| if response.header("Idempotency-Replayed").is_some() { response.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("location")) })),
         fault(PRODUCTS, "two bodies under one key are both created", key_of_its_own_for_each_body()),
         fault(ORDERS, "two orders under one key are both created", key_of_its_own_for_each_body()),
         fault(PAYMENTS, "two payments under one key are both created", key_of_its_own_for_each_body()),
-        fault(PRODUCTS, "two bodies under one key are an internal error", answer("POST", 422, |answer| { answer.status = 500; answer.body = b"{\"error\":\"Internal error\"}".into() })),
-        fault(ORDERS, "another order under a key gets the answer of the first", first_answer_of_a_key()),
-        fault(PAYMENTS, "an unauthenticated caller with a key gets its response", first_answer_of_a_key()),
+        fault(PRODUCTS, "two bodies under one key are an internal error", response("POST", 422, |response| { response.status = 500; response.body = b"{\"error\":\"Internal error\"}".into() })),
+        fault(ORDERS, "another order under a key gets the response of the first", first_response_of_a_key()),
+        fault(PAYMENTS, "an unauthenticated caller with a key gets its response", first_response_of_a_key()),
         // Unavailable upstreams.
         fault(ORDERS, "an unavailable product is 404", text_status("Product not found or unavailable", 404)),
         fault(ORDERS, "an unavailable product is 500", text_status("Product not found or unavailable", 500)),
@@ -224,9 +224,9 @@ fn original() -> Vec<Fault> {
         fault(PAYMENTS, "an unavailable order is 503", text_status("Order not found or unavailable", 503)),
         fault(Place::Between("orders"), "an unknown order can be paid", found_anyway()),
         // Content types and headers.
-        fault(PRODUCTS, "answers are HTML", replace_header("Content-Type", Some("text/html"))),
-        fault(ORDERS, "answers have a charset", replace_header("Content-Type", Some("application/json; charset=utf-8"))),
-        fault(PAYMENTS, "answers have no type", replace_header("Content-Type", None)),
+        fault(PRODUCTS, "responses are HTML", replace_header("Content-Type", Some("text/html"))),
+        fault(ORDERS, "responses have a charset", replace_header("Content-Type", Some("application/json; charset=utf-8"))),
+        fault(PAYMENTS, "responses have no type", replace_header("Content-Type", None)),
         fault(PRODUCTS, "a 401 has no WWW-Authenticate", replace_header("WWW-Authenticate", None)),
         fault(ORDERS, "a 401 names another realm", replace_header("WWW-Authenticate", Some("Bearer realm=\"store\""))),
         fault(PRODUCTS, "a 201 has no Location", replace_header("Location", None)),

@@ -15,11 +15,11 @@ use super::{
     fields::change,
 };
 use crate::{
-    answers::{answer, text_status},
     fault::{Fault, Forward, Place, Tamper},
     json::edit_body,
-    message::{Answer, Request},
+    message::{Request, Response},
     requests::without_header,
+    responses::{response, text_status},
 };
 
 const PRODUCTS: Place = Place::Before("products");
@@ -43,21 +43,21 @@ pub(super) fn all() -> Vec<Fault> {
         fault("what has no room is swallowed", saturating()),
         // Whose reservation it is, and what it holds.
         fault("the key of another product is the same key", one_space_of_keys()),
-        fault("a reservation that differs is found", reservation("PUT", 422, |it| it.answer = (it.forward)(&it.get()))),
+        fault("a reservation that differs is found", reservation("PUT", 422, |it| it.response = (it.forward)(&it.get()))),
         fault("a reservation that differs is replaced", reservation("PUT", 422, |it| {
-            it.answer = (it.forward)(&it.get());
+            it.response = (it.forward)(&it.get());
             let quantity = it.sent();
-            edit_body(&mut it.answer.body, |body| body["quantity"] = quantity.into());
+            edit_body(&mut it.response.body, |body| body["quantity"] = quantity.into());
         })),
         fault("a released reservation is read as held", reservation("GET", 200, |it| it.set("status", "HELD"))),
         fault("a release is answered with what was held", reservation("DELETE", 200, |it| it.set("status", "HELD"))),
-        fault("a released reservation is forgotten", reservation("GET", 200, |it| if it.answer.json()["status"] == "RELEASED" { it.refuse(404, "Reservation not found") })),
-        fault("a release that comes first is not found", reservation("DELETE", 200, |it| if it.answer.json()["quantity"] == 0 { it.refuse(404, "Reservation not found") })),
-        fault("a released reservation has no quantity", reservation("GET", 200, |it| if it.answer.json()["status"] == "RELEASED" { it.set("quantity", 0) })),
+        fault("a released reservation is forgotten", reservation("GET", 200, |it| if it.response.json()["status"] == "RELEASED" { it.refuse(404, "Reservation not found") })),
+        fault("a release that comes first is not found", reservation("DELETE", 200, |it| if it.response.json()["quantity"] == 0 { it.refuse(404, "Reservation not found") })),
+        fault("a released reservation has no quantity", reservation("GET", 200, |it| if it.response.json()["status"] == "RELEASED" { it.set("quantity", 0) })),
         // Statuses, texts and headers.
-        fault("a reservation is answered 200 when it is made", reservation("PUT", 201, |it| it.answer.status = 200)),
-        fault("a reservation is answered 201 each time", reservation("PUT", 200, |it| it.answer.status = 201)),
-        fault("a reservation has another Location", reservation("PUT", 201, |it| it.answer.set_header("Location", Some("/reservations/1")))),
+        fault("a reservation is answered 200 when it is made", reservation("PUT", 201, |it| it.response.status = 200)),
+        fault("a reservation is answered 201 each time", reservation("PUT", 200, |it| it.response.status = 201)),
+        fault("a reservation has another Location", reservation("PUT", 201, |it| it.response.set_header("Location", Some("/reservations/1")))),
         fault("too little stock is a conflict", text_status("Not enough stock", 409)),
         fault("a released reservation is gone", text_status("Reservation released", 410)),
         fault("a reservation that differs is a conflict", text_status("Reservation differs", 409)),
@@ -74,27 +74,27 @@ pub(super) fn all() -> Vec<Fault> {
         fault("only the first of several tags counts to have", sent("if-none-match", first)),
         fault("a replacement with another tag is stored all the same", Arc::new(stored_all_the_same)),
         fault("a replacement with another tag is a conflict", text_status("Precondition failed", 409)),
-        fault("a tag does not change with the stock", tag(|_, answer| { let body = answer.json(); Some(format!("\"{:032x}\"", body["id"].as_u64()?)) })),
-        fault("a tag changes with every answer", { let next = AtomicU64::new(0); tag(move |_, _| Some(format!("\"{:032x}\"", next.fetch_add(1, Ordering::Relaxed)))) }),
+        fault("a tag does not change with the stock", tag(|_, response| { let body = response.json(); Some(format!("\"{:032x}\"", body["id"].as_u64()?)) })),
+        fault("a tag changes with every response", { let next = AtomicU64::new(0); tag(move |_, _| Some(format!("\"{:032x}\"", next.fetch_add(1, Ordering::Relaxed)))) }),
         fault("tags are weak", tag(|tag, _| Some(format!("W/{tag}")))),
-        fault("a created product has no tag", answer("POST", 201, |answer| answer.set_header("ETag", None))),
-        fault("a replaced product has no tag", answer("PUT", 200, |answer| answer.set_header("ETag", None))),
-        fault("what is not modified has no tag", answer("GET", 304, |answer| answer.set_header("ETag", None))),
+        fault("a created product has no tag", response("POST", 201, |response| response.set_header("ETag", None))),
+        fault("a replaced product has no tag", response("PUT", 200, |response| response.set_header("ETag", None))),
+        fault("what is not modified has no tag", response("GET", 304, |response| response.set_header("ETag", None))),
         fault("a reservation does not change the tag", tag_outlives_reservation()),
     ]
 }
 
-/// A request about a reservation, its answer, and the service behind.
+/// A request about a reservation, its response, and the service behind.
 struct Exchange<'a> {
     request: Request,
-    answer: Answer,
+    response: Response,
     forward: Forward<'a>,
 }
 
 impl Exchange<'_> {
-    /// The quantity that the answer has, or else the one that was asked for.
+    /// The quantity that the response has, or else the one that was asked for.
     fn quantity(&self) -> i64 {
-        self.answer.json()["quantity"].as_i64().unwrap_or_else(|| self.sent())
+        self.response.json()["quantity"].as_i64().unwrap_or_else(|| self.sent())
     }
 
     fn sent(&self) -> i64 {
@@ -120,12 +120,12 @@ impl Exchange<'_> {
 
     fn set(&mut self, field: &str, value: impl Into<Value>) {
         let value = value.into();
-        edit_body(&mut self.answer.body, |body| body[field] = value.clone());
+        edit_body(&mut self.response.body, |body| body[field] = value.clone());
     }
 
     fn refuse(&mut self, status: u16, text: &str) {
-        self.answer.status = status;
-        self.answer.body = json!({ "error": text }).to_string().into_bytes();
+        self.response.status = status;
+        self.response.body = json!({ "error": text }).to_string().into_bytes();
     }
 }
 
@@ -133,24 +133,24 @@ fn is_about_reservation(request: &Request) -> bool {
     request.path.contains("/reservations/")
 }
 
-/// Alters answers about reservations to `method` that have this status.
+/// Alters responses about reservations to `method` that have this status.
 fn reservation(
     method: &'static str,
     status: u16,
     alter: impl Fn(&mut Exchange<'_>) + Send + Sync + 'static,
 ) -> Tamper {
     Arc::new(move |request, forward| {
-        let answer = forward(&request);
-        if !is_about_reservation(&request) || request.method != method || answer.status != status {
-            return answer;
+        let response = forward(&request);
+        if !is_about_reservation(&request) || request.method != method || response.status != status {
+            return response;
         }
-        let mut exchange = Exchange { request, answer, forward };
+        let mut exchange = Exchange { request, response, forward };
         alter(&mut exchange);
-        exchange.answer
+        exchange.response
     })
 }
 
-/// Does something else after answers about reservations that have this status.
+/// Does something else after responses about reservations that have this status.
 fn after(method: &'static str, status: u16, act: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Tamper {
     reservation(method, status, move |exchange| act(exchange))
 }
@@ -162,12 +162,12 @@ fn released(before: &'static str, act: impl Fn(&Exchange<'_>) + Send + Sync + 's
             return forward(&request);
         }
         let status = current(&request, forward)["status"].clone();
-        let answer = forward(&request);
-        let exchange = Exchange { request, answer, forward };
-        if exchange.answer.status == 200 && status.as_str().unwrap_or("null") == before {
+        let response = forward(&request);
+        let exchange = Exchange { request, response, forward };
+        if exchange.response.status == 200 && status.as_str().unwrap_or("null") == before {
             act(&exchange);
         }
-        exchange.answer
+        exchange.response
     })
 }
 
@@ -176,10 +176,10 @@ fn late() -> Tamper {
     reservation("PUT", 409, |exchange| {
         let path = exchange.request.path.clone();
         let again = Request { path: format!("{path}-late"), ..exchange.request.clone() };
-        exchange.answer = (exchange.forward)(&again);
+        exchange.response = (exchange.forward)(&again);
         let key = path.rsplit('/').next().unwrap_or_default().to_owned();
         exchange.set("key", key);
-        exchange.answer.set_header("Location", Some(&path));
+        exchange.response.set_header("Location", Some(&path));
     })
 }
 
@@ -188,29 +188,29 @@ fn saturating() -> Tamper {
     reservation("DELETE", 409, |exchange| {
         let held = (exchange.forward)(&exchange.get()).json()["quantity"].as_i64().unwrap_or_default();
         exchange.adjust(-held);
-        exchange.answer = (exchange.forward)(&exchange.request);
+        exchange.response = (exchange.forward)(&exchange.request);
     })
 }
 
 /// A key that one product has is taken for that reservation when another product is asked.
 fn one_space_of_keys() -> Tamper {
-    let known: Mutex<HashMap<String, (String, Answer)>> = Mutex::default();
+    let known: Mutex<HashMap<String, (String, Response)>> = Mutex::default();
     Arc::new(move |request, forward| {
         if !is_about_reservation(&request) || request.method != "PUT" {
             return forward(&request);
         }
         let key = request.path.rsplit('/').next().unwrap_or_default().to_owned();
         let mut known = known.lock().expect("what is known");
-        if let Some((path, answer)) = known.get(&key)
+        if let Some((path, response)) = known.get(&key)
             && *path != request.path
         {
-            return Answer { status: 200, ..answer.clone() };
+            return Response { status: 200, ..response.clone() };
         }
-        let answer = forward(&request);
-        if answer.status == 201 {
-            known.insert(key, (request.path.clone(), answer.clone()));
+        let response = forward(&request);
+        if response.status == 201 {
+            known.insert(key, (request.path.clone(), response.clone()));
         }
-        answer
+        response
     })
 }
 
@@ -230,23 +230,23 @@ fn first(tags: &str) -> String {
     tags.split(',').next().unwrap_or_default().to_owned()
 }
 
-fn stored_all_the_same(request: Request, forward: Forward<'_>) -> Answer {
-    let answer = forward(&request);
-    if answer.status == 412 {
+fn stored_all_the_same(request: Request, forward: Forward<'_>) -> Response {
+    let response = forward(&request);
+    if response.status == 412 {
         without_header("if-match")(request, forward);
     }
-    answer
+    response
 }
 
-/// Alters the tag of answers that have one.
-fn tag(alter: impl Fn(&str, &Answer) -> Option<String> + Send + Sync + 'static) -> Tamper {
+/// Alters the tag of responses that have one.
+fn tag(alter: impl Fn(&str, &Response) -> Option<String> + Send + Sync + 'static) -> Tamper {
     Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
-        let altered = answer.header("ETag").and_then(|tag| alter(tag, &answer));
+        let mut response = forward(&request);
+        let altered = response.header("ETag").and_then(|tag| alter(tag, &response));
         if let Some(tag) = altered {
-            answer.set_header("ETag", Some(&tag));
+            response.set_header("ETag", Some(&tag));
         }
-        answer
+        response
     })
 }
 
@@ -257,11 +257,11 @@ fn tag_outlives_reservation() -> Tamper {
         let product = request.path.split("/reservations").next().unwrap_or_default().to_owned();
         let mut reserved = reserved.lock().expect("what is reserved");
         if is_about_reservation(&request) {
-            let answer = forward(&request);
-            if answer.status == 201 {
+            let response = forward(&request);
+            if response.status == 201 {
                 reserved.push(product);
             }
-            return answer;
+            return response;
         }
         match request.method == "PUT" && reserved.contains(&product) {
             true => without_header("if-match")(request, forward),

@@ -78,7 +78,7 @@ impl Chosen {
         for failure in self.failures.iter().filter(|failure| failure.service == service) {
             match &failure.how {
                 How::Wire(wire) => before.wire = Some(*wire),
-                How::Answer(tamper) => before.tampers.push(tamper.clone()),
+                How::Response(tamper) => before.tampers.push(tamper.clone()),
             }
         }
         Some(before).filter(|faults| !faults.tampers.is_empty() || faults.wire.is_some())

@@ -12,13 +12,13 @@ use std::{
 };
 
 use faults::{
-    message::{Answer, Request},
+    message::{Request, Response},
     network::Wire,
 };
 use futures_util::{TryFutureExt, stream};
 use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::BoxBody};
 use hyper::{
-    Method, Response,
+    Method,
     body::{Bytes, Frame, Incoming},
     header::{self, HeaderName},
     server::conn::http1,
@@ -155,7 +155,10 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, sha
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn respond(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Body>> {
+async fn respond(
+    request: hyper::Request<Incoming>,
+    shared: Arc<Shared>,
+) -> io::Result<hyper::Response<Body>> {
     let (head, body) = request.into_parts();
     let (is_head, is_preflight) = (head.method == Method::HEAD, head.method == Method::OPTIONS);
     let is_of_page = head.headers.contains_key(header::ORIGIN);
@@ -168,27 +171,27 @@ async fn respond(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> io::
     let wire = shared.wire().filter(|_| !is_preflight);
     let handle = Handle::current();
     // Tampering waits for the service, once or several times.
-    let answer = tokio::task::spawn_blocking(move || shared.answer(request, &handle)).await;
-    let mut answer = answer.unwrap_or_else(|error| failed(&error));
+    let response = tokio::task::spawn_blocking(move || shared.response(request, &handle)).await;
+    let mut response = response.unwrap_or_else(|error| failed(&error));
     // A page is to see what went wrong, as it would from a proxy that knows of it.
-    if is_of_page && answer.header("Access-Control-Allow-Origin").is_none() {
-        answer.set_header("Access-Control-Allow-Origin", Some("*"));
+    if is_of_page && response.header("Access-Control-Allow-Origin").is_none() {
+        response.set_header("Access-Control-Allow-Origin", Some("*"));
     }
     if wire == Some(Wire::TakesASecond) {
         sleep(Duration::from_secs(1)).await;
     }
-    let mut response = Response::builder().status(answer.status);
+    let mut builder = hyper::Response::builder().status(response.status);
     let is_announced = matches!(wire, Some(Wire::DripsTheBody | Wire::BreaksOff));
-    for (name, value) in &answer.headers {
+    for (name, value) in &response.headers {
         // A response to HEAD has the length that one to GET would have.
         if is_head || !name.eq_ignore_ascii_case(header::CONTENT_LENGTH.as_str()) {
-            response = response.header(name, value);
+            builder = builder.header(name, value);
         }
     }
     if is_announced && !is_head {
-        response = response.header(header::CONTENT_LENGTH, answer.body.len());
+        builder = builder.header(header::CONTENT_LENGTH, response.body.len());
     }
-    response.body(sent(answer.body, wire)).map_err(io::Error::other)
+    builder.body(sent(response.body, wire)).map_err(io::Error::other)
 }
 
 /// The body, as it is sent.
@@ -231,21 +234,21 @@ impl Shared {
         self.faults.wire.filter(|_| self.is_on.load(Ordering::Relaxed))
     }
 
-    fn answer(&self, request: Request, handle: &Handle) -> Answer {
+    fn response(&self, request: Request, handle: &Handle) -> Response {
         let is_on = self.is_on.load(Ordering::Relaxed);
         let tampers = if is_on { self.faults.tampers.as_slice() } else { &[] };
         self.tampered(request, tampers, handle)
     }
 
-    /// The answer with all of these faults, the first of which is next to the caller.
-    fn tampered(&self, request: Request, tampers: &[faults::fault::Tamper], handle: &Handle) -> Answer {
+    /// The response with all of these faults, the first of which is next to the caller.
+    fn tampered(&self, request: Request, tampers: &[faults::fault::Tamper], handle: &Handle) -> Response {
         match tampers.split_first() {
             Some((first, rest)) => first(request, &|request| self.tampered(request.clone(), rest, handle)),
             None => handle.block_on(self.forward(request)).unwrap_or_else(|error| failed(&error)),
         }
     }
 
-    async fn forward(&self, request: Request) -> Result<Answer, String> {
+    async fn forward(&self, request: Request) -> Result<Response, String> {
         let method: Method = request.method.parse().map_err(|_| "the method is none".to_owned())?;
         let mut builder = self.http.request(method.clone(), format!("{}{}", self.url, request.path));
         for (name, value) in &request.headers {
@@ -258,7 +261,7 @@ impl Shared {
         let (status, headers) =
             (response.status().as_u16(), headers(response.headers(), method == Method::HEAD));
         let body = response.bytes().await.map_err(|error| error.to_string())?.to_vec();
-        Ok(Answer { status, headers, body })
+        Ok(Response { status, headers, body })
     }
 }
 
@@ -272,8 +275,8 @@ fn headers(headers: &hyper::HeaderMap, has_length: bool) -> Vec<(String, String)
         .collect()
 }
 
-fn failed(why: &impl std::fmt::Display) -> Answer {
+fn failed(why: &impl std::fmt::Display) -> Response {
     tracing::warn!(%why, "the fault itself has failed");
     let body = format!("The service behind this fault cannot be asked: {why}.\n");
-    Answer { status: 502, headers: vec![("Content-Type".into(), "text/plain".into())], body: body.into() }
+    Response { status: 502, headers: vec![("Content-Type".into(), "text/plain".into())], body: body.into() }
 }

@@ -7,29 +7,29 @@ use serde_json::Value;
 use crate::{
     fault::Tamper,
     json::edit_body,
-    message::{Answer, Request},
+    message::{Request, Response},
 };
 
-/// Alters answers to `method` that have this status.
-pub(crate) fn answer(
+/// Alters responses to `method` that have this status.
+pub(crate) fn response(
     method: &'static str,
     status: u16,
-    alter: impl Fn(&mut Answer) + Send + Sync + 'static,
+    alter: impl Fn(&mut Response) + Send + Sync + 'static,
 ) -> Tamper {
     Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
-        if request.method == method && answer.status == status {
-            alter(&mut answer);
+        let mut response = forward(&request);
+        if request.method == method && response.status == status {
+            alter(&mut response);
         }
-        answer
+        response
     })
 }
 
 pub(crate) fn status(method: &'static str, from: u16, to: u16) -> Tamper {
-    answer(method, from, move |answer| answer.status = to)
+    response(method, from, move |response| response.status = to)
 }
 
-/// Alters the JSON of answers to `method`.
+/// Alters the JSON of responses to `method`.
 pub(crate) fn edit(method: &'static str, alter: impl Fn(&mut Value) + Send + Sync + 'static) -> Tamper {
     edit_if(move |request| request.method == method, alter)
 }
@@ -48,11 +48,11 @@ pub(crate) fn edit_if(
     alter: impl Fn(&mut Value) + Send + Sync + 'static,
 ) -> Tamper {
     Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
+        let mut response = forward(&request);
         if applies(&request) {
-            edit_body(&mut answer.body, &alter);
+            edit_body(&mut response.body, &alter);
         }
-        answer
+        response
     })
 }
 
@@ -69,11 +69,11 @@ pub(crate) fn text(from: &'static str, to: &'static str) -> Tamper {
 
 pub(crate) fn text_status(text: &'static str, status: u16) -> Tamper {
     Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
-        if answer.error().as_deref() == Some(text) {
-            answer.status = status;
+        let mut response = forward(&request);
+        if response.error().as_deref() == Some(text) {
+            response.status = status;
         }
-        answer
+        response
     })
 }
 
@@ -120,25 +120,25 @@ pub(crate) fn swap(one: &'static str, other: &'static str) -> Tamper {
     )
 }
 
-pub(crate) fn set(answer: &mut Answer, field: &str, value: Value) {
-    edit_body(&mut answer.body, |body| body[field] = value.clone());
+pub(crate) fn set(response: &mut Response, field: &str, value: Value) {
+    edit_body(&mut response.body, |body| body[field] = value.clone());
 }
 
-pub(crate) fn reverse_fields(answer: &mut Answer) {
-    edit_body(&mut answer.body, |body| {
+pub(crate) fn reverse_fields(response: &mut Response) {
+    edit_body(&mut response.body, |body| {
         let fields: Vec<(String, Value)> =
             body.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         *body = Value::Object(fields.into_iter().rev().collect());
     });
 }
 
-/// Gives answers another value of a header that they have, or takes it away.
+/// Gives responses another value of a header that they have, or takes it away.
 pub(crate) fn replace_header(name: &'static str, value: Option<&'static str>) -> Tamper {
     Arc::new(move |request, forward| {
-        let mut answer = forward(&request);
-        if answer.header(name).is_some() {
-            answer.set_header(name, value);
+        let mut response = forward(&request);
+        if response.header(name).is_some() {
+            response.set_header(name, value);
         }
-        answer
+        response
     })
 }
