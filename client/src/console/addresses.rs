@@ -71,7 +71,7 @@ impl Args for Addresses {
                 .default_value(service.default_token())
                 .value_parser(|text: &str| Ok::<_, Infallible>(Secret::new(text)))
                 .value_name("TOKEN")
-                .help(format!("Token of {service}; of `new,old`, the first is sent"))
+                .help(format!("Token of {service}; if it is `new,old`, the first is sent"))
         };
         let file = |service: Service| {
             Arg::new(file_flag(service))

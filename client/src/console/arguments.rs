@@ -24,7 +24,7 @@ Exit codes: 0 success, 1 the service responded with an error, 2 usage error, 3 t
 /// Console of the store: products, orders and payments.
 ///
 /// Without a command, it shows a menu on a terminal.
-/// On a terminal it prints tables, elsewhere a header and lines of fields, separated by tabs; `-` is a field without a value.
+/// On a terminal, it prints tables; elsewhere, a header and tab-separated lines, in which `-` is a field without a value.
 #[derive(Debug, Parser)]
 #[command(
     name = "client",
@@ -74,8 +74,8 @@ pub(super) enum Command {
     Demo,
     /// Fill the store with products
     ///
-    /// The same seed creates the same products. Each request has an idempotency key of its own, so that the same command
-    /// continues after an interruption and creates nothing twice. The services keep keys for a day.
+    /// The same seed creates the same products. Each request has its own idempotency key, so after an interruption, the same
+    /// command continues and creates nothing twice. The services keep keys for a day.
     #[command(after_help = "Examples:
   client seed --products 10000
   client seed --products 10000 --seed 7     10000 other products")]
@@ -141,7 +141,7 @@ pub(super) enum Products {
     },
     /// Replace all fields of a product
     ///
-    /// Without --if-match, the stock becomes what is said here, whatever was sold since the product was read.
+    /// Without --if-match, --stock overwrites the stock, even if some was sold since you read the product.
     #[command(after_help = "Examples:
   client products replace 1 --name Computer --price 180.5 --stock 15
   etag=$(client products show 1 --etag --json | jq -r .etag)
@@ -156,7 +156,7 @@ pub(super) enum Products {
         #[arg(long, value_name = "ETAG", value_parser = limits::if_match)]
         if_match: Option<String>,
     },
-    /// Take stock off a product, and give it back
+    /// Reserve stock of a product, and release it
     #[command(subcommand)]
     Reservations(Reservations),
 }

@@ -9,7 +9,7 @@ use super::limits;
   client products reservations put 1 basket-7 --quantity 3
   client products reservations release 1 basket-7")]
 pub(super) enum Reservations {
-    /// Take stock off a product, once, however often it is repeated
+    /// Reserve stock of a product; if repeated, it takes the stock only once
     #[command(after_help = "Example:\n  client products reservations put 1 basket-7 --quantity 3")]
     Put {
         #[command(flatten)]
@@ -24,7 +24,7 @@ pub(super) enum Reservations {
         #[command(flatten)]
         reservation: Reservation,
     },
-    /// Give the stock back, once, however often it is repeated
+    /// Release a reservation; if repeated, it gives the stock back only once
     #[command(after_help = "Example:\n  client products reservations release 1 basket-7")]
     Release {
         #[command(flatten)]
@@ -38,7 +38,7 @@ pub(super) struct Reservation {
     /// The id of the product
     #[arg(value_parser = |text: &str| limits::PRODUCT_ID.integer(text), allow_negative_numbers = true)]
     pub(super) product: u64,
-    /// The key of the reservation, which its maker chooses
+    /// The key of the reservation, chosen when it is created
     #[arg(value_parser = limits::key)]
     pub(super) key: String,
 }

@@ -45,7 +45,7 @@ pub(crate) fn a_database_that_cannot_be_used_is_explained_in_a_sentence() {
         "mysql://me:sesame@host/things",
         "PRODUCTS_DATABASE_URL cannot be used: it is no URL that begins with postgres://",
     );
-    refuses("postgres://me:sesame@host/things?sslmode=on", "sslmode is none of disable, prefer, require");
+    refuses("postgres://me:sesame@host/things?sslmode=on", "sslmode must be one of disable, prefer, require");
     let nobody = Reserved::new();
     refuses(
         &format!("postgres://me:sesame@{}/things", nobody.text()),

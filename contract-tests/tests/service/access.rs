@@ -78,7 +78,7 @@ fn a_hangup_makes_a_changed_token_file_count() {
     lets_in(&store, "the-second");
     keeps_out(&store, "the-first");
 
-    hang_up(&mut store, "INFO the token is the same file=");
+    hang_up(&mut store, "INFO the token has not changed file=");
     fs::write(&file, "").unwrap();
     hang_up(&mut store, "ERROR the old token stays in use error=");
     lets_in(&store, "the-second");

@@ -81,7 +81,7 @@ fn databases_are_kept_beside_with_force_and_stay_without() {
     }
     let before = contents(&data(&store));
     let sentence = refused(&restore(&backup, &data(&store)));
-    assert!(sentence.contains("products.db is there already: with --force, it is kept beside"), "{sentence}");
+    assert!(sentence.contains("products.db already exists: use --force, which keeps it"), "{sentence}");
     assert!(contents(&data(&store)) == before, "a refused restore changes nothing");
 
     let text = succeeds(&run(&["restore", "--force", backup.to_str().unwrap()], &data(&store)));
@@ -109,7 +109,7 @@ fn a_restore_beside_a_stale_log_is_refused() {
     fs::write(data.path().join("orders.db-wal"), "the log of a database that is gone").unwrap();
     let before = contents(data.path());
     let sentence = refused(&restore(&backup, data.path()));
-    assert!(sentence.contains("orders.db-wal is there already"), "{sentence}");
+    assert!(sentence.contains("orders.db-wal already exists"), "{sentence}");
     assert!(contents(data.path()) == before, "nothing is left behind");
 }
 
@@ -144,7 +144,7 @@ fn a_backup_that_no_service_can_use_is_refused_and_none_of_it_is_restored() {
             content[200..4000].fill(0xff);
             fs::write(backup.join("orders.db"), content).unwrap();
         }),
-        ("payments.db has a log beside it", |backup| {
+        ("payments.db has a log, ", |backup| {
             fs::write(backup.join("payments.db-wal"), "a log, by its name and size").unwrap();
         }),
         ("payments.db lacks the latest writes", |backup| {

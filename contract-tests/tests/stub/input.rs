@@ -33,7 +33,7 @@ fn input_that_makes_no_sense_is_explained() {
             &["--fault", "orders melts"][..],
             "there is no fault `orders melts`: `store stub --fault list` lists them.",
         ),
-        (&["--fault", "orders drips"], "take `orders drips the head`, `orders drips the body`."),
+        (&["--fault", "orders drips"], "choose `orders drips the head`, `orders drips the body`."),
         (&["products", "--fault", "orders is full"], "add orders to the services."),
         (&["--data-dir", "data"], "a stub has a directory of its own: omit --data-dir."),
         (

@@ -81,7 +81,7 @@ fn no_other_signal_ends_a_service_with_a_request_in_flight() {
     for name in IGNORED {
         store.service("orders").wait_for_log(&format!("ignored a signal signal=SIG{name}"));
     }
-    store.service("orders").wait_for_log("no token file is set, so there is none to read again");
+    store.service("orders").wait_for_log("no token file is set, so there is none to reread");
     store.service("orders").signal("TERM");
     assert!(store.service("orders").wait().success());
 }

@@ -19,7 +19,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use crate::{PROGRAM, shared};
 
 /// What the store logs after a hangup.
-const HEARD: &str = "the services read their token files again";
+const HEARD: &str = "the services reread their token files";
 
 /// A store in a terminal of its own. It is killed when this is dropped.
 struct InTerminal {

@@ -11,7 +11,7 @@ use super::{
 fn the_example_passes_its_own_checks() {
     let files = Files::new();
     files.run(&["example", "new"]).expect(0, "contract replay new/notes.arazzo.yaml");
-    files.run(&["example", "new"]).expect(2, "new/notes.openapi.yaml is there already");
+    files.run(&["example", "new"]).expect(2, "new/notes.openapi.yaml already exists");
     let ran = files.run(&["replay", "new/notes.arazzo.yaml", "--list"]).expect(0, "notes::it_is_in_the_list");
     assert!(ran.out.contains("notes create_note::with_text_too_long"), "{}", ran.out);
     let url = scripted::start(of_the_example());

@@ -52,9 +52,9 @@ pub struct Own {
 /// What an order does with the stock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum StockMode {
-    /// Only check that the stock suffices
+    /// Only check that there is enough stock
     Check,
-    /// Reserve the quantity
+    /// Reserve the quantity, which takes it off the stock
     Reserve,
 }
 

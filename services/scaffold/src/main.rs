@@ -39,10 +39,10 @@ enum Action {
         /// The port that it listens on by default
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
         port: u16,
-        /// What one of its things is called; by default, the name without its last letter
+        /// The singular of its name; by default, the name without its last letter
         #[arg(long, value_parser = name)]
         thing: Option<String>,
-        /// A service that it calls to check what it refers to
+        /// A service that it calls, to check the resource that it refers to
         #[arg(long, value_name = "SERVICE", value_parser = name)]
         asks: Option<String>,
     },
@@ -92,11 +92,11 @@ fn new(
 ) -> Result<String, String> {
     let folder = root.join("services").join(&things);
     if folder.exists() {
-        return Err(format!("{} is there already", folder.display()));
+        return Err(format!("{} already exists", folder.display()));
     }
     let thing = thing.unwrap_or_else(|| singular(&things));
     if thing == things {
-        return Err(format!("say with --thing what one of the {things} is called"));
+        return Err(format!("name the singular of {things} with --thing"));
     }
     let ports = lists::ports(root)?;
     if let Some((taken, _)) = ports.iter().find(|(_, taken)| *taken == port) {
@@ -133,11 +133,11 @@ fn new(
     lists::add_to_workflows(root, &names)?;
     let Names { things, .. } = names;
     Ok(format!(
-        "services/{things} is written, and in every list but those of the proxies. Now record its examples and prove it:\n  \
+        "services/{things} is written, and is in every list except those of the proxies. Now record its examples and test it:\n  \
          UPDATE=1 cargo test -p contract-tests --test documents\n  \
          cargo test -p contract-tests --test replay\n\
-         Left to you: if callers reach it through a proxy, a port in haproxy.cfg and nginx.conf of services/store/deploy;\n\
-         if systemd runs it, a file with its token (services/store/README.md, Deploy)."
+         If callers reach it through a proxy, add a port to haproxy.cfg and nginx.conf in services/store/deploy;\n\
+         if systemd runs it, create a file with its token (services/store/README.md, Deploy)."
     ))
 }
 

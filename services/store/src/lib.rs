@@ -104,7 +104,7 @@ async fn run(mut run: Run) -> Result<ExitCode, StartupError> {
     let settings = run.settings();
     let (request_reload, reload) = watch::channel(());
     let mut stop = std::pin::pin!(shutdown_signal(Parent::None, move || {
-        tracing::info!("the services read their token files again");
+        tracing::info!("the services reread their token files");
         let _ = request_reload.send(());
     })?);
     let program = env::current_exe().map_err(|error| {

@@ -12,9 +12,9 @@ const EXAMPLES: &str = "Examples:
   contract watch openapi.json --server http://127.0.0.1:8000 --har seen.har
   contract compare old.yaml new.yaml";
 
-/// Judges services by their OpenAPI documents and Arazzo workflows, and proves that the workflows would notice a fault.
+/// Tests services against their OpenAPI documents and Arazzo workflows, and proves that the tests would notice a fault.
 ///
-/// Exit codes: 0 everything passed, 1 something failed, 2 it could not be judged.
+/// Exit codes: 0 everything passed, 1 something failed, 2 the test could not be run.
 #[derive(Parser)]
 #[command(name = "contract", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -28,13 +28,13 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Inject one fault at a time, and list those that nothing notices
     Prove(Prove),
-    /// Pass on what callers send, judge every response by the documents, and show the ledger at the end (Ctrl-C)
+    /// Forward the requests of callers, validate every response against the documents, and show the ledger at the end (Ctrl-C)
     Watch(Watch),
     /// List what changed from one document to another, and whether it breaks callers
     Compare(Compare),
     /// Rerun a failed check, from a file that `replay --out` wrote
     Again(Again),
-    /// Write a small document, workflow and profile to begin with
+    /// Write a small document, a workflow and house rules to start from
     Example(Example),
 }
 
@@ -45,10 +45,10 @@ pub(crate) struct Target {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) place: Place,
-    /// The house rules [default: `contract.yaml` beside FILE, if it is there]
+    /// The house rules [default: `contract.yaml` next to FILE, if it exists]
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
-    /// Judge newer services as callers of FILE see them: additional fields, operations and refusals are no failures
+    /// Test newer services as callers of FILE see them: additional fields, operations and error messages are accepted
     #[arg(long)]
     pub(crate) as_caller: bool,
 }
@@ -56,16 +56,16 @@ pub(crate) struct Target {
 /// Where services are, and what they ask for.
 #[derive(Args)]
 pub(crate) struct Place {
-    /// Where a service is: `notes=http://127.0.0.1:8000`; without a name if there is one only [default: NOTES_URL, or the server of the document]
+    /// URL of a service: `notes=http://127.0.0.1:8000`; or just the URL if there is only one [default: NOTES_URL, or the server in the document]
     #[arg(long = "server", value_name = "NAME=URL")]
     pub(crate) servers: Vec<String>,
-    /// The token of a service, sent as its document says [default: NOTES_TOKEN]
+    /// Token of a service, sent as its document says [default: NOTES_TOKEN]
     #[arg(long = "token", value_name = "NAME=TOKEN")]
     pub(crate) tokens: Vec<String>,
-    /// A header of every request to a service: `notes=X-Api-Key: secret`
+    /// Header for every request to a service: `notes=X-Api-Key: secret`
     #[arg(long = "header", value_name = "NAME=HEADER: VALUE")]
     pub(crate) headers: Vec<String>,
-    /// An input of the workflows; `notes_token` is one already
+    /// Input of the workflows; `notes_token` is set by --token
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub(crate) inputs: Vec<String>,
     /// How many seconds a response may take
@@ -76,9 +76,9 @@ pub(crate) struct Place {
 /// Which checks are run.
 #[derive(Args)]
 pub(crate) struct Filter {
-    /// Only the checks with one of these in their names
+    /// Run only checks whose name contains one of these texts
     pub(crate) only: Vec<String>,
-    /// Not those with this in their names
+    /// Skip checks whose name contains this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) skip: Vec<String>,
 }
@@ -92,7 +92,7 @@ pub(crate) struct Replay {
     /// List the checks without sending requests
     #[arg(long)]
     pub(crate) list: bool,
-    /// Name those that passed as well
+    /// Name the checks that passed, too
     #[arg(long, short)]
     pub(crate) verbose: bool,
     /// Write the ledger, as `ledger.json` and `index.html`, to this folder, and each failure to a file in `failed`
@@ -109,16 +109,16 @@ pub(crate) struct Prove {
     pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// Only the faults with this in their names
+    /// Inject only faults whose name contains this text
     #[arg(long = "fault", value_name = "TEXT")]
     pub(crate) faults: Vec<String>,
     /// List the faults without sending requests
     #[arg(long)]
     pub(crate) list: bool,
-    /// Let only the workflows count, and not the cases that are generated
+    /// Run only the workflows, and skip the generated cases
     #[arg(long)]
     pub(crate) workflows_only: bool,
-    /// Name the faults that were noticed as well, and what noticed them
+    /// Name the faults that were noticed, too, and what noticed them
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }
@@ -127,7 +127,7 @@ pub(crate) struct Prove {
 pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Write what was seen to this file as HAR 1.2, which developer tools import; no credential is in it
+    /// Write the traffic to this file as HAR 1.2, which developer tools import; the credentials of the documents are omitted
     #[arg(long, value_name = "FILE")]
     pub(crate) har: Option<PathBuf>,
 }
@@ -136,16 +136,16 @@ pub(crate) struct Watch {
 pub(crate) struct Compare {
     /// The document that callers rely on
     pub(crate) old: PathBuf,
-    /// The document that is to replace it
+    /// The document that will replace it
     pub(crate) new: PathBuf,
-    /// List the changes that break nobody, too
+    /// List non-breaking changes, too
     #[arg(long)]
     pub(crate) all: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Again {
-    /// What `replay --out` wrote
+    /// A file that `replay --out` wrote
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) place: Place,
@@ -153,7 +153,7 @@ pub(crate) struct Again {
 
 #[derive(Args)]
 pub(crate) struct Example {
-    /// Where they are written
+    /// The folder to write to
     #[arg(default_value = "contract")]
     pub(crate) folder: PathBuf,
 }

@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &Example) -> Result<bool, String> {
     if let Some((name, _)) = FILES.iter().find(|(name, _)| folder.join(name).exists()) {
         let path = folder.join(name);
         return Err(format!(
-            "{} is there already, and nothing was written: name another folder",
+            "{} already exists, and nothing was written: name another folder",
             path.display()
         ));
     }

@@ -63,7 +63,7 @@ fn is_refused(settings: &[(&str, &str)], advice: &str) {
     let started = run_once(PROGRAM, "products", settings);
     let said = String::from_utf8_lossy(&started.stderr).into_owned();
     assert_eq!(started.status.code(), Some(1), "{said}");
-    let sentence = "has only a part of what `store copy` was to bring: run that command again, or ";
+    let sentence = "is an unfinished copy: run the same `store copy` command again, or ";
     assert!(
         said.lines().count() == 1 && said.contains(sentence) && said.trim_end().ends_with(advice),
         "{said}"
@@ -121,10 +121,7 @@ pub(crate) fn a_copy_that_is_stopped_with_ctrl_c_goes_on() {
     goes_on_after(&database, &mut database.session(), |copy| {
         signal("INT", copy.id());
         let said = fails(copy);
-        assert!(
-            said.ends_with("stopped: run the same command again, and it goes on where it was.\n"),
-            "{said}"
-        );
+        assert!(said.ends_with("stopped: run the same command again, and it resumes.\n"), "{said}");
     });
 }
 

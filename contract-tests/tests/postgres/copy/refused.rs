@@ -62,15 +62,15 @@ pub(crate) fn what_cannot_be_copied_is_explained_in_a_sentence() {
     refuses(
         &copy(&data, "postgres://me:sesame@host/x?sslmode=on"),
         1,
-        "--to cannot be used: sslmode is none of",
+        "--to cannot be used: sslmode must be one of",
     );
     refuses(
         &copy(&data, &url.replace(database.name(), "nowhere")),
         1,
         "create the database, or set --to to another",
     );
-    refuses(&copy(&data, &data), 1, "is both where to copy from and where to copy to");
-    refuses(&copy(&url, &url), 1, "is both where to copy from and where to copy to");
+    refuses(&copy(&data, &data), 1, "is both the source and the destination");
+    refuses(&copy(&url, &url), 1, "is both the source and the destination");
     refuses(
         &copy(&Server::shared().database("products").url(), &new),
         1,
@@ -91,7 +91,7 @@ pub(crate) fn what_cannot_be_copied_is_explained_in_a_sentence() {
     refuses(&copy(&folder(&other), &url), 1, " has data already, other than ");
     refuses(&copy(&url, &folder(&other)), 1, "products.db has data already, other than postgres://");
     // The same is no harm.
-    assert!(succeeds(&copy(&data, &url)).contains(" already, as it is in "));
+    assert!(succeeds(&copy(&data, &url)).contains(" is already the same in "));
 
     // Other versions, and other services.
     let set_version = |version: i64| {
@@ -168,7 +168,7 @@ pub(crate) fn a_wrong_command_line_ends_with_2() {
     wrong(&["--to", "mysql://me:sesame@host/x"], "--to is a URL that does not begin with postgres://");
     wrong(
         &["--from", "postgres://me:sesame@host/x"],
-        "--from names one database for several services: write {service} in place",
+        "--from names one database for several services: write {service} instead",
     );
     wrong(&["data", "other"], "unexpected argument 'data'");
 }

@@ -226,7 +226,7 @@ fn a_backup_is_replaced_with_force_only_and_nothing_else_ever_is() {
     fs::write(backup.join("notes"), "mine").unwrap();
     let sentence = refused(&run(&["backup", to, "--force"], &data(&store)));
     assert!(
-        sentence.contains("has other files than a backup, such as notes: name a new folder"),
+        sentence.contains("has files that are not part of a backup, such as notes: name a new folder"),
         "{sentence}"
     );
     let sentence = refused(&run(&["backup", data(&store).to_str().unwrap(), "--force"], &data(&store)));

@@ -30,7 +30,7 @@ impl Reload {
             let started =
                 thread::Builder::new().name("reload".into()).spawn(move || read(&token_files, &received));
             if let Err(error) = started {
-                tracing::error!(%error, "the token files cannot be read again");
+                tracing::error!(%error, "the token files cannot be reread");
             }
             requests
         });
@@ -42,12 +42,14 @@ fn read(token_files: &TokenFiles, requests: &Receiver<()>) {
     for () in requests {
         let outcomes = token_files.read_again();
         if outcomes.is_empty() {
-            tracing::info!("no token file is set, so there is none to read again");
+            tracing::info!("no token file is set, so there is none to reread");
         }
         for outcome in outcomes {
             match outcome {
                 Reread::Changed(file) => tracing::info!(file = %file.display(), "the token has changed"),
-                Reread::Unchanged(file) => tracing::info!(file = %file.display(), "the token is the same"),
+                Reread::Unchanged(file) => {
+                    tracing::info!(file = %file.display(), "the token has not changed")
+                }
                 Reread::Failed(error) => tracing::error!(%error, "the old token stays in use"),
             }
         }

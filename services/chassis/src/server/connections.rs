@@ -204,7 +204,7 @@ pub(super) async fn serve(
 fn end_process_at(end: Instant) {
     let _ = thread::Builder::new().name("end".into()).spawn(move || {
         thread::sleep(end.saturating_duration_since(Instant::now()) + MARGIN);
-        tracing::error!("stopped by force: a thread is stuck, such as on a disk that does not respond");
+        tracing::error!("forced to stop: a thread is stuck, for example on a disk that does not respond");
         log::flush(Instant::now() + MARGIN);
         std::process::exit(0);
     });

@@ -15,7 +15,7 @@ Variables without a flag:
   RUST_LOG                     Level of the log, such as warn [default: info]
   OTEL_EXPORTER_OTLP_ENDPOINT  Collector that spans are sent to, such as
                                http://127.0.0.1:4318 [default: none]
-  As OpenTelemetry defines them:
+  Standard OpenTelemetry variables:
     OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER, OTEL_PROPAGATORS,
     OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES,
     OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
@@ -23,15 +23,15 @@ Variables without a flag:
     OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_EXPORTER_OTLP_COMPRESSION,
     OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY,
     OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
-    and the OTLP variables above with OTLP_TRACES in place of OTLP,
+    and the OTLP variables above with OTLP_TRACES instead of OTLP,
     OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_EXPORT_TIMEOUT,
     OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE
   SSL_CERT_FILE, SSL_CERT_DIR  CA certificates to use instead of the system's,
                                for https:// addresses
 
 Signals:
-  TERM, INT, QUIT  Stop: requests in flight finish. So does closing the
-                   terminal, unless run with nohup
+  TERM, INT, QUIT  Stop, after requests in flight finish. Closing the
+                   terminal does the same, unless run with nohup
   HUP              Reread the token files
   USR1 and others  Ignored and logged";
 
@@ -62,7 +62,7 @@ pub struct Common {
     #[arg(long, env, value_name = "NETWORKS", value_parser = TrustedProxies::parse)]
     pub trusted_proxies: Option<TrustedProxies>,
 
-    /// URL of the start page, linked from `/docs`; set by the store
+    /// URL of the start page, to which `/docs` links; the store program sets it itself
     #[arg(long, env = "STORE_URL", value_name = "URL", value_parser = page_url)]
     pub store_url: Option<String>,
 

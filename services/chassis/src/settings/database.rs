@@ -10,15 +10,15 @@ use super::{duration::positive_duration, secret::SecretSetting, startup_error::S
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "PostgreSQL, for a service with a database URL")]
 pub struct DatabaseSettings {
-    /// Connections of a service at most
+    /// Maximum number of connections of a service
     #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub database_pool_size: u32,
 
-    /// Time for a connection to be made, or to become free
+    /// Time to wait for a connection, whether a new one or one from the pool
     #[arg(long, env, default_value = "3s", value_name = "DURATION", value_parser = positive_duration)]
     pub database_connect_timeout: Duration,
 
-    /// Time for a statement, after which the server cancels it
+    /// Time that a statement may take; after that, the server cancels it
     #[arg(long, env, default_value = "10s", value_name = "DURATION", value_parser = positive_duration)]
     pub database_statement_timeout: Duration,
 }

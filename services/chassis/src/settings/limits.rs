@@ -28,12 +28,12 @@ pub struct Limits {
     #[arg(long, env = "MAX_UPSTREAM_REQUESTS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_upstream_requests: Option<u32>,
 
-    /// Time for the headers of a request to arrive, also on a new connection
+    /// Time for the headers of a request to arrive; on a new connection, it starts when the connection is accepted
     #[arg(long, env, default_value = "10s", value_name = "DURATION", value_parser = positive_duration)]
     pub header_read_timeout: Duration,
 
     // The default is longer than that of common load balancers, so that they are the ones to close the connection.
-    /// Time that a connection may be idle between requests; responses announce it
+    /// Time that a connection may be idle between requests; responses announce it with Keep-Alive
     #[arg(long, env, default_value = "80s", value_name = "DURATION", value_parser = positive_duration)]
     pub idle_timeout: Duration,
 

@@ -29,7 +29,7 @@ pub(super) fn command(members: &'static [Member]) -> Command {
         about: "Back up the databases, whether the services run or not",
         folder: "FOLDER must be new or empty; a complete backup has one file for each service. It contains everything \
                  acknowledged before the backup began, but no tokens.",
-        force: "Replace the backup in FOLDER, as soon as the new one is complete",
+        force: "Replace the backup in FOLDER, once the new one is complete",
         examples: EXAMPLES,
     };
     databases::command("backup", description, members)
@@ -109,7 +109,7 @@ fn check(folder: &Path, databases: &Databases, members: &[Member]) -> Result<boo
     };
     match entries.iter().find(|entry| !is_database(entry)) {
         Some(other) => Err(StartupError::new(format!(
-            "{shown} has other files than a backup, such as {}: name a new folder.",
+            "{shown} has files that are not part of a backup, such as {}: name a new folder.",
             other.display()
         ))),
         None if !databases.is_forced => Err(StartupError::new(already_there(&databases.backup))),

@@ -29,20 +29,20 @@ const ABOUT: &str = "Copy the databases to another engine, folder or server, whi
 
 const LONG: &str = "\
 WHERE is a folder of database files, or a postgres:// URL in which {service}
-stands for the name of each service. The one that is not given is where the
-services have their databases by their variables, so that no password has to
-stand on a command line.
+stands for the name of each service. If --from or --to is omitted, it is where
+the services have their databases according to their variables, so that no
+password has to be on the command line.
 
 Everything is copied: rows with their ids, stored responses of idempotency
-keys, reservations and intents. At the end both databases are read again and
-compared. The source stays as it is, and the destination must be empty. Run an
-interrupted copy again: it goes on where it was, and until it is done, no
-service starts on the destination.";
+keys, reservations and intents. At the end, both databases are read again and
+compared. The source is not changed, and the destination must be empty. If a
+copy is interrupted, run it again: it resumes. Until it is complete, no service
+starts on the destination.";
 
 const EXAMPLES: &str = "\
 Examples:
   export PRODUCTS_DATABASE_URL=postgres://store@db/products …
-  store copy --from data             # to where these variables say
+  store copy --from data             # to the URLs in these variables
   store copy --to data               # and back
   store copy --from data --to 'postgres://store@db/{service}'
   store copy --only orders --from data --to backup-host";
@@ -58,8 +58,8 @@ pub(super) fn command(members: &'static [Member]) -> Command {
         Arg::new(name).long(name).value_name("WHERE").value_parser(value_parser!(OsString)).help(help)
     };
     let command = Command::new("copy")
-        .arg(place("from", "Where the databases are [default: as the services have it]"))
-        .arg(place("to", "Where they are copied to [default: as the services have it]"))
+        .arg(place("from", "Where to copy from [default: where the services have their databases]"))
+        .arg(place("to", "Where to copy to [default: where the services have their databases]"))
         .group(ArgGroup::new("places").args(["from", "to"]).required(true).multiple(true))
         .arg(databases::only(members))
         .next_help_heading("Where the services have their databases")
@@ -124,7 +124,7 @@ pub(super) fn check(members: &'static [Member], matches: &ArgMatches) -> Result<
                 format!("--{flag} is a URL that does not begin with postgres://")
             }
             _ if !is_one && !url.contains(SERVICE) => format!(
-                "--{flag} names one database for several services: write {SERVICE} in place of the name, as in \
+                "--{flag} names one database for several services: write {SERVICE} instead of the name, as in \
                  postgres://store@db/{SERVICE}, or name one service with --only"
             ),
             _ => continue,
@@ -149,7 +149,7 @@ pub(super) fn run(
         tokio::select! {
             biased;
             () = cancelled(cancellation) => {
-                Err(Failure::changed("the copy was stopped: run the same command again, and it goes on where it was."))
+                Err(Failure::changed("the copy was stopped: run the same command again, and it resumes."))
             }
             outcome = copy_all(members, matches) => outcome,
         }
@@ -177,7 +177,7 @@ async fn copy_all(members: &'static [Member], matches: &ArgMatches) -> Result<St
     for (name, copy, same) in copies {
         let [from, to] = copy.places().clone();
         let (done, copied) = match same {
-            Some(same) => (format!("{name} is in {to} already, as it is in {from}:"), same),
+            Some(same) => (format!("{name} is already the same in {to} as in {from}:"), same),
             None => {
                 let bar = Bar::new(name, &from, &to);
                 let copied = copy.run(|progress| bar.show(progress)).await;
@@ -189,7 +189,7 @@ async fn copy_all(members: &'static [Member], matches: &ArgMatches) -> Result<St
         let lines: String = copied.iter().map(line).collect();
         output::stdout(format!("{done}\n{lines}"));
     }
-    Ok("All of it was read again from both, and is the same.\n".to_owned())
+    Ok("Everything was read again from source and destination, and is the same.\n".to_owned())
 }
 
 fn line(Copied { table, rows, earlier, checksum }: &Copied) -> String {

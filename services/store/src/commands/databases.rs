@@ -108,8 +108,8 @@ fn refuse_server(member: &Member, matches: &ArgMatches) -> Result<(), StartupErr
     match member.info.server_variable(matches) {
         None => Ok(()),
         Some(variable) => Err(StartupError::new(format!(
-            "{} has its database on a server, as {variable} says: back it up and restore it there, as with pg_dump, or name \
-             other services with --only.",
+            "{} has its database on a server, as {variable} says: back it up and restore it with the tools of the server, such as \
+             pg_dump, or name other services with --only.",
             member.info.name
         ))),
     }

@@ -84,7 +84,7 @@ async fn until_cancelled(
     let cancelled = cancellation.clone();
     thread::spawn(move || done.send(work(members, &matches, &cancelled)));
     let ended = |outcome: Result<_, _>| {
-        outcome.unwrap_or_else(|_| Err(Failure::changed("it failed by a fault of its own: report this.")))
+        outcome.unwrap_or_else(|_| Err(Failure::changed("it failed because of a bug: report this.")))
     };
     tokio::select! {
         done = &mut outcome => ended(done),

@@ -28,9 +28,9 @@ Examples:
 pub(super) fn command(members: &'static [Member]) -> Command {
     let description = Description {
         about: "Restore databases from a backup, while no service runs",
-        folder: "FOLDER is what `store backup` wrote. Its files are checked and copied first, and put in place when all of \
-                 them are sound.",
-        force: "Replace existing databases, which are kept under names with the time",
+        folder: "FOLDER is what `store backup` wrote. Its files are checked and copied first, and put in place only if all \
+                 of them are sound.",
+        force: "Replace existing databases, and keep them under names with a timestamp",
         examples: EXAMPLES,
     };
     databases::command("restore", description, members)
@@ -62,7 +62,7 @@ pub(super) fn run(
         && !databases.is_forced
     {
         return Err(Failure::unchanged(format!(
-            "{} is there already: with --force, it is kept beside under another name, or set DATA_DIR to another folder.",
+            "{} already exists: use --force, which keeps it under another name, or set DATA_DIR to another folder.",
             there.display()
         )));
     }

@@ -48,7 +48,7 @@ impl Chosen {
             };
             if !running.iter().any(|member| member.info.name == service) {
                 return Err(StartupError::new(format!(
-                    "`{name}` is a fault of {service}, which does not run: add {service} to the services."
+                    "`{name}` is a fault of {service}, which is not running: add {service} to the services."
                 )));
             }
             match (fault, failure) {
@@ -58,7 +58,7 @@ impl Chosen {
         }
         match chosen.failures.iter().find(|one| chosen.has_another_wire(one)) {
             Some(one) => Err(StartupError::new(format!(
-                "`{}` and another fault of its connections cannot be switched on at once.",
+                "`{}` cannot be combined with another fault of the same connections: choose one of them.",
                 one.name
             ))),
             None => Ok(chosen),
@@ -139,7 +139,7 @@ fn unknown(name: &str, members: &'static [Member]) -> StartupError {
         list.lines().filter(is_alike).map(str::trim).filter(|_| !name.is_empty()).take(SUGGESTED).collect();
     StartupError::new(match alike.is_empty() {
         true => format!("there is no fault `{name}`: `store stub --fault list` lists them."),
-        false => format!("there is no fault `{name}`: take `{}`.", alike.join("`, `")),
+        false => format!("there is no fault `{name}`: choose `{}`.", alike.join("`, `")),
     })
 }
 
@@ -185,10 +185,14 @@ mod tests {
                 "there is no fault `orders melts`: `store stub --fault list` lists them.",
             ),
             (3, &["orders is full "], ""),
-            (3, &["orders drips"], "take `orders drips the head`, `orders drips the body`."),
+            (3, &["orders drips"], "choose `orders drips the head`, `orders drips the body`."),
             (3, &[""], "`store stub --fault list` lists them."),
-            (1, &["orders is full"], "which does not run: add orders to the services."),
-            (3, &["orders hangs up", "orders never ends"], "cannot be switched on at once."),
+            (1, &["orders is full"], "which is not running: add orders to the services."),
+            (
+                3,
+                &["orders hangs up", "orders never ends"],
+                "cannot be combined with another fault of the same",
+            ),
         ] {
             let told = find(running, names).err().unwrap_or_default();
             assert!(told.contains(sentence) && (sentence.is_empty() == told.is_empty()), "{names:?}: {told}");

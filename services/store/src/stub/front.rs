@@ -276,7 +276,7 @@ fn headers(headers: &hyper::HeaderMap, has_length: bool) -> Vec<(String, String)
 }
 
 fn failed(why: &impl std::fmt::Display) -> Response {
-    tracing::warn!(%why, "the fault itself has failed");
+    tracing::warn!(%why, "the fault could not be injected");
     let body = format!("The service behind this fault cannot be asked: {why}.\n");
     Response { status: 502, headers: vec![("Content-Type".into(), "text/plain".into())], body: body.into() }
 }

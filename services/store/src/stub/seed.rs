@@ -144,7 +144,7 @@ impl<'a> Caller<'a> {
 }
 
 fn unseeded(why: String) -> StartupError {
-    StartupError::new(format!("the stub cannot hold what the documents show: {why}."))
+    StartupError::new(format!("the stub cannot be filled with the examples of the documents: {why}."))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Copy {
             && *source != from.name()
         {
             return Err(StartupError::new(format!(
-                "{} has a part of {source}: go on with that copy, or delete what is there.",
+                "{} has a part of {source}: finish that copy, or delete what is there.",
                 places[1]
             )));
         }
@@ -123,7 +123,7 @@ impl Copy {
             if checksum != Checksum::of(&to, table).await? {
                 to.clear(schema.tables).await?;
                 return Err(StartupError::new(format!(
-                    "{} of {} has changed since the copy began: stop what changes it, and run the same command again, which begins anew.",
+                    "{} of {} has changed since the copy began: stop what changes it, and run the same command again, which starts over.",
                     table.name, places[0]
                 )));
             }

@@ -287,6 +287,6 @@ impl Destination {
 
 fn same(place: &str) -> StartupError {
     StartupError::new(format!(
-        "{place} is both where to copy from and where to copy to: name another place with --from or --to, or in a variable."
+        "{place} is both the source and the destination: name another place with --from or --to, or in a variable."
     ))
 }

@@ -178,7 +178,7 @@ mod tests {
         refuses("postgres://me:secret@host/things?colour=red", "unknown option `colour`");
         let uneven = "it does not name as many hosts as addresses or ports";
         refuses("postgres://me:secret@a,b/things?hostaddr=127.0.0.1", uneven);
-        let modes = "sslmode is none of disable, prefer, require, verify-ca and verify-full";
+        let modes = "sslmode must be one of disable, prefer, require, verify-ca and verify-full";
         refuses("postgres://me:secret@host/things?sslmode=maybe", modes);
     }
 

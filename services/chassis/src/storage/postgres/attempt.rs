@@ -74,7 +74,7 @@ impl Attempts {
         if !error.is_repeatable() || Instant::now() + self.pause >= self.deadline {
             return false;
         }
-        tracing::debug!(%error, "a query is tried again");
+        tracing::debug!(%error, "retrying a query");
         sleep(self.pause.mul_f64(rand::random_range(0.5..1.0))).await;
         self.pause = LONGEST_PAUSE.min(2 * self.pause);
         true
@@ -101,7 +101,7 @@ impl Attempts {
             Ok(Ok(_)) => Err(Error::Unknown("it was cancelled at the deadline of the request".to_owned())),
             Ok(outcome) => outcome,
             Err(_) if connection.is_committing() => {
-                Err(Error::Unknown("the server does not answer, not even to a cancellation".to_owned()))
+                Err(Error::Unknown("the server does not respond, not even to a cancel request".to_owned()))
             }
             Err(_) => Err(Error::Cancelled),
         }

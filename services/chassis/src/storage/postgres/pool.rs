@@ -32,7 +32,7 @@ impl Pool {
             .max_size(size as usize)
             .runtime(Runtime::Tokio1)
             .build()
-            .map_err(|error| StartupError::new(format!("the pool of connections: {error}")))?;
+            .map_err(|error| StartupError::new(format!("the connection pool cannot be created: {error}")))?;
         Ok(Self { inner, tls: hosts.tls().clone(), connect_timeout, settled: Arc::default() })
     }
 

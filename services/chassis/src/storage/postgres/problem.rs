@@ -37,7 +37,7 @@ impl Problem {
     pub(super) fn explain(self, place: &str, source: &str) -> StartupError {
         StartupError::new(match self {
             Self::Connection(PoolError::Timeout(_)) => {
-                format!("{place} does not answer: start the database, or set {source} to where it is.")
+                format!("{place} does not respond: start the database, or set {source} to where it is.")
             }
             Self::Connection(PoolError::Backend(error)) => {
                 let reason = describe(&error);
@@ -63,7 +63,7 @@ impl Problem {
                 if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>
             {
                 format!(
-                    "{place} does not let the user of {source} do what is needed ({}): make it the owner of the database.",
+                    "{place} denies the user of {source} a required permission ({}): make that user the owner of the database.",
                     describe(&error)
                 )
             }
@@ -78,21 +78,21 @@ impl Problem {
                 format!("{place} cannot be used ({error}): correct the database or {source}.")
             }
             Self::Migration { from, to, error } => format!(
-                "{place} could not be migrated from version {from} to {to} ({error}), and stays as it was: go on with the \
-                 program that it was used with, and report this."
+                "{place} could not be migrated from version {from} to {to} ({error}), and was not changed: use the \
+                 previous version of this program, and report this."
             ),
             Self::Newer { version, known } => format!(
-                "{place} has version {version}, and this program supports versions up to {known}: update it, or set \
-                 {source} to another database."
+                "{place} has version {version}, and this program supports versions up to {known}: use a newer \
+                 program, or set {source} to another database."
             ),
             Self::Foreign(owner) => {
                 format!("{place} belongs to {owner}: set {source} to a database of its own.")
             }
             Self::Unfinished => format!(
-                "{place} has only a part of what `store copy` was to bring: run that command again, or create the database anew."
+                "{place} is an unfinished copy: run the same `store copy` command again, or drop and create the database."
             ),
             Self::Encoding(encoding) => format!(
-                "{place} has the encoding {encoding}, which cannot hold every text: create the database with UTF8."
+                "{place} has the encoding {encoding}, which cannot hold every text: create the database with the encoding UTF8."
             ),
         })
     }

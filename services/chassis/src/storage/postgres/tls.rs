@@ -47,7 +47,9 @@ pub(super) fn mode(mode: Option<&str>, roots: Option<&str>) -> Result<(SslMode, 
         Some("require") => Ok((SslMode::Require, at_least)),
         Some("verify-ca") => Ok((SslMode::Require, Check::Authority)),
         Some("verify-full") => Ok((SslMode::Require, Check::Name)),
-        Some(_) => Err("sslmode is none of disable, prefer, require, verify-ca and verify-full".to_owned()),
+        Some(_) => {
+            Err("sslmode must be one of disable, prefer, require, verify-ca and verify-full".to_owned())
+        }
     }
 }
 

@@ -57,8 +57,8 @@ pub(super) fn refuse_foreign_log(path: &Path) -> Result<(), StartupError> {
     match wal::continues(path) {
         Ok(true) => Ok(()),
         Ok(false) => Err(StartupError::new(format!(
-            "{file} is not the file that {file}-wal continues, but for instance a restored backup: move {file}-wal and \
-             {file}-shm away to use {file} as it is, or restore the file that was there before."
+            "{file} is not the file that {file}-wal belongs to, but for example a restored backup: to use {file} as it is, move \
+             {file}-wal and {file}-shm away; otherwise, restore the file that was there before."
         ))),
         Err(error) => Err(explain(path, Purpose::Service, &error)),
     }
@@ -88,7 +88,7 @@ pub(super) fn refuse_unfinished_copy(connection: &Connection, path: &Path) -> Re
     match has_marker(connection) {
         Ok(false) => Ok(()),
         Ok(true) => Err(StartupError::new(format!(
-            "{file} has only a part of what `store copy` was to bring: run that command again, or delete {file}."
+            "{file} is an unfinished copy: run the same `store copy` command again, or delete {file}."
         ))),
         Err(error) => Err(explain(path, Purpose::Service, &error)),
     }

@@ -34,7 +34,7 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
     }
     if checks::is_absent(path) && wal::has_frames(path) {
         return Err(StartupError::new(format!(
-            "{file} does not exist, but {file}-wal does: restore the database that it belongs to, or move {file}-wal away."
+            "{file} does not exist, but {file}-wal does: restore the database that the log belongs to, or move {file}-wal away."
         )));
     }
     let lock = files::lock(path)?;
@@ -55,8 +55,8 @@ pub(super) fn open(path: &Path, schema: &Schema) -> Result<(File, Connection, Lo
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly | ErrorCode::DiskFull,
         ) => explain(error),
         _ => StartupError::new(format!(
-            "{file} could not be migrated from version {version} to {known} ({error}), and stays as it was: go on with the \
-             program that it was used with, and report this."
+            "{file} could not be migrated from version {version} to {known} ({error}), and was not changed: use the \
+             previous version of this program, and report this."
         )),
     })?;
     let log = Log::open(&connection).map_err(explain)?;

@@ -100,8 +100,8 @@ pub fn stage(
     }
     if wal::has_frames(&path) {
         return Err(StartupError::new(format!(
-            "{file} has a log beside it, {file}-wal, so it is no backup but the file of a service: copy both to DATA_DIR, or start \
-             the service there and back it up."
+            "{file} has a log, {file}-wal, so it is not a backup but the file of a service: copy both files to DATA_DIR, or start \
+             the service on them and back it up."
         )));
     }
     let purpose = Purpose::Restore;

@@ -57,7 +57,7 @@ fn filter() -> Result<EnvFilter, StartupError> {
     let wrong = |reason: &str| {
         let directives = directives.to_string_lossy();
         StartupError::new(format!(
-            "{FILTER} is `{}`, which cannot be used ({reason}): set it to a level such as info, or to nothing.",
+            "{FILTER} is `{}`, which cannot be used ({reason}): set it to a level such as info, or unset it.",
             directives.escape_debug()
         ))
     };

@@ -219,5 +219,5 @@ impl Side {
 }
 
 fn unfinished() -> &'static str {
-    "has itself only a part of what `store copy` was to bring: run that command again first"
+    "is itself an unfinished copy: run the same `store copy` command again first"
 }

@@ -162,7 +162,7 @@ impl Side {
             }
             Some(&SqlState::DISK_FULL) => ("cannot be written", "free disk space there"),
             Some(_) => ("cannot be copied", "correct that"),
-            None => ("does not answer any more", "start the server"),
+            None => ("no longer responds", "start the server"),
         };
         StartupError::new(format!("{place} {what} ({reason}): {advice}, and run the same command again."))
     }
