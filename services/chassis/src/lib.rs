@@ -1,10 +1,10 @@
-//! What every service stands on, and none is about: nothing here knows what a service sells, takes or charges.
+//! Infrastructure that every service shares: nothing here knows what a service sells, takes or charges.
 //!
 //! A service declares its operations in terms of [`api`] and [`values`] and keeps its rows in [`storage`]. [`process::Program`] is
 //! its `main`: it reads the [`settings`], opens the database and runs the [`server`].
 //!
 //! The modules are layers, listed from the top down: each uses only those below it, and so do the files within each.
-//! A test of the suite (`layers`) keeps it so.
+//! A test of the suite (`layers`) enforces this.
 
 pub mod process;
 pub mod server;

@@ -1,5 +1,5 @@
-//! Messages on standard output and standard error that nobody has to read: `println!` panics when its reader is gone, and
-//! blocks while a pipe is full.
+//! Messages on standard output and standard error, which need no reader: `println!` panics when its reader is gone, and blocks
+//! while a pipe is full.
 
 use std::{
     io::{self, Write},

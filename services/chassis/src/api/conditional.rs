@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110, section 13): strong entity tags, `If-Match` and `If-None-Match`.
 //!
-//! A tag is a hash of the resource's JSON. So it needs no column, every instance of a service makes the same one, and after a
-//! backup was restored, no other content has a tag that a caller knows. A content that comes back has its tag again.
+//! A tag is a hash of the resource's JSON. So it needs no column, every instance of a service computes the same tag, and after a
+//! restore from a backup, no other content can have a tag that a caller knows. Equal content always has the same tag.
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,4 @@
-//! Resources whose paths the caller chose, so that a request can be sent again without making a second one.
+//! Resources whose path the caller chooses, so that a retry creates no second one.
 
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::{

@@ -1,4 +1,4 @@
-//! What an API is declared with: authentication, parameters, bodies, responses, errors, and the document of it all.
+//! Building blocks for declaring an API: authentication, parameters, bodies, responses, errors, and its document.
 
 pub mod document;
 mod page;

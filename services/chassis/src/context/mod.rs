@@ -1,4 +1,4 @@
-//! The context of a request: what belongs to it, wherever in the service it is worked on.
+//! The context of a request, which every part of the service can read while it works on that request.
 
 mod ticket;
 mod trace_context;

@@ -1,8 +1,8 @@
 //! The place of a request in its trace, and the headers that carry it (<https://www.w3.org/TR/trace-context-1/>).
 //!
-//! OpenTelemetry's `TraceContextPropagator` reads the same headers, but breaks rules of theirs: it takes ids and flags of any
-//! length and with a sign, a trailing dash, and the first of several `traceparent`; of several `tracestate` it keeps the first
-//! only, and of any length.
+//! OpenTelemetry's `TraceContextPropagator` reads the same headers, but breaks their rules: it accepts ids and flags of any length
+//! and with a sign, a trailing dash, and the first of several `traceparent` headers; it keeps only the first of several
+//! `tracestate` headers, and does not limit its length.
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::{Uuid, fmt::Simple};

@@ -1,5 +1,5 @@
-//! Reading the token files again, on a thread of its own: a file may be a pipe, or on a disk that does not respond, and must
-//! delay neither requests nor the stop.
+//! Rereads the token files on a separate thread: a file may be a pipe, or on a disk that does not respond, and must delay neither
+//! requests nor the stop.
 
 use std::{
     sync::mpsc::{self, Receiver, SyncSender},

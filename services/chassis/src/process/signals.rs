@@ -1,7 +1,7 @@
-//! Signals: which of them stop a program, which make it read its token files again, and which are ignored.
+//! Signals: which of them stop a program, which make it reread its token files, and which are ignored.
 //!
-//! TERM, INT and QUIT stop the program gracefully. HUP asks for the token files to be read again, unless it says that the
-//! terminal of the program was closed: then it stops the program like TERM. The other signals that a person or a supervisor might
+//! TERM, INT and QUIT stop the program gracefully. HUP makes it reread the token files, unless the signal was sent because its
+//! terminal was closed: then HUP stops the program, as TERM does. The other signals that a person or a supervisor might
 //! send (USR1, USR2, ALRM and the like, the real-time signals) would by default kill the process with requests in flight; they
 //! are ignored and logged. KILL, STOP and TSTP keep their meaning, and so do the signals for faults of the program, such as SEGV.
 

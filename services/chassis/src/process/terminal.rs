@@ -1,4 +1,4 @@
-//! The terminal that a program was started in, whose end stops the program.
+//! The terminal that a program was started in. The program stops when it is closed.
 
 use std::{
     fs::{self, File},

@@ -1,5 +1,5 @@
-//! Where callers find the service. The operator says so, or a trusted proxy, or else the request itself. A caller can lie about
-//! it, but only to itself: nothing that depends on a request is kept or may be cached.
+//! The URL at which callers find the service: set by the operator, by a trusted proxy, or else taken from the request itself. A
+//! caller can forge it, but deceives only itself: nothing derived from a request is kept or may be cached.
 
 use std::{borrow::Cow, net::SocketAddr, num::NonZeroU16};
 

@@ -1,5 +1,5 @@
-//! Admission of connections. When all permits are taken, an idle connection is evicted, so that callers who only stay connected
-//! keep out neither authenticated callers nor probes.
+//! Admission of connections. When all permits are taken, an idle connection is evicted, so that idle callers cannot lock out
+//! authenticated callers or probes.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! Large responses: they count as in flight until they are sent, and are logged then.
+//! Large responses: each counts as in flight until it is sent, and is logged then.
 
 use std::{
     io,

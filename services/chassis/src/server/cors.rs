@@ -1,8 +1,9 @@
 //! Pages of other origins (<https://fetch.spec.whatwg.org/#http-cors-protocol>). The document is open to all of them, everything
 //! else to those in `CORS_ORIGINS`.
 //!
-//! tower-http's layer takes every OPTIONS for a preflight, poem's answers 403 to other origins, and neither sees what is refused
-//! before an operation is called. Credentials are not allowed, since a page sets the header with the token itself.
+//! tower-http's layer treats every OPTIONS request as a preflight, poem's responds with 403 to other origins, and neither sees
+//! requests that are refused before an operation is called. Credentials are not allowed, since a page sets the header with the
+//! token itself.
 
 use poem::http::{HeaderMap, HeaderValue, Method, header};
 

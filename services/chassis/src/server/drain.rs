@@ -2,11 +2,11 @@
 //! when the stop begins.
 //!
 //! During the stop delay, requests are served as usual, but with `Connection: close`, so that persistent connections end. Then
-//! the listener accepts the connections in its queue and is closed. An idle connection is closed once it has been quiet for a
+//! the listener accepts the connections in its backlog and is closed. An idle connection is closed once it has been quiet for a
 //! moment. A request whose first byte was read gets a response, which is 503 if the drain timeout passes first.
 //!
-//! One race remains: a request may be on its way while its idle connection is closed. The service has not read it, and its
-//! caller sees a clean close without a response, so it may send the request again (RFC 9112, section 9.3.1).
+//! One race remains: a request may be on its way while its idle connection is closed. The service has not read the request, and
+//! the caller sees a clean close without a response, so the caller may retry (RFC 9112, section 9.3.1).
 
 use std::{
     io,

@@ -1,5 +1,4 @@
-//! Ambiguous heads, which are rejected: a proxy and the service could read different requests (RFC 9112, sections 3.2, 6.1 and
-//! 11).
+//! Rejects ambiguous heads, which a proxy and the service could read as different requests (RFC 9112, sections 3.2, 6.1 and 11).
 
 use poem::http::{HeaderName, Version, header};
 

@@ -1,8 +1,7 @@
-//! What callers prefer to get in place of what an operation would do (RFC 7240): `Prefer: code=404`, `Prefer: example=NAME`, or
-//! both, in the words of Prism.
+//! Example responses on request (RFC 7240): `Prefer: code=404`, `Prefer: example=NAME`, or both, with the preferences of Prism.
 //!
-//! This is off unless it is asked for, since a service that honours it tells its callers what they want to hear. All responses are
-//! the recorded examples of the document, so a consumer can try each documented error without bringing it about.
+//! This is off by default, since it lets callers choose their response. All responses are the recorded examples of the document, so
+//! a consumer can try each documented error without provoking it.
 
 use bytes::Bytes;
 use poem::{

@@ -1,4 +1,4 @@
-//! Whether the service is ready, for `/readyz`: its database can be read and written.
+//! Readiness, for `/readyz`: whether the database can be read and written.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

@@ -1,4 +1,4 @@
-//! Reads settings from flags and environment variables, and explains in a sentence what it cannot read.
+//! Reads settings from flags and environment variables, and explains in one sentence why a value is invalid.
 
 use std::{
     any::TypeId,

@@ -1,5 +1,5 @@
-//! The old names of durations, from before they had units. They still work, with numbers of a fixed unit, but `--help` does not
-//! list them.
+//! The old names of durations, from before durations had units. They still work, as plain numbers in a fixed unit, but `--help`
+//! does not list them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Errors of a database, whichever engine it has.
+//! Errors of a database, for either engine.
 
 use super::{postgres, sqlite};
 

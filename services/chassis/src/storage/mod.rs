@@ -1,6 +1,6 @@
-//! The storage of a service: one interface, whichever engine is behind it.
+//! The storage of a service: one interface to two engines.
 //!
-//! What a service asks of its database is a [`Query`], which has its SQL for each engine. A [`Database`] runs it.
+//! A service defines each database operation as a [`Query`], with the SQL for each engine. A [`Database`] runs it.
 
 pub mod copy;
 mod schema;

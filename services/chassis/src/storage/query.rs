@@ -1,4 +1,4 @@
-//! What a service asks of its database.
+//! A database operation of a service, for each engine.
 
 use super::client::{Connection, Error};
 

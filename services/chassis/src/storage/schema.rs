@@ -1,4 +1,4 @@
-//! The schema of a service's database, whichever engine it has.
+//! The schema of a service's database, for both engines.
 
 use super::{postgres, sqlite, table::Table};
 

@@ -1,4 +1,4 @@
-//! The tables of a service, as far as both engines have the same ones: what a copy takes from one database to another.
+//! The tables that a service has in both engines, which a copy between databases includes.
 
 /// A table that both engines have under the same name.
 #[derive(Debug)]

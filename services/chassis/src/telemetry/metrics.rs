@@ -1,9 +1,9 @@
 //! What a running service counts, for `/metrics`.
 //!
-//! Names and labels follow OpenTelemetry where it has some (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>), written as
-//! Prometheus has them (<https://prometheus.io/docs/practices/naming/>). Each series has the name of its service, so that one job can
-//! scrape all of them: `job` and `instance` are for whoever configures Prometheus, and a join with `target_info` in each query is not
-//! what people expect to write.
+//! Names and labels follow OpenTelemetry's semantic conventions if there are any
+//! (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>), in the format of Prometheus
+//! (<https://prometheus.io/docs/practices/naming/>). Each series has its service as a label, so that one job can scrape all
+//! services: `job` and `instance` belong to the configuration of Prometheus, and nobody expects to join `target_info` in each query.
 
 use std::{
     collections::HashMap,

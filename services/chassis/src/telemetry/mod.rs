@@ -1,4 +1,4 @@
-//! What a running service tells its operators: log lines, metrics, and traces.
+//! Telemetry for operators: log lines, metrics, and traces.
 
 pub mod log;
 pub(crate) mod trace;

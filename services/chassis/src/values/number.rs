@@ -1,4 +1,4 @@
-//! JSON numbers as written (RFC 8259, section 6), compared to the last digit and never through a rounded double.
+//! JSON numbers as written (RFC 8259, section 6), compared digit by digit and never as rounded doubles.
 
 use std::iter;
 

@@ -1,4 +1,4 @@
-//! Values that may be left out.
+//! Values that may be absent.
 
 use super::value::{Parsed, Value};
 

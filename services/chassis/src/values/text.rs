@@ -1,4 +1,4 @@
-//! Texts of a limited length.
+//! Strings of a limited length.
 
 use poem_openapi::registry::MetaSchema;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Closed sets of texts.
+//! Enums of strings.
 
 #[doc(hidden)]
 pub use super::value::{Parameter, Parsed, Value};

@@ -1,4 +1,4 @@
-//! The faults that can be switched on, by their names.
+//! The faults that a stub can inject, by their names.
 
 use chassis::settings::StartupError;
 use faults::{
@@ -188,11 +188,7 @@ mod tests {
             (3, &["orders drips"], "choose `orders drips the head`, `orders drips the body`."),
             (3, &[""], "`store stub --fault list` lists them."),
             (1, &["orders is full"], "which is not running: add orders to the services."),
-            (
-                3,
-                &["orders hangs up", "orders never ends"],
-                "cannot be combined with another fault of the same",
-            ),
+            (3, &["orders hangs up", "orders never ends"], "cannot be combined with another fault"),
         ] {
             let told = find(running, names).err().unwrap_or_default();
             assert!(told.contains(sentence) && (sentence.is_empty() == told.is_empty()), "{names:?}: {told}");

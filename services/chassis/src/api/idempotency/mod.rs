@@ -1,9 +1,9 @@
-//! Creating once, however often the request is sent: the `Idempotency-Key` header
+//! Creates that happen once, however often the request is sent: the `Idempotency-Key` header
 //! (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
 //!
 //! The first response is stored in the transaction that creates the row, so neither exists without the other, and that
 //! transaction decides which request comes first. A key in flight is kept in memory until the commit, even if its caller hangs
-//! up. Responses that created nothing are not stored.
+//! up. A response is stored only if the request created something.
 
 mod once;
 mod postgres;

@@ -1,7 +1,7 @@
-//! Reads that several callers share: what group commit is for writes.
+//! Reads that several callers share, as writes share a group commit.
 //!
-//! Of each key, one read is in flight and at most one waits for it. A caller joins the read that waits, never the one in flight,
-//! so that what it gets was true at some moment between its call and its return.
+//! For each key, at most one read is in flight, and at most one waits for it. A caller joins the waiting read, never the one in
+//! flight, so that its result was true at some moment between its call and its return.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! A connection, as a query has it.
+//! The connection that a query gets.
 
 use std::sync::{
     Arc,

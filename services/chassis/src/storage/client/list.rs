@@ -1,8 +1,9 @@
-//! Lists by ascending id of tables into which several transactions insert at once.
+//! Lists, by ascending id, of tables into which several transactions insert at once.
 //!
-//! Ids are given before the commit, so a row can appear behind one with a greater id. A caller who pages through a list must not
-//! pass it by. So whoever inserts holds a shared lock from before the id is given until the commit, and whoever lists waits for
-//! those who hold it, but only if ids are missing that may yet appear. A row is *settled* if no id before it is.
+//! PostgreSQL assigns ids before the commit, so a row can become visible after one with a greater id, and a caller who pages
+//! through a list must not miss it. So an insert holds a shared lock from before the id is assigned until the commit, and a list
+//! waits for the holders of that lock, but only if ids are missing that may still appear. A row is *settled* if no smaller id can
+//! appear any more.
 
 use tokio_postgres::{Row, types::ToSql};
 

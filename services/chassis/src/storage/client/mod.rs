@@ -1,4 +1,4 @@
-//! The client's side of a PostgreSQL, as a query has it: a connection, its errors, and values in columns.
+//! The client side of PostgreSQL that a query uses: a connection, its errors, and values in columns.
 
 mod list;
 mod connection;

@@ -1,4 +1,4 @@
-//! What is known of the ids in lists.
+//! Up to which id each list is known to be settled.
 
 use std::{
     collections::HashMap,

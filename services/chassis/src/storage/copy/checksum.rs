@@ -1,4 +1,4 @@
-//! A checksum of a table, which is the same for the same rows, whichever engine has them.
+//! A checksum of a table, which is the same for the same rows in either engine.
 
 use sha2::{Digest, Sha256};
 

@@ -1,8 +1,8 @@
 //! A copy of a service's whole database, between files and servers in any direction.
 //!
-//! Rows are copied by their keys, some thousand at a time, each time in a transaction. So a copy that was interrupted goes on after
-//! the last key that it finds. Until the end, a marker in the destination keeps services away from it, and says what is copied. At
-//! the end both databases are read again and compared, so a source that changed meanwhile is noticed as well.
+//! Rows are copied in the order of their keys, some thousand in each transaction. So an interrupted copy resumes after the last key
+//! in the destination. Until the end, a marker in the destination keeps services from starting on it, and names the source. At the
+//! end, both databases are read again and compared, which also detects a source that changed meanwhile.
 
 mod checksum;
 mod side;

@@ -1,4 +1,4 @@
-//! The two databases of a copy, each of which has either engine.
+//! The source and the destination of a copy, each of either engine.
 
 use std::path::PathBuf;
 

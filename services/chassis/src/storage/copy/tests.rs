@@ -1,4 +1,4 @@
-//! Copies from a file to another, of tables that no service of the store has. The suite has those with servers.
+//! Copies from one file to another, of tables that no service of the store has. The suite tests copies with servers.
 
 use std::path::Path;
 

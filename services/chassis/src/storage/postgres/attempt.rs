@@ -1,4 +1,4 @@
-//! Running a query: again if the server asks for it, and no longer than its deadline.
+//! Runs a query: retried if the server asks for it, and cancelled at its deadline.
 
 use std::{
     pin::pin,

@@ -1,5 +1,5 @@
-//! How connections are made: at one host after the other, each of which has its share of the time. Without that, a host that says
-//! nothing would use up the time of those that follow.
+//! Connects to one host after the other, each with its share of the timeout. Otherwise, an unresponsive host would use up the time
+//! of those that follow.
 
 use std::{
     future,

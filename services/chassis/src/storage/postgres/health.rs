@@ -1,4 +1,4 @@
-//! Whether the database can be reached, and takes writes.
+//! Health: whether the database can be reached, and accepts writes.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! Migrations: run once, however many instances start at once.
 //!
-//! The version is a row, which is locked until its migration is committed. That needs no lock of a session, which CockroachDB
-//! and poolers do not have. What another instance did meanwhile shows as a conflict, and the whole is tried again.
+//! The version is a row, which is locked until its migration is committed. So no session-level lock is needed, which CockroachDB
+//! and poolers do not support. If another instance migrates at the same time, there is a conflict, and the migration is retried.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! A PostgreSQL, or what speaks its protocol: a pool of connections, and as many instances of the service as there may be.
+//! PostgreSQL, or a server that speaks its protocol: a connection pool in each of any number of instances of the service.
 //!
-//! Nothing that another instance has to know is kept in memory. A write runs as a task of its own, so that a caller who hangs up
-//! leaves no transaction behind, and it is cancelled on the server when the deadline of its request is over.
+//! Nothing that another instance has to know is kept in memory. Each write runs as a task of its own, so that a caller who hangs up
+//! leaves no transaction behind; the write is cancelled on the server at the deadline of its request.
 
 pub(super) mod transfer;
 mod attempt;

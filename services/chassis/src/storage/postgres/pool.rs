@@ -1,4 +1,4 @@
-//! The connections.
+//! The connection pool.
 
 use std::{
     sync::Arc,

@@ -1,4 +1,4 @@
-//! Why a service cannot start with its database, for people.
+//! Why a service cannot start with its database, in a sentence for the operator.
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;

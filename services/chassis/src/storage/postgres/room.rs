@@ -1,4 +1,4 @@
-//! Whether the disk of the server has room, which only a write that needs some can tell.
+//! Whether the disk of the server has free space, which only a write that needs some can tell.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},

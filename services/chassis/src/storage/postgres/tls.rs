@@ -1,4 +1,4 @@
-//! TLS, as `sslmode` asks for it (<https://www.postgresql.org/docs/current/libpq-ssl.html>).
+//! TLS, as `sslmode` requires it (<https://www.postgresql.org/docs/current/libpq-ssl.html>).
 
 use std::sync::Arc;
 

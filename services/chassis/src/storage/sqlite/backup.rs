@@ -1,4 +1,4 @@
-//! Backups of a database, which a service may be using.
+//! Backups of a database, even while a service uses it.
 
 use std::{fs::File, path::Path};
 

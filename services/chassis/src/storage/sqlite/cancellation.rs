@@ -1,4 +1,4 @@
-//! Work with a connection that another thread can stop.
+//! Work on a connection, which another thread can cancel.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! What a database file must be before a program uses it, and the sentences about one that is not.
+//! Checks of a database file before a program uses it, and the sentences that explain a failure.
 
 use std::{
     fs,

@@ -1,7 +1,7 @@
-//! A copy of a database, as SQLite makes it: consistent, while others read and write, and in bounded memory.
+//! A copy of a database file by SQLite: consistent, even while others read and write, and in bounded memory.
 //!
-//! VACUUM INTO reads one snapshot and writes a new file (<https://www.sqlite.org/lang_vacuum.html#vacuuminto>). Writers go on
-//! meanwhile, and their log grows, since it cannot restart before the snapshot has ended.
+//! VACUUM INTO reads one snapshot and writes a new file (<https://www.sqlite.org/lang_vacuum.html#vacuuminto>). Meanwhile, writers
+//! continue, and the write-ahead log grows, since it cannot restart before the snapshot has ended.
 
 use std::{fs::File, io, os::unix::fs::OpenOptionsExt, path::Path};
 

@@ -1,4 +1,4 @@
-//! The files of a database: locked for one process, and checked for having been replaced.
+//! The files of a database: locked by one process, and checked for deletion and replacement.
 
 use std::{
     fs::{self, File, TryLockError},

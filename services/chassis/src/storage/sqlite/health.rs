@@ -1,4 +1,4 @@
-//! Whether writes succeed: known from the last commit, or from an attempt.
+//! Health: whether writes succeed, as the last commit or a test write shows.
 
 use std::{
     sync::{Mutex, PoisonError},

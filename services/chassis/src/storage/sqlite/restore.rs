@@ -1,4 +1,4 @@
-//! Backups that are put back, while no service runs.
+//! Restores a backup, while no service runs.
 
 use std::{
     fs::{self, File},

@@ -4,13 +4,13 @@
 //! The writer checkpoints it instead, after the snapshots have ended.
 //!
 //! A log does not say which file it belongs to: SQLite replays it into any file with the right name, such as a restored backup.
-//! So the table `generation` names each state that the file can have next to this log, by a random number: `base` is the state
-//! when the log began, `middle` the state after a checkpoint by another program, and `tip` the state after our own. A file with
-//! none of the three is another file, or newer than this copy of the log.
+//! So the table `generation` identifies each state that the file can have next to this log, by a random number: `base` is the state
+//! when the log began, `middle` the state after a checkpoint by another program, and `tip` the state after our own. A file in none
+//! of these three states is another file, or newer than this copy of the log.
 //!
-//! Nor does a file say that it has a log, so a copy without it would be taken for whole. Hence `is_continued`: it is set in the
-//! file by our own checkpoints, and the first commit of each log takes it back. Whoever takes a whole log into the file, such as
-//! the last program that closes it, takes that commit as well.
+//! Nor does a file say that it has a log, so a file that is copied without its log would seem complete. Hence `is_continued`: our
+//! own checkpoints set it in the file, and the first commit of each log clears it. A program that checkpoints the whole log, such
+//! as the last one that closes the database, thereby also applies that commit.
 
 use std::{
     fs::File,

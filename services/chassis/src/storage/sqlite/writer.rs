@@ -2,7 +2,7 @@
 //! after the commit.
 //!
 //! Each write has its own savepoint, so one that fails does not affect the others. If the commit fails, the whole group fails. A
-//! cancelled write does not begin, and a write that has begun is finished.
+//! cancelled write is never started, and a write that has started is completed.
 
 use std::{
     sync::Arc,

@@ -1,5 +1,5 @@
-//! The log, on standard error: lines for people or JSON for machines, each with the name of its program, the id of the trace
-//! that it belongs to, and the id of the request, if that is another one.
+//! The log, on standard error: text for people or JSON for machines. Each line has the name of its program, the trace id, and the
+//! request id if it differs from the trace id.
 //!
 //! `line` formats lines, and `output` writes them in batches, so that no request waits for the log.
 

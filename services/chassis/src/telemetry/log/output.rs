@@ -1,7 +1,7 @@
 //! Standard error, written by one thread in batches, so that no request waits for the log.
 //!
-//! `tracing-appender` writes each line at once, which makes a read a seventh slower, and does not end within a deadline: while
-//! the log is not read, the stop took seconds longer.
+//! `tracing-appender` writes each line immediately, which makes a read a seventh slower, and cannot stop at a deadline: while
+//! nothing read the log, the stop took seconds longer.
 
 use std::{
     io::{self, Write},

@@ -1,4 +1,4 @@
-//! Spans on their way to a collector: OTLP over HTTP, in batches, by threads of its own.
+//! Exports spans to a collector: OTLP over HTTP, in batches, on separate threads.
 
 use std::{
     fmt::Display,

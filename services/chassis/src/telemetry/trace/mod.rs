@@ -1,8 +1,8 @@
 //! Traces: one id for everything that a request leads to, in the log lines of every service, and spans for a collector.
 //!
-//! The id is always there: it is the caller's, or a new one. Spans are there only if a variable says where they go; `export`
-//! sends them, and `variables` has what can be set. They are made with OpenTelemetry's own API: spans of `tracing` would pass
-//! through the log's filter and registry even when no collector is set, and libraries would add theirs.
+//! There is always a trace id: the caller's, or a new one. Spans exist only if a variable names a collector; `export` sends them,
+//! and `variables` reads the settings. They use OpenTelemetry's own API: spans of `tracing` would pass through the log's filter and
+//! registry even without a collector, and libraries would add their own spans.
 
 mod export;
 mod variables;

@@ -1,6 +1,6 @@
 //! The variables of OpenTelemetry (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/> and
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): each is honoured, or refused in a sentence that names it. The SDK
-//! reads most of them itself, but falls back in silence to its default for what it cannot use.
+//! reads most of them itself, but silently replaces an invalid value with its default.
 
 use std::{collections::HashMap, env, fmt::Display, fs, ops::RangeInclusive, time::Duration};
 

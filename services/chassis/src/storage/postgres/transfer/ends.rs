@@ -1,4 +1,4 @@
-//! How the copy of a database on a server begins and ends, and that to one.
+//! The beginning and the end of a copy from or to a database on a server.
 
 use std::time::Duration;
 

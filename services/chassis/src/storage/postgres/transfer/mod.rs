@@ -1,4 +1,4 @@
-//! A database on a server that is copied to another, or that another is copied to.
+//! A database on a server, as the source or the destination of a copy.
 
 mod ends;
 mod rows;

@@ -1,4 +1,4 @@
-//! A database on a server that is copied or copied to, and its rows, as a stream.
+//! The rows of a database on a server, read and written as a stream by a copy.
 
 use std::{
     pin::{Pin, pin},

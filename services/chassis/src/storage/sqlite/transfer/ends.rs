@@ -1,4 +1,4 @@
-//! How the copy of a file begins and ends, and that to a file.
+//! The beginning and the end of a copy from or to a database file.
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,4 @@
-//! A file that is copied to another database, or that another is copied to.
+//! A database file, as the source or the destination of a copy.
 
 mod ends;
 mod rows;

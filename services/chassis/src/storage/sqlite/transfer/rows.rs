@@ -1,4 +1,4 @@
-//! A file that is copied or copied to, and its rows, a page at a time.
+//! The rows of a database file, read and written by a copy, a page at a time.
 
 use std::{fs::File, path::PathBuf};
 
