@@ -1,4 +1,4 @@
-//! A fault: where it is, and how it comes about.
+//! A fault: where it is, and how it is injected.
 
 use std::sync::Arc;
 
@@ -25,6 +25,6 @@ pub struct Fault {
     pub name: String,
     /// Where.
     pub place: Place,
-    /// How it comes about.
+    /// How it is injected.
     pub tamper: Tamper,
 }

@@ -1,4 +1,4 @@
-//! Alters JSON on its way.
+//! Alters the JSON of a message.
 
 use serde_json::Value;
 

@@ -1,8 +1,8 @@
-//! Faults that a store could have, each made on the wire before a real service.
+//! Faults that a store could have, each injected on the wire in front of a real service.
 //!
-//! The suite is trusted because it notices every one of them, and a developer tries his consumer on them with
-//! `store stub --fault NAME`. [`table`] has those of this store, a line each; [`network`] has the ways in which any service fails
-//! its callers. Both are made of parts that alter a [`message`] on its way.
+//! The suite can be trusted because it notices every one of them, and developers test their consumers against them with
+//! `store stub --fault NAME`. [`table`] has the faults of this store, one per line; [`network`] has the ways in which any service
+//! can fail its callers. Both are composed of functions that alter a [`message`] in transit.
 
 #![allow(clippy::expect_used, reason = "patterns are fixed, and a fault that has panicked is one no more")]
 

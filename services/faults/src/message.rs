@@ -1,4 +1,4 @@
-//! Requests and responses, as far as a fault alters them.
+//! The parts of requests and responses that a fault can alter.
 
 use serde_json::Value;
 

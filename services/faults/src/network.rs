@@ -1,4 +1,4 @@
-//! The ways in which a service, its network or a proxy before it fails a caller, whatever was asked.
+//! The ways in which a service, its network or a proxy before it can fail a caller, whatever the request.
 
 use std::sync::{
     Arc,
@@ -23,11 +23,11 @@ pub struct Failure {
     pub name: String,
     /// The service.
     pub service: &'static str,
-    /// How it comes about.
+    /// How it is injected.
     pub how: How,
 }
 
-/// How a failure comes about.
+/// How a failure is injected.
 #[derive(Clone)]
 pub enum How {
     /// By what is done to the connection.

@@ -1,4 +1,4 @@
-//! Faults in requests: the service reads another request than was sent.
+//! Faults in requests: the service reads a different request from the one that was sent.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Faults in responses: the service works as it should and responds otherwise.
+//! Faults in responses: the service does what it should, but sends a wrong response.
 
 use std::sync::Arc;
 

@@ -2,9 +2,9 @@
 //!
 //! It implements `openapi/orders.json`: create and read orders. To create one, it reads the product and its stock from the
 //! products service, over HTTP and with the generated client, or reserves the stock there.
-//! [`api`] is the HTTP side and contains no SQL, `db` is the SQL side and contains no HTTP, `products` is the products service,
-//! [`stock`] decides and contains none of them. `reserve` makes orders with reservations, and `settle` clears up after those that
-//! failed.
+//! [`api`] is the HTTP side and contains no SQL; `db` is the SQL side and contains no HTTP; `products` calls the products service;
+//! [`stock`] decides, with neither HTTP nor SQL. `reserve` creates orders with reservations, and `settle` cleans up after those
+//! that failed.
 
 pub mod api;
 mod reserve;

@@ -1,4 +1,4 @@
-//! The intents that requests in flight are working on, which are not to be settled yet.
+//! The intents whose requests are still in flight, which must not be settled yet.
 
 use std::{
     collections::HashSet,

@@ -1,4 +1,4 @@
-//! What the orders service counts beside what every service does.
+//! The metrics that only the orders service has.
 
 use std::sync::LazyLock;
 

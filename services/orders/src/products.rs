@@ -1,4 +1,4 @@
-//! The products service, as orders calls it.
+//! Calls to the products service.
 
 use std::sync::Arc;
 

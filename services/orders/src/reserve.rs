@@ -2,11 +2,11 @@
 //!
 //! An order is first stored as an intent, under the key of its reservation; then the reservation is made; then the intent becomes
 //! the order, in one transaction. An intent that ends in any other way (no response, a caller that hung up, a crash) becomes no
-//! order: [`settle`](crate::settle) releases its reservation and then removes it. The database decides between the two, so an
-//! order is never made of an intent that was given up.
+//! order: [`settle`](crate::settle) releases its reservation and then removes the intent. The database decides between the two, so
+//! an abandoned intent never becomes an order.
 //!
-//! The reservation of a refused intent is released before the caller is told, although nothing was taken: a proxy may have sent
-//! the request twice, and a release is what keeps the late one from taking stock.
+//! The reservation of a refused intent is released before the caller gets the response, although no stock was taken: a proxy may
+//! have sent the reservation twice, and the release keeps the late one from taking stock.
 
 use chassis::{api::upstream, error::ApiError, storage::Database, values::Key};
 use uuid::Uuid;

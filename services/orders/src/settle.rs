@@ -1,7 +1,7 @@
 //! Settles intents that became no order: releases their reservations, and removes them.
 //!
-//! It runs beside the requests, from the start of the service, and also if orders only check the stock: an earlier run may have
-//! left intents. A stop ends it wherever it is; the next start goes on.
+//! This background task runs from the start of the service, even if orders only check the stock, since an earlier run may have left
+//! intents. A stop may interrupt it at any point; after the next start, it continues.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The stock rule: an order is accepted if and only if there is as much as it asks for.
+//! The stock rule: an order is accepted if and only if the stock covers its quantity.
 
 use chassis::values::{Count, Quantity};
 

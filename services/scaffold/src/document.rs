@@ -1,4 +1,4 @@
-//! The document of a service, from its types into a file.
+//! Writes the document that the types of a service emit to a file.
 
 use std::{
     fs,

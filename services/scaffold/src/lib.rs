@@ -1,4 +1,4 @@
-//! Documents on their way from the code to a file: whether a client can be generated from one, and what is new in it.
+//! Checks of an emitted document before it is written: whether a client can be generated from it, and what has changed in it.
 
 use std::{panic, sync::Mutex};
 

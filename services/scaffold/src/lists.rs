@@ -1,4 +1,4 @@
-//! The lists that a service has to be in.
+//! The lists in the repository that a new service is added to.
 
 use std::{fs, path::Path};
 

@@ -1,8 +1,8 @@
 //! Writes a new service of the store: its crate, its document, and its place in every list.
 //!
 //! `cargo run -p scaffold -- new shipments --port 5004 --asks orders` writes a service that compiles, runs and passes the suite.
-//! `cargo run -p scaffold -- emit products` writes the document of a service from its types, without anything else of the
-//! workspace having to compile.
+//! `cargo run -p scaffold -- emit products` writes the document of a service from its types, even if the rest of the workspace does
+//! not compile.
 
 mod lists;
 mod document;

@@ -1,4 +1,4 @@
-//! The template of a service: its files, with places for names and parts for services that call another.
+//! The template of a service: its files, with placeholders for names, and parts for services that call another.
 
 /// What the template is filled with.
 pub(crate) struct Names {

@@ -1,4 +1,4 @@
-//! Where something that listens can be found on this machine.
+//! The URL of a listening address, as seen from this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

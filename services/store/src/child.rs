@@ -1,4 +1,4 @@
-//! A process of a service: a child that reports when it is ready, and stops when its standard input is closed.
+//! The process of a service: a child that reports when it is ready, and stops when its standard input is closed.
 
 use std::{
     ffi::OsString,

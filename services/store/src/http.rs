@@ -1,4 +1,4 @@
-//! A client for services on this machine, none of which is encrypted.
+//! An HTTP client for services on this machine, without TLS.
 
 use std::time::Duration;
 

@@ -2,13 +2,13 @@
 //!
 #![doc = include_str!("../system.svg")]
 //!
-//! No service depends on the crate of another: [`orders`] knows [`products`] by the client that is generated from the products
+//! No service depends on the crate of another: [`orders`] calls [`products`] through the client that is generated from the products
 //! document. All of them are built on [`chassis`].
 //!
 //! The store starts its own program once for each service, with the name of the service as the first argument, so that there is
 //! only one binary to build. [`main`] runs the whole store or one service, with its `settings`. `stub` is a store for the developers
-//! of its consumers, and `run` tells the two apart. `start_page` leads to all services. A `supervisor` keeps a service running,
-//! `child` is a process of a service, and `restart` says when there is another one. `commands` are what an operator does beside it.
+//! of its consumers, and `run` is either of the two. `start_page` links to all services. A `supervisor` keeps a service running,
+//! `child` is the process of a service, and `restart` decides when a new one is started. `commands` are for operators.
 
 mod run;
 mod stub;

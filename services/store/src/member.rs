@@ -1,4 +1,4 @@
-//! A service of the store: what it is called, how it is run, and what its database is like.
+//! A service of the store: its name, its entry point, and the schema of its database.
 
 use std::{ffi::OsString, process::ExitCode};
 

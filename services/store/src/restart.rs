@@ -1,4 +1,4 @@
-//! When a service that has died is started again, and when no longer.
+//! When a service that died is restarted, and when the store gives up.
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! What is run: the store, or a stub of it.
+//! The store, or a stub: what both run, and where they differ.
 
 use std::{ffi::OsString, net::SocketAddr};
 
@@ -49,7 +49,7 @@ impl Run {
         }
     }
 
-    /// Does what is left to do when all services are ready.
+    /// Finishes the preparation once all services are ready.
     pub(crate) async fn prepare(&mut self) -> Result<(), StartupError> {
         match self {
             Self::Store(_) => Ok(()),

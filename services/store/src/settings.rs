@@ -1,4 +1,4 @@
-//! The settings of the store, and those that it passes on to its services.
+//! The settings of the store, including those that it passes on to its services.
 
 use std::ffi::OsString;
 

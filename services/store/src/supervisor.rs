@@ -1,4 +1,4 @@
-//! A service, as the store runs it: started, started again when it dies, and stopped.
+//! Runs a service of the store: starts it, restarts it when it dies, and stops it.
 
 use std::{
     ffi::OsString,

@@ -1,9 +1,9 @@
 //! The stream of one connection, with timeouts.
 //!
 //! A caller is disconnected if it takes too long to send a head, to send the next request, or to read a response. A request is
-//! cancelled when its caller hangs up, but not when the caller only half-closes the connection. After the last response, the stream keeps reading for
-//! a moment (a lingering close): data that arrives at a closed socket makes the system send a reset, which may destroy the
-//! response before the caller reads it (RFC 9112, section 9.6).
+//! cancelled when its caller hangs up, but not when the caller only half-closes the connection. After the last response, the
+//! stream keeps reading for a moment (a lingering close): data that arrives at a closed socket makes the system send a reset,
+//! which may destroy the response before the caller reads it (RFC 9112, section 9.6).
 
 use std::{
     future::Future,

@@ -1,4 +1,4 @@
-//! Faults in behaviour: the service does something else than it says, or in another order.
+//! Faults in behaviour: the service does something other than it says, or in the wrong order.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Faults that this store could have, one a line. A promise that is not in a document deserves a line here.
+//! Faults that this store could have, one per line. Every promise that no document states deserves a line here.
 
 mod reservations;
 mod behaviour;

@@ -1,5 +1,4 @@
-//! What the service asks of its database about intents: orders that have no reservation yet, or whose reservation has to be
-//! released.
+//! The queries about intents: orders that have no reservation yet, or whose reservation has to be released.
 
 use chassis::{
     storage::{

@@ -1,4 +1,4 @@
-//! An order, and the intent to make one, as they are stored.
+//! An order and an intent, as they are stored.
 
 use std::time::Duration;
 

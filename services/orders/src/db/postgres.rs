@@ -1,7 +1,7 @@
 //! Every SQL statement of the orders service, for PostgreSQL.
 //!
-//! Several instances share the intents. Each has the name of the instance that opened it, which settles it if it fails; after a
-//! time in which no request is in flight any more, all do, since that instance may be gone.
+//! Several instances share the table of intents. Each intent names the instance that opened it, which settles it if its order
+//! fails; once its request can no longer be in flight, any instance may settle it, since the one that opened it may be gone.
 
 use chassis::{
     api::idempotency,

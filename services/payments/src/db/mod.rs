@@ -1,4 +1,4 @@
-//! What the service asks of its database. Each engine has its SQL in a file of its own.
+//! The queries of the service. The SQL for each engine is in a file of its own.
 
 mod sqlite;
 mod postgres;

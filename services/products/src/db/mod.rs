@@ -1,4 +1,4 @@
-//! What the service asks of its database about products. Each engine has its SQL in a file of its own.
+//! The queries about products. The SQL for each engine is in a file of its own.
 
 mod sqlite;
 mod postgres;

@@ -1,7 +1,7 @@
-//! Reservations: stock that is taken for somebody, once, under a key that the caller chooses, and given back once.
+//! Reservations: each takes stock once, under a key that the caller chooses, and gives it back once.
 //!
-//! A reservation is made, read and released under the same path, so that a caller who got no response asks again, or releases it,
-//! without knowing what became of the request. [`api`] is the HTTP side and contains no SQL; `db` is the SQL side and contains no
+//! A reservation is created, read and released at the same path, so that a caller who got no response can retry or release it
+//! without knowing the outcome of the request. [`api`] is the HTTP side and contains no SQL; `db` is the SQL side and contains no
 //! HTTP.
 
 pub mod api;

@@ -1,4 +1,4 @@
-//! `store backup`: the databases as they are now, in a folder that appears when all of them are in it.
+//! `store backup`: copies the databases as they are now to a folder, which appears once it is complete.
 
 use std::{
     fs, io,

@@ -1,4 +1,4 @@
-//! `store check`: whether the services are ready, for a supervisor that has no other program to ask with.
+//! `store check`: whether the services are ready, for a supervisor without an HTTP client, as in the image.
 
 use std::{process::ExitCode, time::Duration};
 

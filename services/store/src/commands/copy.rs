@@ -1,4 +1,4 @@
-//! `store copy`: the databases of stopped services, from files to a server, back, or from either to its like.
+//! `store copy`: copies the databases of stopped services between files and servers, in any direction.
 
 use std::{
     ffi::OsString,

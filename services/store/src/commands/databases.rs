@@ -1,4 +1,4 @@
-//! The databases that a command is about.
+//! The databases that a command works on.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Files that get other names all together or not at all.
+//! Renames several files, all or none.
 
 use std::{
     fs, io,

@@ -1,4 +1,4 @@
-//! Why a command failed, and what is left then.
+//! Why a command failed, and whether it changed anything.
 
 use chassis::settings::StartupError;
 

@@ -1,4 +1,4 @@
-//! Folders that appear whole or not at all.
+//! Folders that appear complete or not at all.
 
 use std::{
     fs::{self, DirBuilder, File},

@@ -1,5 +1,4 @@
-//! What an operator does beside a running store, or one that is stopped: `store backup`, `store restore`, `store copy` and
-//! `store check`.
+//! The commands for operators, on a running or a stopped store: `store backup`, `store restore`, `store copy` and `store check`.
 
 mod backup;
 mod restore;

@@ -1,4 +1,4 @@
-//! `store restore`: the databases of a backup, put in place all together or not at all.
+//! `store restore`: puts the databases of a backup in place, all or none.
 
 use std::{
     fs, io,

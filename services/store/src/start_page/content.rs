@@ -1,4 +1,4 @@
-//! What the page says: a template with the addresses of the services.
+//! The content of the page: a template, filled with the addresses of the services.
 
 use std::{net::SocketAddr, path::Path};
 

@@ -1,4 +1,4 @@
-//! The page that leads to all services. The store serves it itself, on an address of its own: no service knows all others.
+//! The page that links to all services. The store serves it itself, on an address of its own, since no service knows all others.
 
 mod content;
 

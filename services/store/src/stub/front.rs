@@ -1,4 +1,4 @@
-//! A front: it stands before a service and makes the faults that were chosen.
+//! A front: a proxy in front of a service, which injects the chosen faults.
 
 use std::{
     future::pending,

@@ -1,8 +1,8 @@
-//! `store stub`: what a consumer is developed against. The services are real ones, on a folder that is gone at the end, with what
-//! the examples of their documents show.
+//! `store stub`: a store to develop consumers against. It runs the real services in a temporary folder, filled with the data in the
+//! examples of their documents.
 //!
-//! A caller can ask for any documented response with `Prefer`, which the services themselves honour. A fault is made by a `front`
-//! before a service; without one there is nothing between a caller and a service.
+//! A caller can ask for any documented response with `Prefer`, which the services themselves honour. A `front` before a service
+//! injects its faults; without a fault, there is nothing between a caller and a service.
 
 mod seed;
 mod front;

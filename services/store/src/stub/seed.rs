@@ -1,7 +1,7 @@
-//! What a stub holds at the beginning: what the examples of the documents show.
+//! Seeds a stub with the data in the examples of the documents.
 //!
-//! An example of a read shows a thing and has a path, under the same name. What creates such a thing is the POST that the path is
-//! below, or else a PUT at the path itself. So a new service is seeded as soon as its document has examples.
+//! The example of a read shows a resource, and an example of the same name has its path. The POST at the parent of that path creates
+//! the resource, or else a PUT at the path itself. So a new service is seeded as soon as its document has examples.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Durations, by their new names and by the old ones, which have no units.
+//! Durations, by their new names and by their old ones, whose values have no units.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

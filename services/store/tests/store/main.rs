@@ -1,4 +1,4 @@
-//! The program of the store, from the outside.
+//! The store program, tested from the outside.
 
 #![allow(clippy::disallowed_macros, reason = "a test may print")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]

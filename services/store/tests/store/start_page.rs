@@ -1,4 +1,4 @@
-//! The page that leads to all services.
+//! The page that links to all services.
 
 use std::{
     fs,

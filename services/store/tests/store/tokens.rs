@@ -1,4 +1,4 @@
-//! Tokens that are refused at the start, and token files that are read again.
+//! Tokens that are refused at startup, and token files that are reread.
 
 use std::{path::Path, process::Command};
 

@@ -1,6 +1,6 @@
 //! Every SQL statement about reservations, for PostgreSQL.
 //!
-//! The row of the product is locked first, so that the reservations of a product come one after the other.
+//! The row of the product is locked first, so that reservations of the same product run one after the other.
 
 use chassis::{
     storage::postgres::{Connection, Error, Row},
