@@ -2,7 +2,7 @@
 //!
 //! Run it with `cargo run -p client --example errors` while the store is running. The error messages of an operation are an
 //! enum that is generated from the document. When the document gets a new message, this example no longer compiles; until
-//! then, a service that has the new message already is handled by the status of its response.
+//! then, it handles a new message from a later service by the status of the response.
 
 #![allow(clippy::disallowed_macros, reason = "examples print their results")]
 

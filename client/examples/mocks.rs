@@ -1,7 +1,7 @@
-//! Tests a consumer without any service: a mock responds as the test says, in the types of the document.
+//! Tests a consumer without any service: a mock server sends the responses that the test defines, in the types of the document.
 //!
-//! Run the tests with `cargo test -p client --features mocks --example mocks`. A field or a status that the document does not
-//! have does not compile, or panics.
+//! Run the tests with `cargo test -p client --features mocks --example mocks`. A mock with a field or a status that the document
+//! does not have fails to compile, or panics.
 
 #![allow(clippy::disallowed_macros, reason = "examples print their results")]
 

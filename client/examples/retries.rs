@@ -1,7 +1,7 @@
 //! Retries a create until there is a response, and creates the product only once.
 //!
 //! Run it with `cargo run -p client --example retries` while the store is running. Every try has the same idempotency key, so
-//! a service that has created the product already sends its first response again.
+//! a service that has already created the product sends its first response again.
 
 #![allow(clippy::disallowed_macros, reason = "examples print their results")]
 

@@ -1,4 +1,4 @@
-//! The request that calls are made for: its headers and its deadline travel with every call.
+//! The request on whose behalf calls are made: every call carries its headers and its deadline.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What the bodies of all errors have in common, and which of their messages may be logged.
+//! The fields that all error bodies share, and which error messages may be logged.
 
 use std::fmt;
 

@@ -27,17 +27,17 @@
 //! | [`Error::CommunicationError`] | the service is unreachable, or did not send a complete response within [`CALL_TIMEOUT`] |
 //! | any other | the response is not documented |
 //!
-//! [`cause()`] describes an error in one line for a log. `client/examples/errors.rs` matches on every error message, so a new
-//! message in a document does not compile until it is handled. A message that a later version of the service has is `Unknown`,
-//! with its text: handle it by the status of the response. [`ErrorBody`] is what the bodies of all errors have in common.
+//! [`cause()`] describes an error in one line for a log. `client/examples/errors.rs` matches on every error message, so after
+//! a document gets a new message, it does not compile until it handles that message. A message from a later version of the service
+//! is `Unknown`, with its text: handle it by the status of the response. [`ErrorBody`] has the fields that all error bodies share.
 //!
-//! All other enums are closed: an unknown `status` of an order is an undocumented response, as nothing says what it means.
+//! All other enums are closed: an order with an unknown `status` is an undocumented response, since nothing says what it means.
 //!
 //! # Retries
 //!
 //! A caller that gets no response to a create cannot know whether it was done. Send the same idempotency key with every try:
 //! the service repeats its first response and creates nothing twice. `client/examples/retries.rs` shows it. [`retry_after()`]
-//! reads how long the service asks its callers to wait.
+//! returns how long the service asks its callers to wait.
 //!
 //! Reads need no key. A client retries a read once if the connection failed or the response was a 503, after its `Retry-After`.
 //!
@@ -48,8 +48,8 @@
 //!
 //! # In a service
 //!
-//! A service calls another with [`on_behalf_of()`]: the calls carry the id of the request that it handles, and end by that
-//! request's deadline.
+//! A service calls another with [`on_behalf_of()`]: the calls carry the id of the request that it handles, and end by the deadline
+//! of that request.
 
 // The console uses the clients as any program does.
 #[cfg(feature = "console")]

@@ -1,4 +1,4 @@
-//! Reads a response whole, up to a limit, and describes errors without their content.
+//! Reads a whole response, up to a limit, and describes errors without their content.
 
 use std::{
     borrow::Cow,

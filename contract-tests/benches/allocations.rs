@@ -1,7 +1,7 @@
 //! How often a service allocates memory for one request: `cargo bench -p contract-tests --bench allocations`.
 //!
-//! The services of this program count their allocations, which takes time, so nothing is timed here. Each is started
-//! twice and answers a different number of requests: the difference is theirs alone.
+//! The services in this program count their allocations, which takes time, so nothing is timed here. Each service is started
+//! twice and serves a different number of requests: the difference in allocations is due to the requests alone.
 
 #![allow(clippy::disallowed_macros, reason = "what a benchmark finds is printed")]
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on says why by panicking")]

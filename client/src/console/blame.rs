@@ -1,4 +1,4 @@
-//! Finds out which service is to blame for "not found or unavailable", which says one or the other.
+//! Finds out which service caused "not found or unavailable", a message that does not say which of the two it is.
 
 use super::{error_message::ErrorMessage, failure::Failure, service::Service};
 

@@ -1,4 +1,4 @@
-//! Any number of plausible products, the same for the same seed.
+//! Generates any number of plausible products, the same for the same seed.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! What went wrong, in a word for programs: the `code` of an error in JSON. Codes never change.
+//! Error codes for programs: the `code` of an error in JSON. Codes never change.
 
 use super::error_message::ErrorMessage;
 

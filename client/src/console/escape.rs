@@ -1,4 +1,4 @@
-//! Text that a terminal shows and does not obey.
+//! Escapes text, so that a terminal shows its control characters instead of obeying them.
 
 /// Escapes the characters of `text` that control a terminal or change the direction of the text.
 pub(super) fn visible(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! Why a connection or the output failed, in words.
+//! Explains in words why a connection or the output failed.
 
 use std::{error::Error, io, iter};
 

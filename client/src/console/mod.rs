@@ -1,4 +1,4 @@
-//! The console: runs the command of the command line and shows the result.
+//! The console: runs the command on the command line and shows the result.
 
 mod command_line;
 mod menu;

@@ -1,4 +1,4 @@
-//! The pager that a terminal shows long lists in.
+//! The pager for long lists on a terminal.
 
 use std::{
     env,

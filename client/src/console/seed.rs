@@ -1,4 +1,4 @@
-//! Fills a store with products, each once, even if the command is repeated.
+//! Fills a store with products, and creates each of them only once, even if the command is repeated.
 
 use std::{fmt, time::Instant};
 

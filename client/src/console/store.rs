@@ -1,4 +1,4 @@
-//! The store as the console sees it: calls of the generated clients, with failures in words.
+//! The store as the console sees it: calls through the generated clients, with failures explained in words.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Tokens, set as those of the services are.
+//! Tokens, set in the same way as in the services.
 
 use std::{fmt, fs, path::PathBuf};
 

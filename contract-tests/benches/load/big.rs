@@ -1,4 +1,4 @@
-//! Whether the store stays as fast when there is much in it, holds no list in memory, and starts at once.
+//! Whether the store stays fast with many rows, holds no list in memory, and starts without delay.
 
 use std::{
     fs,

@@ -1,8 +1,8 @@
-//! The limit: what the machine, hyper and SQLite can do at most.
+//! The limit: the most that the machine, hyper and SQLite can do.
 //!
-//! One server, which promises nothing. Whatever is read is the same product, so that a read costs what hyper costs. Whatever is
-//! sent is written as it came, in a commit that it shares with all that has queued up, after the upstream was asked if there
-//! is one: this is the barest form of what the store's services do, and its speed the most that they can reach.
+//! One server, without any promise. Every read returns the same product, so that a read costs only what hyper costs. Every write
+//! stores the body as sent, in a commit shared with all queued writes, after a call to the upstream if there is one. This is the
+//! minimal form of what the store's services do, so its throughput is the upper bound of theirs.
 
 use std::{
     convert::Infallible,

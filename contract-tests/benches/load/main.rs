@@ -1,14 +1,14 @@
-//! Measures the store, as ratios to what the machine can do at all: `cargo bench -p contract-tests`.
+//! Measures the store, as ratios to the most that the machine can do: `cargo bench -p contract-tests`.
 //!
-//! Three services run as separate processes, with data on disk and default settings. Beside them run two yardsticks: a bare
+//! Three services run as separate processes, with data on disk and default settings. Next to them run two baselines: a bare
 //! hyper server that sends the same product for every request, and a minimal service that writes. All of them get the same
-//! load in turns, so that noise on the machine hits them alike. `-- --quick` takes less time, and one more word measures only
-//! what has it in its name. `STORE_BENCH_PEER=axum-sqlx,fastify` adds other implementations of the store ([`peers`]).
+//! load in turns, so that noise on the machine affects them equally. `-- --quick` takes less time, and one more word measures
+//! only what has this word in its name. `STORE_BENCH_PEER=axum-sqlx,fastify` adds other implementations of the store ([`peers`]).
 //!
 //! # How programs are built
 //!
-//! The profile was chosen by the processor time of one request in microseconds, with `wrk` as the caller and the other core
-//! free, and by the memory of an idle service. All figures here were measured on two cores.
+//! We chose the profile by the CPU time of one request in microseconds, with `wrk` as the caller and the other core free, and by
+//! the memory of an idle service. All figures here were measured on two cores.
 //!
 //! | build | `GET /products/{id}` | `POST /products` | `POST /orders` | idle |
 //! |---|---|---|---|---|
@@ -21,10 +21,10 @@
 //!
 //! # Own code or a library
 //!
-//! A library is used unless our code keeps a promise that the library cannot keep, or saves at least 5 % of a headline figure.
-//! The two right columns are the processor time with the library divided by that with our code, for `GET /products/{id}` and
-//! `POST /orders`: one program switched between them, with runs of one second in turns, and the lowest of seven runs counts (of
-//! five for orders). Other work on the machine spreads the ratios of single pairs by a tenth and more. All changes together take
+//! We use a library unless our code keeps a promise that the library cannot keep, or improves a headline figure by at least 5 %.
+//! The two right columns are the CPU time with the library divided by the CPU time with our code, for `GET /products/{id}` and
+//! `POST /orders`: one program switched between the two, in alternating runs of one second, and the lowest of seven runs counts
+//! (of five for orders). Other work on the machine spreads the ratios of single pairs by a tenth and more. All changes together take
 //! 1.01 of the time of a read, 0.95 of a created product and 0.99 of an order (medians of 11, 11 and 24 pairs).
 //!
 //! | own code | library | decision, and why | read | order |
@@ -32,48 +32,48 @@
 //! | format of log lines | formats of `tracing-subscriber` | library; we add the service, the ids and the escapes that it leaves out of some fields | | |
 //! | access line formatted by hand | an event of `tracing`, written by `tracing-appender` | own: the library takes more than 5 % | 1.17 | 1.10 |
 //! | digits and time of the access line by hand | the standard library and `tracing-subscriber` | library | 1.02 | 1.00 |
-//! | lines written in batches, every 10 ms | `tracing-appender` | own: the library takes more than 5 %. With a log that is not read, the stop took 4.8 s instead of 1.3 s, and once the process panicked, because standard output was closed as well | 1.15 | 1.09 |
-//! | `traceparent` and `tracestate` | `TraceContextPropagator` of OpenTelemetry's SDK | own: of the 16 malformed values in our tests the library takes 6 (fields of another length or with a sign, a trailing dash). It also takes the first of several `traceparent`, drops all but the first `tracestate`, and passes on one of any length | | |
+//! | lines written in batches, every 10 ms | `tracing-appender` | own: the library takes more than 5 %. While nothing read the log, the stop took 4.8 s instead of 1.3 s, and once the process panicked, because standard output was closed as well | 1.15 | 1.09 |
+//! | `traceparent` and `tracestate` | `TraceContextPropagator` of OpenTelemetry's SDK | own: of the 16 malformed values in our tests, the library accepts 6 (fields of another length or with a sign, a trailing dash). It also accepts the first of several `traceparent`, drops all but the first `tracestate`, and propagates one of any length | | |
 //! | digits of `traceparent` by hand | `format!` | library: 3 % of the instructions of an order | | |
 //! | a loop over the segments of a path | `matchit` | library; we keep the rules for escapes and for the trailing slash | 0.99 | 0.91 |
-//! | `prometheus`, with a registry of ours | `metrics` and `metrics-exporter-prometheus` | `prometheus` and its macros: the others save some 20 lines, bring 12 crates, and keep every observation in memory until it is fetched, so that they need a thread that tidies up | 1.02 | 1.08 |
-//! | the client's pool of connections, on hyper | the legacy client of `hyper-util` | library: the median of 15 pairs is at the bound, and their spread is larger than it | | 1.05 |
+//! | `prometheus`, with a registry of ours | `metrics` and `metrics-exporter-prometheus` | `prometheus` and its macros: the others save some 20 lines, add 12 crates, and keep every observation in memory until the next scrape, so that they need a cleanup thread | 1.02 | 1.08 |
+//! | the client's pool of connections, on hyper | the legacy client of `hyper-util` | library: the median of 15 pairs is at the 5 % threshold, and their spread is larger | | 1.05 |
 //! | small writes joined into one buffer | hyper's vectored writes | library | 1.03 | 1.00 |
 //!
 //! # What made it faster
 //!
-//! By the instructions that callgrind counts, a read took 45,800 at first. Three things took most of them and are gone: an
-//! access line that went through `tracing` and was written at once (10,300), poem's router with its boxed futures, which move
-//! the whole request (15,000), and columns that were looked up by name (1,300). A snapshot of the database for each read took
+//! At first, a read took 45,800 instructions, as callgrind counts them. Three things that took most of them are gone: an access
+//! line that went through `tracing` and was written immediately (10,300), poem's router with its boxed futures, which move the
+//! whole request (15,000), and columns that were looked up by name (1,300). A snapshot of the database for each read took
 //! two system calls, a quarter of the kernel's work beyond bare hyper. `fdatasync` instead of `fsync`, and a write-ahead log
 //! that need not grow, doubled the rate of writes.
 //!
-//! An order took 188,000 instructions in the orders service alone. reqwest parsed one address three times (71,000 together with
-//! a task for each connection), so calls go through `hyper-util`. The future that waits for a response was copied with everything around it (20,000), and is in a box now. The
-//! statements around a write were looked up in a cache for each write (3,000).
+//! An order took 188,000 instructions in the orders service alone. reqwest parsed one address three times (71,000, together with
+//! a task for each connection), so calls now go through `hyper-util`. The future that waits for a response was moved together with
+//! everything around it (20,000), and is now boxed. The statements around a write were looked up in a cache for each write (3,000).
 //!
 //! A service has one worker thread for every two cores. With one for each core, the three services and their writers had more
-//! threads than cores: a read took a tenth more processor time, an order a sixth, and the slowest percent of reads took twice as
-//! long. A writer with many callers spins for 20 µs instead of 150 before it sleeps, which leaves the core to them.
+//! threads than cores: a read took a tenth more CPU time, an order a sixth more, and the slowest percent of reads took twice as
+//! long. A writer with many callers spins for 20 µs instead of 150 before it sleeps, which leaves the core to the callers.
 //!
 //! The whole list is sent in chunks of 400 rows. Chunks of 1,200 rows take a seventh less time, because threads wake less often,
-//! but stalled callers would hold too much memory. Names that are not copied on their way from SQLite would save a fourteenth,
-//! which is not worth a second kind of product.
+//! but stalled callers would hold too much memory. Borrowing names from SQLite instead of copying them would save a fourteenth,
+//! which is not worth a second product type.
 //!
-//! Each commit checks that the database files are still there. Asking for everything that `stat` knows made Linux 6.18 record the
-//! exact time of the next write to the log, and each sync took 26 µs longer: a single caller got four responses in the time of
-//! five. So the check asks for device and inode only. A deadline that becomes the earliest timer wakes the thread that waits for
+//! Each commit checks that the database files are still there. A full `stat` made Linux 6.18 record the exact time of the next
+//! write to the log, so each sync took 26 µs longer, and a single caller got four responses in the time of five. So the check asks
+//! only for device and inode. A deadline that becomes the earliest timer wakes the thread that waits for
 //! timers, so there is always an earlier timer, of 250 ms.
 //!
-//! # What is left
+//! # Where the time goes now
 //!
-//! A read takes 11 µs where bare hyper takes 7.5. Of its 28,000 instructions, a third are hyper's, a sixth are those of SQLite
-//! and its wrapper, and a twelfth are the access line's. A commit takes 110 µs and includes 8 to 13 writes of 32 callers; the
-//! writer is idle for a third of the time. Waiting for more writes, for a fixed time or for as many as lately, made groups larger
-//! and callers slower, and saved nothing. The minimal service leaves a quarter of the cores idle, too; with `synchronous=OFF`,
-//! which loses writes, it is a quarter faster: all of them wait for the disk. Savepoints around each write take a fiftieth.
-//! Of the 50 µs that an order takes, the minimal service takes two thirds, most of it in the kernel: four messages over loopback
-//! and a commit. A row of the list takes 3,200 instructions, two thirds of which are those of SQLite and its wrapper.
+//! A read takes 11 µs; bare hyper takes 7.5. Of the 28,000 instructions of a read, hyper takes a third, SQLite and its wrapper a
+//! sixth, and the access line a twelfth. A commit takes 110 µs and includes 8 to 13 writes of 32 callers; the writer is idle for a
+//! third of the time. Waiting for more writes, for a fixed time or for as many as recently, made groups larger and callers slower,
+//! and saved nothing. The minimal service leaves a quarter of the cores idle, too; with `synchronous=OFF`, which loses writes, it
+//! is a quarter faster: all services wait for the disk. Savepoints around each write take a fiftieth. Of the 50 µs that an order
+//! takes, the minimal service takes two thirds, most of it in the kernel: four messages over loopback and a commit. A row of the
+//! list takes 3,200 instructions, two thirds of them in SQLite and its wrapper.
 
 #![allow(clippy::disallowed_macros, reason = "what a benchmark finds is printed")]
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on says why by panicking")]

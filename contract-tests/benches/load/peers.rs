@@ -1,7 +1,7 @@
 //! Other implementations of the store, which get the same load.
 //!
-//! `STORE_BENCH_PEER` names them, with commas between: a folder of `benches/peers`, which is built and started, or the URL of a
-//! products service that runs, with orders and payments at the next two ports and the tokens of development.
+//! `STORE_BENCH_PEER` lists them, separated by commas: a folder in `benches/peers`, which is built and started, or the URL of a
+//! running products service, with orders and payments at the next two ports and the development tokens.
 
 use std::{env, path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! What was measured, as a picture: `target/bench/store.svg`.
+//! The results as a chart: `target/bench/store.svg`.
 
 use std::{fmt::Write, fs, io, path::PathBuf};
 

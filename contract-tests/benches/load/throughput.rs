@@ -1,4 +1,4 @@
-//! How much the store does with many callers, and how long a caller waits: each work in turns with the limit.
+//! Throughput and latency with many callers, each workload in turns with the limit.
 
 use std::{thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the customer typed, until it is sent with success.
+//! Keeps what the customer typed until a request with it succeeds.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The menu: prompts for a command and its arguments, until the customer leaves.
+//! The menu: prompts for commands and their arguments, until the customer leaves.
 
 mod actions;
 mod form;

@@ -1,4 +1,4 @@
-//! How a prompt ends without a response.
+//! How a prompt ends without input.
 
 use std::io;
 

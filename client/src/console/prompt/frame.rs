@@ -1,4 +1,4 @@
-//! The lines that a prompt draws, and draws again.
+//! The lines that a prompt draws and redraws.
 
 use std::io;
 

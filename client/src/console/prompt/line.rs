@@ -1,4 +1,4 @@
-//! A prompt for a line of text, which is checked with every key.
+//! A prompt for a line of text, which is checked after every key.
 
 use console::Style;
 use tui_input::{Input, InputRequest};

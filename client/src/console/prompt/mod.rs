@@ -1,7 +1,7 @@
 //! Prompts at a terminal: a line of text, and a choice from a list that can be searched.
 //!
-//! The libraries of prompts that exist have no key that clears the line, or cannot tell Esc from Ctrl-C. So the keys are read
-//! with `console` and edited with `tui-input`, and only what is drawn is written here.
+//! Existing prompt libraries have no key that clears the line, or cannot tell Esc from Ctrl-C. So `console` reads the keys,
+//! `tui-input` edits the line, and only the drawing is our own code.
 
 mod pick;
 mod line;

@@ -1,4 +1,4 @@
-//! A prompt for a choice from a list, which shrinks to what matches the text that is typed.
+//! A prompt for a choice from a list, filtered by the text that the customer types.
 
 use console::{Emoji, Style};
 use tui_input::Input;

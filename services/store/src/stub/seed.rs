@@ -1,7 +1,7 @@
 //! Seeds a stub with the data in the examples of the documents.
 //!
-//! The example of a read shows a resource, and an example of the same name has its path. The POST at the parent of that path creates
-//! the resource, or else a PUT at the path itself. So a new service is seeded as soon as its document has examples.
+//! The example of a read shows a resource, and an example of the same name has its path. The POST at the parent of that path
+//! creates the resource, or else a PUT at the path itself. So a new service is seeded as soon as its document has examples.
 
 use std::time::Duration;
 

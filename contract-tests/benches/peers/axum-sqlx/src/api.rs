@@ -1,4 +1,4 @@
-//! Routes, handlers and what they send.
+//! Routes, handlers and their responses.
 
 use std::sync::Arc;
 

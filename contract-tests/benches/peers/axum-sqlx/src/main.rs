@@ -1,8 +1,8 @@
 //! One service of the store, written with axum, sqlx and reqwest as their guides show: an extractor for each body, a pool of
-//! connections with its defaults, a commit for each write. It keeps part 1 of the contract, so the suite passes on it.
+//! connections with its defaults, a commit for each write. It implements the original contract, so the suite passes on it.
 //!
 //! `axum-sqlx products` has the store's own settings: `PRODUCTS_LISTEN`, `PRODUCTS_TOKEN`, `DATA_DIR` or `PRODUCTS_DATABASE_URL`,
-//! and the URL and the token of the service that it asks. The engine is that of the build: `--features sqlite` or
+//! and the URL and the token of the service that it calls. The build selects the engine: `--features sqlite` or
 //! `--features postgres`.
 
 mod api;

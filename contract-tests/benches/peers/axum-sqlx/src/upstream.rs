@@ -1,4 +1,4 @@
-//! The service that is asked before something is created.
+//! The service that is called before an order or a payment is created.
 
 use std::{env, time::Duration};
 
