@@ -3,13 +3,13 @@
 //!
 //! | folder | what it is for |
 //! |---|---|
-//! | [`engine`] | reads a contract, sends requests, judges each response and remembers it; it starts nothing |
-//! | [`harness`] | starts and stops a store, and everything that meets it: a proxy, a faulty upstream, a raw caller, a browser |
+//! | [`engine`] | reads a contract, sends requests, and validates and records each response; it starts nothing |
+//! | [`harness`] | starts and stops a store, and everything that a test connects to it: a proxy, a faulty upstream, a raw caller, a browser |
 //! | [`suite`] | what is true of this store: its properties, the faults that must be noticed, the recorded examples |
 //! | [`load`] | sends load, for the benchmarks |
-//! | [`standard`] | what is judged if nothing else is chosen |
+//! | [`standard`] | the default subject of a test: this store |
 //!
-//! `contract-tests/README.md` tells how a test uses them.
+//! `contract-tests/README.md` shows how a test uses them.
 
 #![allow(clippy::expect_used, reason = "a suite that cannot go on says why by panicking")]
 

@@ -1,4 +1,4 @@
-//! What is judged if nothing else is chosen. The engine below any of this knows no store.
+//! The default subject of a test: this store. The engine itself knows no store.
 
 /// The workflows of the store, beside its documents and its house rules.
 pub const DESCRIPTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/store.arazzo.yaml");

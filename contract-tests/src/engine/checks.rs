@@ -1,4 +1,4 @@
-//! Everything that services are asked: the steps of workflows, the cases and the promises that the documents give rise to.
+//! All checks of the services: the steps of workflows, and the cases and promises that are generated from the documents.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A connection to a service, encrypted or not.
+//! A connection to a service, with or without TLS.
 
 use std::{
     io::{self, ErrorKind, Read, Write},

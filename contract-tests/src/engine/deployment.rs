@@ -1,4 +1,4 @@
-//! Where the services are that are judged, and what they ask for: their addresses, tokens and headers.
+//! The services under test: their addresses, and the tokens and headers that they require.
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::LazyLock};
 

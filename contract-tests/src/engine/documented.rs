@@ -1,4 +1,4 @@
-//! What a document says of one response: its texts, media types, headers and schema.
+//! What a document says about one response: its error messages, media types, headers and schema.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 

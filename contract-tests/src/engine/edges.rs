@@ -1,4 +1,4 @@
-//! Edges: which service asks which, and what its document says of an upstream that does not answer.
+//! Edges: which service calls which, and what its document says about an upstream that does not respond.
 
 use serde_json::Value;
 

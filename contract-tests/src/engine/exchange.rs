@@ -1,4 +1,4 @@
-//! Requests and responses, as they are sent, judged and printed.
+//! Requests and responses, as they are sent, validated and printed.
 
 use std::{fmt, io::ErrorKind, time::Duration};
 

@@ -1,7 +1,7 @@
-//! Facets: what a document promises beside statuses and texts, and which of it an exchange shows.
+//! Facets: what a document promises besides statuses and error messages, and which facets an exchange exercises.
 //!
-//! Each parameter is sent and left out, each optional field is there and absent, each header is seen, and each limit is met at
-//! its edge and one beyond. The ledger has a row for each, and they are seen in the same exchanges as everything else.
+//! Each parameter must be sent and omitted, each optional field present and absent, each header seen, and each limit tried at its
+//! edge and one beyond. The ledger has a row for each, filled by the same exchanges as everything else.
 
 use std::collections::BTreeSet;
 

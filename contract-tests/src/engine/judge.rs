@@ -1,4 +1,4 @@
-//! Judges a response by the document: its status, its body, its headers, and what it must have in common with the request.
+//! Validates a response against the document: its status, its body, its headers, and what must match the request.
 
 use std::{borrow::Cow, sync::LazyLock};
 

@@ -1,4 +1,4 @@
-//! The limits of schemas: values at the edge of what a schema admits, and one beyond.
+//! The limits of schemas: values at the edge of what a schema allows, and one beyond.
 
 use regex::Regex;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! A made-up document that has what no service of the store has: objects in objects, arrays, enums, several parameters in a
-//! path, and responses without a body.
+//! A test document with features that no service of the store has: nested objects, arrays, enums, several parameters in a path, and
+//! responses without a body.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The engine: it reads a contract, sends requests, judges the responses and remembers them. It starts nothing, and knows no service.
+//! The engine reads a contract, sends requests, and validates and records the responses. It starts nothing, and knows no service.
 
 pub mod compatibility;
 pub mod checks;

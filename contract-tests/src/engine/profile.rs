@@ -1,6 +1,6 @@
-//! The profile: the house rules of whoever is judged. A document does not say them, so without a profile nobody is asked for them.
+//! The profile: the house rules of the services under test. No document states them, so without a profile they are not checked.
 //!
-//! It stands beside the workflows as `contract.yaml`. Each line of `responses` names a situation and the exact response to it;
+//! It is the file `contract.yaml` next to the workflows. Each line of `responses` names a situation and the exact response to it;
 //! the switches name conventions that hold for every response.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};

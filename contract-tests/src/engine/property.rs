@@ -1,4 +1,4 @@
-//! Properties: tries a statement on many values, and shrinks a value for which it fails.
+//! Properties: checks a statement on many values, and shrinks a value for which it fails.
 
 use proptest::{
     prelude::*,

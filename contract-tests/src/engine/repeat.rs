@@ -1,4 +1,4 @@
-//! How a failure is repeated.
+//! How to repeat a failure.
 
 use super::exchange::{Delivery, Request, quoted};
 

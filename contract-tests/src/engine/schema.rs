@@ -1,4 +1,4 @@
-//! Schemas: what a reference leads to, and what a keyword says.
+//! Schemas: resolves references, and reads keywords.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Security: what an operation asks its callers for, and how a token is sent for it.
+//! Security: which credential an operation requires, and how a token is sent as one.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The body that an operation is sent: what fits it, and an example.
+//! The request body of an operation: its schema, and an example that fits.
 
 use std::sync::OnceLock;
 

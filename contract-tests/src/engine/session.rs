@@ -1,4 +1,4 @@
-//! A session with services: sends requests, judges each response by its document, and records it in the ledger.
+//! A session with services: sends requests, validates each response against its document, and records it in the ledger.
 
 use std::{
     sync::{Arc, Mutex},

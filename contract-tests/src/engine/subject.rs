@@ -1,4 +1,4 @@
-//! What is judged: workflows, the documents that they speak of, and a profile. It is chosen once in the life of a process.
+//! The subject of a test: workflows, the documents that they use, and a profile. It is chosen once in the life of a process.
 
 use std::{
     collections::BTreeSet,

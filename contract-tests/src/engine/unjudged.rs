@@ -1,4 +1,4 @@
-//! What of an operation cannot be judged: schemas that cannot be read, and bodies and fields that cannot be made.
+//! What cannot be tested in an operation: schemas that cannot be read, and bodies and fields that cannot be generated.
 
 use serde_json::Value;
 

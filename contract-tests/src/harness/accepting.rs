@@ -1,4 +1,4 @@
-//! Connections, one after the other.
+//! Accepts connections, one after the other.
 
 use std::{convert::Infallible, net::TcpListener, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Addresses that no other test is given.
+//! Addresses that no other test uses.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! The store of development: where its services are if nothing else is said, what they ask for, and the variables that say it.
+//! The development store: the default addresses and tokens of its services, and the variables that change them.
 
 use std::env;
 

@@ -1,4 +1,4 @@
-//! The machine that tests share. A test that measures time or fills a limit has it for itself.
+//! The machine that tests share. A test that measures time or fills a limit uses it exclusively.
 
 use std::sync::{PoisonError, RwLock};
 

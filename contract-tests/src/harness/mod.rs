@@ -1,4 +1,4 @@
-//! The harness: it starts and stops a store, and everything that meets it from outside.
+//! The harness starts and stops a store, and everything that a test connects to it.
 
 pub mod browser;
 pub mod caller;

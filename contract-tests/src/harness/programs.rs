@@ -1,4 +1,4 @@
-//! Programs that are not ours.
+//! Third-party programs.
 
 use std::{
     env,

@@ -1,4 +1,4 @@
-//! A server that is not ours, such as nginx or HAProxy.
+//! A third-party server, such as nginx or HAProxy.
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,4 @@
-//! Waits that have a bound, and say what they waited for.
+//! Waits with a timeout, which report what they waited for.
 
 use std::{
     sync::{

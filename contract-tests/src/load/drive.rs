@@ -1,7 +1,7 @@
 //! Load: many connections in a closed loop, which send the next request after a response, or in an open loop, at a fixed rate.
 //!
-//! The closed loop shows the highest rate. It says little of latency, since a server that stalls gets fewer requests meanwhile
-//! ("coordinated omission"). The open loop goes on, and measures from the moment when a request was due.
+//! The closed loop shows the highest rate. It says little about latency, since a server that stalls gets fewer requests meanwhile
+//! ("coordinated omission"). The open loop keeps sending, and measures from the time at which a request was due.
 
 use std::{
     net::SocketAddr,

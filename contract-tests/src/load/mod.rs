@@ -1,4 +1,4 @@
-//! Load, for benchmarks: which requests are sent, and how.
+//! Load for benchmarks: which requests are sent, and how.
 
 pub mod work;
 pub mod drive;

@@ -1,4 +1,4 @@
-//! The work that is measured: requests to a service, and the share of the limit that it has to reach.
+//! The workloads that are measured: requests to a service, and the share of the limit that each must reach.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 

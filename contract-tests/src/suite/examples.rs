@@ -1,10 +1,9 @@
 //! The named examples of the documents: recorded, not invented.
 //!
-//! For each documented response there is one example: what a fresh store answered to the first step of a
-//! workflow, or else to the first case, that got this response. Its name is the step's or the case's. Each workflow has a store
-//! of its own, so that the examples can be tried in the order in which people try things. The request has an
-//! example of the same name if the response follows from it and it fits its schema; the summary shows one that does
-//! not fit.
+//! Each documented response has one example: the response of a new store to the first step of a workflow, or else to the first
+//! case, that got it. The example has the name of that step or case. Each workflow runs on a store of its own, so that people can
+//! try the examples in order. The request has an example of the same name if the response follows from the request and the request
+//! fits its schema; otherwise, the summary shows the request.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The faults that this store could have, as the engine brings them about. `services/faults` has their table, a line each.
+//! The faults that this store could have, in the form that the engine injects. Their table is in `services/faults`, one per line.
 
 use std::sync::Arc;
 

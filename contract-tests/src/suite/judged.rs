@@ -1,4 +1,4 @@
-//! What a run judges, so that whoever reads its result knows what it is worth.
+//! Describes what a run tests, so that the reader of its result knows what it covers.
 
 use serde_json::Value;
 

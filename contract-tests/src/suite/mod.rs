@@ -1,4 +1,4 @@
-//! The suite of this store: its properties, the faults that must be noticed, what is recorded of it, and whom a change of it breaks.
+//! The suite of this store: properties, faults that must be noticed, recordings, and the callers that a change breaks.
 
 pub mod faults;
 pub mod stock;

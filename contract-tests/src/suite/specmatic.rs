@@ -1,11 +1,11 @@
-//! Part 1 of the contract as projects for Specmatic, a contract tool that is not ours: its verdict does not rest on our code.
+//! The original contract as projects for Specmatic, a third-party contract tool, whose verdict does not depend on our code.
 //!
-//! It compares a response with its schema and never with the response of an example. So the documents that it gets are derived:
-//! each response has one text, or the values that were recorded. A response with several texts takes several projects.
-//! It also makes up a token where a document asks for one, so that the token is an ordinary header here.
+//! It compares a response with its schema, and never with the response of an example. So it gets derived documents, in which each
+//! response has one error message, or the recorded values. A response with several messages takes several projects.
+//! It also invents a token if a document requires one, so here the token is an ordinary header.
 //!
-//! The examples are the requests of the common workflows, and what a store answered to them that held what
-//! [`situations::prepare`] makes: product 1 and order 1. A refusal that needs more than these is left out.
+//! The examples are the requests of the common workflows, and the responses of a store with the data that
+//! [`situations::prepare`] creates: product 1 and order 1. A refusal that needs more data is omitted.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,8 +1,8 @@
 //! Parameters of this store whose schemas became truer.
 //!
-//! `truer.json` names each such schema before and now, and no other passes for one. To
-//! add one, prove it: `STORE_BEFORE=<the store-under-test of the version before> cargo test -p contract-tests --test service
-//! truer -- --include-ignored` asks both programs for each of the [`samples`].
+//! `truer.json` lists each such schema, before and now; no other schema counts as one. To add a schema, prove it:
+//! `STORE_BEFORE=<the store-under-test of the version before> cargo test -p contract-tests --test service truer --
+//! --include-ignored` sends each of the [`samples`] to both programs.
 
 use std::sync::LazyLock;
 

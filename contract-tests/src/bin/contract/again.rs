@@ -1,4 +1,4 @@
-//! `contract again`: a failure as a file, and the same question once more.
+//! `contract again`: writes a failure to a file, and repeats its requests.
 
 use std::{
     fs,

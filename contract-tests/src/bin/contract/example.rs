@@ -1,4 +1,4 @@
-//! `contract example`: files to begin with.
+//! `contract example`: files to start from.
 
 use std::{fs::File, io::Write, path::Path};
 

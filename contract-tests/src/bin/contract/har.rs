@@ -1,4 +1,4 @@
-//! `contract watch --har`: what was seen, as HTTP Archive 1.2, which the developer tools of browsers import.
+//! `contract watch --har`: the traffic as HTTP Archive 1.2, which the developer tools of browsers import.
 
 use std::{
     fs::File,

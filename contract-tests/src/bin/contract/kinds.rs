@@ -1,4 +1,4 @@
-//! Failures of one kind: a service that does one thing wrong may fail a hundred checks.
+//! Groups failures of one kind, since a service that does one thing wrong may fail a hundred checks.
 
 use std::collections::BTreeMap;
 

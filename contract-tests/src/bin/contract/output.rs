@@ -1,4 +1,4 @@
-//! What people read. Whoever closes the pipe has read enough.
+//! Output for people. If the reader closes the pipe, it has read enough.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! `contract prove`: one fault after the other, and whether anything notices it.
+//! `contract prove`: injects one fault after the other, and reports whether any check notices it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

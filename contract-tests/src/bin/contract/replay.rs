@@ -1,4 +1,4 @@
-//! `contract replay`: asks everything once, and shows what was seen.
+//! `contract replay`: runs every check once, and shows the ledger.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 

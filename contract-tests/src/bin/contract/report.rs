@@ -1,4 +1,4 @@
-//! Reports for other programs: JUnit, which build servers read, and CTRF (<https://ctrf.io>).
+//! Reports for other programs: JUnit, which CI servers read, and CTRF (<https://ctrf.io>).
 
 use std::{
     fmt::Write as _,

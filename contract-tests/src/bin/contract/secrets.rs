@@ -1,4 +1,4 @@
-//! What is in no file that this program writes: tokens, headers and inputs, in every way in which a request may have them.
+//! Keeps secrets out of every file that this program writes: tokens, headers and inputs, in every form that a request may use.
 
 use std::collections::BTreeMap;
 

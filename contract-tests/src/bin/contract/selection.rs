@@ -1,4 +1,4 @@
-//! What was chosen on the command line: the subject, where it is, and which checks are run.
+//! The selection on the command line: the subject, the addresses of its services, and the checks to run.
 
 use std::{env, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `contract watch`: judges what callers and services say to each other, without a request of its own.
+//! `contract watch`: validates the traffic between callers and services, without sending requests of its own.
 
 use std::{
     io::{self, IsTerminal},

@@ -1,8 +1,9 @@
 //! The compatibility gate: whether a document breaks callers that rely on an older one.
 //!
-//! One law decides. What a service accepts may become wider, and what it answers may become narrower; the reverse breaks a
-//! caller. Two decisions stand beside it. An error message or an error status may be added, since callers handle a message that
-//! they do not know by its status; no other enum of a response may grow, since nothing says what its new value means. A field that a service no longer reads or answers breaks, even if it was optional: somebody's data goes missing.
+//! One rule decides. What a service accepts may become wider, and what it responds may become narrower; the reverse breaks a
+//! caller. There are two additions to it. First, an error message or an error status may be added, since callers handle an unknown
+//! message by its status; no other enum of a response may grow, since nothing says what the new value means. Second, it is breaking
+//! if a service no longer reads or returns a field, even an optional one, since somebody's data goes missing.
 
 mod operations;
 mod schema;

@@ -1,4 +1,4 @@
-//! Changes of operations: that they are there, what they take, what they answer.
+//! Changes of operations: whether they exist, what they accept, and what they respond.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! Changes of a schema, in one of the two directions.
+//! Changes of a schema, in a request or in a response.
 
 use serde_json::{Map, Value};
 

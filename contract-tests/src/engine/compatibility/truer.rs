@@ -1,5 +1,5 @@
-//! Schemas of parameters that became truer. A stricter schema looks like a breaking change. It is none if the service already
-//! refused everything that the schema refuses now, which no document can tell.
+//! Schemas of parameters that became truer. A stricter schema looks like a breaking change. It is not breaking if the service
+//! already refused everything that the schema now refuses, which no document can tell.
 
 use serde::Deserialize;
 use serde_json::Value;

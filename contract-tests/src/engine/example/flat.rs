@@ -1,4 +1,4 @@
-//! A schema without `allOf`, `anyOf` and `oneOf`: what is in all of its parts and in one of each choice.
+//! A schema without `allOf`, `anyOf` and `oneOf`: all parts merged, with one alternative of each choice.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Values that fit a schema: what its document shows, or else what is made from it.
+//! Values that fit a schema: the example in the document, or else one that is generated from the schema.
 
 mod flat;
 mod items;

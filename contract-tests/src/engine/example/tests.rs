@@ -1,4 +1,4 @@
-//! Values of schemas in the ways that people write them.
+//! Values for schemas as people write them.
 
 use serde_json::{Value, json};
 

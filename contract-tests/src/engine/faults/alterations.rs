@@ -1,4 +1,4 @@
-//! What is done on the wire to one operation: to its responses, to what it reads, or to whether it does anything.
+//! Alterations of one operation on the wire: of its responses, of its requests, or of whether it is executed at all.
 
 use std::{
     collections::{HashMap, HashSet},

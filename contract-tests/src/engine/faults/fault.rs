@@ -1,4 +1,4 @@
-//! A fault: where it is, and how it comes about.
+//! A fault: where it is, and how it is injected.
 
 use std::{
     cell::RefCell,

@@ -1,4 +1,4 @@
-//! Faults in the fields of what an operation answers.
+//! Faults in the fields of the response of an operation.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The faults that any service could have, in each of its operations, with what would notice them.
+//! The faults that any service could have in each of its operations, each with advice on what would notice it.
 
 use faults::json::edit_body;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! References: those to schemas lead into the document afterwards, and all others are replaced by what they lead to.
+//! Resolves references: those to schemas become references within the document, and all others are replaced by their targets.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,8 +1,8 @@
-//! Any OpenAPI 3 document, brought to one form before anything else sees it.
+//! Any OpenAPI 3 document, normalized before anything else reads it.
 //!
-//! In this form each operation has an id, its own parameters and its own security; references lead to schemas only, and all
-//! schemas are in the document; and a schema says what it admits in one way, whatever version the document has. What cannot be
-//! judged is named instead of being passed over.
+//! In the normal form, each operation has an id, its own parameters and its own security; all references are to schemas, which are
+//! all in the document; and schemas are written in one way, whatever version the document has. What cannot be tested is named
+//! instead of skipped.
 
 mod operations;
 mod bundle;

@@ -1,4 +1,4 @@
-//! Operations that stand for themselves: what a path or a document says for all of them, each has.
+//! Makes operations self-contained: each gets what its path or the document says for all of them.
 
 use std::collections::BTreeSet;
 

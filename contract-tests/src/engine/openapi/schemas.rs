@@ -1,4 +1,4 @@
-//! One way of saying what a schema admits.
+//! Normalizes schemas, so that each constraint is written in one way.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Documents in the ways that people write them.
+//! Documents as people write them.
 
 use std::fs;
 

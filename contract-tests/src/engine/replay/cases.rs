@@ -1,4 +1,4 @@
-//! The cases of every operation, generated from the documents.
+//! Generates the cases of every operation from the documents.
 
 use std::collections::BTreeSet;
 

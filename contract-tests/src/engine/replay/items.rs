@@ -1,4 +1,4 @@
-//! Promises about what is created and deleted: it can be read, it is gone, and its id is never given again.
+//! Promises about resources that are created and deleted: they can be read, are gone after a delete, and their ids are not reused.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 

@@ -1,5 +1,5 @@
-//! Which step of which workflow a request is of: a run does not say it, so each request carries it in a header, which is taken
-//! off before it is sent.
+//! Labels each request with its workflow and its step: the runner does not report them, so each request carries them in a header,
+//! which is removed before the request is sent.
 
 use roas_arazzo::v1_1;
 use roas_arazzo_executor::HttpRequest;

@@ -1,8 +1,8 @@
 //! The replay: every documented request, and its exact response.
 //!
-//! [`workflows`] plays an Arazzo description. [`cases`] makes the cases that every operation has from the documents, so
-//! that a new operation is judged without anyone remembering it. [`promises`] are those that take more than one request, and
-//! [`situations`] those that need a service in a certain state.
+//! [`workflows`] runs an Arazzo description. [`cases`] generates the cases of every operation from the documents, so that a new
+//! operation is tested automatically. [`promises`] need more than one request to check, and [`situations`] need a service in a
+//! certain state.
 
 pub mod promises;
 mod items;

@@ -1,4 +1,4 @@
-//! States of a service that some responses need: rows to read, a full service, a request in flight, a missing table.
+//! States of a service that some responses need: rows to read, an overloaded service, a request in flight, a missing table.
 
 use std::{
     sync::mpsc,

@@ -1,4 +1,4 @@
-//! The cases of a document that has what no service of the store has.
+//! The cases of a document with features that no service of the store has.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Plays the workflows of an Arazzo description, a step at a time, through a [`Session`] that judges every response.
+//! Runs the workflows of an Arazzo description, one step at a time, through a [`Session`] that validates every response.
 
 use std::{sync::LazyLock, thread, time::Duration};
 

@@ -1,7 +1,7 @@
-//! PostgreSQL for tests: a server of this process, with a database for each service of each store.
+//! PostgreSQL for tests: one server for this process, with a database for each service of each store.
 //!
-//! The server is started from the programs that Debian installs, in a folder of its own, and ends with this process, however that
-//! ends. `STORE_TEST_POSTGRES` names a server to use in its place, by a URL of a user who may create databases.
+//! The server is started from the programs that Debian installs, in a folder of its own, and stops when this process ends for any
+//! reason. `STORE_TEST_POSTGRES` names a server to use instead, by a URL with a user who may create databases.
 
 mod disk;
 mod programs;

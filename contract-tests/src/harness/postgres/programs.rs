@@ -1,4 +1,4 @@
-//! The programs of a PostgreSQL, as Debian installs them, and the user who may run them.
+//! The programs of PostgreSQL, as Debian installs them, and the user who may run them.
 
 use std::{
     fs,

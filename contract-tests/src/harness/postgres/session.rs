@@ -1,4 +1,4 @@
-//! A connection of a test.
+//! A connection of a test to a PostgreSQL server.
 
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls, Row};

@@ -1,4 +1,4 @@
-//! Whether a document of this store breaks its callers, and which of them.
+//! Whether a change of a document of this store breaks callers, and which.
 
 mod consumers;
 

@@ -1,4 +1,4 @@
-//! Orders that come in while their product is replaced.
+//! Orders that arrive while their product is replaced.
 
 use std::{thread, time::Instant};
 

@@ -1,4 +1,4 @@
-//! What is created has its own id, can be read at once and is in its page; a refused request creates nothing.
+//! A created resource has its own id, can be read immediately, and is on its page of the list; a refused request creates nothing.
 
 use std::{collections::BTreeSet, thread};
 

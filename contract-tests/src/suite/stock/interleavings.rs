@@ -1,4 +1,4 @@
-//! In any interleaving of creates, replacements, orders, payments and refusals, every response is what a small model says.
+//! In any interleaving of creates, replacements, orders, payments and refusals, every response is the one that a small model predicts.
 
 use std::collections::BTreeMap;
 

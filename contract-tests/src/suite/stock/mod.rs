@@ -1,8 +1,8 @@
-//! The properties that no list of requests can show: in any interleaving every response is what a small model says, and the
-//! stock rule holds.
+//! The properties that no list of requests can show: in any interleaving, every response is the one that a small model predicts,
+//! and the stock rule holds.
 //!
-//! They are part of what any faithful implementation does. What they create has a name of its own, so they can run against a
-//! store that holds other things.
+//! They hold for any faithful implementation. The rows that they create have names of their own, so they can run against a store
+//! with other data.
 
 mod concurrency;
 mod creation;

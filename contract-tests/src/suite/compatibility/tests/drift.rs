@@ -1,4 +1,4 @@
-//! The table beside what drift says, of which drift itself is asked, and as a page.
+//! Compares the verdicts in the table with those of drift itself, and writes the table as a page.
 
 use std::{env, fs, panic};
 

@@ -1,7 +1,7 @@
-//! Changes of the products document, and what the gate and two other tools say of each.
+//! Changes of the products document, and the verdicts of the gate and of two other tools on each.
 //!
-//! What oasdiff says follows from the severity law in its repository (`checker/SEVERITY-LAW-TRIAGE.md`): what narrows a request or
-//! widens a response is an error, what cannot be decided a warning.
+//! The verdict of oasdiff follows from the severity law in its repository (`checker/SEVERITY-LAW-TRIAGE.md`): a change that narrows
+//! a request or widens a response is an error, and one that cannot be decided is a warning.
 
 use serde_json::{Value, json};
 
