@@ -97,9 +97,9 @@ impl TryFrom<Written> for Exact {
             Ok(status @ 100..600) => {
                 Ok(Self { status, text: (!rest.is_empty()).then(|| rest.trim().to_owned()) })
             }
-            _ => {
-                Err(format!("`{text}` is no response: write a status and a text, such as 400 Missing fields"))
-            }
+            _ => Err(format!(
+                "`{text}` is not a response: write a status and a text, such as 400 Missing fields"
+            )),
         }
     }
 }
@@ -207,8 +207,8 @@ mod tests {
         for (text, says) in [
             ("responses: { mising: 400 }", "mising"),
             ("locations: true", "locations"),
-            ("responses: { missing: never }", "`never` is no response"),
-            ("responses: { missing: 99 }", "`99` is no response"),
+            ("responses: { missing: never }", "`never` is not a response"),
+            ("responses: { missing: 99 }", "`99` is not a response"),
             ("- location", "invalid type"),
         ] {
             let sentence = Profile::parse(text).unwrap_err();

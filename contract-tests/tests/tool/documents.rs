@@ -152,7 +152,7 @@ fn what_cannot_be_sent_is_no_silence_of_the_service() {
         .collect();
     let files = document(&operations.join("\n"));
     let ran = replay(&files, &[], |_| Reply::new(200, Value::Null)).expect(1, "it cannot be sent");
-    assert!(!ran.out.contains("nobody answers"), "{}", ran.out);
+    assert!(!ran.out.contains("no service responds"), "{}", ran.out);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
             "a.yaml",
             "openapi: 3.0.0\npaths: { /a: 1 }",
             &["replay", "a.yaml", "--server", "http://127.0.0.1:1"],
-            "no operation that can be asked",
+            "no operation that can be called",
         ),
         ("a.yaml", "swagger: '2.0'", &["replay", "a.yaml"], "Swagger 2.0"),
         ("a.yaml", TYPO, &["replay", "a.yaml"], "a.yaml: this is no Arazzo 1.0.1 description"),
@@ -46,9 +46,9 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
             &["replay", "notes.yaml", "--server", "http://no-such-host.invalid"],
             "notes cannot be reached",
         ),
-        ("", "", &["replay", "notes.yaml", "--server", "127.0.0.1:1"], "which is no address"),
+        ("", "", &["replay", "notes.yaml", "--server", "127.0.0.1:1"], "which is not an HTTP address"),
         ("", "", &["replay", "notes.yaml", "--server", "https://127.0.0.1:1"], "cannot be reached at https:"),
-        ("", "", &["replay", "notes.yaml", "--server", "ftp://127.0.0.1:1"], "which is no address"),
+        ("", "", &["replay", "notes.yaml", "--server", "ftp://127.0.0.1:1"], "which is not an HTTP address"),
         ("", "", &["replay", "notes.yaml", "--server", "pets=http://127.0.0.1:1"], "the services are notes"),
         ("", "", &["replay", "notes.yaml", "--header", "notes=X"], "write it as `notes=X-Api-Key: secret`"),
         ("", "", &["replay", "notes.yaml", "--input", "a"], "write it as name=value"),
@@ -58,7 +58,7 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
             "p.yaml",
             "responses: { missing: often }",
             &["replay", "notes.yaml", "--profile", "p.yaml"],
-            "`often` is no response",
+            "`often` is not a response",
         ),
         (
             "p.yaml",
@@ -85,7 +85,7 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
         ("", "", &["watch", "notes.yaml"], "cannot be reached"),
         ("", "", &["compare", "notes.yaml", "none.yaml"], "none.yaml: there is no such file"),
         ("", "", &["compare", "good.arazzo.yaml", "notes.yaml"], "no OpenAPI document"),
-        ("", "", &["again", "notes.yaml"], "no file of `replay --out`"),
+        ("", "", &["again", "notes.yaml"], "not a file of `replay --out`"),
         ("", "", &["example", "notes.yaml"], "notes.yaml: "),
     ];
     for (name, text, arguments, says) in rows {

@@ -72,7 +72,8 @@ fn faults_that_are_all_noticed_are_a_pass() {
 fn what_fails_without_a_fault_notices_none() {
     let service = Service::start(Flaw::Lenient);
     let ran = prove(&service, "notes.yaml", &["--fault", "its body is not checked"]);
-    let ran = ran.expect(1, "fails without a fault, so it notices none: notes create_note::without_a_body");
+    let ran =
+        ran.expect(1, "fails without a fault, so it cannot notice one: notes create_note::without_a_body");
     assert_eq!(score(&ran), (0, 1), "{}", ran.out);
 }
 

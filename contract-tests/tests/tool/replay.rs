@@ -64,7 +64,7 @@ fn a_flaw_is_found() {
 #[test]
 fn a_service_that_stops_is_not_waited_for() {
     let (files, service) = (Files::new(), Service::start(Flaw::Stops));
-    replay(&files, &service, "notes.yaml", &[]).expect(1, "nobody answers any more");
+    replay(&files, &service, "notes.yaml", &[]).expect(1, "no service responds any more");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_service_that_never_answers_is_not_waited_for() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let arguments = ["replay", "notes.yaml", "--server", &url, "--timeout", "1"];
-    files.run(&arguments).expect(1, "nobody answers any more");
+    files.run(&arguments).expect(1, "no service responds any more");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn checks_can_be_chosen_and_listed() {
 fn a_missing_token_is_named_and_is_no_pass() {
     let (files, service) = (Files::new(), Service::start(Flaw::None));
     let arguments = ["replay", "good.arazzo.yaml", "--server", &service.url];
-    files.run(&arguments).expect(1, "give a token with --token notes=");
+    files.run(&arguments).expect(1, "pass one with --token notes=");
     let header = format!("notes=X-Api-Key: {KEY}");
     files.run(&[&arguments[..], &["--header", &header]].concat()).expect(0, " 0 failed");
 }
@@ -167,7 +167,7 @@ fn reports_have_every_check_and_no_token() {
 fn a_failure_can_be_asked_again() {
     let (files, flawed) = (Files::new(), Service::start(Flaw::Lenient));
     replay(&files, &flawed, "notes.yaml", &["--out", "out"])
-        .expect(1, "to ask again: contract again out/failed/001");
+        .expect(1, "to repeat it: contract again out/failed/001");
     let ledger: Value = serde_json::from_str(&files.read("out/ledger.json")).unwrap();
     assert!(ledger["responses"].as_array().unwrap().iter().any(|row| row["status"] == "4XX"), "{ledger:#}");
     assert!(files.read("out/index.html").contains("The contract of notes"));

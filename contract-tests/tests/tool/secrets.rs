@@ -151,7 +151,7 @@ fn an_input_is_asked_for_again() {
         ["replay", "steps.arazzo.yaml", "tells", "--server", &url, "--input", "word=Friend", "--out", "out"];
     files.run(&arguments).expect(1, "FAILED tells::everything");
     let again = ["again", "out/failed/001-tells--everything.json"];
-    files.run(&again).expect(2, "say it again with --input word=");
+    files.run(&again).expect(2, "pass it again with --input word=");
     let ran = files.run(&[&again[..], &["--input", "word=Friend"]].concat());
     ran.expect(1, "FAILED tells::everything");
 }
@@ -165,7 +165,7 @@ fn a_header_is_asked_for_again() {
     files.run(&[&arguments[..], &header].concat()).expect(1, "FAILED ");
     let kept = std::fs::read_dir(files.path("out/failed")).unwrap().next().unwrap().unwrap();
     let kept = kept.path().display().to_string();
-    files.run(&["again", &kept]).expect(2, "say it again with --header 'notes=x-tenant: …'");
+    files.run(&["again", &kept]).expect(2, "pass it again with --header 'notes=x-tenant: …'");
     files.run(&[&["again", &kept][..], &header].concat()).expect(1, "FAILED ");
 }
 
@@ -190,5 +190,5 @@ fn a_check_with_a_long_name_is_kept() {
     files.write("notes.yaml", &files.read("notes.yaml").replace("create_note", &"書".repeat(200)));
     let url = scripted::start(|_| Reply::new(500, json!({})));
     let arguments = ["replay", "notes.yaml", "as_in_the_document", "--server", &url, "--out", "out"];
-    files.run(&arguments).expect(1, "to ask again: contract again out/failed/001-notes-");
+    files.run(&arguments).expect(1, "to repeat it: contract again out/failed/001-notes-");
 }

@@ -20,7 +20,7 @@ use crate::{
     selection,
 };
 
-/// A failure, with what it takes to ask again. No token and no value of an input or a header is in it.
+/// A failure, with what it takes to repeat it. No token and no value of an input or a header is in it.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     /// The check, and the step of it.
@@ -99,7 +99,7 @@ fn read(path: &Path) -> Result<Kept, String> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
     serde_json::from_str(&text)
-        .map_err(|error| format!("{shown}: this is no file of `replay --out`: {error}"))
+        .map_err(|error| format!("{shown}: this is not a file of `replay --out`: {error}"))
 }
 
 pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
@@ -108,7 +108,9 @@ pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
         arguments.place.inputs.iter().any(|given| given.split('=').next() == Some(name.as_str()))
     };
     if let Some(name) = kept.inputs.iter().find(|name| !is_given(name)) {
-        return Err(format!("no file keeps the value of an input: say it again with --input {name}=…"));
+        return Err(format!(
+            "the file does not contain the value of an input: pass it again with --input {name}=…"
+        ));
     }
     let place = Place {
         servers: kept.servers.iter().chain(&arguments.place.servers).cloned().collect(),
@@ -122,7 +124,9 @@ pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
     let chosen = selection::choose(&target, true)?;
     let given = headers(&chosen.deployment);
     if let Some(header) = kept.headers.iter().find(|header| !given.contains(header)) {
-        return Err(format!("no file keeps the value of a header: say it again with --header '{header}: …'"));
+        return Err(format!(
+            "the file does not contain the value of a header: pass it again with --header '{header}: …'"
+        ));
     }
     let checks = checks::all(&chosen.deployment);
     let check = checks.iter().find(|check| check.has(&kept.check));

@@ -124,7 +124,7 @@ impl Trial {
                             let expected = why.lines().next().unwrap_or_default();
                             if is_verbose || kinds.is_told(&verdict.name, expected) {
                                 say(&format!(
-                                    "fails without a fault, so it notices none: {} ({expected})",
+                                    "fails without a fault, so it cannot notice one: {} ({expected})",
                                     verdict.name
                                 ));
                             }
@@ -134,7 +134,9 @@ impl Trial {
                 }
                 silent = if self.was_unanswered() { silent + 1 } else { 0 };
                 if silent >= SILENCE {
-                    return Err("nobody answers any more, even without a fault: see `contract replay`".into());
+                    return Err(
+                        "no service responds any more, even without a fault: see `contract replay`".into()
+                    );
                 }
             }
         }
@@ -183,7 +185,7 @@ impl Trial {
             if self.was_unanswered() {
                 silent += 1;
                 if silent >= SILENCE {
-                    return Err("nobody answers any more while this fault is tried".into());
+                    return Err("no service responds any more while this fault is tried".into());
                 }
                 continue;
             }

@@ -102,7 +102,7 @@ fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> 
         if silent >= SILENCE {
             let left = counted(checks.len() - index - 1, "check");
             say(&format!(
-                "\nnobody answers any more, so {left} did not run: see why it stopped, or raise --timeout"
+                "\nno service responds any more, so {left} did not run: find out why, or raise --timeout"
             ));
             break;
         }
@@ -168,7 +168,7 @@ fn leave(
     let failed = again::keep(&arguments.target, folder, session, verdicts, secrets)?;
     say(&format!("the ledger is in {}", folder.join("index.html").display()));
     if let Some(first) = failed.first() {
-        say(&format!("to ask again: contract again {}", first.display()));
+        say(&format!("to repeat it: contract again {}", first.display()));
     }
     Ok(())
 }

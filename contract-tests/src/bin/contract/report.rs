@@ -40,7 +40,7 @@ pub(crate) fn wanted(texts: &[String]) -> Result<Vec<Wanted>, String> {
             _ => return Err(format!("--report {text}: write it as junit=FILE or ctrf=FILE")),
         };
         if path.is_empty() {
-            return Err(format!("--report {text}: name a file behind the `=`"));
+            return Err(format!("--report {text}: name a file after the `=`"));
         }
         Ok(Wanted { format, path: path.into() })
     };

@@ -29,7 +29,7 @@ pub(crate) fn choose(target: &Target, is_asked: bool) -> Result<Chosen, String> 
     let read = Subject::read(file, profile.as_deref())?;
     subject::choose(if *as_caller { read.of_callers() } else { read })?;
     if CONTRACT.operations().next().is_none() {
-        return Err(format!("{}: it has no operation that can be asked", file.display()));
+        return Err(format!("{}: it has no operation that can be called", file.display()));
     }
     let deployment = deployment(place, is_asked)?;
     let mut notes: Vec<String> =
@@ -56,7 +56,7 @@ pub(crate) fn checks(
         let why = CONTRACT.operations().flat_map(unjudged::of).next();
         let why = why.map_or(String::new(), |why| format!(" ({why})"));
         let path = subject().path.display();
-        return Err(format!("{path}: it has no workflow and no operation that can be asked{why}"));
+        return Err(format!("{path}: it has no workflow and no operation that can be called{why}"));
     }
     let has = |check: &Check, texts: &[String]| {
         texts.iter().any(|text| {
@@ -92,14 +92,14 @@ fn deployment(place: &Place, is_asked: bool) -> Result<Deployment, String> {
             Some(url) => checked(service, &url)?,
             None if is_asked => {
                 return Err(format!(
-                    "where is {service}? Say so with --server {service}=http://127.0.0.1:8000"
+                    "{service} has no address: pass it with --server {service}=http://127.0.0.1:8000"
                 ));
             }
             None => "http://127.0.0.1".to_owned(),
         };
         let token = of(&tokens, service).or_else(|| from_environment(service, "TOKEN")).unwrap_or_default();
         if !is_header_value(&token) {
-            return Err(format!("the token of {service} has a character that no header can have"));
+            return Err(format!("the token of {service} has a character that is not allowed in a header"));
         }
         addresses.push(Address { url, token });
     }
@@ -157,7 +157,7 @@ fn checked(service: &str, url: &str) -> Result<String, String> {
         || host.contains(|letter: char| letter.is_whitespace() || "?#@".contains(letter))
     {
         return Err(format!(
-            "{service} is at `{url}`, which is no address: write one like http://127.0.0.1:8000"
+            "{service} is at `{url}`, which is not an HTTP address: write one like http://127.0.0.1:8000"
         ));
     }
     Ok(url.to_owned())
@@ -187,7 +187,7 @@ fn without_token(deployment: &Deployment) -> Vec<String> {
         let closed = CONTRACT.document(service).operations.iter().filter(|operation| operation.is_closed());
         let count = closed.count();
         (count > 0).then(|| {
-            format!("not judged: what {count} of the operations of {service} do for those whom they know; give a token with --token {service}=…")
+            format!("not judged: {count} of the operations of {service} with a valid credential; pass one with --token {service}=…")
         })
     };
     SERVICES.iter().filter(lacks).filter_map(note).collect()

@@ -200,7 +200,7 @@ impl Bundle {
         }
         if !pointer.is_empty() && !pointer.starts_with('/') {
             return Err(format!(
-                "{}: `{reference}` names an anchor, and only pointers can be followed",
+                "{}: `{reference}` names an anchor, and only JSON pointers are supported",
                 file.display()
             ));
         }
