@@ -1,6 +1,7 @@
-//! Any request to an operation gets a documented response, never a 5xx and never a hang, and a refused one stores nothing: `cargo test -p contract-tests --test fuzz`, with `FUZZ_CASES` for more of it.
+//! Any request to an operation gets a documented response, never a 5xx and never a timeout, and a refused request stores nothing:
+//! `cargo test -p contract-tests --test fuzz`; `FUZZ_CASES` sets the number of cases.
 //!
-//! The operations are those of the documents, so a new one is included by itself.
+//! The operations come from the documents, so a new operation is included automatically.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 

@@ -1,7 +1,7 @@
 //! The architecture: modules are layers, and no dependency runs back up.
 //!
-//! A file declares its modules from the top layer down. A module uses its own submodules, and of all others only those that are
-//! declared below it or below one of its ancestors. So neither the files nor the packages of the workspace form a circle.
+//! A file declares its modules from the top layer down. A module may use its own submodules; of all others, it may use only those
+//! declared below it or below one of its ancestors. So there is no cycle among the files or the packages of the workspace.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 

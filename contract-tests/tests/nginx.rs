@@ -1,7 +1,7 @@
 //! A store behind a real proxy, with a prefix for each service on one origin: `cargo test -p contract-tests --test nginx`.
 //!
-//! It needs nginx, on the PATH or named by `NGINX_PROGRAM`, and for its page Chromium as the browser tests do. What is missing
-//! is said, and what needs it is shown as ignored.
+//! It needs nginx, on the PATH or named by `NGINX_PROGRAM`, and Chromium for Swagger UI, as the browser tests do. If a program is
+//! missing, the tests that need it are shown as ignored, with the reason.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]

@@ -1,7 +1,7 @@
 //! Every documented request is replayed against running services: `cargo test -p contract-tests --test replay`.
 //!
-//! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged. A store that
-//! shows no documents is asked only for what any faithful implementation does; the rest is shown as ignored.
+//! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, it starts nothing and tests the services at these addresses. A store
+//! that serves no documents is tested only against the original contract; all other tests are shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]

@@ -1,8 +1,8 @@
 //! The stock rule and everything else that is true of any store, as properties over running services:
 //! `cargo test -p contract-tests --test stock`.
 //!
-//! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, nothing is started and what runs there is judged.
-//! `STOCK_CASES` says how many cases of each property are tried; a case that failed is tried again by every later run.
+//! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, it starts nothing and tests the services at these addresses.
+//! `STOCK_CASES` sets how many cases of each property are tried; every later run retries a case that failed.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints for people")]
 

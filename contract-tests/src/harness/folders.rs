@@ -1,4 +1,4 @@
-//! Folders below `target`: for results, and for the files of one test.
+//! Folders in `target`: for results, and for the files of one test.
 
 use std::{env, fs, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! What is long is shown in a way that people and browsers can bear.
+//! Long values, lists and errors are shown in a form that people and browsers can handle.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The three pages with Swagger UI, and a page of another origin, as people use them, in a real browser:
+//! The three Swagger UI pages and a page of another origin, operated in a real browser:
 //! `cargo test -p contract-tests --test browser`.
 //!
 //! It needs Chromium and `chromedriver`, on the PATH or named by `CHROME` and `CHROMEDRIVER`. Without them every test is

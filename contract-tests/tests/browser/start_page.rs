@@ -1,4 +1,4 @@
-//! The page that leads to all services, in a window as narrow as a phone's.
+//! The page that links to all services, in a window as narrow as that of a phone.
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,4 +1,4 @@
-//! Services of a later version than the client: error messages, statuses and values that its documents do not have.
+//! Services of a later version than the client, with error messages, statuses and values that the client's documents lack.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How often the console asks, and how long it waits.
+//! How often the console retries, and how long it waits.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! The image, in containers of a machine of its own, by the commands of the README.
+//! The image, built and run on a separate machine with the commands in services/store/README.md.
 
 use std::{env, fs};
 

@@ -1,4 +1,4 @@
-//! Two instances of each service behind HAProxy, of which one stops or dies.
+//! Two instances of each service behind HAProxy, while one of them stops or dies.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},

@@ -1,8 +1,8 @@
-//! What is in `services/store/deploy`: `cargo test --test deploy`.
+//! The files in `services/store/deploy`: `cargo test --test deploy`.
 //!
-//! It needs `systemd-analyze`, `haproxy`, `nginx` and a PostgreSQL, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so on. The units
-//! run in a machine of systemd-nspawn (package `systemd-container`), which takes root, and so does the image, with `podman`.
-//! `STATIC_STORE` names a static program to put into it. What cannot be tested here is shown as ignored.
+//! It needs `systemd-analyze`, `haproxy`, `nginx` and PostgreSQL, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so
+//! on. The units run in a machine of systemd-nspawn (package `systemd-container`), and the image with `podman`; both need root.
+//! `STATIC_STORE` names a static binary to put into the image. A test that cannot run here is shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]

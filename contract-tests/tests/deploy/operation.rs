@@ -1,4 +1,4 @@
-//! The units under a real systemd, used as an operator uses them: by the commands of the README.
+//! The units under a real systemd, operated with the commands in services/store/README.md.
 
 use std::fs;
 

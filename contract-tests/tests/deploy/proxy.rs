@@ -1,4 +1,4 @@
-//! A proxy that runs with the configuration of the deployment, but for its ports.
+//! A proxy that runs with the configuration of the deployment, except for its ports.
 
 use std::{fs, process::Command};
 

@@ -1,4 +1,4 @@
-//! A service that is ready, and writes down what it is sent.
+//! A service that is ready, and records the requests that it gets.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -1,5 +1,5 @@
-//! What callers would see break who know an older contract, also where the documents are the same: the workflows and documents
-//! that they know are played against the store of today.
+//! What would break for callers that know an older contract, even if the documents are the same: the older workflows and documents
+//! are run against the current store.
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! The documents are what the code emits and the services serve, and break no caller of the version before:
-//! `cargo test -p contract-tests --test documents`, with `UPDATE=1` to write them anew first.
+//! The documents are what the code emits and the services serve, and break no caller of the previous version:
+//! `cargo test -p contract-tests --test documents`, with `UPDATE=1` to regenerate them first.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints for people")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]

@@ -1,4 +1,4 @@
-//! What is known of the faults: who notices each that is made by hand, and which of the others never come about.
+//! The two lists of faults: which test notices each hand-written fault, and which generated faults no request triggers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,9 +1,9 @@
-//! Tests the suite itself: one fault after the other is put before real services, and the replay and the properties must notice
-//! each: `cargo test -p contract-tests --test faults`.
+//! Tests the suite itself: injects one fault after the other in front of real services, and the replay and the properties must
+//! notice each: `cargo test -p contract-tests --test faults`.
 //!
-//! `detectors.txt` names the detector of each fault that is made by hand. A fault that is made from a document must be noticed by a
-//! step, a case or a property that asks the very service, unless `absentees.txt` says that no request brings about what it does.
-//! `UPDATE=1` writes both lists anew.
+//! `detectors.txt` names the test that detects each hand-written fault. A fault that is generated from a document must be noticed
+//! by a step, a case or a property that calls the same service, unless `absentees.txt` says that no request triggers the fault.
+//! `UPDATE=1` regenerates both lists.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]

@@ -1,4 +1,4 @@
-//! Stores with proxies before and between their services, and what notices a fault that a proxy brings about.
+//! Stores with proxies before and between their services, and the checks that notice a fault injected by a proxy.
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! The clients in other languages of `openapi/README.md`: what the page shows is generated, compiled and run against a store:
 //! `cargo test -p contract-tests --test languages`.
 //!
-//! It needs npm and Python 3.11, and at the first run their registries. A client whose packages cannot be installed is shown as
+//! It needs npm and Python 3.11 and, for the first run, their registries. A client whose packages cannot be installed is shown as
 //! ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]

@@ -1,4 +1,4 @@
-//! The contract, asked of one instance of each service.
+//! The contract, tested on one instance of each service.
 
 use contract_tests::{
     engine::{

@@ -1,6 +1,6 @@
-//! A primary that dies, and a synchronous standby that takes over, while callers go on.
+//! A primary that dies, and a synchronous standby that takes over, while callers keep sending requests.
 //!
-//! `FAILOVERS=20` has that happen so often, in place of twice.
+//! `FAILOVERS=20` repeats this 20 times instead of twice.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! Ids are given before the commit, and no page of a list passes one by.
+//! Ids are assigned before the commit, and yet no page of a list skips a row.
 
 use std::{
     io::{Read, Write},

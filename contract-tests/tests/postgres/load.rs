@@ -1,4 +1,4 @@
-//! Callers who create without a pause, and remember what they were told is there.
+//! Callers that create without a pause, and remember every acknowledged row.
 
 use std::{
     collections::BTreeMap,

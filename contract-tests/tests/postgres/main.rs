@@ -1,7 +1,7 @@
 //! The store on PostgreSQL: `cargo test -p contract-tests --test postgres`.
 //!
-//! What is essential of the suite is asked of a store on PostgreSQL, of one instance of each service and of two; and of what only
-//! a store with a server can have: many instances, and a server that fails. With `STORE_ENGINE=postgres`, the targets `replay`,
+//! Tests the essential promises on PostgreSQL, with one and with two instances of each service, and what only a store with a server
+//! can have: several instances, and a server that fails. With `STORE_ENGINE=postgres`, the targets `replay`,
 //! `stock`, `faults` and `fuzz` run on PostgreSQL. Without a server (see `harness::postgres`), the tests are shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]

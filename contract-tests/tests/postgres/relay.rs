@@ -1,4 +1,4 @@
-//! A relay before a PostgreSQL, which can cut a connection at the worst moment.
+//! A relay in front of PostgreSQL, which can cut a connection at the worst moment.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! Intents of an instance of orders that is gone.
+//! Intents that an instance of orders left behind when it died.
 
 use contract_tests::{
     engine::{

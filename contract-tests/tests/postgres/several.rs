@@ -1,4 +1,4 @@
-//! What is true of two instances as of one.
+//! Promises that hold for two instances as they do for one.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},

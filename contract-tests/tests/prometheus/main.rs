@@ -1,8 +1,8 @@
-//! What operators do with the metrics: `cargo test -p contract-tests --test prometheus`.
+//! The dashboard and the alerts on the metrics: `cargo test -p contract-tests --test prometheus`.
 //!
 //! A real Prometheus scrapes a running store by the configuration in `services/store/deploy/prometheus`, and evaluates each query of
-//! the dashboard and each alert. It needs Debian's `prometheus`, or `prometheus` and `promtool` that `PROMETHEUS` and `PROMTOOL` name.
-//! Without them every test is shown as ignored.
+//! the dashboard and each alert. It needs Debian's `prometheus`, or the programs that `PROMETHEUS` and `PROMTOOL`
+//! name. Without them, every test is shown as ignored.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]

@@ -1,8 +1,8 @@
-//! No oversell: with `ORDERS_STOCK=reserve`, what is sold and what is left are what there was, whatever interleaves, crashes or gets
-//! lost in between: `cargo test -p contract-tests --test reserve`.
+//! No oversell: with `ORDERS_STOCK=reserve`, what was sold plus what is left equals what there was, whatever interleaves, crashes or
+//! gets lost in between: `cargo test -p contract-tests --test reserve`.
 //!
-//! `RESERVE_RACES` and `RESERVE_KILLS` say how often the last unit is raced for, and how often services are killed. With
-//! `STORE_ENGINE=postgres`, `races` and `crashes` have their databases on PostgreSQL; `settling` looks into files.
+//! `RESERVE_RACES` and `RESERVE_KILLS` set the number of races for the last unit, and of kills of services. With
+//! `STORE_ENGINE=postgres`, `races` and `crashes` run on PostgreSQL; `settling` always uses files.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]

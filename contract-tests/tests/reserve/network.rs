@@ -1,4 +1,4 @@
-//! Requests and responses between orders and products that get lost, late or doubled.
+//! Requests and responses between orders and products that are lost, delayed or duplicated.
 
 use std::{
     mem,

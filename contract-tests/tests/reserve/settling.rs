@@ -1,4 +1,4 @@
-//! What becomes of orders that fail on their way.
+//! How orders that fail halfway are settled.
 
 use std::{
     fs,

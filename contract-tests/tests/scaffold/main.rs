@@ -1,9 +1,9 @@
-//! A new service, from nothing to a passed suite: it is generated into a copy of the repository, built, recorded and replayed,
-//! and once more with whatever else an API may have:
+//! A new service, from nothing to a passed suite: it is generated into a copy of the repository, built, recorded and replayed, then
+//! once more with features that the template lacks:
 //! `cargo test -p contract-tests --test scaffold`.
 //!
-//! The copy and its build are below `target/scaffold`; the libraries of the build are those of this one, so that only the crates
-//! of the workspace are compiled. What each command says is in a log beside them, and they are removed if all is well.
+//! The copy and its build are in `target/scaffold`; the build reuses the compiled libraries of this one, so that only the crates of
+//! the workspace are compiled. A log next to them has the output of each command. All of it is removed on success.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it does")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]

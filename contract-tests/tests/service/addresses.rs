@@ -1,4 +1,4 @@
-//! Where a service says that it is: in its document, and in the headers that lead somewhere.
+//! The URLs that a service gives for itself: in its document, and in the headers with links.
 
 use contract_tests::{
     engine::{

@@ -1,5 +1,5 @@
-//! What a running store promises beyond the replay: `cargo test -p contract-tests --test service`, and the name of a module
-//! for a part of it.
+//! What a running store promises beyond the replay: `cargo test -p contract-tests --test service`, and the name of a module to run
+//! only that one.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]

@@ -1,4 +1,4 @@
-//! `store restore`: what is put in place, what is refused, and what is left when it is disturbed.
+//! `store restore`: what it puts in place, what it refuses, and what it leaves when it is interrupted.
 
 use std::{
     collections::BTreeMap,

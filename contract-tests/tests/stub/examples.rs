@@ -1,4 +1,4 @@
-//! What a stub holds, and what a caller can ask it for.
+//! The data of a stub, and the examples that a caller can request.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a stub cannot be started with, and how it says so.
+//! Invalid arguments of a stub, and its error messages.
 
 use std::process::Stdio;
 

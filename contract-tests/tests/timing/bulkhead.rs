@@ -1,4 +1,4 @@
-//! Requests that wait for an upstream leave places to requests that need none.
+//! Requests that wait for an upstream leave permits for requests that need none.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},

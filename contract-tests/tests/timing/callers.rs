@@ -1,4 +1,4 @@
-//! Slow, many and hostile callers time out, and keep no other caller from being served.
+//! Slow, numerous and hostile callers time out, and keep no other caller from being served.
 
 use std::{
     io::{Read, Write},

@@ -1,7 +1,7 @@
-//! What a store promises about time, places and memory: `cargo test -p contract-tests --test timing`, and the name of a module
-//! for a part of it.
+//! What a store promises about time, permits and memory: `cargo test -p contract-tests --test timing`, and the name of a module to
+//! run only that one.
 //!
-//! These tests measure or fill a limit. Each begins with [`alone`], which gives it the machine for itself, or with [`shared`].
+//! These tests measure time or fill a limit. Each begins with [`alone`], for exclusive use of the machine, or with [`shared`].
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]

@@ -1,4 +1,4 @@
-//! `contract replay --as-caller`: yesterday's contract, and what its callers would see of a newer service.
+//! `contract replay --as-caller`: an older contract, and what would break for its callers in a newer service.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Documents with what few have, and services that keep or break what they promise there.
+//! Documents with rare features, and services that keep or break their promises.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Files as people write them, and the tool that reads them.
+//! The tool reads files as people write them.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What cannot be judged is said in one sentence, with exit code 2.
+//! If a test cannot be run, one sentence says why, with exit code 2.
 
 use contract_tests::engine::openapi::files;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `contract prove`: the score of workflows that say much, and of some that say little.
+//! `contract prove`: the score of thorough workflows, and of weak ones.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A service that does what a test says, for what no flaw of the notes shows.
+//! A service that sends the responses that a test defines, for behaviour that no flaw of the notes service has.
 
 use std::{
     convert::Infallible,

@@ -1,4 +1,4 @@
-//! A small service with notes, in memory, which may have a flaw.
+//! A small notes service, in memory, which may have a flaw.
 
 use std::collections::BTreeMap;
 

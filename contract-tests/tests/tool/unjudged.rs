@@ -1,4 +1,4 @@
-//! What a run cannot tell, it does not pass in silence.
+//! What a run cannot test, it reports instead of passing.
 
 use std::{
     io::Write,

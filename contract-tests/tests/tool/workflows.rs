@@ -1,4 +1,4 @@
-//! Workflows that call others, depend on others, and go elsewhere than to the next step.
+//! Workflows that call others, depend on others, and jump to other steps.
 
 use super::{
     files::Files,

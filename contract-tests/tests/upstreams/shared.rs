@@ -1,4 +1,4 @@
-//! Requests that come together share a read of the upstream, and what they get is never older than they are.
+//! Requests that arrive together share a read of the upstream, whose result is never older than the requests.
 
 use std::{
     sync::{Arc, Barrier, Mutex, mpsc},

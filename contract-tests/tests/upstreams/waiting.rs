@@ -1,4 +1,4 @@
-//! How long a service waits for its upstream, on which connections, and what goes on meanwhile.
+//! How long a service waits for its upstream, on which connections, and what it serves meanwhile.
 
 use std::{
     fs,

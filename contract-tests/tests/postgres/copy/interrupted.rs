@@ -1,4 +1,4 @@
-//! Copies that are interrupted: they go on, lose and double nothing, and until then nobody takes a part for the whole.
+//! Interrupted copies: they resume, lose and duplicate no row, and until they are complete, no service accepts the destination.
 
 use std::{
     path::Path,

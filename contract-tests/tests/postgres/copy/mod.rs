@@ -1,4 +1,4 @@
-//! `store copy`: what a store answers after its databases were moved is what it answered before.
+//! `store copy`: a store sends the same responses after its databases were copied as before.
 
 pub(crate) mod interrupted;
 pub(crate) mod refused;

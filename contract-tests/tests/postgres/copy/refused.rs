@@ -1,4 +1,4 @@
-//! Copies that are refused: in a sentence that says what to do, and nothing is changed.
+//! Copies that are refused, with a sentence that says what to do, and without changing anything.
 
 use std::{
     fs,

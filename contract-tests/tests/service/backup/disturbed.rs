@@ -1,4 +1,4 @@
-//! A backup that is killed, stopped or without room, and services that stop meanwhile.
+//! A backup that is killed, stopped or out of disk space, and services that stop meanwhile.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Header fields: `Host`, codings, fields that may be there once, and `Upgrade`.
+//! Header fields: `Host`, codings, singleton fields, and `Upgrade`.
 
 use contract_tests::{
     engine::deployment::SERVICES,

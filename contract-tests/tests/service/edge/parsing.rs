@@ -1,4 +1,4 @@
-//! What is no HTTP/1.1 at all.
+//! Bytes that are not HTTP/1.1 at all.
 
 use contract_tests::{
     engine::deployment::SERVICES,

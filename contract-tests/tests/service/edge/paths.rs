@@ -1,4 +1,4 @@
-//! Which paths there are, and their methods.
+//! Which paths exist, and their methods.
 
 use std::collections::BTreeSet;
 

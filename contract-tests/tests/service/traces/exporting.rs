@@ -1,4 +1,4 @@
-//! What is exported, what never is, and that nothing waits for it.
+//! What is exported, what is never exported, and that nothing waits for the export.
 
 use std::{
     fs,

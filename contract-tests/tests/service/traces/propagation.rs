@@ -1,4 +1,4 @@
-//! A trace is continued, or started, and passed on.
+//! A trace is continued or started, and propagated.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! No caller exhausts the places for connections or the file descriptors.
+//! No caller exhausts the permits for connections or the file descriptors.
 
 use std::{fs, io::ErrorKind, process::Command};
 

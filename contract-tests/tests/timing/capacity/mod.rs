@@ -1,4 +1,4 @@
-//! Memory, places and descriptors are counted until they are released, and no caller exhausts them.
+//! Memory, permits and descriptors are counted until they are released, and no caller exhausts them.
 
 mod connections;
 mod sending;

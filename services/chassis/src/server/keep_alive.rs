@@ -1,4 +1,4 @@
-//! Connections that are kept for the next request.
+//! Persistent connections, which are kept for the next request.
 
 use std::time::Duration;
 
