@@ -42,7 +42,7 @@ pub(super) trait ErrorBody: client::ErrorBody {
     fn message(&self, status: StatusCode) -> ErrorMessage;
 }
 
-/// Lists the messages of each operation beside those that every operation has.
+/// Lists the messages of each operation, besides those that every operation has.
 macro_rules! error_bodies {
     ($($service:ident $body:ident $message:ident: $($variant:ident)*;)*) => {$(
         impl ErrorBody for $service::types::$body {

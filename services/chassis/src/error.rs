@@ -27,7 +27,7 @@ pub struct ErrorMessage {
 }
 
 impl ErrorMessage {
-    /// A message of one service, beside the shared ones below.
+    /// A message of one service, in addition to the shared ones below.
     pub const fn new(status: StatusCode, text: &'static str) -> Self {
         Self { status, text, is_retryable: false }
     }

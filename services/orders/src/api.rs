@@ -52,7 +52,7 @@ impl Api {
         Self { database, keys, stock, settler }
     }
 
-    /// Settles the orders that failed on their way, beside the requests.
+    /// Settles the orders that failed halfway, in the background.
     pub(crate) fn settle(&self) -> impl Future<Output = ()> + Send + use<> {
         self.settler.clone().run(matches!(self.stock, Stock::Reserve(_)))
     }

@@ -19,7 +19,7 @@ use crate::{
     products::{Products, Released},
 };
 
-/// How many intents are read and given up at once.
+/// How many intents are read and abandoned at once.
 const PAGE: usize = 64;
 
 /// How many releases are in flight at once.

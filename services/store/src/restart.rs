@@ -14,7 +14,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a service has to run for the next pause to be the first one again.
 const WELL: Duration = Duration::from_secs(60);
 
-/// A service that dies so often within [`WELL`] is given up.
+/// After this many deaths within [`WELL`], the store stops restarting a service.
 pub(crate) const DEATHS: usize = 5;
 
 /// What becomes of a service that dies.

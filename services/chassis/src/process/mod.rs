@@ -58,7 +58,7 @@ impl<Api: OpenApi + 'static, const N: usize, Own: Args> Program<Api, N, Own> {
         self.run_with(arguments, |_| future::ready(()))
     }
 
-    /// The same, with `work` beside the requests: from the start until the last response is sent, unless it ends by itself.
+    /// The same, with `work` in the background: from the start until the last response is sent, unless it ends by itself.
     pub fn run_with<W: Future<Output = ()> + Send + 'static>(
         self,
         arguments: impl IntoIterator<Item = OsString>,

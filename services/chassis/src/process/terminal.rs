@@ -24,7 +24,7 @@ impl Terminal {
     }
 }
 
-/// Whether HUP was ignored when this process started, as `nohup` has it (proc_pid_status(5)). Only Linux says so.
+/// Whether HUP was ignored when this process started, as `nohup` arranges (proc_pid_status(5)). Only Linux reports it.
 fn is_hangup_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -21,7 +21,7 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
      tracestate, x-request-id, x-request-timeout-ms",
 );
 
-/// The headers that a page may read, beside those that it always may.
+/// The headers that a page may read, in addition to those that it always may.
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
     "allow, etag, idempotency-replayed, link, location, preference-applied, retry-after, www-authenticate, x-request-id",
 );

@@ -180,7 +180,7 @@ impl RequestHandler {
         }
         let is_read = RequestContext::with(|context| context.is_read.get()) == Some(true);
         if is_surplus || ambiguity.is_some() || !is_read || self.drain.has(Phase::Announced) {
-            // The rest of the request would be taken for the next one (RFC 9112, section 9.6). Without the request's version,
+            // The rest of the request would be parsed as the next one (RFC 9112, section 9.6). Without the request's version,
             // hyper would keep the connection of an HTTP/1.0 caller that asks for it.
             response.set_version(version);
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -27,7 +27,7 @@ impl KeepAlive {
 
 /// Whether the connection stays open for another request (RFC 9112, section 9.3).
 pub(super) fn keeps_connection(version: Version, headers: &HeaderMap) -> bool {
-    // hyper drops a `Content-Length` beside a `Transfer-Encoding`, and closes the connection afterwards (RFC 9112, section 6.1).
+    // hyper drops a `Content-Length` next to a `Transfer-Encoding`, and closes the connection afterwards (RFC 9112, section 6.1).
     let is_kept_by_default = version >= Version::HTTP_11 && !headers.contains_key(header::TRANSFER_ENCODING);
     if !headers.contains_key(header::CONNECTION) {
         return is_kept_by_default;

@@ -67,7 +67,7 @@ pub struct Service<A> {
     pub document: Document,
     /// Its operations.
     pub api: A,
-    /// What it does beside the requests.
+    /// Its background task.
     pub work: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 

@@ -226,7 +226,7 @@ impl TimeoutStream {
     }
 
     /// Makes the system reset the connection instead of closing it while a close-delimited response is incomplete, so that the
-    /// caller does not take it for whole. That holds even if this process is killed.
+    /// caller does not mistake it for complete. That holds even if this process is killed.
     fn prepare_reset(&mut self) -> io::Result<()> {
         let resets = self.connection.resets_on_close();
         if resets != self.resets {

@@ -5,9 +5,9 @@ use super::{postgres, sqlite, table::Table};
 /// The schema of a database.
 #[derive(Debug)]
 pub struct Schema {
-    /// As a file has it.
+    /// For a file.
     pub sqlite: &'static sqlite::Schema,
-    /// As a server has it.
+    /// For a server.
     pub postgres: &'static postgres::Schema,
     /// All tables of the service, for copies between the two.
     pub tables: &'static [Table],

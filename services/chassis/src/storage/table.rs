@@ -85,7 +85,7 @@ pub(super) enum Value {
     Time(i64),
 }
 
-/// That a database, as long as it is there, has only a part of what is copied to it.
+/// Marks a database as an unfinished copy, as long as it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Marker {
     /// Where the copy comes from.

@@ -113,7 +113,7 @@ impl Query for GiveUp {
     }
 }
 
-/// Removes intents that were refused or given up, and whose reservations were released.
+/// Removes intents that were refused or abandoned, and whose reservations were released.
 pub(crate) struct Remove(pub(crate) Vec<Key>);
 
 impl Query for Remove {

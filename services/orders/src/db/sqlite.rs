@@ -131,7 +131,7 @@ pub(super) fn give_up_intents(connection: &Connection, intents: Vec<Intent>) -> 
     Ok(given_up)
 }
 
-/// Removes intents that were refused or given up, and whose reservations were released.
+/// Removes intents that were refused or abandoned, and whose reservations were released.
 pub(super) fn remove_intents(connection: &Connection, keys: &[Key]) -> Result<()> {
     let mut statement = connection.prepare_cached("DELETE FROM intent WHERE key = ?1")?;
     keys.iter().try_for_each(|key| statement.execute([key]).map(drop))

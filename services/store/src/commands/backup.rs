@@ -121,7 +121,7 @@ fn already_there(folder: &Path) -> String {
     format!("{} has a backup already: name another folder, or replace it with --force.", folder.display())
 }
 
-/// Creates the folder beside `folder` that gets its name.
+/// Creates the temporary folder, which is later renamed to `folder`.
 fn create(folder: &Path) -> io::Result<Temporary> {
     let parent = folder.parent().unwrap_or(folder);
     fs::create_dir_all(parent)?;

@@ -103,7 +103,7 @@ impl Databases {
     }
 }
 
-/// A file that is left from before the database was moved to a server must not be taken for it.
+/// A file that is left from before the database was moved to a server must not be mistaken for the database.
 fn refuse_server(member: &Member, matches: &ArgMatches) -> Result<(), StartupError> {
     match member.info.server_variable(matches) {
         None => Ok(()),

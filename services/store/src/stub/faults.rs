@@ -30,7 +30,7 @@ impl Chosen {
     /// of its test.
     ///
     /// # Errors
-    /// There is no fault of that name, or the service that has it does not run.
+    /// There is no fault of that name, or its service is not running.
     pub(super) fn find(
         all: &'static [Member],
         running: &'static [Member],

@@ -54,7 +54,7 @@ const HOP_BY_HOP: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENGTH,
 
 type Body = BoxBody<Bytes, io::Error>;
 
-/// What stands before a service.
+/// A proxy in front of a service.
 pub(super) struct Front {
     address: SocketAddr,
     /// Holds the address of one that refuses connections.
@@ -277,6 +277,6 @@ fn headers(headers: &hyper::HeaderMap, has_length: bool) -> Vec<(String, String)
 
 fn failed(why: &impl std::fmt::Display) -> Response {
     tracing::warn!(%why, "the fault could not be injected");
-    let body = format!("The service behind this fault cannot be asked: {why}.\n");
+    let body = format!("The service behind this fault cannot be reached: {why}.\n");
     Response { status: 502, headers: vec![("Content-Type".into(), "text/plain".into())], body: body.into() }
 }

@@ -43,7 +43,7 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 
 /// A store that is a stub.
 pub(crate) struct Stub {
-    /// The services that run: those that were named, and all before them.
+    /// The services that run: those that were named, and all that start before them.
     pub(crate) members: &'static [Member],
     pub(crate) settings: Settings,
     tokens: Vec<Token>,
@@ -51,7 +51,7 @@ pub(crate) struct Stub {
     /// Where services listen that have a front.
     outside: Vec<SocketAddr>,
     fronts: Vec<Front>,
-    /// Whether the faults come about: not before all is prepared.
+    /// Whether faults are injected: not before the stub is prepared.
     is_on: Arc<AtomicBool>,
     /// Where the services themselves are.
     services: Vec<SocketAddr>,
@@ -207,7 +207,7 @@ impl Stub {
         Ok(address)
     }
 
-    /// Creates what the documents show, and lets the faults come about from now on.
+    /// Creates the resources in the examples of the documents, and injects the faults from now on.
     ///
     /// # Errors
     /// A service does not hold then what its document shows.

@@ -16,7 +16,7 @@ use futures_util::{
     future::{Shared, WeakShared},
 };
 
-/// How long a read waits for the one in flight. If that is slow, the next one begins beside it. Not less than the period of the
+/// How long a read waits for the one in flight. If that is slow, the next one begins in parallel. Not less than the period of the
 /// server's own timer: setting a timer that is due first takes two system calls.
 const PATIENCE: Duration = Duration::from_millis(250);
 

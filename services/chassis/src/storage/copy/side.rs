@@ -167,7 +167,7 @@ impl Side {
     pub(super) async fn next(&self, rows: &mut Rows) -> Result<Vec<Row>, StartupError> {
         match (self, rows) {
             (Self::File(side), Rows::File { table, after }) => {
-                // Nothing else of a copy from file to file would let whoever cancels it have a turn.
+                // A copy from file to file has no other await point at which it could be cancelled.
                 tokio::task::yield_now().await;
                 let page = side.page(table, after.as_deref(), PAGE)?;
                 let key = |row: &Row| -> Vec<Value> { table.key_of(row).to_vec() };

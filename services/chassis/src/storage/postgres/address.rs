@@ -8,7 +8,7 @@ use tokio_postgres::{Config, config::Host};
 use super::tls;
 use crate::{settings::DatabaseSettings, storage::client::Tls};
 
-/// How long data may stay unacknowledged before a connection is given up: the server's machine may be gone without a word.
+/// How long data may stay unacknowledged before a connection is dropped: the server's machine may have disappeared silently.
 const DEAD_AFTER: Duration = Duration::from_secs(15);
 
 /// The options of a URL about TLS, which are read here.
@@ -110,7 +110,7 @@ fn each_host(config: &Config, all: &Config) -> Result<Vec<Config>, String> {
 fn explain(error: tokio_postgres::Error) -> String {
     match std::error::Error::source(&error) {
         Some(cause) if cause.to_string().contains("option") => cause.to_string(),
-        _ => "it is no URL as libpq has it".to_owned(),
+        _ => "it is not a valid PostgreSQL URL".to_owned(),
     }
 }
 

@@ -168,7 +168,7 @@ async fn run(connection: impl Future<Output = Result<(), Error>>) {
 fn limits(timeout: Duration) -> String {
     // For the server, 0 is no limit, and it takes no more than an i32.
     let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
-    // A transaction whose service has hung up without a word must not keep its locks for ever.
+    // A transaction whose service has disappeared silently must not keep its locks for ever.
     format!("SET statement_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms}")
 }
 

@@ -8,7 +8,7 @@ use crate::storage::client::Error;
 /// How long a probe may take.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Probes have a connection of their own, so that a service with much work is not taken for one without a database.
+/// Probes have a connection of their own, so that a busy service does not seem to have no database.
 pub(super) struct Health(Pool);
 
 impl Health {

@@ -26,7 +26,7 @@ const VERSION_TABLE: &str = "
         version     bigint  NOT NULL
     )";
 
-/// Checks that the database is not one that has only a part of what was to be copied to it.
+/// Checks that the database is not an unfinished copy.
 pub(super) async fn refuse_unfinished_copy(pool: &Pool) -> Result<(), Problem> {
     let connection = pool.first().await.map_err(Problem::Connection)?;
     let row = connection.query_one("SELECT to_regclass($1::text) IS NULL", &[&MARKER]).await?;

@@ -109,7 +109,7 @@ impl Database {
         start.await.map_err(|problem| problem.explain(place, source))
     }
 
-    /// Reads. A read that is given up is cancelled.
+    /// Reads. A read whose caller stops waiting is cancelled.
     ///
     /// # Errors
     /// The database fails.
@@ -138,7 +138,7 @@ impl Database {
         let (attempts, shared) = (Attempts::until(deadline), self.shared.clone());
         let write = tokio::spawn(async move { attempts.write(&shared.pool, &query, &ticket).await });
         let outcome = write.await;
-        // The request may still be given up while it does something else.
+        // The request may still be cancelled while it does something else.
         RequestContext::with(|context| context.write.take());
         let outcome = outcome.unwrap_or_else(|ended| match ended.is_panic() {
             true => Err(Error::Panicked),
@@ -174,7 +174,7 @@ impl Database {
     }
 }
 
-/// Measures a read or a write, also one that is given up.
+/// Measures a read or a write, even if it is cancelled.
 struct Timer {
     operation: &'static str,
     began: Instant,

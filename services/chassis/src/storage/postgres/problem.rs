@@ -20,7 +20,7 @@ pub(super) enum Problem {
     Newer { version: usize, known: usize },
     /// It is that of another service.
     Foreign(String),
-    /// It has only a part of what was to be copied to it.
+    /// It is an unfinished copy.
     Unfinished,
     /// It cannot hold every text.
     Encoding(String),

@@ -22,7 +22,7 @@ const SYSTEM: &str = "system";
 /// What is checked of the server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
-    /// Nothing: the connection is encrypted, with whoever it may be.
+    /// Nothing: the connection is encrypted, but the server is not verified.
     Nothing,
     /// That an authority has signed it.
     Authority,
@@ -38,7 +38,7 @@ pub(super) fn mode(mode: Option<&str>, roots: Option<&str>) -> Result<(SslMode, 
     if roots == Some(SYSTEM) && !matches!(mode, None | Some("verify-full")) {
         return Err("sslrootcert is system, with which sslmode has to be verify-full".to_owned());
     }
-    // As libpq has it: whoever names authorities has them checked.
+    // As in libpq: if root certificates are named, the server is verified against them.
     let at_least = if roots.is_some() { Check::Authority } else { Check::Nothing };
     match mode {
         None if roots == Some(SYSTEM) => Ok((SslMode::Require, Check::Name)),

@@ -82,7 +82,7 @@ pub(super) fn refuse_lost_log(
     }
 }
 
-/// A copy that was interrupted has left only a part of what it was to bring.
+/// A copy that was interrupted has left an incomplete file.
 pub(super) fn refuse_unfinished_copy(connection: &Connection, path: &Path) -> Result<(), StartupError> {
     let file = path.display();
     match has_marker(connection) {

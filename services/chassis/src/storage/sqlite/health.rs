@@ -7,10 +7,10 @@ use std::{
 
 use super::error::Error;
 
-/// How long a commit that succeeded is taken for a sign that the next one will. Without other writes, probes write so often.
+/// How long a successful commit counts as evidence that the next one will succeed. Without other writes, probes write this often.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// How long a commit that failed is taken for a sign that the next one will, so that a flood of probes is no flood of writes.
+/// How long a failed commit counts as evidence that the next one will fail, so that a flood of probes is not a flood of writes.
 const RETRY: Duration = Duration::from_millis(250);
 
 /// The outcome of the last commit.

@@ -126,7 +126,7 @@ impl Writer {
             mpsc::error::TrySendError::Closed(_) => Error::Stopped,
         })?;
         let outcome = outcome.await;
-        // The request may still be given up while it does something else.
+        // The request may still be cancelled while it does something else.
         RequestContext::with(|context| context.write.take());
         outcome.map_err(|_| Error::Stopped)?
     }

@@ -39,7 +39,7 @@ impl Reservation {
 
 /// The reservation, if there is one. The outer option is none if there is no such product.
 ///
-/// Two statements, since SQLite compiles a `LEFT JOIN` on a parameter anew for each execution.
+/// Two statements, since SQLite compiles a `LEFT JOIN` on a parameter again for each execution.
 pub(super) fn find(
     connection: &Connection,
     product_id: Id,

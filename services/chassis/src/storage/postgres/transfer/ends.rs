@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// The name of the sessions of a copy, for whoever looks at the server.
+/// The name of the sessions of a copy, for operators who look at the server.
 const APPLICATION: &str = "store copy";
 
 /// The key of the lock that keeps a second copy out: `copy` in ASCII.
