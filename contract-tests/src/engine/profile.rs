@@ -13,19 +13,19 @@ use serde::Deserialize;
 pub enum Situation {
     /// No credential, or a wrong one.
     Unauthorized,
-    /// A credential that is nearly right, or beside a right one.
+    /// A credential that is almost right, or sent together with a right one.
     OddCredential,
     /// A required part is missing.
     Missing,
-    /// A part is there and does not fit the document.
+    /// A part is present, but does not fit the document.
     Invalid,
-    /// A body that some JSON readers accept and others do not.
+    /// A body that some JSON parsers accept and others do not.
     OddBody,
-    /// A value that only exact arithmetic tells from one that fits, or a parameter twice.
+    /// A value that only exact arithmetic distinguishes from one that fits, or a repeated parameter.
     OddValue,
-    /// A path that names nothing there can be.
+    /// A path with an id that cannot exist.
     UnknownId,
-    /// A path with an id that some services take for another.
+    /// A path with an id that some services mistake for another, such as `01` for `1`.
     OddId,
     /// A path that no document has.
     UnknownPath,
@@ -33,30 +33,30 @@ pub enum Situation {
     UnknownMethod,
     /// `OPTIONS` on a path.
     Options,
-    /// Another media type, or none.
+    /// A body with an undocumented media type, or with none.
     MediaType,
     /// A body of more than 64 KiB.
     TooLarge,
     /// A body that never ends.
     BodyTimeout,
-    /// A caller that waits no longer.
+    /// A request whose timeout, as set by its caller, has already expired.
     Expired,
-    /// Two values of a header that may have one.
+    /// Two different values of a singleton header.
     Contradictory,
-    /// An `Idempotency-Key` that is none.
+    /// An invalid `Idempotency-Key`.
     WrongKey,
-    /// A service that has as many requests as it takes.
+    /// A service that is at its limit of requests.
     Full,
-    /// A request with the key of one that is not finished.
+    /// A request with the `Idempotency-Key` of one that is still in flight.
     InProgress,
-    /// Another request with a key that was used.
+    /// A different request with an `Idempotency-Key` that was already used.
     KeyReused,
     /// A failure of the service itself.
     Failed,
 }
 
 impl Situation {
-    /// The statuses that will do if the profile names no exact response. None if no document promises anything.
+    /// The statuses that pass if the profile names no exact response. None if documents promise nothing in this situation.
     pub(crate) fn otherwise(self) -> Option<RangeInclusive<u16>> {
         match self {
             Self::Unauthorized => Some(401..=403),
@@ -117,41 +117,41 @@ pub struct Profile {
     pub details: bool,
     /// Objects have their fields in the order of the document.
     pub fields_in_order: bool,
-    /// Objects have no fields but those of the document.
+    /// Objects have no other fields than those in the document.
     pub closed_objects: bool,
     /// A 201 has a `Location`.
     pub location: bool,
     /// 204 and 405 have an `Allow` with the methods of the document.
     pub allow: bool,
-    /// 401 has a `WWW-Authenticate: Bearer` with the service for its realm.
+    /// 401 has a `WWW-Authenticate: Bearer` with the name of the service as its realm.
     pub challenge: bool,
-    /// JSON has no blanks, and numbers no more digits than they need.
+    /// JSON has no insignificant whitespace, and numbers have no more digits than they need.
     pub shortest_json: bool,
     /// A response without documented content has no body.
     pub documented_bodies_only: bool,
     /// Media types have no parameters.
     pub bare_media_types: bool,
-    /// `null` is as good as absent, an empty text as missing, and numbers are judged as they are written.
+    /// `null` counts as absent, an empty string as missing, and numbers are validated as written.
     pub strict_values: bool,
     /// An `Idempotency-Key` makes a create happen once.
     pub idempotency_keys: bool,
-    /// No id is given again.
+    /// Ids are never reused.
     pub ids_are_given_once: bool,
-    /// Every parameter of a query makes a difference.
+    /// Every query parameter makes a difference.
     pub parameters_make_a_difference: bool,
-    /// `HEAD` is answered like `GET`.
+    /// `HEAD` gets the same response as `GET`, without the body.
     pub heads: bool,
-    /// What comes back need not be what was sent.
+    /// A read may return other values than those that were sent.
     pub may_alter: bool,
-    /// A refusal may have a status or a text that the document does not have: callers handle it by its class.
+    /// A refusal may have an undocumented status or error message: callers handle it by its status class.
     pub other_refusals: bool,
-    /// The workflows show what else there is: no example of a document is sent, and nothing is read back, beside them.
+    /// Only the workflows send valid requests: the examples of the documents are not sent, and nothing is read back.
     pub workflows_show_all: bool,
-    /// A response that is documented and was never seen is a failure.
+    /// A documented response that was never seen is a failure.
     pub all_must_be_seen: bool,
     /// The workflows that any implementation of the contract passes. If none is named, all of them.
     pub common_workflows: Vec<String>,
-    /// A file beside this one with the documented responses that need not be seen, a line each.
+    /// A file next to this one that lists the documented responses that need not be seen, one per line.
     pub waivers: Option<String>,
 }
 
@@ -159,7 +159,7 @@ impl Profile {
     /// Reads a profile.
     ///
     /// # Errors
-    /// The text is none. The sentence says where and why.
+    /// The text is not a profile. The sentence says where and why.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
