@@ -189,7 +189,7 @@ impl Guide {
         Ok(id)
     }
 
-    /// What was created so far.
+    /// The resources created so far.
     fn created(&self) -> String {
         match self.created.borrow().as_slice() {
             [] => "nothing".to_owned(),
@@ -197,7 +197,7 @@ impl Guide {
         }
     }
 
-    /// What a demo that ended early leaves.
+    /// What a demo that ended early has created.
     fn rest(&self) -> String {
         let (step, created) = (self.step.get(), self.created());
         format!(

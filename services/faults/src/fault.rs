@@ -6,7 +6,7 @@ use crate::message::{Request, Response};
 
 /// Sends a request on to the service.
 pub type Forward<'a> = &'a dyn Fn(&Request) -> Response;
-/// What is done to a request instead of sending it on.
+/// Handles a request instead of forwarding it unchanged.
 pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Response + Send + Sync>;
 
 /// Where a fault is.

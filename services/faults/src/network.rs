@@ -36,7 +36,7 @@ pub enum How {
     Response(Tamper),
 }
 
-/// What is done to connections and to bytes.
+/// Faults of connections and of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// The connection is refused.

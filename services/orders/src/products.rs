@@ -32,7 +32,7 @@ pub(crate) struct Products {
     stocks: Arc<upstream::Reads<i64, Option<Count>>>,
 }
 
-/// What became of a release.
+/// The outcome of a release.
 pub(crate) enum Released {
     /// The stock was given back.
     GivenBack,

@@ -38,7 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often intents are looked for that nobody has told of, such as those of a commit that failed.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// What became of a pass over all intents.
+/// The outcome of a pass over all intents.
 #[derive(Default)]
 struct Pass {
     settled: usize,

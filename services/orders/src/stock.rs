@@ -2,7 +2,7 @@
 
 use chassis::values::{Count, Quantity};
 
-/// What becomes of an order.
+/// The decision on an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// There is enough.

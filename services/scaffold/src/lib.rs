@@ -37,7 +37,7 @@ pub fn unreadable(document: &Value) -> Option<String> {
     }
 }
 
-/// What the generator means, for what is known to stop it.
+/// Explains the known errors of the generator.
 fn explained(words: &str) -> String {
     match words.contains("response_types.len() <= 1") {
         true => "an operation has two kinds of success or two kinds of error; give it one type for each"

@@ -27,7 +27,7 @@ pub(crate) struct Child {
     stdin: Option<ChildStdin>,
 }
 
-/// What came of the start of a service.
+/// The outcome of starting a service.
 pub(crate) enum Start {
     /// It is ready at this address.
     Ready(SocketAddr),

@@ -17,7 +17,7 @@ const WELL: Duration = Duration::from_secs(60);
 /// After this many deaths within [`WELL`], the store stops restarting a service.
 pub(crate) const DEATHS: usize = 5;
 
-/// What becomes of a service that dies.
+/// What happens to a service that dies.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct RestartSetting {
     /// Whether to restart a service that dies

@@ -6,7 +6,7 @@ use chassis::settings::StartupError;
 
 use crate::{address, member::Member, settings::Settings, start_page::Entry, stub::Stub};
 
-/// What is run.
+/// The store or a stub.
 #[expect(clippy::large_enum_variant, reason = "a process has one of it")]
 pub(crate) enum Run {
     Store(Settings),
@@ -21,7 +21,7 @@ impl Run {
         }
     }
 
-    /// Those of all services that run.
+    /// The services that run, of all that there are.
     pub(crate) fn members(&self, all: &'static [Member]) -> &'static [Member] {
         match self {
             Self::Store(_) => all,
@@ -57,7 +57,7 @@ impl Run {
         }
     }
 
-    /// What people are told when all services are ready.
+    /// The text that is printed when all services are ready.
     pub(crate) fn summary(&self, page_url: Option<&str>, entries: &[Entry]) -> String {
         let mut text = String::from("\n");
         text.extend(page_url.map(|url| format!("{:<10} start here  {url}\n\n", "store")));

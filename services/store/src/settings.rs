@@ -68,7 +68,7 @@ impl Settings {
     }
 }
 
-/// What the store has to know of a service to lead people to it.
+/// What the start page and the summary say about a service.
 pub(crate) struct Described {
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) token: TokenSource,

@@ -20,7 +20,7 @@ use crate::{
 /// How much longer than its own limits a service may take to stop, on a busy machine, before it is killed.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 
-/// What all services of a store share.
+/// The state that all services of a store share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     /// The program of the store, which is that of each service.

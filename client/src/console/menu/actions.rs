@@ -139,7 +139,7 @@ async fn list_products(store: &Store) -> Result<(), Stop> {
     Ok(list.end()?)
 }
 
-/// What can be chosen in a list of products.
+/// The choices in a list of products.
 #[derive(Clone, Copy)]
 enum Pick {
     Product(u64),

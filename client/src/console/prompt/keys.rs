@@ -7,7 +7,7 @@ use tui_input::InputRequest;
 
 use super::exit::Exit;
 
-/// What the customer wants.
+/// What a key does in a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Submit,

@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::page::Page;
 use crate::{settings::ServiceInfo, values::Count, wire::json};
 
-/// What a document says about its API that the types do not.
+/// The parts of a document that the types do not provide.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiInfo {
     /// The title of the document and of its page.

@@ -17,9 +17,9 @@ use crate::wire::describe;
 /// A resource whose path the caller chose: a 201 with its path if this request made it, a 200 if it was there already.
 #[derive(Debug)]
 pub enum MadeOrFound<T> {
-    /// It was made.
+    /// The request created it.
     Made(Created<T>),
-    /// It was there already.
+    /// It already existed.
     Found(Json<T>),
 }
 

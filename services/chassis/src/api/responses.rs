@@ -48,7 +48,7 @@ impl<T, const TAGGED: bool> Created<T, TAGGED> {
         Self { json, location, is_replayed: true, created: PhantomData }
     }
 
-    /// What has to be stored for it to be sent again.
+    /// The parts that must be stored to send the response again.
     pub(crate) fn stored(&self) -> (&str, &[u8]) {
         (&self.location, &self.json)
     }

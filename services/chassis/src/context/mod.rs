@@ -21,7 +21,7 @@ use crate::settings::{CurrentToken, Limits};
 /// The header with the id of a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What belongs to one request. Code that runs as part of the request reads it with [`RequestContext::with`].
+/// The state of one request. Code that runs as part of the request reads it with [`RequestContext::with`].
 pub(crate) struct RequestContext {
     pub(crate) service: Arc<ServiceContext>,
     pub(crate) request_id: HeaderValue,
@@ -38,7 +38,7 @@ pub(crate) struct RequestContext {
     pub(crate) write: RefCell<Option<Ticket>>,
 }
 
-/// What all requests to a service share.
+/// The state that all requests to a service share.
 pub(crate) struct ServiceContext {
     pub(crate) name: &'static str,
     pub(crate) token: Arc<CurrentToken>,
@@ -47,7 +47,7 @@ pub(crate) struct ServiceContext {
     pub(crate) upstream_permits: Arc<Semaphore>,
 }
 
-/// What is left of a request's context while the body of its response is sent, possibly by another thread.
+/// The part of a request's context that remains while the body of its response is sent, possibly by another thread.
 pub(crate) struct BodyContext {
     service: Arc<ServiceContext>,
     request_id: HeaderValue,

@@ -29,7 +29,7 @@ pub(crate) struct TraceContext {
     pub(crate) is_sampled: bool,
     /// The `tracestate` of others, passed on as it is.
     pub(crate) state: Option<HeaderValue>,
-    /// What the caller says of its own, if that is passed on.
+    /// The baggage of the caller, if it is propagated.
     pub(crate) baggage: Option<HeaderValue>,
 }
 

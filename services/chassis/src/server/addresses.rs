@@ -15,7 +15,7 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
-/// What decides where callers find the service.
+/// The settings that decide at which URL callers find the service.
 pub(super) struct Addresses {
     public: Option<PublicUrl>,
     proxies: TrustedProxies,
@@ -26,7 +26,7 @@ impl Addresses {
         Self { public, proxies }
     }
 
-    /// What the caller sees before every path of the service. None if that is nothing.
+    /// The prefix that the caller sees before every path of the service, if there is one.
     pub(super) fn prefix(&self, headers: &HeaderMap, peer: SocketAddr) -> Option<Cow<'_, str>> {
         let prefix: Cow<'_, str> = match &self.public {
             Some(public) => (&*public.prefix).into(),

@@ -35,7 +35,7 @@ const ANY: HeaderValue = HeaderValue::from_static("*");
 /// The origins whose pages may call; none, if it is off.
 pub(super) struct Cors(Option<CorsOrigins>);
 
-/// What a response tells the browser.
+/// The CORS headers of a response.
 #[derive(Debug, PartialEq)]
 pub(super) enum Grant {
     /// Nothing: no page may read it, whatever its origin.

@@ -59,7 +59,7 @@ pub(super) struct RequestHandler {
     keep_alive: KeepAlive,
     addresses: Addresses,
     cors: Arc<Cors>,
-    /// What callers may prefer to what an operation would do, if that is on.
+    /// The example responses that callers may prefer, if that is enabled.
     examples: Option<Examples>,
 }
 

@@ -38,7 +38,7 @@ impl fmt::Debug for Secret {
 /// A secret, or where it is.
 #[derive(Clone, Debug)]
 pub(super) struct SecretSetting {
-    /// What it is, as in `token`.
+    /// A word for it, such as `token`.
     pub(super) what: &'static str,
     pub(super) variable: String,
     pub(super) value: Option<Secret>,

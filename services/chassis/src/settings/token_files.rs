@@ -25,11 +25,11 @@ struct TokenFile {
 /// Makes the service use another token.
 type Apply = Box<dyn Fn(&Token) -> Result<(), StartupError> + Send>;
 
-/// What came of reading a token file again.
+/// The outcome of rereading a token file.
 pub(crate) enum Reread {
     /// The token in it is in use now.
     Changed(PathBuf),
-    /// It has the token that was in use before.
+    /// The token is the one already in use.
     Unchanged(PathBuf),
     /// The token in use before stays in use.
     Failed(StartupError),

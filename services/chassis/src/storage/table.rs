@@ -97,7 +97,7 @@ pub(super) struct Marker {
 /// The table that has the marker.
 pub(super) const MARKER: &str = "unfinished_copy";
 
-/// What is wrong with a database of an older version, and what to do.
+/// Says that a database has an older version, and what to do.
 pub(super) fn older(version: usize, known: usize) -> String {
     format!(
         "has version {version}, and this program copies version {known}: start its service once, which migrates it"

@@ -16,7 +16,7 @@ pub(crate) struct Content {
     pub(crate) stock: Count,
 }
 
-/// What became of a replacement.
+/// The outcome of a replacement.
 pub(crate) enum Replaced {
     Done(Product),
     /// The product is another than was expected, and stays as it is.

@@ -47,7 +47,7 @@ Examples:
   store copy --from data --to 'postgres://store@db/{service}'
   store copy --only orders --from data --to backup-host";
 
-/// What stands for the name of a service in a URL.
+/// The placeholder for the name of a service in a URL.
 const SERVICE: &str = "{service}";
 
 /// How often it is looked whether the command was cancelled.

@@ -68,7 +68,7 @@ pub(super) fn chosen(members: &'static [Member], matches: &ArgMatches) -> Vec<&'
     members.iter().filter(|one| only.is_empty() || only.iter().any(|name| *name == one.info.name)).collect()
 }
 
-/// What the arguments name.
+/// The databases that the arguments name.
 pub(super) struct Databases {
     /// The folder of the backup.
     pub(super) backup: PathBuf,

@@ -10,7 +10,7 @@ use super::folders::{Temporary, sync_parent};
 /// Old and new names of files.
 pub(super) type Renames = [(PathBuf, PathBuf)];
 
-/// What is left of an exchange that failed.
+/// The state after an exchange that failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Each file has its old name.

@@ -26,7 +26,7 @@ use crate::member::Member;
 /// Does what a command is for, with its arguments.
 type Run = fn(&'static [Member], ArgMatches) -> ExitCode;
 
-/// What changes files. The text says what was done.
+/// A command that changes files. The returned text says what it did.
 type Work = fn(&'static [Member], &ArgMatches, &Cancellation) -> Result<String, Failure>;
 
 fn commands(members: &'static [Member]) -> [(Command, Run); 4] {

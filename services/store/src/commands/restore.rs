@@ -114,7 +114,7 @@ fn kept(path: &Path, stamp: &str) -> PathBuf {
     path.with_file_name(format!("{name}.{stamp}.{suffix}"))
 }
 
-/// What gets which name, in this order.
+/// The renames, in this order.
 fn renames(places: &[Place], staged: &[Staged], unfinished: &Path, stamp: &str) -> Vec<(PathBuf, PathBuf)> {
     let one = |(place, staged): (&Place, &Staged)| {
         let away = place.occupants().map(|path| {

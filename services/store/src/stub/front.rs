@@ -49,7 +49,7 @@ const DRIP: Duration = Duration::from_millis(250);
 const PART: &[u8] = &[b' '; 64 * 1024];
 const PART_PAUSE: Duration = Duration::from_millis(10);
 
-/// What belongs to one connection, or follows from the body (RFC 9110, section 7.6.1).
+/// Headers that belong to one connection, or follow from the body (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
 type Body = BoxBody<Bytes, io::Error>;
@@ -229,7 +229,7 @@ fn sent(body: Vec<u8>, wire: Option<Wire>) -> Body {
 }
 
 impl Shared {
-    /// What is done to connections at the moment.
+    /// The current fault of connections.
     fn wire(&self) -> Option<Wire> {
         self.faults.wire.filter(|_| self.is_on.load(Ordering::Relaxed))
     }

@@ -89,7 +89,7 @@ pub(crate) fn command(store: Command, members: &'static [Member]) -> Command {
         .mut_arg("prefer_examples", |argument| argument.hide(true))
 }
 
-/// What the command is for, in a line.
+/// The purpose of the command, in one line.
 pub(crate) fn about() -> &'static str {
     "Run the services for the development of a consumer, in a temporary directory"
 }
@@ -219,7 +219,7 @@ impl Stub {
         Ok(())
     }
 
-    /// What is printed of a service that callers find at `url`, with a token that a shell writes like this.
+    /// The lines about a service that callers find at `url`, with its token as a shell expects it.
     pub(crate) fn lines(&self, name: &str, url: &str, token: &str) -> String {
         let mut paths = self.seeded.iter().filter(|seeded| seeded.service == name);
         let Some(Seeded { path, .. }) = paths.next() else { return String::new() };
@@ -231,7 +231,7 @@ impl Stub {
         )
     }
 
-    /// What is printed after all services.
+    /// The lines after those of all services.
     pub(crate) fn last_lines(&self) -> String {
         let faults = self.chosen.names().map(|name| format!("fault      {name}\n")).collect::<String>();
         let blank = if faults.is_empty() { "" } else { "\n" };

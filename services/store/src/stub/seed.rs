@@ -43,7 +43,7 @@ struct Caller<'a> {
 /// Creates what the documents of these services show, and looks whether it is there as shown.
 ///
 /// # Errors
-/// It cannot be created, or is read otherwise.
+/// It cannot be created, or a read returns something else.
 pub(super) async fn seed(services: &[(&Member, String, &Token)]) -> Result<Vec<Seeded>, StartupError> {
     let http = http::client(TIMEOUT).build().map_err(|error| unseeded(error.to_string()))?;
     let mut all = Vec::new();
@@ -72,7 +72,7 @@ pub(super) async fn seed(services: &[(&Member, String, &Token)]) -> Result<Vec<S
     Ok(seeded)
 }
 
-/// What a document shows of what can be read and created.
+/// The resources in the examples of a document that can be read and created.
 fn things(document: &Value) -> Vec<Thing> {
     let paths = document["paths"].as_object().into_iter().flatten();
     paths.filter_map(|(template, path)| thing(document, template, path)).collect()

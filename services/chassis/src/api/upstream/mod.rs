@@ -41,10 +41,10 @@ pub async fn call_unattended<T, E>(
     outcome
 }
 
-/// Reads from an upstream, which requests for the same thing share if they come at the same time.
+/// Reads from an upstream, shared by requests for the same resource that arrive at the same time.
 ///
-/// What a request gets was read after it had arrived. A read that fails is repeated for each request that had joined it, so that
-/// no request fails because of another.
+/// A request only gets a result that was read after the request had arrived. A read that fails is repeated for each request that
+/// had joined it, so that no request fails because of another.
 pub struct Reads<K, T> {
     upstream: &'static str,
     unavailable: ErrorMessage,
@@ -114,7 +114,7 @@ struct Call {
     started: Instant,
 }
 
-/// What a call belongs to.
+/// The request that a call belongs to.
 #[derive(Clone)]
 struct Place {
     request_id: HeaderValue,

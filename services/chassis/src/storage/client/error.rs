@@ -135,7 +135,7 @@ fn is_of_the_moment(code: &SqlState) -> bool {
     classes.iter().any(|class| code.code().starts_with(class)) || codes.contains(code)
 }
 
-/// What the server says, or what the connection died of.
+/// The message of the server, or why the connection failed.
 pub(in crate::storage) fn describe(error: &tokio_postgres::Error) -> String {
     if let Some(error) = error.as_db_error() {
         return format!("{} (SQLSTATE {})", error.message(), error.code().code());

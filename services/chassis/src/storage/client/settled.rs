@@ -14,7 +14,7 @@ impl Settled {
         self.ids().get(table).copied().unwrap_or_default()
     }
 
-    /// What it is, after it is `id` at least.
+    /// Raises it to `id` if it is lower, and returns it.
     pub(super) fn advance(&self, table: &'static str, id: i64) -> i64 {
         let mut ids = self.ids();
         let settled = ids.entry(table).or_default();

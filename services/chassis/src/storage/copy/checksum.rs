@@ -10,7 +10,7 @@ use crate::{
 
 const MICROSECONDS: i64 = 1_000_000;
 
-/// What was copied of a table.
+/// The result of copying a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
     /// The table.

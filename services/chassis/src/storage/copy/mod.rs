@@ -80,10 +80,10 @@ impl Copy {
         &self.places
     }
 
-    /// What the destination has already, if it is all.
+    /// The result for each table if the destination already has everything.
     ///
     /// # Errors
-    /// It has something else.
+    /// It has other data.
     pub async fn compare(&self) -> Result<Option<Vec<Copied>>, StartupError> {
         let Self { schema, from, to, places, .. } = self;
         let Some(to) = to.filled(schema).await? else { return Ok(None) };
@@ -165,7 +165,7 @@ async fn last_ids<'a>(tables: &'a [Table], from: &Side) -> Result<Vec<(&'a Table
     Ok(ids)
 }
 
-/// What a service has added to its tables, but not to the list of them, would be lost.
+/// A column that a service has added to a table, but not to the list of tables, would be lost.
 fn refuse_unlisted(side: &Side, schema: &Schema) -> Result<(), StartupError> {
     match side.unlisted(schema.tables)? {
         None => Ok(()),

@@ -94,7 +94,7 @@ impl Side {
         }
     }
 
-    /// What no other database on a server has.
+    /// Identifies the database among all those on servers.
     async fn identity(&self) -> Result<Option<String>, StartupError> {
         match self {
             Self::File(_) => Ok(None),

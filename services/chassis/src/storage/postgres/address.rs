@@ -106,7 +106,7 @@ fn each_host(config: &Config, all: &Config) -> Result<Vec<Config>, String> {
     Ok((0..count).map(at).collect())
 }
 
-/// What the parser says, which does not repeat values.
+/// The message of the parser, which does not repeat values.
 fn explain(error: tokio_postgres::Error) -> String {
     match std::error::Error::source(&error) {
         Some(cause) if cause.to_string().contains("option") => cause.to_string(),

@@ -34,7 +34,7 @@ struct Shared {
     /// Each names one host.
     configs: Vec<Config>,
     tls: Tls,
-    /// What a new connection is told first.
+    /// The first statements on a new connection.
     set_up: String,
     /// The place of the host that took the last connection. The next one begins there, since others may say nothing.
     first: AtomicUsize,
@@ -164,7 +164,7 @@ async fn run(connection: impl Future<Output = Result<(), Error>>) {
     }
 }
 
-/// What a connection is told of how long its statements may take.
+/// The statements that set the timeouts of a connection.
 fn limits(timeout: Duration) -> String {
     // For the server, 0 is no limit, and it takes no more than an i32.
     let ms = timeout.as_millis().clamp(1, i32::MAX as u128);

@@ -57,7 +57,7 @@ struct Shared {
     /// Where it is, without a secret, and its name there.
     place: String,
     name: String,
-    /// What sets its URL, as in `SHOP_DATABASE_URL`.
+    /// The setting that has its URL, such as `SHOP_DATABASE_URL`.
     source: String,
     pool: Pool,
     health: Health,

@@ -18,7 +18,7 @@ pub(super) enum Problem {
     Migration { from: usize, to: usize, error: Error },
     /// It was migrated by a later release.
     Newer { version: usize, known: usize },
-    /// It is that of another service.
+    /// It belongs to another service.
     Foreign(String),
     /// It is an unfinished copy.
     Unfinished,

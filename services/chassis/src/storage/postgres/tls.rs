@@ -19,7 +19,7 @@ use crate::storage::client::Tls;
 /// The `sslrootcert` that stands for the authorities of the system.
 const SYSTEM: &str = "system";
 
-/// What is checked of the server's certificate.
+/// How the server's certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
     /// Nothing: the connection is encrypted, but the server is not verified.
@@ -53,7 +53,7 @@ pub(super) fn mode(mode: Option<&str>, roots: Option<&str>) -> Result<(SslMode, 
     }
 }
 
-/// What makes connections with TLS. `roots` is a file with the certificates of authorities; without it, the system's are used.
+/// The TLS connector. `roots` is a file with the certificates of authorities; without it, the system's are used.
 ///
 /// # Errors
 /// There are no certificates of authorities, and they are needed.

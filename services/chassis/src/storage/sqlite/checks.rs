@@ -13,12 +13,12 @@ use crate::{settings::StartupError, storage::table::MARKER};
 const ANOTHER_FOLDER: &str = "set DATA_DIR to another folder";
 const ANOTHER_FILE: &str = "move it away, or set DATA_DIR to another folder";
 
-/// What a file is to be used for, which decides what can be done if it cannot be.
+/// The purpose of opening a file, which decides the advice if it cannot be used.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     /// It is the database of a service.
     Service,
-    /// It is a backup that is put back.
+    /// It is a backup that is being restored.
     Restore,
 }
 
@@ -131,7 +131,7 @@ pub(super) fn check_version(
     }
 }
 
-/// What an error of SQLite means for who starts the program.
+/// Explains an error of SQLite to the person who starts the program.
 pub(super) fn explain(path: &Path, purpose: Purpose, error: &rusqlite::Error) -> StartupError {
     let (what, service) = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => ("is not a SQLite database".to_owned(), ANOTHER_FILE),

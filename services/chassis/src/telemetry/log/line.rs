@@ -157,12 +157,12 @@ pub(super) fn failure(program: &str, error: &StartupError) -> String {
     format!(r#"{{"service":"{program}","timestamp":"{Now}",{ids}:{error}}}"#) + "\n"
 }
 
-/// What the library formats of a line for people: the message and the fields.
+/// The part of a text line that the library formats: the message and the fields.
 fn text() -> Format<Full, ()> {
     format::format().without_time().with_level(false).with_target(false).with_ansi(false)
 }
 
-/// What it formats of a line for machines: all but the service and the ids.
+/// The part of a JSON line that the library formats: everything except the service and the ids.
 fn json() -> Format<Json> {
     format::format().json().flatten_event(true).with_current_span(false).with_span_list(false)
 }

@@ -92,7 +92,7 @@ impl Export {
     }
 }
 
-/// What of a trace is taken from callers and passed on to other services.
+/// Which headers of a trace are taken from callers and propagated to other services.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Propagation {
     /// `traceparent` and `tracestate`.
@@ -102,7 +102,7 @@ pub(super) struct Propagation {
 }
 
 impl Default for Propagation {
-    /// What callers say of their own is passed on only if it is asked for.
+    /// The baggage of callers is propagated only if that is enabled.
     fn default() -> Self {
         Self { trace_context: true, baggage: false }
     }
@@ -189,7 +189,7 @@ fn no_pem(variable: &str) -> StartupError {
     wrong(variable, "the file has nothing of this kind in PEM", "set it to the path of a PEM file")
 }
 
-/// What each request for the collector has for headers. They may be secrets, so no sentence quotes them.
+/// The headers of each request to the collector. They may be secrets, so no sentence quotes them.
 fn headers() -> Result<HashMap<String, String>, StartupError> {
     let Some((variable, value)) = first(HEADERS)? else { return Ok(HashMap::new()) };
     let pairs = pairs(variable, &value)?;

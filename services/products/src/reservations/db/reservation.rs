@@ -21,7 +21,7 @@ impl Reservation {
         Self { product_id, key, quantity: Count::ZERO, status: Status::Released }
     }
 
-    /// What becomes of another attempt to make it.
+    /// The outcome of another attempt to create it.
     pub(super) fn made_again(self, quantity: Quantity) -> Made {
         match self.status {
             Status::Released => Made::Released,
@@ -38,7 +38,7 @@ pub(crate) enum Status {
     Released,
 }
 
-/// What became of a reservation that was to be made.
+/// The outcome of creating a reservation.
 pub(crate) enum Made {
     /// It took the stock.
     Now(Reservation),
@@ -52,7 +52,7 @@ pub(crate) enum Made {
     NoProduct,
 }
 
-/// What became of a reservation that was to be released.
+/// The outcome of releasing a reservation.
 pub(crate) enum Released {
     /// It has nothing now.
     Now(Reservation),

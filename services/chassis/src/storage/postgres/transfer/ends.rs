@@ -27,7 +27,7 @@ const LOCK: i64 = 0x636f_7079;
 const SESSIONS_END: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What is found in a database that is copied to.
+/// The state of a destination before the copy.
 pub(in crate::storage) struct Found {
     pub(in crate::storage) marker: Option<Marker>,
     /// Whether it has the tables, perhaps with rows.

@@ -46,7 +46,7 @@ impl Side {
         &self.place
     }
 
-    /// What no other database has.
+    /// Identifies the database.
     pub(in crate::storage) async fn identity(&self) -> Result<String, StartupError> {
         self.value("SELECT pg_postmaster_start_time()::text || ' ' || oid FROM pg_database WHERE datname = current_database()")
             .await
@@ -177,7 +177,7 @@ fn name((name, _): &Column) -> String {
     (*name).to_owned()
 }
 
-/// What is read of a column.
+/// The expression that reads a column.
 fn expression((name, kind): &Column) -> String {
     match kind {
         Kind::Time => microseconds(name),
@@ -189,7 +189,7 @@ fn microseconds(time: &str) -> String {
     format!("(extract(epoch FROM {time}) * 1000000)::bigint")
 }
 
-/// What rows are ordered by: by their bytes, as in a file, whatever the collation of the column.
+/// The expression that orders rows: by their bytes, as in a file, whatever the collation of the column.
 fn ordered((name, kind): &Column) -> String {
     match kind {
         Kind::Text => format!(r#"{name} COLLATE "C""#),

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// What is at the place of a database that is copied to.
+/// The state of a destination before the copy.
 pub(in crate::storage) enum Found {
     Nothing(Place),
     /// A database with the schema, perhaps with rows, and its marker.
