@@ -30,7 +30,7 @@ enum What {
     Promise(Promise),
 }
 
-/// What became of a check, or of a step of it.
+/// The outcome of a check, or of one of its steps.
 pub struct Verdict {
     /// The check, and the step of it.
     pub name: String,

@@ -49,7 +49,7 @@ impl Connection {
         Ok(Self::Encrypted(Box::new(stream)))
     }
 
-    /// What it goes through.
+    /// The socket under the connection.
     pub fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,

@@ -26,7 +26,7 @@ pub struct Contract {
     pub documents: Vec<Document>,
 }
 
-/// What one service promises.
+/// The document of one service.
 pub struct Document {
     /// The service.
     pub service: &'static str,
@@ -36,7 +36,7 @@ pub struct Document {
     pub operations: Vec<Operation>,
 }
 
-/// What can be asked of a service.
+/// An operation of a service.
 pub struct Operation {
     /// The service.
     pub service: &'static str,
@@ -54,11 +54,11 @@ pub struct Operation {
     sent: Sent,
     /// Whether it takes an `Idempotency-Key`.
     pub takes_key: bool,
-    /// What it asks its callers for.
+    /// The credentials that it requires.
     pub security: Security,
-    /// What it can answer, by status.
+    /// Its documented responses, by status.
     pub responses: BTreeMap<u16, Documented>,
-    /// What else it can answer, by `4XX` and so on, and at last by `default`.
+    /// Its other documented responses, by `4XX` and so on, and finally by `default`.
     pub ranges: Vec<(String, Documented)>,
     /// How the document declares it.
     declaration: Value,
@@ -166,7 +166,7 @@ impl Operation {
         }
     }
 
-    /// What it can answer with this status, and how the document calls that: `404`, `4XX` or `default`.
+    /// The documented response with this status, and its key in the document: `404`, `4XX` or `default`.
     pub fn documented(&self, status: u16) -> Option<(String, &Documented)> {
         if let Some(documented) = self.responses.get(&status) {
             return Some((status.to_string(), documented));

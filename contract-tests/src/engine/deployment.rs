@@ -26,9 +26,9 @@ pub fn folder() -> PathBuf {
 pub struct Deployment {
     /// An address for each of [`SERVICES`].
     services: Vec<Address>,
-    /// What else each request to a service has, by its name.
+    /// Additional headers of each request, by the name of the service.
     headers: BTreeMap<String, Vec<(String, String)>>,
-    /// What workflows are given beside the tokens.
+    /// The inputs of workflows besides the tokens.
     pub inputs: Vec<(String, String)>,
 }
 
@@ -37,7 +37,7 @@ pub struct Deployment {
 pub struct Address {
     /// Such as `http://127.0.0.1:5001`.
     pub url: String,
-    /// What goes behind `Authorization: Bearer`.
+    /// The token, as sent after `Authorization: Bearer`.
     pub token: String,
 }
 
@@ -64,7 +64,7 @@ impl Deployment {
         &self.services[index(name)]
     }
 
-    /// What else each request to a service has.
+    /// Additional headers of each request to a service.
     pub fn headers(&self, name: &str) -> &[(String, String)] {
         self.headers.get(name).map(Vec::as_slice).unwrap_or_default()
     }

@@ -15,7 +15,7 @@ use crate::engine::{
 pub struct Documented {
     /// The exact error texts, if it is a refusal: the document has them in backticks in the response's description.
     pub texts: Vec<String>,
-    /// What the `error` of a body may be, if its schema lists that.
+    /// The values of the `error` of a body, if its schema lists them.
     pub(crate) messages: Vec<Value>,
     /// The media types of the body. A response of none has no body.
     pub media_types: Vec<String>,
@@ -55,7 +55,7 @@ impl Documented {
         }
     }
 
-    /// What judges a body of this media type. None if it is no JSON.
+    /// The validator of a body of this media type. None if it is not JSON.
     pub fn validator(&self, media_type: &str) -> Option<&Validator> {
         let other = self.others.iter().find(|(known, _)| covers(known, media_type));
         match other {
@@ -104,7 +104,7 @@ pub(crate) fn validator(document: &Value, schema: &Value) -> Validator {
     compiled(document, schema).unwrap_or_else(|_| jsonschema::draft7::new(&json!({})).expect("a schema"))
 }
 
-/// What is wrong with a schema, if anything.
+/// Why a schema is invalid, if it is.
 pub(crate) fn complaint(document: &Value, schema: &Value) -> Option<String> {
     compiled(document, schema).err()
 }

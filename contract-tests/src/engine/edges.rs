@@ -17,13 +17,13 @@ pub struct Edge {
     pub upstream: &'static str,
     /// The operation that asks.
     create: &'static Operation,
-    /// What it is sent: the example of the document, which names the thing in `response`.
+    /// The request body: the example in the document, which refers to the resource in `response`.
     body: Value,
-    /// What the upstream answers if all is well: the example of its document. The id comes first.
+    /// The successful response of the upstream: the example in its document. The id comes first.
     pub response: String,
-    /// What the upstream answers if it has no such thing.
+    /// The response of the upstream if it has no such resource.
     pub not_found: String,
-    /// What the service answers if the thing is not found, or the upstream fails.
+    /// The response of the service if the resource is not found, or the upstream fails.
     pub refusal: String,
 }
 

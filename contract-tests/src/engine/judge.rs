@@ -105,7 +105,7 @@ fn judge_location(operation: &Operation, request: &Request, response: &Response)
     if is_there { Ok(()) } else { Err(format!("the header Location: {place}")) }
 }
 
-/// What stands for an id that only the service knows.
+/// The placeholder for an id that only the service knows.
 const UNKNOWN: &str = "<id>";
 
 /// Where a 201 says that something is: below the path that it was sent to, or there if the request names it.
@@ -123,7 +123,7 @@ fn place(operation: &Operation, request: &Request, response: &Response) -> Strin
     }
 }
 
-/// What was sent and stored comes back: each field that request and response share is equal in both.
+/// A response returns what was sent: each field that request and response share is equal in both.
 fn judge_echo(operation: &Operation, request: &Request, response: &Response) -> Result<(), String> {
     let is_stored =
         matches!(response.status, 200 | 201) && matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");

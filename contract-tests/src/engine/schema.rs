@@ -10,7 +10,7 @@ pub(crate) fn is_2020(document: &Value) -> bool {
     document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1"))
 }
 
-/// What a reference leads to. A reference with a description of its own is an `allOf` of one.
+/// The target of a reference. A reference with a description of its own is an `allOf` of one.
 pub(crate) fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let mut schema = schema;
     // References that lead in a circle lead nowhere.

@@ -19,10 +19,10 @@ pub enum Scheme {
     Key(String, String),
 }
 
-/// What an operation asks for: any of these, each of which is all of its schemes. None if its document says nothing of security.
+/// The credentials that an operation accepts: any of these combinations of schemes. None if its document does not mention security.
 pub type Security = Option<Vec<Vec<Scheme>>>;
 
-/// What an operation asks for, as it is declared in `document`.
+/// The credentials that an operation accepts, as declared in `document`.
 pub(crate) fn declared(document: &Value, operation: &Value) -> Security {
     let schemes = &document["components"]["securitySchemes"];
     let scheme = |name: &String| {

@@ -21,12 +21,12 @@ use crate::engine::{
     subject::subject,
 };
 
-/// How much is asked.
+/// How much of the contract is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// What any faithful implementation does.
+    /// The original contract, which every implementation fulfils.
     Common,
-    /// Also what one of them adds.
+    /// Also what this implementation adds.
     Whole,
 }
 
@@ -34,14 +34,14 @@ pub enum Scope {
 pub struct Session {
     /// Where they are.
     pub deployment: Deployment,
-    /// How much is asked of them.
+    /// How much of the contract is tested.
     pub scope: Scope,
-    /// What was seen.
+    /// The ledger of responses that were seen.
     pub ledger: Arc<Mutex<Ledger>>,
     http: reqwest::blocking::Client,
     /// How long a response may take.
     patience: Duration,
-    /// Whether what was reset is sent again.
+    /// Whether a request is retried after a reset.
     is_patient: bool,
     /// Takes secrets out of what files keep of a failure.
     hide: Option<Hide>,

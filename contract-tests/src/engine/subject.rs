@@ -19,10 +19,10 @@ use crate::{
     standard,
 };
 
-/// What a profile is called that stands beside the workflows.
+/// The file name of a profile next to the workflows.
 pub const PROFILE: &str = "contract.yaml";
 
-/// What is judged.
+/// The subject of a test.
 pub struct Subject {
     /// The file that was named.
     pub path: PathBuf,
@@ -34,7 +34,7 @@ pub struct Subject {
     pub profile: Profile,
     /// The documented responses that need not be seen.
     pub waivers: Vec<String>,
-    /// What cannot be judged, a sentence each.
+    /// What cannot be tested, one sentence each.
     pub unjudged: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ pub struct Service {
     pub asks: Vec<String>,
 }
 
-/// What is read of a description beside the workflows.
+/// The parts of a description besides the workflows.
 #[derive(Deserialize)]
 struct Sources {
     #[serde(default, rename = "sourceDescriptions")]
@@ -69,7 +69,7 @@ struct Source {
 
 static SUBJECT: OnceLock<Subject> = OnceLock::new();
 
-/// What is judged in this process: what was chosen, or else the standard.
+/// The subject of this process: the chosen one, or else the default.
 ///
 /// # Panics
 /// The standard cannot be read.
@@ -79,7 +79,7 @@ pub fn subject() -> &'static Subject {
     })
 }
 
-/// Chooses what is judged in this process.
+/// Chooses the subject of this process.
 ///
 /// # Errors
 /// Something was chosen before.

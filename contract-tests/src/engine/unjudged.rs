@@ -7,7 +7,7 @@ use crate::engine::{
     documented::{complaint, json_body, json_content},
 };
 
-/// What cannot be judged of an operation, a sentence each.
+/// What cannot be tested in an operation, one sentence each.
 pub fn of(operation: &Operation) -> Vec<String> {
     let of_schema = |what: String, document: &Value, schema: &Value| {
         let why = complaint(document, schema)?;

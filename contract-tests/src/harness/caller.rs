@@ -88,7 +88,7 @@ impl Caller {
     }
 }
 
-/// What was written for one service. `{json}` are the last fields and the body of a valid create, `{chunks}` is that body in
+/// Fills the template of a request for one service: `{json}` are the last fields and the body of a valid create, `{chunks}` is that body in
 /// chunks.
 pub fn fill(text: &str, session: &Session, service: &str) -> String {
     let operations = &CONTRACT.document(service).operations;

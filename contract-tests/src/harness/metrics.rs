@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::engine::{exchange::Request, failure::Failure, session::Session};
 
-/// What `/metrics` says: the value of each sample, by its name with its labels as they stand there.
+/// The content of `/metrics`: the value of each sample, by its name and labels as written there.
 #[derive(Debug)]
 pub struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
-    /// What the service called `service` says.
+    /// The metrics of the service called `service`.
     ///
     /// # Errors
     /// It does not say it in the text format.

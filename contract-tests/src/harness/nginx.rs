@@ -62,7 +62,7 @@ impl Nginx {
         Server::start(&nginx, &arguments, addresses, folder)
     }
 
-    /// What stands before every path of `service`.
+    /// The prefix of every path of `service`.
     pub fn prefix(service: &str) -> String {
         format!("/{service}-api")
     }

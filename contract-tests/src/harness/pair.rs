@@ -134,7 +134,7 @@ fn signal_all(name: &str, processes: &[String]) {
     let _ = Command::new("kill").args(["-s", name]).args(processes).stderr(Stdio::null()).status();
 }
 
-/// What a server of a pair needs beside what every server has.
+/// The settings of a server of a pair, in addition to those of every server.
 fn settings(port: &Reserved) -> [String; 4] {
     [
         "listen_addresses=127.0.0.1".to_owned(),

@@ -76,7 +76,7 @@ impl Process {
         &self.url
     }
 
-    /// What it has logged so far, but for the last few milliseconds.
+    /// Its log so far, except for the last few milliseconds.
     ///
     /// # Panics
     /// A token is in it.
@@ -154,7 +154,7 @@ impl Process {
         pages * 4096
     }
 
-    /// What it has used of the processors (proc_pid_stat(5)).
+    /// The CPU time that it has used (proc_pid_stat(5)).
     pub fn cpu_time(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("a process");
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
@@ -197,7 +197,7 @@ pub fn command(program: &str, arguments: &[&str], data: &Path) -> Command {
     command
 }
 
-/// What a service says to `--help`.
+/// The `--help` of a service.
 ///
 /// # Panics
 /// There is no such program.

@@ -188,7 +188,7 @@ impl Shared {
     }
 }
 
-/// What belongs to one connection, or follows from the body (RFC 9110, section 7.6.1).
+/// Headers that belong to one connection, or follow from the body (RFC 9110, section 7.6.1).
 fn is_hop_by_hop(name: &str) -> bool {
     ["connection", "content-length", "host", "transfer-encoding"]
         .iter()

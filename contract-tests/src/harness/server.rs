@@ -48,7 +48,7 @@ impl Server {
         &self.addresses
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join(Self::LOG)).unwrap_or_default()
     }

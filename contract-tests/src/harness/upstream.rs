@@ -64,7 +64,7 @@ pub enum FaultMode {
     IsFullOnce,
     /// The first response is a 503 that asks to be left alone for so many seconds; then all is well.
     IsFullFor(u64),
-    /// What it was sent, with the token, as text or as JSON.
+    /// The requests that it got, with the token, as text or as JSON.
     Echoes(u16, Echo),
     /// As it should, but each connection is reset after the first response.
     Resets,

@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Example(Example),
 }
 
-/// What is judged, and where it is.
+/// The subject of the test, and where its services are.
 #[derive(Args)]
 pub(crate) struct Target {
     /// An Arazzo description, or an OpenAPI document (YAML or JSON)

@@ -23,15 +23,15 @@ use self::{
     output::complain,
 };
 
-/// Something failed that was judged.
+/// A check failed.
 const FAILED: u8 = 1;
 
-/// It could not be judged.
+/// The test could not be run.
 const STUCK: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // A fault of this program is said in one sentence, like everything else that keeps it from judging.
+    // A bug of this program is reported in one sentence, like everything else that prevents a test.
     panic::set_hook(Box::new(|_| {}));
     let result = panic::catch_unwind(|| run(arguments.command));
     let result = result.unwrap_or_else(|cause| {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether everything passed, or why it could not be judged.
+/// Whether everything passed, or why the test could not be run.
 fn run(command: Command) -> Result<bool, String> {
     match command {
         Command::Replay(arguments) => replay::run(&arguments),

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     Ok(passed)
 }
 
-/// What is judged, by what, a line each.
+/// What is tested, and by what, one line each.
 pub(crate) fn judged(deployment: &Deployment) -> Vec<String> {
     let of = |service: &&str| {
         let document = CONTRACT.document(service);

@@ -58,7 +58,7 @@ fn alternatives(
     all
 }
 
-/// What a schema refers to, and what the document calls that.
+/// The target of a reference, and its name in the document.
 fn named<'a>(document: &'a Value, mut schema: &'a Value) -> (Option<&'a str>, &'a Value) {
     let mut name = None;
     // References that lead in a circle lead nowhere.
@@ -102,7 +102,7 @@ fn each_with_each(ones: &[Map<String, Value>], others: &[Map<String, Value>]) ->
     pairs.take(MOST).collect()
 }
 
-/// What both say.
+/// The intersection of both.
 fn both(one: &Map<String, Value>, other: &Map<String, Value>) -> Map<String, Value> {
     let is_annotation = |key: &str| {
         ["title", "description", "deprecated", "nullable"].contains(&key) || key.starts_with("x-")
@@ -124,7 +124,7 @@ fn both(one: &Map<String, Value>, other: &Map<String, Value>) -> Map<String, Val
     both
 }
 
-/// What a keyword says that is there twice.
+/// The merged value of a keyword that both schemas have.
 fn common(keyword: &str, one: Value, other: &Value) -> Value {
     let is_less = |one: &Value| one.as_f64() < other.as_f64();
     match (keyword, one) {

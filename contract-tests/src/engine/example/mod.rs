@@ -166,7 +166,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// What a document shows of a schema: its example, the values that it lists, its default.
+/// The values that a document gives for a schema: its example, its enum, its default.
 fn shown(schema: &Value) -> Vec<Value> {
     let values = schema["enum"].as_array().into_iter().flatten();
     let default = schema.get("default").filter(|default| !default.is_null());

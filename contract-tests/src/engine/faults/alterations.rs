@@ -144,7 +144,7 @@ pub(super) fn ignores(operation: &'static Operation, parameter: String) -> Tampe
     })
 }
 
-/// What it does is done twice.
+/// The operation is executed twice.
 pub(super) fn twice(operation: &'static Operation) -> Tamper {
     Arc::new(move |request, forward| {
         let response = forward(&request);
@@ -155,7 +155,7 @@ pub(super) fn twice(operation: &'static Operation) -> Tamper {
     })
 }
 
-/// What it refuses is done all the same, with the example in place of what does not fit. If it `tells`, it says so, too.
+/// A refused request is executed anyway, with the example instead of the invalid part. If it `tells`, the response says so, too.
 pub(super) fn does_what_it_refuses(operation: &'static Operation, tells: bool) -> Tamper {
     Arc::new(move |request, forward| {
         let response = forward(&request);
@@ -184,7 +184,7 @@ fn completed(operation: &Operation, example: Value, request: &Request) -> Value 
     })
 }
 
-/// What was created is read as if it were not there.
+/// A read of a created resource finds nothing.
 pub(super) fn creates_nothing(operation: &'static Operation) -> Tamper {
     let created: Mutex<HashSet<String>> = Mutex::default();
     Arc::new(move |request, forward| {

@@ -12,10 +12,10 @@ use crate::engine::exchange::{Request, Response};
 
 /// Sends a request on to the service.
 pub type Forward<'a> = &'a dyn Fn(&Request) -> Response;
-/// What is done to a request instead of sending it on.
+/// Handles a request instead of forwarding it unchanged.
 pub type Tamper = Arc<dyn Fn(Request, Forward<'_>) -> Response + Send + Sync>;
 
-/// Adds a fault: what it is, what to add so that it is noticed, and how it comes about.
+/// Adds a fault: its name, what to add so that it is noticed, and how it is injected.
 pub(super) type Add<'a> = &'a mut dyn FnMut(&str, String, Tamper);
 
 /// Where a fault is.
@@ -33,7 +33,7 @@ pub struct Fault {
     pub name: String,
     /// Where.
     pub place: Place,
-    /// How it comes about.
+    /// How it is injected.
     pub tamper: Tamper,
 }
 

@@ -173,7 +173,7 @@ fn lists(operation: &'static Operation, add: Add<'_>) {
     );
 }
 
-/// What an operation stores.
+/// Adds faults in what an operation stores.
 fn writes(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
     let document = CONTRACT.document(operation.service);

@@ -15,7 +15,7 @@ use crate::engine::{
     subject::subject,
 };
 
-/// What was seen, by operation, status as it is documented, and text.
+/// The counts of responses, by operation, documented status, and error message.
 #[derive(Debug, Default)]
 pub struct Ledger {
     seen: BTreeMap<(Key, String, Option<String>), usize>,

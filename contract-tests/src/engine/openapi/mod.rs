@@ -19,7 +19,7 @@ use self::{bundle::Bundle, files::Files};
 pub struct Normal {
     /// The document.
     pub json: Value,
-    /// What is in it that cannot be judged, a sentence each.
+    /// The parts of the document that cannot be tested, one sentence each.
     pub unjudged: Vec<String>,
 }
 

@@ -32,13 +32,13 @@ pub struct Case {
     pub(super) text: Option<String>,
     /// The statuses of which any will do.
     pub(super) among: Option<RangeInclusive<u16>>,
-    /// Expected beside status and text.
+    /// Expected besides status and error message.
     pub(super) further: Expectation,
     /// Whether any faithful implementation passes it.
     pub is_common: bool,
 }
 
-/// What a check finds where nothing is wrong.
+/// The result of a check that finds nothing wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Finding {
     /// It is as it must be.
@@ -47,7 +47,7 @@ pub enum Finding {
     NotJudged(String),
 }
 
-/// An expectation beside status and text.
+/// An expectation besides status and error message.
 pub(super) enum Expectation {
     Nothing,
     /// A `detail` with this in it.
@@ -212,7 +212,7 @@ impl Case {
     }
 }
 
-/// What is expected of a service whatever it is asked.
+/// The expectations for every response, whatever the request.
 const NO_FAILURE: &str = "no failure of the service";
 
 /// Where the example is refused, nothing tells how the service takes what fits.

@@ -31,7 +31,7 @@ pub(super) fn creator(deleting: &Operation) -> Option<&'static Operation> {
     })
 }
 
-/// What was created can be deleted, is not found afterwards, and is in no list.
+/// A created resource can be deleted; then it is not found, and is in no list.
 pub(super) fn deleted_is_gone(session: &Session, deleting: &Operation) -> Result<(), Failure> {
     let created = create(session, deleting)?;
     let path = &created.path;
@@ -65,7 +65,7 @@ fn is_gone(session: &Session, request: &Request) -> Result<(), Failure> {
     }
 }
 
-/// What was created can be read, as it was answered.
+/// A created resource can be read, and is as the response to its creation showed it.
 pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Result<Finding, Failure> {
     let document = CONTRACT.document(creator.service);
     let request = valid_request(creator, &session.deployment);
@@ -94,7 +94,7 @@ pub(super) fn created_can_be_read(session: &Session, creator: &Operation) -> Res
     }
 }
 
-/// What was created is in the list, once, and what was refused is not.
+/// A created resource is in the list once, and a refused request adds nothing to it.
 pub(super) fn created_is_listed_once(session: &Session, creator: &Operation) -> Result<Finding, Failure> {
     let list = session.request(creator.service, "GET", &creator.template);
     let length = |response: &Response| response.json().as_array().map_or(0, Vec::len);
@@ -188,7 +188,7 @@ fn next_page(links: &str, path: &str) -> Option<String> {
     Some(format!("{}{query}", target.path()))
 }
 
-/// What is created after something was deleted has another id than all before it.
+/// A resource that is created after a delete has a new id.
 pub(super) fn no_id_is_given_again(session: &Session, deleting: &Operation) -> Result<(), Failure> {
     let mut known = BTreeSet::new();
     for _ in 0..ROUNDS {

@@ -25,11 +25,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub struct Played {
     /// The step.
     pub label: Label,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
-/// What became of a step: an exchange, if it sends a request, or a reason why it did not pass.
+/// The outcome of a step: an exchange, if it sends a request, or the reason why it did not pass.
 pub type Outcome = Result<Option<(Request, Response)>, Failure>;
 
 /// The description, with no workflows if there is none.
@@ -167,7 +167,7 @@ fn judge(report: &ExecutionReport, session: &Session, played: Vec<Played>) -> Ve
     judged
 }
 
-/// What a step expected in vain.
+/// The expectation of a step that was not met.
 fn unmet(step: &StepRecord) -> String {
     let unmet = step.criteria.iter().filter(|criterion| !criterion.passed);
     let expected: Vec<&str> = unmet.map(|criterion| criterion.condition.as_str()).collect();

@@ -140,7 +140,7 @@ impl Drop for Browser {
 
 /// Where pages are looked at.
 pub struct Tab {
-    /// What clicks, types and reads.
+    /// The driver that clicks, types and reads.
     pub driver: WebDriver,
     /// The service whose pages are looked at. They may send requests to no other.
     pub origin: String,
@@ -160,7 +160,7 @@ pub struct Sent {
 }
 
 impl Tab {
-    /// What was sent since this was asked last.
+    /// The requests since the last call.
     ///
     /// # Errors
     /// It was sent to another origin.
@@ -186,7 +186,7 @@ impl Tab {
         Ok(requests)
     }
 
-    /// What the console has shown since this was asked last.
+    /// The messages in the console since the last call.
     ///
     /// # Errors
     /// Chromium is gone.

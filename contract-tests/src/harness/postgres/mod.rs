@@ -192,7 +192,7 @@ impl Server {
         file.lines().next().and_then(|line| line.trim().parse().ok()).expect("a process id")
     }
 
-    /// What it has logged.
+    /// Its log.
     fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.folder().join("log")).unwrap_or_default()).into_owned()
     }
