@@ -11,7 +11,7 @@ pub(crate) const CONTROL_D: &str = "\u{4}";
 pub(crate) const CONTROL_U: &str = "\u{15}";
 
 /// The footer of a prompt for a line of text.
-pub(crate) const LINE_HELP: &str = "└  Enter goes on, Esc goes back, Ctrl-U clears the line";
+pub(crate) const LINE_HELP: &str = "└  Enter continues, Esc goes back, Ctrl-U clears the line";
 
 /// A customer at the menu.
 pub(crate) struct Customer {

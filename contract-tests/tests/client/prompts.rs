@@ -7,7 +7,7 @@ use crate::{
     customer::{BACKSPACE, CONTROL_C, CONTROL_D, CONTROL_U, Customer, ENTER, ESCAPE, LINE_HELP},
 };
 
-const HELP: &str = "└  Arrows or typing choose, Enter goes on, Esc leaves";
+const HELP: &str = "└  Arrows or typing choose, Enter continues, Esc leaves";
 
 pub(crate) fn the_menu_checks_input_with_every_key(console: &Console) {
     let mut customer = Customer::start(console, 80, &[]);

@@ -130,7 +130,7 @@ async fn list_products(store: &Store) -> Result<(), Stop> {
     while let Some(page) = pages.next(height.into()).await? {
         list.page(&page)?;
         let items = [(true, "Show more".to_owned()), (false, "Back to the menu".to_owned())];
-        let help = "Enter goes on, Esc goes back";
+        let help = "Enter continues, Esc goes back";
         let ask = || prompt::pick("There may be more", help, &items, 0, &mut String::new(), |_| vec![]);
         if page.len() == usize::from(height) && !block_in_place(ask)? {
             return Ok(());
@@ -173,7 +173,7 @@ async fn pick_product(store: &Store, form: &mut Form) -> Result<u64, Stop> {
             let more = (!is_last).then(|| (Pick::More, format!("Load more, after these {}", items.len())));
             typed.into_iter().chain(more).collect()
         };
-        let help = "Arrows choose, typing searches, Enter goes on, Esc goes back";
+        let help = "Arrows choose, typing searches, Enter continues, Esc goes back";
         let ask = || prompt::pick("Product", help, &items, begin, &mut search, more);
         match block_in_place(ask)? {
             Pick::Product(id) => {

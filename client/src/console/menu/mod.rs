@@ -25,7 +25,7 @@ use super::{
     store::Store,
 };
 
-const HELP: &str = "Arrows or typing choose, Enter goes on, Esc leaves";
+const HELP: &str = "Arrows or typing choose, Enter continues, Esc leaves";
 
 /// Shows the menu until the customer leaves: with Esc, Ctrl-D or the last choice, or with Ctrl-C, which is an interruption. In
 /// a prompt, Esc returns to the menu.

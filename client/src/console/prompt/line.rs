@@ -10,7 +10,7 @@ use super::{
 };
 use crate::console::escape::visible;
 
-const HELP: &str = "Enter goes on, Esc goes back, Ctrl-U clears the line";
+const HELP: &str = "Enter continues, Esc goes back, Ctrl-U clears the line";
 
 /// The longest line. No field takes more.
 const LONGEST: usize = 1000;
