@@ -96,7 +96,7 @@ fn goes_on_after(database: &Database, holder: &mut Session, interrupt: impl FnOn
     let mut session = database.session();
     session.execute("DROP TRIGGER hold ON product");
     assert_eq!(session.number(count), COPIED);
-    is_refused(&[("PRODUCTS_DATABASE_URL", &url)], "create the database anew.");
+    is_refused(&[("PRODUCTS_DATABASE_URL", &url)], "drop and create the database.");
     let first = "SELECT xmin::text::bigint FROM product WHERE id = 1";
     let (row, size) = (session.number(first), files.rows("products"));
     let said = succeeds(&start(&files, &data, &url).wait_with_output().unwrap());
