@@ -56,6 +56,12 @@
 //! threads than cores: a read took a tenth more CPU time, an order a sixth more, and the slowest percent of reads took twice as
 //! long. A writer with many callers spins for 20 µs instead of 150 before it sleeps, which leaves the core to the callers.
 //!
+//! A writer with many callers yields its core once before it begins a group, so that requests that are about to write join it.
+//! On cores that other programs use as well, groups grow from 11 to 18 writes, otherwise from 9 to 10. Of an order that
+//! reserves stock, products wrote a page for each reservation, since the table was in the order of products; with the keys
+//! first, which grow with time, it writes one for a group. Together, such an order takes 147 µs instead of 186, and one that
+//! checks the stock 85 instead of 95 (medians of 7 runs in turns).
+//!
 //! The whole list is sent in chunks of 400 rows. Chunks of 1,200 rows take a seventh less time, because threads wake less often,
 //! but stalled callers would hold too much memory. Borrowing names from SQLite instead of copying them would save a fourteenth,
 //! which is not worth a second product type.

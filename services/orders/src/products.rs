@@ -71,8 +71,9 @@ impl Products {
         intent: &Intent,
         permit: &Permit,
     ) -> Result<Option<Decision>, ApiError> {
+        // Boxed, since it would be copied with every future around it.
         let make = permit.call(NAME, PRODUCT_UNAVAILABLE, |headers, deadline| {
-            client::on_behalf_of(headers, deadline, self.make_reservation(intent))
+            client::on_behalf_of(headers, deadline, Box::pin(self.make_reservation(intent)))
         });
         make.await
     }

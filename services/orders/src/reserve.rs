@@ -61,7 +61,8 @@ impl Reserve {
 
     /// Ends a refused intent. If that fails, it is settled later.
     async fn close(&self, live: LiveIntent, permit: &upstream::Permit) {
-        if let Err(error) = self.products.release_refused(live.as_ref(), permit).await {
+        // Boxed, since the futures of all orders would be larger with it.
+        if let Err(error) = Box::pin(self.products.release_refused(live.as_ref(), permit)).await {
             return tracing::debug!(%error, "a refused order will be settled later");
         }
         if self.database.write(intents::Remove(vec![live.as_ref().key.clone()])).await.is_ok() {

@@ -161,9 +161,14 @@ fn work(
         Err(error) => return tracing::error!(%error, "the writer cannot start"),
     };
     let mut queue = Queue::new(jobs);
-    let mut spin_timeout = SPIN_TIMEOUT;
+    let mut is_busy = false;
     let mut is_log_rescued = false;
-    while queue.wait(spin_timeout) {
+    while queue.wait(if is_busy { BUSY_SPIN_TIMEOUT } else { SPIN_TIMEOUT }) {
+        if is_busy {
+            // Requests that are about to write join the group, if they wait for this core. Each commit costs as much for one write
+            // as for many.
+            thread::yield_now();
+        }
         match begin(&mut transaction, &mut queue) {
             Ok(true) => {}
             Ok(false) => continue,
@@ -182,7 +187,7 @@ fn work(
             _ => metrics::record_commit(group.len(), began.elapsed()),
         }
         health.record(committed.as_ref().copied());
-        spin_timeout = if group.len() == 1 { SPIN_TIMEOUT } else { BUSY_SPIN_TIMEOUT };
+        is_busy = group.len() > 1;
         readers.invalidate_snapshots();
         let has_committed = committed.is_ok();
         for job in group {

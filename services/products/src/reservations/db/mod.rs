@@ -23,8 +23,8 @@ pub(crate) const TABLE: Table = Table::with_key(
     "reservation",
     2,
     &[
-        ("product_id", Kind::Integer),
         ("key", Kind::Text),
+        ("product_id", Kind::Integer),
         ("quantity", Kind::Integer),
         ("status", Kind::Text),
     ],

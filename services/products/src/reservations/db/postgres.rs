@@ -9,14 +9,15 @@ use chassis::{
 
 use super::reservation::{Made, Released, Reservation, Status};
 
-/// The migration that added reservations. A quantity of 0 is that of one which was released before it was made.
+/// The migration that added reservations. A quantity of 0 is that of one which was released before it was made. The
+/// key comes first, since those of orders grow with time, so that their index grows at its end.
 pub(crate) const TABLE: &str = r#"
     CREATE TABLE reservation (
         product_id bigint NOT NULL CHECK (product_id >= 1),
         key        text   COLLATE "C" NOT NULL CHECK (key <> ''),
         quantity   bigint NOT NULL CHECK (quantity >= 0),
         status     text   NOT NULL CHECK (status = 'HELD' AND quantity >= 1 OR status = 'RELEASED'),
-        PRIMARY KEY (product_id, key)
+        PRIMARY KEY (key, product_id)
     );
 "#;
 

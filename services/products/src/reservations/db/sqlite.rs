@@ -2,20 +2,23 @@
 
 use chassis::values::{Id, Key, MAX_SAFE_INTEGER, Quantity};
 use rusqlite::{
-    Connection, OptionalExtension, Result, Row, ToSql, named_params,
+    Connection, OptionalExtension, Result, Row, ToSql, named_params, params,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
 use super::reservation::{Made, Released, Reservation, Status};
 
 /// The migration that added reservations. A quantity of 0 is that of one which was released before it was made.
+///
+/// The key comes first: those of orders grow with time, so that all reservations of a commit are on one page. By product, each
+/// would be on a page of its own.
 pub(crate) const TABLE: &str = "
     CREATE TABLE reservation (
         product_id INTEGER NOT NULL CHECK (product_id >= 1),
         key        TEXT    NOT NULL CHECK (key <> ''),
         quantity   INTEGER NOT NULL CHECK (quantity >= 0),
         status     TEXT    NOT NULL CHECK (status = 'HELD' AND quantity >= 1 OR status = 'RELEASED'),
-        PRIMARY KEY (product_id, key)
+        PRIMARY KEY (key, product_id)
     ) STRICT, WITHOUT ROWID;
 ";
 
@@ -25,14 +28,11 @@ impl Reservation {
     }
 
     fn insert(&self, connection: &Connection) -> Result<()> {
-        let insert = "INSERT INTO reservation (product_id, key, quantity, status)
-                      VALUES (:product_id, :key, :quantity, :status)";
-        connection.prepare_cached(insert)?.execute(named_params! {
-            ":product_id": self.product_id,
-            ":key": self.key,
-            ":quantity": self.quantity,
-            ":status": self.status,
-        })?;
+        connection
+            .prepare_cached(
+                "INSERT INTO reservation (product_id, key, quantity, status) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![self.product_id, self.key, self.quantity, self.status])?;
         Ok(())
     }
 }
@@ -52,11 +52,11 @@ pub(super) fn find(
 }
 
 fn find_stored(connection: &Connection, product_id: Id, key: &Key) -> Result<Option<Reservation>> {
-    let select = "SELECT product_id, key, quantity, status FROM reservation
-                  WHERE product_id = :product_id AND key = :key";
     connection
-        .prepare_cached(select)?
-        .query_row(named_params! { ":product_id": product_id, ":key": key }, Reservation::from_row)
+        .prepare_cached(
+            "SELECT product_id, key, quantity, status FROM reservation WHERE product_id = ?1 AND key = ?2",
+        )?
+        .query_row(params![product_id, key], Reservation::from_row)
         .optional()
 }
 
@@ -70,10 +70,9 @@ pub(super) fn make(connection: &Connection, product_id: Id, key: Key, quantity: 
     if let Some(found) = find_stored(connection, product_id, &key)? {
         return Ok(found.made_again(quantity));
     }
-    let take = "UPDATE product SET stock = stock - :quantity WHERE id = :id AND stock >= :quantity";
     let taken = connection
-        .prepare_cached(take)?
-        .execute(named_params! { ":id": product_id, ":quantity": quantity })?;
+        .prepare_cached("UPDATE product SET stock = stock - ?2 WHERE id = ?1 AND stock >= ?2")?
+        .execute(params![product_id, quantity])?;
     if taken == 0 {
         return Ok(match has_product(connection, product_id)? {
             true => Made::NotEnoughStock,
