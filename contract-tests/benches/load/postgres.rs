@@ -1,5 +1,23 @@
 //! The store on PostgreSQL, as a ratio to what `pgbench` reaches on the same server with the same statement and as many
 //! connections, and to the peer `axum-sqlx`, if it is named.
+//!
+//! # Where the time goes
+//!
+//! A statement for each request left most of the work to the server: of the processor time of a created product, 167 µs of 249 were
+//! its, for a transaction of a single row with its commit and two messages through a socket. So reads by id and inserts that wait
+//! share a statement. With 32 callers, a created product takes the server 34 µs and the service 41 in place of 82, since one
+//! response from the server wakes it for many requests. The README has all figures.
+//!
+//! By `pgbench`, with 16 rows in a statement or a pipeline, the server needs in microseconds for a row:
+//!
+//! | | alone | in a pipeline | in one statement |
+//! |---|---|---|---|
+//! | `SELECT` by id | 28 | 9 | 4 |
+//! | `INSERT` and commit | 194 | 43 | 21 |
+//!
+//! A pipeline, in which each query keeps its own statement, would be less code, but costs the server twice as much, and that is
+//! what all instances share. An array of one value takes it a tenth longer than the value itself, so a query alone has a statement
+//! of its own.
 
 use std::{fmt::Display, fs, process::Command, time::Duration};
 

@@ -97,7 +97,7 @@ impl Api {
         id: Path<Id>,
     ) -> Result<Json<Order>, OperationError<GetOrder>> {
         let id = id.0.ok_or(ORDER_NOT_FOUND)?;
-        let order = self.database.read(db::Get(id)).await?;
+        let order = self.database.read_in_group(db::Get(id)).await?;
         Ok(Json(order.ok_or(ORDER_NOT_FOUND)?.into()))
     }
 }

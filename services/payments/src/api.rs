@@ -76,7 +76,7 @@ impl Api {
         id: Path<Id>,
     ) -> Result<Json<Payment>, OperationError<GetPayment>> {
         let id = id.0.ok_or(PAYMENT_NOT_FOUND)?;
-        let payment = self.database.read(db::Get(id)).await?;
+        let payment = self.database.read_in_group(db::Get(id)).await?;
         Ok(Json(payment.ok_or(PAYMENT_NOT_FOUND)?.into()))
     }
 }

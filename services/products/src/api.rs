@@ -86,7 +86,7 @@ impl Api {
         if_none_match: IfNoneMatch,
     ) -> Result<IfChanged<Product>, OperationError<GetProduct>> {
         let id = id.0.ok_or(PRODUCT_NOT_FOUND)?;
-        let product = self.database.read(db::Get(id)).await?;
+        let product = self.database.read_in_group(db::Get(id)).await?;
         Ok(if_none_match.unless_known(Tagged::new(&product.ok_or(PRODUCT_NOT_FOUND)?.into())))
     }
 

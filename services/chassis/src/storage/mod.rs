@@ -41,6 +41,21 @@ impl Database {
         }
     }
 
+    /// Reads what many ask for at once, such as the row with an id. On PostgreSQL, those who wait share a statement.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn read_in_group<Q>(&self, query: Q) -> Result<Q::Output, Error>
+    where
+        Q: Query + Send + Sync + 'static,
+        Q::Output: Send + 'static,
+    {
+        match self {
+            Self::Sqlite(database) => Ok(database.read(|connection| query.sqlite(connection))?),
+            Self::Postgres(database) => Ok(Box::pin(database.read_in_group(query)).await?),
+        }
+    }
+
     /// Reads many rows. SQLite reads on a thread for blocking work.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub type Quantity = Integer<1, MAX_SAFE_INTEGER>;
 pub type Limit = Integer<1, 1000>;
 
 /// An integer from `MIN` to `MAX`. `3.0` is the integer 3, as JSON Schema has it; `"3"` and `true` are not integers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Integer<const MIN: i64, const MAX: i64>(i64);
 

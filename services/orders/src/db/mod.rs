@@ -49,6 +49,10 @@ impl Query for Get {
     async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
         postgres::get(connection, self.0).await
     }
+
+    async fn postgres_all(gets: &[&Self], connection: &Connection) -> Result<Vec<Self::Output>, Error> {
+        postgres::get_all(connection, gets.iter().map(|get| get.0).collect()).await
+    }
 }
 
 /// Inserts an order.
@@ -84,5 +88,19 @@ impl<I: AsRef<Intent> + Clone + Send + Sync> Query for Insert<I> {
 
     fn is_one_statement(&self) -> bool {
         true
+    }
+
+    /// An intent may be locked by whoever gives it up.
+    fn is_grouped(&self) -> bool {
+        matches!(self, Self::Checked(_))
+    }
+
+    async fn postgres_all(inserts: &[&Self], connection: &Connection) -> Result<Vec<Self::Output>, Error> {
+        let contents = inserts.iter().filter_map(|insert| match insert {
+            Self::Checked(content) => Some(*content),
+            Self::Reserved(_) => None,
+        });
+        let orders = postgres::insert_all(connection, contents).await?;
+        Ok(orders.into_iter().map(|order| (order, None)).collect())
     }
 }

@@ -67,11 +67,32 @@ pub(super) async fn get(connection: &Connection, id: Id) -> Result<Option<Order>
     connection.query_opt(select, &[&id]).await?.as_ref().map(Order::of_row).transpose()
 }
 
+/// The order with each of these ids.
+pub(super) async fn get_all(connection: &Connection, ids: Vec<Id>) -> Result<Vec<Option<Order>>, Error> {
+    let select = "SELECT id, product_id, quantity FROM purchase_order WHERE id = ANY($1)";
+    connection.query_by_id(select, &ids, Order::of_row).await
+}
+
 pub(super) async fn insert(connection: &Connection, content: Content) -> Result<Order, Error> {
     let insert = "INSERT INTO purchase_order (product_id, quantity, status) VALUES ($1, $2, 'PENDING')
                   RETURNING id";
     let row = connection.query_one(insert, &[&content.product_id, &content.quantity]).await?;
     Ok(Order { id: row.try_get(0)?, content })
+}
+
+/// Inserts all of them in one statement, and returns them in the same order.
+pub(super) async fn insert_all(
+    connection: &Connection,
+    contents: impl Iterator<Item = Content> + Clone,
+) -> Result<Vec<Order>, Error> {
+    let products: Vec<_> = contents.clone().map(|content| content.product_id).collect();
+    let quantities: Vec<_> = contents.clone().map(|content| content.quantity).collect();
+    let insert = "INSERT INTO purchase_order (product_id, quantity, status)
+                  SELECT product_id, quantity, 'PENDING'
+                  FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS new (product_id, quantity, place)
+                  ORDER BY place RETURNING id";
+    let ids = connection.insert_in_order(insert, &[&products, &quantities]).await?;
+    Ok(ids.into_iter().zip(contents).map(|(id, content)| Order { id, content }).collect())
 }
 
 pub(super) async fn open_intent(

@@ -47,6 +47,10 @@ impl Query for Get {
     async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
         postgres::get(connection, self.0).await
     }
+
+    async fn postgres_all(gets: &[&Self], connection: &Connection) -> Result<Vec<Self::Output>, Error> {
+        postgres::get_all(connection, gets.iter().map(|get| get.0).collect()).await
+    }
 }
 
 /// Inserts a payment.
@@ -65,5 +69,13 @@ impl Query for Insert {
 
     fn is_one_statement(&self) -> bool {
         true
+    }
+
+    fn is_grouped(&self) -> bool {
+        true
+    }
+
+    async fn postgres_all(inserts: &[&Self], connection: &Connection) -> Result<Vec<Payment>, Error> {
+        postgres::insert_all(connection, inserts.iter().map(|insert| &insert.0)).await
     }
 }

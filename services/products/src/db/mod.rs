@@ -45,6 +45,10 @@ impl Query for Get {
     async fn postgres(&self, connection: &Connection) -> Result<Self::Output, Error> {
         postgres::get(connection, self.0).await
     }
+
+    async fn postgres_all(gets: &[&Self], connection: &Connection) -> Result<Vec<Self::Output>, Error> {
+        postgres::get_all(connection, gets.iter().map(|get| get.0).collect()).await
+    }
 }
 
 /// At most `limit` products by ascending id, from the first or from the one that follows `after`.
@@ -134,6 +138,14 @@ impl Query for Insert {
 
     fn is_one_statement(&self) -> bool {
         true
+    }
+
+    fn is_grouped(&self) -> bool {
+        true
+    }
+
+    async fn postgres_all(inserts: &[&Self], connection: &Connection) -> Result<Vec<Product>, Error> {
+        postgres::insert_all(connection, inserts.iter().map(|insert| &insert.0)).await
     }
 }
 

@@ -42,6 +42,12 @@ pub(super) async fn get(connection: &Connection, id: Id) -> Result<Option<Produc
     connection.query_opt(select, &[&id]).await?.as_ref().map(Product::of_row).transpose()
 }
 
+/// The product with each of these ids.
+pub(super) async fn get_all(connection: &Connection, ids: Vec<Id>) -> Result<Vec<Option<Product>>, Error> {
+    let select = "SELECT id, name, price, stock FROM product WHERE id = ANY($1)";
+    connection.query_by_id(select, &ids, Product::of_row).await
+}
+
 pub(super) async fn page(
     connection: &Connection,
     after: Option<Id>,
@@ -71,6 +77,19 @@ pub(super) async fn insert(connection: &Connection, content: &Content) -> Result
     let values = "$1::text, $2::double precision, $3::bigint";
     let row = LIST.insert(connection, "name, price, stock", values, &[name, price, stock]).await?;
     Ok(Product { id: row.try_get(0)?, content: content.clone() })
+}
+
+/// Inserts all of them in one statement, and returns them in the same order.
+pub(super) async fn insert_all(
+    connection: &Connection,
+    contents: impl Iterator<Item = &Content> + Clone,
+) -> Result<Vec<Product>, Error> {
+    let names: Vec<_> = contents.clone().map(|content| &content.name).collect();
+    let prices: Vec<_> = contents.clone().map(|content| content.price).collect();
+    let stocks: Vec<_> = contents.clone().map(|content| content.stock).collect();
+    let values = "$1::text[], $2::double precision[], $3::bigint[]";
+    let ids = LIST.insert_all(connection, "name, price, stock", values, &[&names, &prices, &stocks]).await?;
+    Ok(ids.into_iter().zip(contents).map(|(id, content)| Product { id, content: content.clone() }).collect())
 }
 
 pub(super) async fn replace(

@@ -1,8 +1,11 @@
 //! The connection that a query gets.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use deadpool_postgres::Object;
@@ -10,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio_postgres::{CancelToken, Row, Statement, types::ToSql};
 
 use super::{error::Error, settled::Settled, tls::Tls};
+use crate::values::Id;
 
 /// A connection that runs the statements of one query. Each statement is prepared once a connection.
 pub struct Connection {
@@ -57,6 +61,40 @@ impl Connection {
     /// It fails, or returns none or more.
     pub async fn query_one(&self, statement: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
         self.query_opt(statement, values).await?.ok_or(Error::NoRow("a statement returned nothing"))
+    }
+
+    /// What `of_row` makes of the row with each of `ids`, in their order. `select` returns rows with the ids in `$1`, and has the id as its first
+    /// column.
+    ///
+    /// # Errors
+    /// It fails, or `of_row` does.
+    pub async fn query_by_id<T>(
+        &self,
+        select: &str,
+        ids: &[Id],
+        of_row: fn(&Row) -> Result<T, Error>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        let mut rows = HashMap::new();
+        for row in self.query(select, &[&ids]).await? {
+            rows.insert(row.try_get::<_, Id>(0)?, row);
+        }
+        ids.iter().map(|id| rows.get(id).map(of_row).transpose()).collect()
+    }
+
+    /// The ids of the rows that a statement inserts, in the order in which it does. It returns the id, which is an identity.
+    ///
+    /// # Errors
+    /// It fails.
+    pub async fn insert_in_order(
+        &self,
+        insert: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Id>, Error> {
+        let rows = self.query(insert, values).await?;
+        let mut ids: Vec<Id> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        // They are given in the order of the inserts, which is not promised of what is returned.
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// Runs a statement, and returns how many rows it has changed.

@@ -68,6 +68,15 @@ impl Error {
         }
     }
 
+    /// The error of another one who has waited for the same connection.
+    pub(in crate::storage) fn for_another(&self) -> Self {
+        match self {
+            Self::NotConnected(reason) => Self::NotConnected(reason.clone()),
+            Self::Busy => Self::Busy,
+            error => Self::NotConnected(error.to_string()),
+        }
+    }
+
     /// Whether the server is a standby now, so that other connections may lead to the primary.
     pub(in crate::storage) fn is_read_only(&self) -> bool {
         let code = &SqlState::READ_ONLY_SQL_TRANSACTION;

@@ -8,6 +8,7 @@
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{connection::Connection, error::Error};
+use crate::values::Id;
 
 /// How many new rows are counted, to see whether ids are missing. If there are more, waiting takes less time.
 const COUNTED: i64 = 1000;
@@ -41,6 +42,25 @@ impl List {
             "INSERT INTO {table} ({columns}) SELECT {values} FROM pg_advisory_xact_lock_shared({lock}) RETURNING id"
         );
         connection.query_one(&insert, parameters).await
+    }
+
+    /// Inserts many rows, and returns their ids in the same order. `arrays` are expressions of `parameters`, with the values of each of `columns`.
+    ///
+    /// # Errors
+    /// The statement fails.
+    pub async fn insert_all(
+        &self,
+        connection: &Connection,
+        columns: &str,
+        arrays: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Id>, Error> {
+        let (table, lock) = (self.table, self.lock());
+        let insert = format!(
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM pg_advisory_xact_lock_shared({lock}),
+             unnest({arrays}) WITH ORDINALITY AS new ({columns}, place) ORDER BY place RETURNING id"
+        );
+        connection.insert_in_order(&insert, parameters).await
     }
 
     /// The rows that `select` returns, by ascending id, without those behind one that may yet appear. Its first column is the id, and

@@ -8,12 +8,9 @@ use std::{
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::pool::Pool;
-use crate::{
-    context::Ticket,
-    storage::{
-        client::{Connection, Error},
-        query::Query,
-    },
+use crate::storage::{
+    client::{Connection, Error},
+    query::Query,
 };
 
 /// The pause before the second attempt, and the longest one. Each further one is twice as long, less a random part, so that two that were in each
@@ -35,30 +32,30 @@ impl Attempts {
         Self { deadline, pause: PAUSE }
     }
 
-    pub(super) async fn read<Q: Query>(mut self, pool: &Pool, query: &Q) -> Result<Q::Output, Error> {
+    /// Reads, at first with this connection.
+    pub(super) async fn read<Q: Query>(
+        mut self,
+        mut connection: Connection,
+        pool: &Pool,
+        query: &Q,
+    ) -> Result<Q::Output, Error> {
         loop {
-            let connection = pool.get(self.deadline).await?;
             let outcome = query.postgres(&connection).await.map_err(Error::before_commit);
             finish(connection, &outcome);
             match outcome {
-                Err(error) if self.may_repeat(&error).await => {}
+                Err(error) if self.may_repeat(&error).await => connection = pool.get(self.deadline).await?,
                 outcome => return outcome,
             }
         }
     }
 
-    /// Writes, unless the caller has cancelled it before there was a connection.
+    /// Writes, at first with this connection.
     pub(super) async fn write<Q: Query>(
         mut self,
+        mut connection: Connection,
         pool: &Pool,
         query: &Q,
-        ticket: &Ticket,
     ) -> Result<Q::Output, Error> {
-        let mut connection = pool.get(self.deadline).await?;
-        if !ticket.begin() {
-            connection.finish();
-            return Err(Error::Cancelled);
-        }
         loop {
             let outcome = self.write_once(&connection, query).await;
             finish(connection, &outcome);
@@ -132,7 +129,7 @@ async fn transact<Q: Query>(connection: &Connection, query: &Q) -> Result<Q::Out
 }
 
 /// Gives the connection back, unless nobody knows what it is doing, or it is of no use any more.
-fn finish<T>(connection: Connection, outcome: &Result<T, Error>) {
+pub(super) fn finish<T>(connection: Connection, outcome: &Result<T, Error>) {
     match outcome {
         Err(Error::Interrupted(_) | Error::Unknown(_) | Error::Cancelled) => drop(connection),
         Err(error) if error.is_read_only() => drop(connection),

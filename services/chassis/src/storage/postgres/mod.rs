@@ -4,6 +4,9 @@
 //! leaves no transaction behind; the write is cancelled on the server at the deadline of its request.
 
 pub(super) mod transfer;
+mod group;
+mod batch;
+mod member;
 mod attempt;
 mod health;
 mod room;
@@ -30,7 +33,9 @@ use self::{
     address::Address,
     attempt::Attempts,
     connector::Hosts,
+    group::Groups,
     health::{Health, PROBE_TIMEOUT},
+    member::Access,
     pool::{Pool, Usage},
     room::Room,
 };
@@ -59,7 +64,8 @@ struct Shared {
     name: String,
     /// The setting that has its URL, such as `SHOP_DATABASE_URL`.
     source: String,
-    pool: Pool,
+    pool: Arc<Pool>,
+    groups: Groups,
     health: Health,
     room: Room,
     statement_timeout: Duration,
@@ -88,7 +94,8 @@ impl Database {
             place: address.place,
             name: address.database.unwrap_or_else(|| service.to_owned()),
             source: source.to_owned(),
-            pool: Pool::new(&hosts, settings.database_pool_size, connect_timeout)?,
+            pool: Arc::new(Pool::new(&hosts, settings.database_pool_size, connect_timeout)?),
+            groups: Groups::default(),
             health: Health::new(Pool::new(&hosts, 1, connect_timeout.min(PROBE_TIMEOUT))?),
             room: Room::default(),
             statement_timeout,
@@ -115,8 +122,25 @@ impl Database {
     /// The database fails.
     pub(crate) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Output, Error> {
         let (span, _timer) = (self.span("read"), Timer::start("read"));
+        let pool = &self.shared.pool;
         // The handler drops a read at the deadline of its request, but a list that is being sent may take longer.
-        span.end(Attempts::until(self.limit()).read(&self.shared.pool, &query).await)
+        let deadline = self.limit();
+        let read = async { Attempts::until(deadline).read(pool.get(deadline).await?, pool, &query).await };
+        span.end(read.await)
+    }
+
+    /// Reads, possibly with others that ask for the same type of query.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub(crate) async fn read_in_group<Q>(&self, query: Q) -> Result<Q::Output, Error>
+    where
+        Q: Query + Send + Sync + 'static,
+        Q::Output: Send + 'static,
+    {
+        let (span, _timer) = (self.span("read"), Timer::start("read"));
+        let Shared { groups, pool, .. } = &*self.shared;
+        span.end(groups.of(Access::Read, pool).run(query, Ticket::default(), self.deadline()).await)
     }
 
     /// Writes in a transaction, and returns when it is committed.
@@ -134,18 +158,36 @@ impl Database {
         let ticket = Ticket::default();
         let _cancel_on_drop = CancelOnDrop(ticket.clone());
         RequestContext::with(|context| context.write.replace(Some(ticket.clone())));
-        let deadline = RequestContext::with(|context| context.deadline).unwrap_or_else(|| self.limit());
-        let (attempts, shared) = (Attempts::until(deadline), self.shared.clone());
-        let write = tokio::spawn(async move { attempts.write(&shared.pool, &query, &ticket).await });
-        let outcome = write.await;
+        let outcome = if query.is_grouped() {
+            let Shared { groups, pool, .. } = &*self.shared;
+            groups.of(Access::Write, pool).run(query, ticket, self.deadline()).await
+        } else {
+            self.write_alone(query, ticket).await
+        };
         // The request may still be cancelled while it does something else.
         RequestContext::with(|context| context.write.take());
-        let outcome = outcome.unwrap_or_else(|ended| match ended.is_panic() {
-            true => Err(Error::Panicked),
-            false => Err(Error::Stopped),
-        });
         self.shared.room.observe(&outcome);
         span.end(outcome)
+    }
+
+    async fn write_alone<Q>(&self, query: Q, ticket: Ticket) -> Result<Q::Output, Error>
+    where
+        Q: Query + Send + Sync + 'static,
+        Q::Output: Send + 'static,
+    {
+        let (pool, deadline) = (self.shared.pool.clone(), self.deadline());
+        let write = tokio::spawn(async move {
+            let connection = pool.get(deadline).await?;
+            if !ticket.begin() {
+                connection.finish();
+                return Err(Error::Cancelled);
+            }
+            Attempts::until(deadline).write(connection, &pool, &query).await
+        });
+        write.await.unwrap_or_else(|ended| match ended.is_panic() {
+            true => Err(Error::Panicked),
+            false => Err(Error::Stopped),
+        })
     }
 
     /// Checks that it can be reached, and takes writes.
@@ -163,6 +205,11 @@ impl Database {
     pub(crate) fn measure(&self) {
         let Usage { idle, used, waiting } = self.shared.pool.usage();
         metrics::set_database_connections(idle, used, waiting);
+    }
+
+    /// The deadline of the request, if there is one.
+    fn deadline(&self) -> Instant {
+        RequestContext::with(|context| context.deadline).unwrap_or_else(|| self.limit())
     }
 
     fn limit(&self) -> Instant {
