@@ -52,22 +52,28 @@ pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
 }
 
 /// A products service with some rows.
-struct Shop {
+pub(crate) struct Shop {
     folder: TempDir,
     process: Process,
 }
 
 impl Shop {
     fn open(program: &str, rows: u64) -> Self {
-        let folder = new_folder();
-        let mut process = Process::start(program, "products", folder.path(), &[]);
+        Self::open_in(new_folder(), program, rows, &[])
+    }
+
+    /// The same in this folder, with these settings.
+    pub(crate) fn open_in(folder: TempDir, program: &str, rows: u64, settings: &[(&str, &str)]) -> Self {
+        let settings: Vec<_> =
+            settings.iter().map(|(variable, value)| ((*variable).into(), (*value).into())).collect();
+        let mut process = Process::start(program, "products", folder.path(), &settings);
         process.stop();
         fill(&folder.path().join("products.db"), rows);
         process.start_again();
         Self { folder, process }
     }
 
-    fn address(&self) -> Address {
+    pub(crate) fn address(&self) -> Address {
         Address { url: self.process.url().into(), token: "SECRET_PRODUCTS_TOKEN".into() }
     }
 }

@@ -3,7 +3,8 @@
 //! Three services run as separate processes, with data on disk and default settings. Next to them run two baselines: a bare
 //! hyper server that sends the same product for every request, and a minimal service that writes. All of them get the same
 //! load in turns, so that noise on the machine affects them equally. `-- --quick` takes less time, and one more word measures
-//! only what has this word in its name. `STORE_BENCH_PEER=axum-sqlx,fastify` adds other implementations of the store ([`peers`]).
+//! only what has this word in its name: `-- growth` measures how cost grows ([`growth`]), and `-- stalls` what slow requests wait
+//! for ([`stalls`]). `STORE_BENCH_PEER=axum-sqlx,fastify` adds other implementations of the store ([`peers`]).
 //!
 //! # How programs are built
 //!
@@ -84,6 +85,9 @@
 #![allow(clippy::disallowed_macros, reason = "what a benchmark finds is printed")]
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on says why by panicking")]
 
+mod curves;
+mod growth;
+mod stalls;
 mod big;
 mod limit;
 mod peers;
@@ -120,14 +124,28 @@ struct Plan {
     only: String,
     /// How many rows are many.
     many: u64,
+    /// The numbers of rows among which cost may grow.
+    rows: &'static [u64],
 }
 
 impl Plan {
     fn from_arguments() -> Self {
         let only = env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
         match env::args().any(|argument| argument == "--quick") {
-            true => Self { run: Duration::from_millis(500), rounds: 3, only, many: 100_000 },
-            false => Self { run: Duration::from_millis(1500), rounds: 7, only, many: 1_000_000 },
+            true => Self {
+                run: Duration::from_millis(500),
+                rounds: 3,
+                only,
+                many: 100_000,
+                rows: &growth::ROWS[..4],
+            },
+            false => Self {
+                run: Duration::from_millis(1500),
+                rounds: 7,
+                only,
+                many: 1_000_000,
+                rows: &growth::ROWS,
+            },
         }
     }
 
@@ -146,7 +164,13 @@ fn measure() -> ExitCode {
     throughput::measure(&plan, program, &mut report);
     big::measure(&plan, program, &mut report);
     postgres::measure(&plan, program, &mut report);
+    stalls::measure(&plan, program);
+    let growth = growth::measure(&plan, program);
     report.print();
+    if let Some(growth) = &growth {
+        growth.print();
+        println!("\n{}", curves::draw(growth).expect("a picture").display());
+    }
     if !report.lines.is_empty() {
         let picture = picture::draw(&report).expect("a picture");
         println!("\n{}", picture.display());

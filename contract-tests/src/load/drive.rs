@@ -5,6 +5,7 @@
 
 use std::{
     net::SocketAddr,
+    sync::Barrier,
     thread,
     time::{Duration, Instant},
 };
@@ -19,7 +20,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
-    runtime,
+    runtime::{self, Runtime},
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     task::JoinSet,
 };
@@ -45,31 +46,43 @@ pub struct Responses {
     pub latencies: Histogram<u64>,
 }
 
-/// Asks on `connections` for `time`, each next question as soon as the last one was answered.
+/// Asks on `connections` for `time`, each next question as soon as the last one was answered. The time begins when all of them are
+/// open.
 pub fn closed_loop(question: &'static Question, connections: usize, time: Duration) -> Responses {
     let threads = THREADS.min(connections);
-    let started = Instant::now();
-    let until = started + time;
-    let latencies = thread::scope(|scope| {
+    let are_open = Barrier::new(threads);
+    let (latencies, took) = thread::scope(|scope| {
         let ask = |thread: usize| {
-            let own = (thread..connections).step_by(threads).map(move |index| async move {
-                let mut connection = Connection::open(question.server).await;
-                let mut latencies = histogram();
-                let mut number = index as u64;
-                while Instant::now() < until {
-                    let asked = Instant::now();
-                    connection.ask(question, number).await;
-                    record(&mut latencies, asked);
-                    number += connections as u64;
+            let are_open = &are_open;
+            scope.spawn(move || {
+                let runtime = runtime();
+                let mut own = Vec::new();
+                for index in (thread..connections).step_by(threads) {
+                    own.push((index, runtime.block_on(Connection::open(question.server))));
                 }
-                latencies
-            });
-            scope.spawn(move || on_this_thread(own))
+                are_open.wait();
+                let started = Instant::now();
+                let until = started + time;
+                let each = own.into_iter().map(move |(index, mut connection)| async move {
+                    let mut latencies = histogram();
+                    let mut number = index as u64;
+                    while Instant::now() < until {
+                        let asked = Instant::now();
+                        connection.ask(question, number).await;
+                        record(&mut latencies, asked);
+                        number += connections as u64;
+                    }
+                    latencies
+                });
+                (on_this_thread(&runtime, each), started.elapsed())
+            })
         };
         let threads: Vec<_> = (0..threads).map(ask).collect();
-        sum(threads.into_iter().map(|thread| thread.join().expect("a thread that asks")))
+        let both = threads.into_iter().map(|thread| thread.join().expect("a thread that asks"));
+        let (latencies, times): (Vec<_>, Vec<_>) = both.unzip();
+        (sum(latencies.into_iter()), times.into_iter().max().unwrap_or(time))
     });
-    Responses { rate: latencies.len() as f64 / started.elapsed().as_secs_f64(), latencies }
+    Responses { rate: latencies.len() as f64 / took.as_secs_f64(), latencies }
 }
 
 /// Asks `rate` times a second on `connections` for `time`, each in its turn.
@@ -77,7 +90,7 @@ pub fn open_loop(question: &'static Question, connections: usize, time: Duration
     let (turns, waiting): (Vec<_>, Vec<_>) = (0..connections).map(|_| unbounded_channel()).unzip();
     let asking = thread::spawn(move || {
         let each = waiting.into_iter().map(|turns| ask_in_turn(question, turns));
-        on_this_thread(each)
+        on_this_thread(&runtime(), each)
     });
     let started = Instant::now();
     let count = (rate * time.as_secs_f64()) as u64;
@@ -115,8 +128,7 @@ pub fn some(question: &'static Question, count: u64) {
 }
 
 fn on_one_connection(question: &'static Question, count: u64) -> usize {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let mut connection = Connection::open(question.server).await;
         let mut length = 0;
         for number in 0..count {
@@ -163,10 +175,14 @@ impl Connection {
     }
 }
 
+fn runtime() -> Runtime {
+    runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
 fn on_this_thread(
+    runtime: &Runtime,
     tasks: impl Iterator<Item = impl Future<Output = Histogram<u64>> + Send + 'static>,
 ) -> Histogram<u64> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { sum(tasks.collect::<JoinSet<_>>().join_all().await.into_iter()) })
 }
 

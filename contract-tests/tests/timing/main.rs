@@ -11,6 +11,7 @@ mod callers;
 mod capacity;
 mod drain;
 mod overload;
+mod soak;
 mod stopping;
 mod terminal;
 

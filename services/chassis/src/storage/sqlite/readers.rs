@@ -40,7 +40,7 @@ struct Connections {
     short: Vec<Mutex<Reader>>,
     /// Separate from the others, so that a read of a few rows never waits for one of many.
     long: Vec<Mutex<Reader>>,
-    long_permits: Semaphore,
+    long_permits: Arc<Semaphore>,
     /// How many transactions the writer has committed.
     commits: AtomicU64,
     /// The reader to wait for if all are in use.
@@ -81,7 +81,7 @@ impl Readers {
         let connections = Arc::new(Connections {
             short: open(cores.clamp(2, SHORT))?,
             long: open(LONG)?,
-            long_permits: Semaphore::new(LONG),
+            long_permits: Arc::new(Semaphore::new(LONG)),
             commits: AtomicU64::new(0),
             next: AtomicUsize::new(0),
             is_expiry_due: AtomicBool::new(false),
@@ -111,9 +111,12 @@ impl Readers {
         self: &Arc<Self>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let _permit = self.connections.long_permits.acquire().await.map_err(|_| Error::Stopped)?;
+        let permit = self.connections.long_permits.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| Error::Stopped)?;
         let readers = self.clone();
         let read = move || {
+            // Held by the thread: a caller that hangs up ends neither the read nor its use of the thread.
+            let _permit = permit;
             let reader = readers.connections.free(&readers.connections.long);
             readers.read_with(reader, read)
         };
@@ -239,5 +242,40 @@ impl Reader {
                 tracing::warn!(%error, "ending a snapshot failed");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_of_many_rows_that_is_given_up_keeps_its_permit_until_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("things.db");
+        Connection::open(&file).unwrap().execute_batch("CREATE TABLE thing (id INTEGER)").unwrap();
+        let readers = Arc::new(Readers::open(&file).unwrap());
+        let (go_on, wait) = mpsc::channel::<()>();
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let read = tokio::spawn({
+            let readers = readers.clone();
+            let read = move |_: &Connection| {
+                let _ = started.send(());
+                wait.recv().ok();
+                Ok(())
+            };
+            async move { readers.read_much(read).await }
+        });
+        has_started.await.unwrap();
+        read.abort();
+        assert!(read.await.unwrap_err().is_cancelled());
+        let permits = &readers.connections.long_permits;
+        assert_eq!(permits.available_permits(), LONG - 1);
+        drop(go_on);
+        let all = permits.acquire_many(LONG as u32);
+        let all = tokio::time::timeout(Duration::from_secs(10), all).await;
+        assert!(all.expect("the read does not end").is_ok());
     }
 }
