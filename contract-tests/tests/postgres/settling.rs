@@ -50,11 +50,14 @@ pub(crate) fn a_young_intent_of_a_crashed_instance_is_settled_once_it_is_old() {
     // It may be in flight for 21 seconds: at the start of the next instance, it is none of its own.
     let database = database_with_intent(Server::shared(), 12);
     let products = store.services[0].url();
-    let settings = settings(&database, &[("PRODUCTS_URL", products), ("REQUEST_TIMEOUT", "1s")]);
+    let others = [("PRODUCTS_URL", products), ("REQUEST_TIMEOUT", "1s"), ("RUST_LOG", "info")];
+    let settings = settings(&database, &others);
     let folder = new_folder();
-    let _orders = Process::start(PROGRAM, "orders", folder.path(), &settings);
+    let orders = Process::start(PROGRAM, "orders", folder.path(), &settings);
     assert_eq!(left(&database), 1, "it was settled too early");
     waiting::until("the intent to be settled", || left(&database) == 0).unwrap();
+    // An instance says so when it starts with intents that it takes for abandoned.
+    assert!(!orders.log().contains("that the last run left open"), "it was taken for an old one");
     let read = session.request("products", "GET", "/products/1");
     assert_eq!(session.expect(&read, 200, None).unwrap().json()["stock"], 20);
 }

@@ -84,7 +84,7 @@ pub(crate) fn a_database_that_cannot_be_used_is_explained_in_a_sentence() {
     ));
     refuses(
         &foreign.url().replace("user=postgres", &format!("user={role}")),
-        "make it the owner of the database",
+        "make that user the owner of the database",
     );
     foreign.session().execute(&format!("DROP ROLE {role}"));
 

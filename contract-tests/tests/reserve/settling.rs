@@ -13,7 +13,7 @@ use std::{
 };
 
 use contract_tests::{
-    engine::exchange::Response,
+    engine::exchange::{Request, Response},
     harness::{metrics::Metrics, store::Store, waiting},
 };
 use rusqlite::Connection;
@@ -70,6 +70,48 @@ fn an_order_without_a_response_is_refused_and_its_stock_is_given_back() {
 }
 
 #[test]
+fn a_reservation_that_never_arrived_is_settled_as_nothing_taken() {
+    let (store, session, proxy) = network::start();
+    let product = create_product(&session, 20);
+    proxy.tamper(Some(Arc::new(|_, _| Response { status: 502, ..Response::default() })));
+    session.expect(&order(&session, product, 3), 400, Some(UNAVAILABLE)).unwrap();
+    proxy.tamper(None);
+    wait_until_settled(&store);
+    let is_counted = || {
+        let metrics = Metrics::of(&session, "orders").unwrap();
+        (metrics.sum(SETTLED, &["outcome=\"nothing_taken\""]), metrics.sum(SETTLED, &[])) == (1.0, 1.0)
+    };
+    waiting::until("a settled intent in the metrics", is_counted).unwrap();
+    check_books(&store, &session, &[(product, 20)]);
+}
+
+#[test]
+fn a_release_that_leaves_the_reservation_held_is_repeated_and_holds_up_no_other() {
+    let (store, session, proxy) = network::start();
+    let [stuck, other] = [create_product(&session, 20), create_product(&session, 20)];
+    // Reservations are made and not answered, and the releases of one product do nothing.
+    proxy.tamper(Some(Arc::new(move |request, forward| match request.method.as_str() {
+        "DELETE" if request.path.starts_with(&format!("/products/{stuck}/")) => {
+            forward(&Request { method: "GET".into(), ..request.clone() })
+        }
+        "DELETE" => forward(&request),
+        _ => {
+            forward(&request);
+            Response { status: 502, ..Response::default() }
+        }
+    })));
+    for product in [stuck, other] {
+        session.expect(&order(&session, product, 3), 400, Some(UNAVAILABLE)).unwrap();
+    }
+    store.services[1].wait_for_log("the response says that it is held");
+    waiting::until("the other intent to be settled", || intents(&store) == 1).unwrap();
+    assert_eq!((stock(&session, stuck), stock(&session, other)), (17, 20));
+    proxy.tamper(None);
+    wait_until_settled(&store);
+    check_books(&store, &session, &[(stuck, 20), (other, 20)]);
+}
+
+#[test]
 fn an_order_whose_service_dies_after_the_reservation_is_settled_by_the_next_start() {
     let (mut store, session, proxy) = network::start();
     let product = create_product(&session, 20);
@@ -93,6 +135,8 @@ fn an_order_whose_service_dies_after_the_reservation_is_settled_by_the_next_star
     });
     assert_eq!((orders(&store), intents(&store), reserved(&store).len()), (0, 1, 1));
     assert!(has_log(&store), "there is nothing to recover");
+    let log = store.service("orders").log();
+    assert!(!log.contains("that the last run left open"), "the first run has no last one: {log}");
     drop(go_on);
     proxy.tamper(None);
     store.service("orders").start_again();
