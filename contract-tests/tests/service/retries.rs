@@ -103,7 +103,7 @@ fn responses_of_an_older_version_are_replayed() {
         connection
             .execute_batch(
                 "CREATE TABLE idempotency (key TEXT PRIMARY KEY, request TEXT NOT NULL, location TEXT NOT NULL,
-                     response BLOB NOT NULL, kept_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+                     answer BLOB NOT NULL, kept_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
                  CREATE INDEX idempotency_kept_at ON idempotency (kept_at);
                  INSERT INTO idempotency SELECT key, request, location, body, 1700000000 FROM stored_response;
                  DROP TABLE stored_response;

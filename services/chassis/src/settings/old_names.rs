@@ -47,7 +47,7 @@ const OLD_NAMES: [OldName; 8] = [
         field: |limits| &mut limits.write_timeout,
     },
     OldName {
-        flag: "response-timeout-ms",
+        flag: "answer-timeout-ms",
         new: "request_timeout",
         read: positive_duration,
         field: |limits| &mut limits.request_timeout,

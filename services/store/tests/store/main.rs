@@ -20,6 +20,7 @@ use std::{
     os::fd::OwnedFd,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -170,7 +171,14 @@ fn run(prepare: impl FnOnce(&Path, &mut Command), arguments: &[&str]) -> Output 
     let folder = folder();
     let mut command = command(folder.path(), arguments);
     prepare(folder.path(), &mut command);
-    command.output().unwrap()
+    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = process.id();
+    let (end, output) = mpsc::channel();
+    thread::spawn(move || end.send(process.wait_with_output().unwrap()));
+    output.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        signal("KILL", id);
+        panic!("{arguments:?} still runs after {PATIENCE:?}")
+    })
 }
 
 #[test]

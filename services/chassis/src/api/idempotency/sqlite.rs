@@ -15,7 +15,7 @@ pub const TABLE: &str = "
         key      TEXT    PRIMARY KEY,
         request  TEXT    NOT NULL,
         location TEXT    NOT NULL,
-        response   BLOB    NOT NULL,
+        answer   BLOB    NOT NULL,
         kept_at  INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX idempotency_kept_at ON idempotency (kept_at);
@@ -39,7 +39,7 @@ macro_rules! stored_responses_of {
             INSERT INTO stored_response
                 SELECT '",
             $operation,
-            "', key, request, location, response, kept_at FROM idempotency;
+            "', key, request, location, answer, kept_at FROM idempotency;
             DROP TABLE idempotency;"
         )
     };
