@@ -38,12 +38,12 @@ fn svg(growth: &Growth) -> String {
   .one {{ stroke: #2f7d5b; fill: #2f7d5b }} .page {{ stroke: #3a6ea5; fill: #3a6ea5 }} .new {{ stroke: #c2703d; fill: #c2703d }}
   polyline.one, polyline.page, polyline.new {{ fill: none }} text.one, text.page, text.new {{ stroke: none }}
 </style>
-<text x="16" y="28" font-size="17" font-weight="600">Requests a second, as connections and rows grow</text>
+<text x="16" y="28" font-size="17" font-weight="600">Requests per second, as connections and rows grow</text>
 "##
     );
     let panels = [
-        ("connections; ratio to 32 of them", &growth.by_connections),
-        ("rows, asked on 32 connections; ratio to 1,000 rows", &growth.by_rows),
+        ("connections; relative to 32", &growth.by_connections),
+        ("rows, with 32 connections; relative to 1,000", &growth.by_rows),
     ];
     for ((title, curves), left) in panels.into_iter().zip(LEFT) {
         panel(&mut svg, title, curves, left);

@@ -8,8 +8,8 @@ use crate::report::{Line, Report};
 
 /// The picture's measures, in pixels: a row a work, whose bar is as long as its ratio to the limit.
 const WIDTH: usize = 790;
-const LABEL: usize = 200;
-const BAR: usize = 400;
+const LABEL: usize = 212;
+const BAR: usize = 388;
 const ROW: usize = 34;
 const TOP: usize = 70;
 
@@ -35,8 +35,8 @@ fn svg(lines: &[Line]) -> String {
   .limit {{ fill: #edf1f6 }} .bar {{ fill: #2f7d5b }} .missed {{ fill: #c2703d }} .goal {{ stroke: #1a202c; stroke-width: 2 }}
   .barest {{ stroke: #1a202c; stroke-width: 2; stroke-dasharray: 3 3 }}
 </style>
-<text x="16" y="28" font-size="17" font-weight="600">Requests a second, as a ratio to bare hyper answering a constant</text>
-<text class="small" x="16" y="50">whole width: bare hyper; line: the goal; dashed: the barest service that writes; 32 callers on the same machine</text>
+<text x="16" y="28" font-size="17" font-weight="600">Requests per second, relative to bare hyper that returns a constant</text>
+<text class="small" x="16" y="50">full width: bare hyper; line: the goal; dashed: the minimal service; 32 clients on the same machine</text>
 "##
     );
     for (index, line) in lines.iter().enumerate() {
@@ -57,7 +57,7 @@ fn svg(lines: &[Line]) -> String {
 <rect class="limit" x="{LABEL}" y="{y}" width="{BAR}" height="24" rx="3"/>
 <rect class="{class}" x="{LABEL}" y="{y}" width="{bar}" height="24" rx="3"/>
 {goal}{barest}
-<text x="{value}" y="{text}">{ratio:.2}</text><text class="small" x="{rate}" y="{text}">{per_second:.0} a second</text>"##,
+<text x="{value}" y="{text}">{ratio:.2}</text><text class="small" x="{rate}" y="{text}">{per_second:.0} per second</text>"##,
             name = line.name,
             value = end + 14,
             ratio = line.ratio,

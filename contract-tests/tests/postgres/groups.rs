@@ -1,6 +1,6 @@
 //! Queries that share a statement: none of them suffers from another.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use contract_tests::{
     engine::{
@@ -12,6 +12,7 @@ use contract_tests::{
         caller::SOON,
         development::token,
         folders::new_folder,
+        metrics::Metrics,
         postgres::{self, Server},
         process::Process,
         store::Store,
@@ -19,6 +20,7 @@ use contract_tests::{
     },
 };
 use serde_json::json;
+use socket2::SockRef;
 
 use crate::{PROGRAM, relay::Relay};
 
@@ -141,6 +143,39 @@ pub(crate) fn a_write_that_is_given_up_while_it_is_collected_is_not_done() {
         statuses(&responses)
     );
     assert_eq!(store.rows("products"), (created + LANES) as i64);
+}
+
+pub(crate) fn a_write_whose_caller_hangs_up_while_it_is_collected_is_not_done() {
+    // The slow ones have all connections, so no other statement begins before they end.
+    let settings = [
+        ("DATABASE_POOL_SIZE", "2"),
+        ("DATABASE_CONNECT_TIMEOUT", "60s"),
+        ("DATABASE_STATEMENT_TIMEOUT", "60s"),
+        ("REQUEST_TIMEOUT", "60s"),
+    ];
+    let store = Store::on_postgres(PROGRAM, &settings);
+    let session = Session::new(store.deployment());
+    let database = store.postgres("products").unwrap();
+    let (mut holder, mut watcher) = (database.session(), database.session());
+    holder.execute(TRIGGER);
+    holder.execute("SELECT pg_advisory_lock(1)");
+    let in_flight =
+        || Metrics::of(&session, "products").unwrap().sum("http_server_active_requests", &[]) as usize - 1;
+    thread::scope(|scope| {
+        for _ in 0..LANES {
+            scope.spawn(|| session.expect(&create(&session, "slow"), 201, None).unwrap());
+        }
+        waiting::until("the slow ones to wait", || watcher.number(WAITING) == LANES as i64).unwrap();
+        let callers: Vec<_> = (0..CALLERS).map(|_| session.begin(&create(&session, "gone"))).collect();
+        waiting::until("all requests to be in flight", || in_flight() == LANES + CALLERS).unwrap();
+        for caller in callers {
+            SockRef::from(caller.socket()).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        waiting::until("the service to notice", || in_flight() == LANES).unwrap();
+        holder.execute("SELECT pg_advisory_unlock(1)");
+    });
+    session.expect(&create(&session, "last"), 201, None).unwrap();
+    assert_eq!(store.rows("products"), LANES as i64 + 1);
 }
 
 pub(crate) fn a_lost_answer_to_the_commit_of_many_is_a_500_for_each() {
