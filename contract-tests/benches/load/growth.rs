@@ -2,19 +2,16 @@
 //!
 //! # Where the knees are
 //!
-//! **Connections.** A service reads on one worker thread for every two cores, and 8 callers keep it busy: more of them wait for each
-//! other, so the median grows with their number (0.2 ms for 8, 0.8 ms for 32, 15 ms for 512) and the rate does not. Writes go on
-//! growing to between 128 and 512, since all writes that wait share one commit. Beyond 512 both fall, and not because of the store:
-//! with `wrk` as the caller and in turns, bare hyper had 55,000, 32,000 and 21,000 responses a second on 32, 512 and 2,000
-//! connections, and the store 35,000, 25,000 and 23,000 (means of three). With the default of `MAX_REQUESTS`, more than 512
-//! requests at once are refused instead.
+//! **Connections.** A service reads on one worker thread for every two cores, and 8 to 32 callers keep it busy: more of them wait
+//! for each other, so the median grows with their number (0.1 ms for 8, 0.4 ms for 32, 4 ms for 512) and the rate does not. Writes
+//! go on growing to 128, since all writes that wait share one commit. Beyond 512 both fall, and not because of the store: with
+//! `wrk` as the caller and in turns, bare hyper had 55,000, 32,000 and 21,000 responses a second on 32, 512 and 2,000 connections,
+//! and the store 35,000, 25,000 and 23,000 (means of three). With the default of `MAX_REQUESTS`, more than 512 requests at once are
+//! refused instead.
 //!
 //! **Rows.** Reads are a sixth slower from about 60,000 products on, since then they do not fit into SQLite's page cache of 2 MiB:
-//! `strace` counts no `pread64` for a read among 1,000, and one (1.01) among 100,000 as among 1,000,000. From there on it stays
-//! flat, because the pages above the leaves always fit. Not tried: a larger cache, or `mmap_size`. Creating needs only the last
-//! leaf, and shows no trend.
-//!
-//! The picture is from a machine that also compiled, which spreads the ratios of writes by a third.
+//! `strace` counts no `pread64` for a read among 1,000, and one (1.01) among 100,000 as among 1,000,000. Among ten million they
+//! are a quarter slower. Not tried: a larger cache, or `mmap_size`. Creating needs only the last leaf, and shows no trend.
 
 use contract_tests::{
     engine::deployment::Address,
