@@ -95,7 +95,7 @@ fn an_upward_dependency_is_named() {
 #[test]
 fn the_promises_name_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let promises = fs::read_to_string(root.join("PROMISES.md")).unwrap();
+    let promises = fs::read_to_string(root.join("contract-tests/PROMISES.md")).unwrap();
     let rows = promises.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise"));
     let mut sources = String::new();
     for folder in ["contract-tests/tests", "services/store/tests"] {
@@ -106,7 +106,7 @@ fn the_promises_name_tests_that_exist() {
         let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         for name in tests.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')) {
             let is_there = name.split('…').all(|part| sources.contains(part));
-            assert!(is_there, "PROMISES.md names `{name}`, which is no test: {row}");
+            assert!(is_there, "contract-tests/PROMISES.md names `{name}`, which is no test: {row}");
             count += 1;
         }
     }

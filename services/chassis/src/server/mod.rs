@@ -21,6 +21,7 @@ mod parse_errors;
 mod cors;
 mod admission;
 mod connection;
+mod timeouts;
 
 use std::{
     net::SocketAddr,

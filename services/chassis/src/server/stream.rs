@@ -18,13 +18,14 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep},
+    time::Sleep,
 };
 
 use super::{
     connection::{Connection, State},
     cors::Cors,
     parse_errors,
+    timeouts::{ReadTimeout, WriteTimeout},
 };
 use crate::settings::Limits;
 
@@ -42,22 +43,14 @@ pub(super) struct TimeoutStream {
     header_read_timeout: Duration,
     /// How long the connection may be idle between requests.
     idle_timeout: Duration,
-    /// When the wait for a head times out.
-    read_until: Option<Instant>,
-    /// Due then, or earlier.
-    read_timer: Option<Pin<Box<Sleep>>>,
+    read_timeout: ReadTimeout,
     /// Whether the whole request line has come.
     has_line: bool,
-    /// Whether a read has timed out.
-    has_read_timed_out: bool,
     /// Whether something has arrived while a request is worked on, so that there is no need to peek again.
     has_peeked: bool,
     /// Whether closing the socket sends a reset.
     resets: bool,
-    /// How long a write may wait for the caller to read.
-    write_timeout: Duration,
-    /// When the blocked write times out.
-    write_until: Option<Pin<Box<Sleep>>>,
+    write_timeout: WriteTimeout,
     /// Whether the last write was partial or blocked.
     is_write_partial: bool,
     /// Bytes to write in place of hyper's.
@@ -81,13 +74,10 @@ impl TimeoutStream {
             resets: false,
             header_read_timeout: limits.header_read_timeout,
             idle_timeout: limits.idle_timeout,
-            read_until: None,
-            read_timer: None,
+            read_timeout: ReadTimeout::default(),
             has_line: false,
-            has_read_timed_out: false,
             has_peeked: false,
-            write_timeout: limits.write_timeout,
-            write_until: None,
+            write_timeout: WriteTimeout::new(limits.write_timeout),
             is_write_partial: false,
             replacement: Vec::new(),
             linger_until: None,
@@ -100,7 +90,7 @@ impl TimeoutStream {
         match state {
             State::New | State::Sent | State::Idle => {
                 if state != State::New {
-                    self.read_until = None;
+                    self.read_timeout.clear();
                 }
                 self.connection.enter(State::Head);
                 self.has_line = false;
@@ -123,33 +113,20 @@ impl TimeoutStream {
 
     /// Waits for bytes, until the timeout.
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let until = match self.connection.state() {
+        let timeout = match self.connection.state() {
             // The reader of a body has a timeout of its own.
             State::Working | State::Sending => return Poll::Pending,
             State::Sent => {
                 self.connection.enter(State::Idle);
                 // An idle connection needs no memory for its last request.
                 self.head = Vec::new();
-                *self.read_until.insert(Instant::now() + self.idle_timeout)
+                self.read_timeout.clear();
+                self.idle_timeout
             }
-            State::New | State::Head => {
-                *self.read_until.get_or_insert_with(|| Instant::now() + self.header_read_timeout)
-            }
-            State::Idle => *self.read_until.get_or_insert_with(|| Instant::now() + self.idle_timeout),
+            State::New | State::Head => self.header_read_timeout,
+            State::Idle => self.idle_timeout,
         };
-        let timer = self.read_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        // Usually the deadline has moved: the timer is reset only when it fires, not for every request.
-        if timer.deadline() > until {
-            timer.as_mut().reset(until);
-        }
-        while timer.as_mut().poll(context).is_ready() {
-            if timer.deadline() >= until {
-                self.has_read_timed_out = true;
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-            }
-            timer.as_mut().reset(until);
-        }
-        Poll::Pending
+        self.read_timeout.poll(timeout, context)
     }
 
     /// Reads what has arrived since the runtime last looked: a request that is here is not lost to an eviction.
@@ -209,7 +186,7 @@ impl TimeoutStream {
     /// The outcome of a write, which fails if it is blocked for too long.
     fn bounded<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if let Poll::Ready(outcome) = &written {
-            if self.write_until.take().is_some() {
+            if self.write_timeout.clear() {
                 self.connection.set_write_blocked(false);
             }
             if outcome.is_err() {
@@ -218,11 +195,9 @@ impl TimeoutStream {
             return written;
         }
         self.connection.set_write_blocked(true);
-        let timeout = self.write_timeout;
-        let until = self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        ready!(until.as_mut().poll(context));
+        let failed = ready!(self.write_timeout.poll(context));
         self.connection.set_write_closed();
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Poll::Ready(failed)
     }
 
     /// Makes the system reset the connection instead of closing it while a close-delimited response is incomplete, so that the
@@ -318,12 +293,12 @@ impl AsyncWrite for TimeoutStream {
         if self.resets {
             return Poll::Ready(Ok(()));
         }
-        let Self { stream, linger_until, has_read_timed_out, .. } = &mut *self;
+        let Self { stream, linger_until, read_timeout, .. } = &mut *self;
         let until = match linger_until {
             Some(until) => until,
             None => {
                 ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
-                if *has_read_timed_out {
+                if read_timeout.has_passed() {
                     return Poll::Ready(Ok(()));
                 }
                 linger_until.insert(Box::pin(tokio::time::sleep(LINGER)))
