@@ -251,7 +251,7 @@ pub(crate) fn a_commit_whose_outcome_the_server_does_not_know_is_a_500() {
     }
 }
 
-pub(crate) fn a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe() {
+pub(crate) fn a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe() {
     let server = Server::local();
     let (database, folder) = (server.database("products"), new_folder());
     let relay = Relay::start(&server.socket().unwrap());

@@ -43,11 +43,20 @@ const TRIGGER: &str = "
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                        AND application_name = 'products' AND wait_event_type = 'Lock'";
 
+/// With these settings, the slow ones have all connections, so no other statement begins before they end.
+const TWO_CONNECTIONS: [(&str, &str); 4] = [
+    ("DATABASE_POOL_SIZE", "2"),
+    ("DATABASE_CONNECT_TIMEOUT", "60s"),
+    ("DATABASE_STATEMENT_TIMEOUT", "60s"),
+    ("REQUEST_TIMEOUT", "60s"),
+];
+
 fn create(session: &Session, name: &str) -> Request {
     session.request("products", "POST", "/products").json(&json!({ "name": name, "price": 1, "stock": 1 }))
 }
 
-/// Sends `requests` at once while as many slow ones as there are lanes wait, which end when `meanwhile` does. Returns the responses to `requests`.
+/// Sends `requests` at once while as many slow ones as there are lanes wait, which end after the responses to `requests`, and runs
+/// `meanwhile`. Returns these responses.
 fn collected(
     session: &Session,
     database: &postgres::Database,
@@ -126,9 +135,8 @@ pub(crate) fn a_deadline_that_passes_does_not_fail_others() {
     assert_eq!(store.rows("products"), (CALLERS - 1 + LANES) as i64);
 }
 
-pub(crate) fn a_write_that_is_given_up_while_it_is_collected_is_not_done() {
-    let settings = [("REQUEST_TIMEOUT", "60s"), ("DATABASE_STATEMENT_TIMEOUT", "60s")];
-    let store = Store::on_postgres(PROGRAM, &settings);
+pub(crate) fn a_write_whose_deadline_passes_while_it_is_collected_is_not_done() {
+    let store = Store::on_postgres(PROGRAM, &TWO_CONNECTIONS);
     let session = Session::new(store.deployment());
     let database = store.postgres("products").unwrap();
     database.session().execute(TRIGGER);
@@ -136,24 +144,13 @@ pub(crate) fn a_write_that_is_given_up_while_it_is_collected_is_not_done() {
         .map(|number| create(&session, &format!("hurried-{number}")).header("X-Request-Timeout-Ms", "20"))
         .collect();
     let responses = collected(&session, database, &requests, || {});
-    let created = responses.iter().filter(|response| response.status == 201).count();
-    assert!(
-        responses.iter().all(|response| [201, 503].contains(&response.status)),
-        "{:?}",
-        statuses(&responses)
-    );
-    assert_eq!(store.rows("products"), (created + LANES) as i64);
+    assert_eq!(statuses(&responses), [503; CALLERS]);
+    session.expect(&create(&session, "last"), 201, None).unwrap();
+    assert_eq!(store.rows("products"), LANES as i64 + 1);
 }
 
 pub(crate) fn a_write_whose_caller_hangs_up_while_it_is_collected_is_not_done() {
-    // The slow ones have all connections, so no other statement begins before they end.
-    let settings = [
-        ("DATABASE_POOL_SIZE", "2"),
-        ("DATABASE_CONNECT_TIMEOUT", "60s"),
-        ("DATABASE_STATEMENT_TIMEOUT", "60s"),
-        ("REQUEST_TIMEOUT", "60s"),
-    ];
-    let store = Store::on_postgres(PROGRAM, &settings);
+    let store = Store::on_postgres(PROGRAM, &TWO_CONNECTIONS);
     let session = Session::new(store.deployment());
     let database = store.postgres("products").unwrap();
     let (mut holder, mut watcher) = (database.session(), database.session());
@@ -178,7 +175,24 @@ pub(crate) fn a_write_whose_caller_hangs_up_while_it_is_collected_is_not_done() 
     assert_eq!(store.rows("products"), LANES as i64 + 1);
 }
 
-pub(crate) fn a_lost_answer_to_the_commit_of_many_is_a_500_for_each() {
+pub(crate) fn those_that_wait_for_a_connection_in_vain_are_503_each() {
+    let mut settings = TWO_CONNECTIONS.to_vec();
+    settings.push(("DATABASE_CONNECT_TIMEOUT", "1s"));
+    let mut store = Store::on_postgres(PROGRAM, &settings);
+    let session = Session::new(store.deployment());
+    let database = store.postgres("products").unwrap();
+    database.session().execute(TRIGGER);
+    // A caller for each lane, or several.
+    for callers in [LANES, CALLERS] {
+        let requests = vec![session.request("products", "GET", "/products/1"); callers];
+        let responses = collected(&session, database, &requests, || {});
+        assert_eq!(statuses(&responses), vec![503; callers]);
+    }
+    session.expect(&session.request("products", "GET", "/products/1"), 200, None).unwrap();
+    assert!(!store.service("products").log().contains("panicked"), "a lane is lost");
+}
+
+pub(crate) fn a_lost_response_to_the_commit_of_many_is_a_500_for_each() {
     let server = Server::local();
     let (database, folder) = (server.database("products"), new_folder());
     let relay = Relay::start(&server.socket().unwrap());

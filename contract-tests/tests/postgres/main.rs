@@ -41,7 +41,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [Case; 48] = cases! {
+const CASES: [Case; 49] = cases! {
     contract: every_workflow_and_generated_case_passes, every_property_of_the_stock_holds,
         operations_fail_without_their_table_and_go_on_with_it, a_key_in_flight_is_refused;
     several: two_instances_pass_every_workflow_and_generated_case, every_property_of_the_stock_holds_at_two_instances,
@@ -56,8 +56,9 @@ const CASES: [Case; 48] = cases! {
         a_lock_that_is_freed_in_time_is_only_waited_for, conflicts_of_transactions_are_tried_again,
         a_commit_whose_outcome_the_server_does_not_know_is_a_500;
     groups: each_caller_gets_its_own_row, a_refused_write_does_not_fail_others, a_deadline_that_passes_does_not_fail_others,
-        a_write_that_is_given_up_while_it_is_collected_is_not_done,
-        a_write_whose_caller_hangs_up_while_it_is_collected_is_not_done, a_spoilt_row_does_not_fail_the_reads_of_others;
+        a_write_whose_deadline_passes_while_it_is_collected_is_not_done,
+        a_write_whose_caller_hangs_up_while_it_is_collected_is_not_done,
+        those_that_wait_for_a_connection_in_vain_are_503_each, a_spoilt_row_does_not_fail_the_reads_of_others;
     deadlock: a_transaction_that_ends_a_deadlock_is_tried_again;
     startup: a_url_can_be_read_from_a_file, a_stop_ends_a_start_that_waits;
     copy: a_store_answers_on_the_other_engine_as_before_and_back_again, a_file_that_is_copied_there_and_back_is_equal,
@@ -73,8 +74,8 @@ const CASES: [Case; 48] = cases! {
 /// Those that need a server that a test can start, or whose socket it can reach.
 const CASES_WITH_A_LOCAL_SERVER: [Case; 15] = cases! {
     failures: a_killed_server_is_told_by_readyz_and_recovered_from, connections_that_run_out_are_503,
-        a_lost_answer_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe;
-    groups: a_lost_answer_to_the_commit_of_many_is_a_500_for_each;
+        a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe;
+    groups: a_lost_response_to_the_commit_of_many_is_a_500_for_each;
     failover: a_promoted_standby_has_every_acknowledged_write, a_failover_leaves_no_stock_taken_without_an_order,
         a_primary_that_hangs_is_given_up_at_the_deadline, a_write_that_no_standby_has_is_not_acknowledged;
     hosts: a_host_that_says_nothing_leaves_time_for_the_next, a_host_that_takes_no_writes_is_passed_over;

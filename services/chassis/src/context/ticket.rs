@@ -14,9 +14,9 @@ const CANCELLED: u8 = 2;
 pub(crate) struct Ticket(Arc<AtomicU8>);
 
 impl Ticket {
-    /// Begins the write, unless it was cancelled.
+    /// Begins the write, unless it was cancelled. It may have begun already.
     pub(crate) fn begin(&self) -> bool {
-        self.decide(BEGUN)
+        self.decide(BEGUN) || !self.is_cancelled()
     }
 
     /// Cancels the write, unless it has begun.

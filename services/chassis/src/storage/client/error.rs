@@ -1,5 +1,7 @@
 //! Errors of the database.
 
+use std::sync::Arc;
+
 use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
@@ -36,6 +38,9 @@ pub enum Error {
     /// There is no row where there has to be one.
     #[error("no such row: {0}")]
     NoRow(&'static str),
+    /// A statement for several queries failed, or the connection for them.
+    #[error("{0}")]
+    Shared(Arc<Self>),
     /// The write panicked.
     #[error("the write panicked")]
     Panicked,
@@ -48,6 +53,7 @@ impl Error {
     /// Whether a retry may succeed. If so, nothing was written.
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
+            Self::Shared(error) => error.is_temporary(),
             Self::NotConnected(_) | Self::Busy | Self::Interrupted(_) | Self::Cancelled => true,
             Self::Conflict | Self::ReadOnly | Self::Stopped => true,
             Self::Unknown(_) | Self::Value(_) | Self::NoRow(_) | Self::Panicked => false,
@@ -68,12 +74,19 @@ impl Error {
         }
     }
 
-    /// The error of another one who has waited for the same connection.
-    pub(in crate::storage) fn for_another(&self) -> Self {
+    /// Whether the server cannot do now what any other statement asks for either: it takes no writes, or lacks room.
+    pub(in crate::storage) fn is_of_server(&self) -> bool {
+        let of_class_53 =
+            |error: &tokio_postgres::Error| error.code().is_some_and(|code| code.code().starts_with("53"));
+        self.is_read_only() || matches!(self, Self::Statement(error) if of_class_53(error))
+    }
+
+    /// Whether the disk of the server is full.
+    pub(in crate::storage) fn is_of_full_disk(&self) -> bool {
         match self {
-            Self::NotConnected(reason) => Self::NotConnected(reason.clone()),
-            Self::Busy => Self::Busy,
-            error => Self::NotConnected(error.to_string()),
+            Self::Shared(error) => error.is_of_full_disk(),
+            Self::Statement(error) => error.code() == Some(&SqlState::DISK_FULL),
+            _ => false,
         }
     }
 

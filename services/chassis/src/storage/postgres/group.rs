@@ -1,21 +1,19 @@
 //! Groups: while some queries of a type are in flight, further ones collect, and the next statement takes all of them.
 //!
-//! A query that finds the server idle runs at once and alone, so nobody waits for company. With many callers, the server
-//! plans, executes and commits once for all who waited, which takes a fraction of the time.
+//! A query that finds a free lane runs at once and alone, so nobody waits for company. With many callers, the server plans,
+//! executes and commits once for all who waited, which takes a fraction of the time.
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
-    panic::AssertUnwindSafe,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
-use futures_util::FutureExt;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::time::timeout;
 
 use super::{
-    batch::Batch,
+    batch,
     member::{Access, Member},
     pool::Pool,
 };
@@ -24,8 +22,8 @@ use crate::{
     storage::{client::Error, query::Query},
 };
 
-/// How many batches of a group are in flight at the same time. One leaves the server idle while its outcome is on the way; with many, they
-/// are small.
+/// How many batches of a group are in flight at the same time. One leaves the server idle while its outcome is on the way; with
+/// many, they are small.
 const LANES: usize = 2;
 
 /// The most members of a batch, which bounds how long the first of them waits for the last.
@@ -36,22 +34,22 @@ const STALL: Duration = Duration::from_millis(250);
 
 /// The groups of a database, one for each type of query.
 #[derive(Default)]
-pub(super) struct Groups(RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+pub(super) struct Groups(RwLock<HashMap<(TypeId, Access), Arc<dyn Any + Send + Sync>>>);
 
 impl Groups {
+    #[expect(clippy::expect_used, reason = "the key has the type of the query")]
     pub(super) fn of<Q>(&self, access: Access, pool: &Arc<Pool>) -> Group<Q>
     where
         Q: Query + Send + Sync + 'static,
         Q::Output: Send + 'static,
     {
-        let id = TypeId::of::<Q>();
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let key = (TypeId::of::<Q>(), access);
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         let queue = known.unwrap_or_else(|| {
             let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            all.entry(id).or_insert_with(|| Arc::new(Mutex::new(Queue::<Q>::new()))).clone()
+            all.entry(key).or_insert_with(|| Arc::new(Mutex::new(Queue::<Q>::new()))).clone()
         });
-        let queue = queue.downcast().unwrap_or_else(|_| Arc::new(Mutex::new(Queue::new())));
-        Group { queue, access, pool: pool.clone() }
+        Group { queue: queue.downcast().expect("a queue of these queries"), access, pool: pool.clone() }
     }
 }
 
@@ -63,14 +61,28 @@ pub(super) struct Group<Q: Query> {
 }
 
 struct Queue<Q: Query> {
-    waiting: Vec<Member<Q>>,
+    waiting: VecDeque<Member<Q>>,
+    /// How many have left it so far.
+    left: usize,
     /// How many lanes are in use.
     lanes: usize,
 }
 
 impl<Q: Query> Queue<Q> {
     fn new() -> Self {
-        Self { waiting: Vec::new(), lanes: 0 }
+        Self { waiting: VecDeque::new(), left: 0, lanes: 0 }
+    }
+
+    /// The place of the next member, counted from the first that there ever was.
+    fn end(&self) -> usize {
+        self.left + self.waiting.len()
+    }
+
+    /// Those who have waited longest, before `end`, and `limit` at most.
+    fn take(&mut self, end: usize, limit: usize) -> Vec<Member<Q>> {
+        let count = end.saturating_sub(self.left).min(self.waiting.len()).min(limit);
+        self.left += count;
+        self.waiting.drain(..count).collect()
     }
 }
 
@@ -81,59 +93,66 @@ where
 {
     /// Runs a query, possibly with others. It has begun when its ticket has.
     pub(super) async fn run(self, query: Q, ticket: Ticket, deadline: Instant) -> Result<Q::Output, Error> {
-        let (caller, outcome) = oneshot::channel();
-        if self.enter(Member { query, ticket, deadline, caller }) {
-            tokio::spawn(self.work());
+        let (member, outcome) = Member::new(query, ticket, deadline);
+        if let Some(lane) = self.enter(member) {
+            tokio::spawn(self.work(lane));
         }
-        outcome.await.unwrap_or(Err(Error::Panicked))
+        outcome.get().await
     }
 
     /// Queues a member, and takes a lane if one is free.
-    fn enter(&self, member: Member<Q>) -> bool {
+    fn enter(&self, member: Member<Q>) -> Option<Lane<Q>> {
         let mut queue = self.queue();
-        queue.waiting.push(member);
-        let has_lane = queue.lanes < LANES;
-        queue.lanes += usize::from(has_lane);
-        has_lane
+        queue.waiting.push_back(member);
+        (queue.lanes < LANES).then(|| {
+            queue.lanes += 1;
+            Lane(Some(self.queue.clone()))
+        })
     }
 
     /// Runs batches in a lane until nobody waits.
-    async fn work(self) {
-        while let Some((count, deadline)) = self.waiting_or_end() {
+    async fn work(self, mut lane: Lane<Q>) {
+        while let Some((end, deadline)) = lane.waiting_or_end() {
             // The connection comes first, so that whoever waits for one can still give up.
-            let connection = match self.pool.get(deadline).await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    let members: Vec<_> = self.queue().waiting.drain(..count).collect();
-                    members.into_iter().for_each(|member| member.reply(Err(error.for_another())));
-                    continue;
+            match self.pool.get(deadline).await {
+                Ok(connection) => {
+                    let members = self.queue().take(usize::MAX, LIMIT);
+                    let work = batch::run(members, self.access, connection, self.pool.clone());
+                    let mut work = tokio::spawn(work);
+                    // A batch that takes longer goes on without the lane, and one that panics tells its callers.
+                    let _ = timeout(STALL, &mut work).await;
                 }
-            };
-            let work = Batch::new(self.take(), self.access, self.pool.clone()).run(connection);
-            // Callers of a batch that panics learn it from their channels.
-            let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
-            if timeout(STALL, &mut work).await.is_err() {
-                tokio::spawn(work);
+                Err(error) => batch::fail(self.queue().take(end, usize::MAX), error),
             }
         }
     }
 
-    /// How many wait, and until when at most. None if the lane has ended, since nobody does.
-    fn waiting_or_end(&self) -> Option<(usize, Instant)> {
-        let mut queue = self.queue();
-        let latest = queue.waiting.iter().map(|member| member.deadline).max();
-        queue.lanes -= usize::from(latest.is_none());
-        latest.map(|latest| (queue.waiting.len(), latest))
-    }
-
-    /// Those who have waited longest, without those who have given up.
-    fn take(&self) -> Vec<Member<Q>> {
-        let mut queue = self.queue();
-        let count = LIMIT.min(queue.waiting.len());
-        queue.waiting.drain(..count).filter(Member::begin).collect()
-    }
-
     fn queue(&self) -> MutexGuard<'_, Queue<Q>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A lane that is in use, until this is dropped. None once it has ended.
+struct Lane<Q: Query>(Option<Arc<Mutex<Queue<Q>>>>);
+
+impl<Q: Query> Lane<Q> {
+    /// The place behind those who wait, and until when they do at most. None if nobody does, and the lane has ended.
+    fn waiting_or_end(&mut self) -> Option<(usize, Instant)> {
+        let shared = self.0.clone()?;
+        let mut queue = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let latest = queue.waiting.iter().map(|member| member.deadline).max();
+        if latest.is_none() {
+            queue.lanes -= 1;
+            self.0 = None;
+        }
+        latest.map(|latest| (queue.end(), latest))
+    }
+}
+
+impl<Q: Query> Drop for Lane<Q> {
+    fn drop(&mut self) {
+        if let Some(queue) = &self.0 {
+            queue.lock().unwrap_or_else(PoisonError::into_inner).lanes -= 1;
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! A query that may run with others.
+//! A query that may run with others, and its caller.
 
-use std::time::Instant;
+use std::{thread, time::Instant};
 
 use tokio::sync::oneshot;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a query does.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Access {
     Read,
     Write,
@@ -23,15 +23,33 @@ pub(super) enum Access {
 /// A query, and who waits for it.
 pub(super) struct Member<Q: Query> {
     pub(super) query: Q,
-    pub(super) ticket: Ticket,
+    ticket: Ticket,
     pub(super) deadline: Instant,
-    pub(super) caller: oneshot::Sender<Result<Q::Output, Error>>,
+    caller: Caller<Q::Output>,
 }
 
 impl<Q: Query> Member<Q> {
-    /// Begins, unless the caller has given up.
+    /// A member, and where its outcome will be.
+    pub(super) fn new(query: Q, ticket: Ticket, deadline: Instant) -> (Self, Outcome<Q::Output>) {
+        let (caller, outcome) = oneshot::channel();
+        (Self { query, ticket, deadline, caller: Caller(Some(caller)) }, Outcome(outcome))
+    }
+
+    /// Begins, unless the caller has given up. May be called again.
     pub(super) fn begin(&self) -> bool {
-        !self.caller.is_closed() && self.ticket.begin()
+        !self.caller.is_gone() && self.ticket.begin()
+    }
+
+    /// Runs alone, as soon as there is a connection.
+    pub(super) async fn run_alone(self, access: Access, pool: &Pool) {
+        match pool.get(self.deadline).await {
+            Ok(connection) if self.begin() => self.run(access, connection, pool).await,
+            Ok(connection) => {
+                connection.finish();
+                self.reply(Err(Error::Cancelled));
+            }
+            Err(error) => self.reply(Err(error)),
+        }
     }
 
     /// Runs alone, with this connection first. A read whose caller gives up is cancelled.
@@ -42,25 +60,55 @@ impl<Q: Query> Member<Q> {
             Access::Read => tokio::select! {
                 biased;
                 outcome = attempts.read(connection, pool, &self.query) => outcome,
-                () = self.caller.closed() => return,
+                () = self.caller.gone() => return,
             },
         };
         self.reply(outcome);
     }
 
-    /// Runs alone, if there is time left for that.
-    pub(super) async fn run_alone(self, access: Access, pool: &Pool) {
-        if self.deadline <= Instant::now() {
-            return self.reply(Err(Error::Cancelled));
-        }
-        match pool.get(self.deadline).await {
-            Ok(connection) => self.run(access, connection, pool).await,
-            Err(error) => self.reply(Err(error)),
+    /// The query, and what waits until the caller has given up.
+    pub(super) fn watch(&mut self) -> (&Q, impl Future<Output = ()>) {
+        (&self.query, self.caller.gone())
+    }
+
+    pub(super) fn reply(mut self, outcome: Result<Q::Output, Error>) {
+        self.caller.reply(outcome);
+    }
+}
+
+/// Who waits for an outcome, and gets one even if the task that works on it panics or is dropped.
+struct Caller<T>(Option<oneshot::Sender<Result<T, Error>>>);
+
+impl<T> Caller<T> {
+    fn is_gone(&self) -> bool {
+        self.0.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    async fn gone(&mut self) {
+        if let Some(caller) = &mut self.0 {
+            caller.closed().await;
         }
     }
 
-    pub(super) fn reply(self, outcome: Result<Q::Output, Error>) {
-        // The caller may have hung up.
-        let _ = self.caller.send(outcome);
+    fn reply(&mut self, outcome: Result<T, Error>) {
+        if let Some(caller) = self.0.take() {
+            // It may have hung up.
+            let _ = caller.send(outcome);
+        }
+    }
+}
+
+impl<T> Drop for Caller<T> {
+    fn drop(&mut self) {
+        self.reply(Err(if thread::panicking() { Error::Panicked } else { Error::Stopped }));
+    }
+}
+
+/// The outcome of a member.
+pub(super) struct Outcome<T>(oneshot::Receiver<Result<T, Error>>);
+
+impl<T> Outcome<T> {
+    pub(super) async fn get(self) -> Result<T, Error> {
+        self.0.await.unwrap_or(Err(Error::Stopped))
     }
 }

@@ -1,7 +1,8 @@
 //! PostgreSQL, or a server that speaks its protocol: a connection pool in each of any number of instances of the service.
 //!
-//! Nothing that another instance has to know is kept in memory. Each write runs as a task of its own, so that a caller who hangs up
-//! leaves no transaction behind; the write is cancelled on the server at the deadline of its request.
+//! Nothing that another instance has to know is kept in memory. A write runs in a task, so that a caller who hangs up leaves no
+//! transaction behind, and it is cancelled on the server at the deadline of its request. Reads by id and inserts that wait share a
+//! statement ([`group`]); there, a commit is cancelled when nobody waits for it any more.
 
 pub(super) mod transfer;
 mod group;
@@ -35,7 +36,7 @@ use self::{
     connector::Hosts,
     group::Groups,
     health::{Health, PROBE_TIMEOUT},
-    member::Access,
+    member::{Access, Member},
     pool::{Pool, Usage},
     room::Room,
 };
@@ -175,19 +176,10 @@ impl Database {
         Q: Query + Send + Sync + 'static,
         Q::Output: Send + 'static,
     {
-        let (pool, deadline) = (self.shared.pool.clone(), self.deadline());
-        let write = tokio::spawn(async move {
-            let connection = pool.get(deadline).await?;
-            if !ticket.begin() {
-                connection.finish();
-                return Err(Error::Cancelled);
-            }
-            Attempts::until(deadline).write(connection, &pool, &query).await
-        });
-        write.await.unwrap_or_else(|ended| match ended.is_panic() {
-            true => Err(Error::Panicked),
-            false => Err(Error::Stopped),
-        })
+        let (member, outcome) = Member::new(query, ticket, self.deadline());
+        let pool = self.shared.pool.clone();
+        tokio::spawn(async move { member.run_alone(Access::Write, &pool).await });
+        outcome.get().await
     }
 
     /// Checks that it can be reached, and takes writes.

@@ -39,7 +39,13 @@ impl Pool {
     /// A connection, if there is one before `deadline`.
     pub(super) async fn get(&self, deadline: Instant) -> Result<Connection, Error> {
         let left = deadline.saturating_duration_since(Instant::now());
-        Ok(self.within(left.min(self.connect_timeout)).await?)
+        let limit = left.min(self.connect_timeout);
+        // The pool has a time for each step: waiting, connecting and checking.
+        match tokio::time::timeout(limit, self.within(limit)).await {
+            Ok(connection) => Ok(connection?),
+            Err(_) if self.is_exhausted() => Err(Error::Busy),
+            Err(_) => Err(Error::NotConnected("it takes too long".to_owned())),
+        }
     }
 
     /// A connection for the start of the service, with the error that the server has for it.
@@ -52,6 +58,12 @@ impl Pool {
         let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
         let object = self.inner.timeout_get(&timeouts).await?;
         Ok(Connection::new(object, self.tls.clone(), self.settled.clone()))
+    }
+
+    /// Whether all connections are in use.
+    fn is_exhausted(&self) -> bool {
+        let status = self.inner.status();
+        status.available == 0 && status.size >= status.max_size
     }
 
     pub(super) fn usage(&self) -> Usage {

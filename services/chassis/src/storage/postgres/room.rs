@@ -5,8 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_postgres::error::SqlState;
-
 use super::pool::Pool;
 use crate::storage::client::Error;
 
@@ -25,7 +23,7 @@ pub(super) struct Room {
 impl Room {
     /// Takes notice of what became of a write.
     pub(super) fn observe<T>(&self, outcome: &Result<T, Error>) {
-        if outcome.as_ref().is_err_and(is_of_full_disk) {
+        if outcome.as_ref().is_err_and(Error::is_of_full_disk) {
             self.is_full.store(true, Relaxed);
         }
     }
@@ -47,12 +45,8 @@ async fn probe(pool: &Pool) -> Result<(), Error> {
     let outcome = connection.batch(PROBE).await;
     connection.finish();
     match outcome {
-        Err(error) if is_of_full_disk(&error) => Err(error),
+        Err(error) if error.is_of_full_disk() => Err(error),
         // Somebody who may not do that learns it from the next write.
         _ => Ok(()),
     }
-}
-
-fn is_of_full_disk(error: &Error) -> bool {
-    matches!(error, Error::Statement(error) if error.code() == Some(&SqlState::DISK_FULL))
 }
