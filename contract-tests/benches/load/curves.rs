@@ -1,10 +1,11 @@
 //! How cost grows, as a picture: `target/bench/growth.svg`.
 
-use std::{fmt::Write, fs, io, path::PathBuf};
+use std::{fmt::Write, io, path::PathBuf};
 
-use contract_tests::harness::folders::target;
-
-use crate::growth::{Curve, Growth, Point};
+use crate::{
+    growth::{Curve, Growth, Point},
+    picture,
+};
 
 /// The picture's measures, in pixels: two panels side by side, with the names of the curves below.
 const WIDTH: usize = 790;
@@ -22,11 +23,7 @@ const CLASSES: [&str; 3] = ["one", "page", "new"];
 /// # Errors
 /// The picture cannot be written.
 pub(crate) fn draw(growth: &Growth) -> io::Result<PathBuf> {
-    let folder = target().join("bench");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("growth.svg");
-    fs::write(&file, svg(growth))?;
-    Ok(file)
+    picture::write("growth.svg", &svg(growth))
 }
 
 fn svg(growth: &Growth) -> String {

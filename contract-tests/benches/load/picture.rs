@@ -18,10 +18,18 @@ const TOP: usize = 70;
 /// # Errors
 /// The picture cannot be written.
 pub(crate) fn draw(report: &Report) -> io::Result<PathBuf> {
+    write("store.svg", &svg(&report.lines))
+}
+
+/// Writes a picture where `cargo bench` leaves its results, and says where.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn write(name: &str, svg: &str) -> io::Result<PathBuf> {
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
-    let file = folder.join("store.svg");
-    fs::write(&file, svg(&report.lines))?;
+    let file = folder.join(name);
+    fs::write(&file, svg)?;
     Ok(file)
 }
 

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_content_has_no_body_and_no_type() {
+    fn a_response_without_content_has_no_body_and_no_type() {
         let document = made_up::document();
         let delete = document.find("DELETE", "/parcels/a-1/lines/2").unwrap();
         let request = Request::new("products", "DELETE", "/parcels/a-1/lines/2");

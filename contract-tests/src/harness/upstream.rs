@@ -98,7 +98,7 @@ pub struct FakeUpstream {
 }
 
 impl FakeUpstream {
-    /// An upstream that answers `response` to every request, if it answers well.
+    /// An upstream that sends `response` to every request, as far as `mode` lets it.
     pub fn start(response: &'static str, mode: FaultMode) -> Self {
         let reserved = Reserved::new();
         let mut upstream = Self {

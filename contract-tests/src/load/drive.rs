@@ -5,6 +5,7 @@
 
 use std::{
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Barrier,
     thread,
     time::{Duration, Instant},
@@ -56,11 +57,13 @@ pub fn closed_loop(question: &'static Question, connections: usize, time: Durati
             let are_open = &are_open;
             scope.spawn(move || {
                 let runtime = runtime();
-                let mut own = Vec::new();
-                for index in (thread..connections).step_by(threads) {
-                    own.push((index, runtime.block_on(Connection::open(question.server))));
-                }
+                let open = |index| (index, runtime.block_on(Connection::open(question.server)));
+                // A thread that fails does not leave the others waiting.
+                let own = catch_unwind(AssertUnwindSafe(|| {
+                    (thread..connections).step_by(threads).map(open).collect::<Vec<_>>()
+                }));
                 are_open.wait();
+                let own = own.unwrap_or_else(|panic| resume_unwind(panic));
                 let started = Instant::now();
                 let until = started + time;
                 let each = own.into_iter().map(move |(index, mut connection)| async move {

@@ -30,7 +30,7 @@ fn a_faithful_service_passes() {
     ] {
         assert!(ran.out.contains(name), "{name} is not in:\n{}", ran.out);
     }
-    // What the document calls a response is how the ledger calls it.
+    // The ledger calls a response what the document calls it.
     for response in [" 4XX ", " default "] {
         assert!(ran.out.contains(response), "{response} is not in:\n{}", ran.out);
     }

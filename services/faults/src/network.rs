@@ -97,7 +97,7 @@ pub fn failures(service: &'static str) -> Vec<Failure> {
     wires.into_iter().chain(responses).collect()
 }
 
-/// Responses this, and does nothing.
+/// Sends this response, and forwards nothing.
 fn instead(response: fn() -> Response) -> Tamper {
     Arc::new(move |request, forward| if is_preflight(&request) { forward(&request) } else { response() })
 }

@@ -239,7 +239,7 @@ impl<'a> Example<'a> {
     /// operation that has neither has one: what it answers when all is well.
     ///
     /// # Panics
-    /// One has no response, or there is none with which all is well.
+    /// An example has no response, or the operation has no successful one.
     pub fn all(operation: &'a Operation) -> Vec<Self> {
         let documented = operation.declaration();
         let body = named(&documented["requestBody"]["content"]["application/json"]);

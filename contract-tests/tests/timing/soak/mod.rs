@@ -35,7 +35,7 @@ use crate::{PROGRAM, alone};
 /// How many seconds a soak takes if nothing else is set.
 const SHORT: u32 = 20;
 
-/// How many windows there are at least.
+/// How many windows a short soak has at most, since each takes a moment longer than planned.
 const WINDOWS: u32 = 12;
 
 /// How long one of them is at most.
@@ -114,8 +114,7 @@ impl Soak {
             thread::sleep(length / 2);
             sample::held(&self.store, curves);
             for kind in load {
-                let (name, latencies) =
-                    kind.join().expect("responses as they should be; another is shown above");
+                let (name, latencies) = kind.join().expect("the right responses; a wrong one is shown above");
                 sample::latencies(name, &latencies, curves);
             }
             drop(over);

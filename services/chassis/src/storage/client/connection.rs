@@ -81,7 +81,8 @@ impl Connection {
         ids.iter().map(|id| rows.get(id).map(of_row).transpose()).collect()
     }
 
-    /// The ids of the rows that a statement inserts, in the order in which it does. It returns the id, which is an identity.
+    /// Runs a statement that inserts rows in an order (`INSERT … SELECT … ORDER BY`) and returns their ids, which are identities.
+    /// Returns the ids in that order.
     ///
     /// # Errors
     /// It fails.
@@ -92,7 +93,8 @@ impl Connection {
     ) -> Result<Vec<Id>, Error> {
         let rows = self.query(insert, values).await?;
         let mut ids: Vec<Id> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        // They are given in the order of the inserts, which is not promised of what is returned.
+        // The server computes identities above the sort, as `EXPLAIN VERBOSE` shows; SQLAlchemy relies on that, too. The order of what
+        // is returned is not promised.
         ids.sort_unstable();
         Ok(ids)
     }

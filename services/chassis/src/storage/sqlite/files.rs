@@ -113,7 +113,7 @@ impl Files {
             Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM => {
                 Err(Error::Unwritable("the disk is full".to_owned()))
             }
-            // Without a response, a write tells more.
+            // If that cannot be told, a write tells more.
             _ => Ok(()),
         }
     }
