@@ -74,12 +74,25 @@ fn generate(path: &Path) -> Result<(String, Option<String>), String> {
     let code = Generator::new(&settings).generate_tokens(&spec).map_err(|error| error.to_string())?;
     let messages = messages.map(|(name, schema)| message(name, schema));
     let bodies = bodies.map(|(name, schema)| body(name, schema));
-    let client = with_types(code, &quote!(#(#messages)* #(#bodies)*)).to_string();
+    let client = with_types(code, &quote!(#(#messages)* #(#bodies)*));
+    let port = port(&document)?;
+    let client = quote! {
+        #client
+        /// The port at which the service listens by default, as its document says.
+        pub const PORT: u16 = #port;
+    };
     let mocks = env::var_os("CARGO_FEATURE_MOCKS")
         .map(|_| Generator::new(&settings).httpmock(&spec, &format!("crate::{service}")))
         .transpose()
         .map_err(|error| error.to_string())?;
-    Ok((client, mocks.map(|mocks| mocks.to_string())))
+    Ok((client.to_string(), mocks.map(|mocks| mocks.to_string())))
+}
+
+/// The port of the server in `document`.
+fn port(document: &Value) -> Result<u16, String> {
+    let url = document["servers"][0]["url"].as_str().unwrap_or_default();
+    let port = url.rsplit_once(':').and_then(|(_, port)| port.trim_end_matches('/').parse().ok());
+    port.ok_or_else(|| format!("the URL of its first server has no port: {url:?}"))
 }
 
 /// The client `code` with more `items` in its module `types`.

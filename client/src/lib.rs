@@ -122,7 +122,7 @@ macro_rules! service {
         #[doc = concat!("Returns a client of the ", stringify!($service), " service at `url` that sends `token`.")]
         ///
         /// # Errors
-        /// If `url` is not an `http://` address, or `token` cannot be sent in a header.
+        /// If `url` is not an `http://` or `https://` address, or `token` cannot be sent in a header.
         pub fn $service(url: &str, token: &str) -> Result<$service::Client, InvalidConnection> {
             let (base_url, client, transport) = connection::connect(url, token)?;
             Ok($service::Client::new_with_client(&base_url, client, transport))

@@ -105,7 +105,7 @@ impl Failure {
                 Code::Unreachable,
                 format!("{service} cannot be reached at {url}."),
                 format!(
-                    "Connecting failed ({cause}). Start the service with `cargo run --release -p store`, or set {} to its address.",
+                    "Connecting failed ({cause}). Start the service with `cargo run -p store`, or set {} to its address.",
                     service.url_variable()
                 ),
             );

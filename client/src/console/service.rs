@@ -24,9 +24,9 @@ impl Service {
     /// Where the service listens by default.
     pub(super) fn default_url(self) -> String {
         let port = match self {
-            Self::Products => 5001,
-            Self::Orders => 5002,
-            Self::Payments => 5003,
+            Self::Products => client::products::PORT,
+            Self::Orders => client::orders::PORT,
+            Self::Payments => client::payments::PORT,
         };
         format!("http://127.0.0.1:{port}")
     }

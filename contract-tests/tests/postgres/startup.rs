@@ -61,6 +61,8 @@ pub(crate) fn a_database_that_cannot_be_used_is_explained_in_a_sentence() {
     let newer = migrated(server);
     newer.session().execute("UPDATE schema_version SET version = 99");
     refuses(&newer.url(), "has version 99, and this program supports versions up to 3");
+    newer.session().execute("UPDATE schema_version SET version = -1");
+    refuses(&newer.url(), "has version -1, which no release writes: restore its table schema_version");
 
     let others = migrated(server);
     others.session().execute("UPDATE schema_version SET service = 'orders'");

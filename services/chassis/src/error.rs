@@ -124,8 +124,8 @@ impl ApiError {
         self.cause.as_deref()
     }
 
-    /// The cause, or else the message, of an error that comes too late for a response.
-    pub(crate) fn into_cause(self) -> String {
+    /// The cause, or else the message, of an error that no response has.
+    pub fn into_cause(self) -> String {
         self.cause.map_or_else(|| self.message.text.to_owned(), String::from)
     }
 

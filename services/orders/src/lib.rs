@@ -36,7 +36,7 @@ pub use self::db::SCHEMA;
 /// The name and the port of orders.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// The service that orders calls, by its name and port.
-const PRODUCTS: ServiceInfo = ServiceInfo::new("products", 5001);
+const PRODUCTS: ServiceInfo = ServiceInfo::new("products", client::products::PORT);
 
 /// How much longer than a request another instance waits before it takes the intents of this one for abandoned.
 const LEASE_MARGIN: Duration = Duration::from_secs(20);

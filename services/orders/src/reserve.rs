@@ -63,10 +63,12 @@ impl Reserve {
     async fn close(&self, live: LiveIntent, permit: &upstream::Permit) {
         // Boxed, since the futures of all orders would be larger with it.
         if let Err(error) = Box::pin(self.products.release_refused(live.as_ref(), permit)).await {
-            return tracing::debug!(%error, "a refused order will be settled later");
+            let cause = error.into_cause();
+            return tracing::debug!(cause, "a refused order will be settled later");
         }
-        if self.database.write(intents::Remove(vec![live.as_ref().key.clone()])).await.is_ok() {
-            live.end();
+        match self.database.write(intents::Remove(vec![live.as_ref().key.clone()])).await {
+            Ok(_) => live.end(),
+            Err(error) => tracing::debug!(%error, "a refused order will be settled later"),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Settler {
     pub(crate) async fn run(self, is_reserving: bool) {
         let mut pause = PAUSE;
         let mut told = None;
-        let mut left = self.database.read(intents::Count(self.live.owner())).await.unwrap_or_default();
+        let mut left = self.left_open().await;
         if left > 0 {
             tracing::info!(intents = left, "settling the intents that the last run left open");
         }
@@ -105,6 +105,15 @@ impl Settler {
             }
             told = failure;
         }
+    }
+
+    /// How many intents the last run left open.
+    async fn left_open(&self) -> i64 {
+        let counted = self.database.read(intents::Count(self.live.owner())).await;
+        counted.unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot count the intents that the last run left open");
+            0
+        })
     }
 
     /// Shows in the metrics how many intents are not in flight, which is what it was if the database does not tell.

@@ -24,7 +24,7 @@ pub use self::db::SCHEMA;
 /// The name and the port of payments.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("payments", 5003);
 /// The service that payments calls, by its name and port.
-const ORDERS: ServiceInfo = ServiceInfo::new("orders", 5002);
+const ORDERS: ServiceInfo = ServiceInfo::new("orders", client::orders::PORT);
 
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -1,4 +1,4 @@
-//! The program: `cargo run --release -p store`.
+//! The program: `cargo run -p store`.
 
 use std::process::ExitCode;
 

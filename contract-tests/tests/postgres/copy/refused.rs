@@ -106,9 +106,11 @@ pub(crate) fn what_cannot_be_copied_is_explained_in_a_sentence() {
         "has version 1, and this program copies version 4: start its service once, which migrates it.",
     );
     refuses(&copy(&data, &set_version(1)), 1, "has version 1, and this program copies version 4");
-    for (version, sentence) in
-        [(99, "has version 99, and this program supports"), (1, "has version 1, and this program copies")]
-    {
+    for (version, sentence) in [
+        (99, "has version 99, and this program supports"),
+        (1, "has version 1, and this program copies"),
+        (-1, "has version -1, which no release writes"),
+    ] {
         let changed = filled(&files);
         changed.session().execute(&format!("UPDATE schema_version SET version = {version}"));
         refuses(&copy(&changed.url(), &new), 1, sentence);

@@ -95,6 +95,12 @@ impl Document {
         Self { title: info.title, json: json.into(), url, home: None, page: OnceLock::new() }
     }
 
+    /// The OpenAPI document, parsed.
+    #[expect(clippy::expect_used, reason = "it has been emitted as JSON")]
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.json).expect("a document that is JSON")
+    }
+
     /// The same document, whose page links to `home`, the page that leads to all services.
     pub(crate) fn with_home(self, home: Option<String>) -> Self {
         Self { home, ..self }

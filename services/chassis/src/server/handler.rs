@@ -1,4 +1,8 @@
-//! The request handler: one function that every request goes through, with its steps in order.
+//! The request handler, which every request goes through.
+//!
+//! Its steps, in order: [`RequestHandler::handle`] routes and sets up the context, `respond` counts the request and limits how
+//! many there are, `dispatch` admits or rejects it, `call` runs the operation (authentication first) within the deadline; then
+//! `respond` turns an error into a response and logs its cause, and `handle` adds the headers of every response.
 
 use std::{
     cell::{Cell, RefCell},

@@ -44,7 +44,7 @@ struct Example {
 impl Examples {
     /// Those in `document`.
     pub(super) fn of(document: &Document) -> Self {
-        let document: Value = serde_json::from_slice(&document.json()).unwrap_or_default();
+        let document = document.value();
         let none = serde_json::Map::new();
         let paths = document["paths"].as_object().unwrap_or(&none).iter();
         let operations = paths.flat_map(|(template, path)| {

@@ -48,7 +48,7 @@ pub(super) async fn seed(services: &[(&Member, String, &Token)]) -> Result<Vec<S
     let http = http::client(TIMEOUT).build().map_err(|error| unseeded(error.to_string()))?;
     let mut all = Vec::new();
     for (member, url, token) in services {
-        let document = serde_json::from_slice(&(member.document)().json()).unwrap_or_default();
+        let document = (member.document)().value();
         let caller = Caller { http: http.clone(), url, token };
         for thing in things(&document) {
             let (method, path) = &thing.create;
@@ -137,7 +137,9 @@ impl<'a> Caller<'a> {
         let status: StatusCode = response.status();
         let text = response.text().await.map_err(failed)?;
         match status.is_success() {
-            true => Ok(serde_json::from_str(&text).unwrap_or_default()),
+            true if text.is_empty() => Ok(Value::Null),
+            true => serde_json::from_str(&text)
+                .map_err(|error| unseeded(format!("the body of {method} {path} is not JSON: {error}"))),
             false => Err(unseeded(format!("{method} {path} is answered {status}: {text}"))),
         }
     }

@@ -110,7 +110,7 @@ async fn version(connection: &Connection, service: &str, lock: &str) -> Result<O
     if owner != service {
         return Err(Problem::Foreign(owner));
     }
-    Ok(Some(usize::try_from(version).unwrap_or_default()))
+    usize::try_from(version).map(Some).map_err(|_| Problem::Version(version))
 }
 
 fn has_code(error: &Error, code: &SqlState) -> bool {

@@ -18,6 +18,8 @@ pub(super) enum Problem {
     Migration { from: usize, to: usize, error: Error },
     /// It was migrated by a later release.
     Newer { version: usize, known: usize },
+    /// It has a version that no release writes.
+    Version(i64),
     /// It belongs to another service.
     Foreign(String),
     /// It is an unfinished copy.
@@ -84,6 +86,10 @@ impl Problem {
             Self::Newer { version, known } => format!(
                 "{place} has version {version}, and this program supports versions up to {known}: use a newer \
                  program, or set {source} to another database."
+            ),
+            Self::Version(version) => format!(
+                "{place} has version {version}, which no release writes: restore its table schema_version from a \
+                 backup, or set {source} to another database."
             ),
             Self::Foreign(owner) => {
                 format!("{place} belongs to {owner}: set {source} to a database of its own.")

@@ -175,7 +175,8 @@ impl Side {
         if owner != self.service {
             return Err(Problem::Foreign(owner).explain(&self.place, &self.origin));
         }
-        Ok(Some(usize::try_from(version).unwrap_or_default()))
+        let known = usize::try_from(version).map_err(|_| Problem::Version(version));
+        known.map(Some).map_err(|problem| problem.explain(&self.place, &self.origin))
     }
 
     async fn marker(&self) -> Result<Option<Marker>, StartupError> {
