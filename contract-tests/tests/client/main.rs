@@ -1,5 +1,5 @@
-//! The client against a running store: the console, in a pseudo-terminal too, and the examples:
-//! `cargo test -p contract-tests --test client`.
+//! The clients against a running store: the console, in a pseudo-terminal too, the examples, and clients in other languages:
+//! `cargo test --test client`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
@@ -8,6 +8,7 @@ mod customer;
 mod errors;
 mod evolution;
 mod examples;
+mod languages;
 mod menu;
 mod output;
 mod prompts;
@@ -130,7 +131,8 @@ fn main() -> ExitCode {
             Ok::<(), Failed>(())
         })
     };
-    libtest_mimic::run(&Arguments::from_args(), CASES.iter().copied().map(trial).collect()).exit_code()
+    let trials = CASES.iter().copied().map(trial).chain(languages::trials()).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 /// A proxy before products that loses the first response. It counts the requests.

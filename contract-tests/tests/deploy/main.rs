@@ -1,6 +1,6 @@
-//! The files in `services/store/deploy`: `cargo test --test deploy`.
+//! The files in `services/store/deploy`, and the store behind other programs: `cargo test --test deploy`.
 //!
-//! It needs `systemd-analyze`, `haproxy`, `nginx` and PostgreSQL, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so
+//! It needs `systemd-analyze`, `haproxy`, `nginx`, `prometheus` and PostgreSQL, on the PATH, in `/usr/sbin`, or named by `NGINX_PROGRAM` and so
 //! on. The units run in a machine of systemd-nspawn (package `systemd-container`), and the image with `podman`; both need root.
 //! `STATIC_STORE` names a static binary to put into the image. A test that cannot run here is shown as ignored.
 
@@ -11,6 +11,8 @@ mod container;
 mod instances;
 mod machine;
 mod operation;
+mod prefix;
+mod prometheus;
 mod proxies;
 mod proxy;
 mod recorder;
@@ -101,6 +103,8 @@ fn main() -> ExitCode {
         Ok(())
     });
     trials.push(trial.with_ignored_flag(no_instances.is_some()));
+    trials.extend(prefix::trials(&arguments));
+    trials.extend(prometheus::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

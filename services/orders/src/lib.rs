@@ -15,8 +15,9 @@ mod db;
 pub mod stock;
 mod metrics;
 mod errors;
+mod own;
 
-use std::{ffi::OsString, process::ExitCode, time::Duration};
+use std::{ffi::OsString, process::ExitCode};
 
 use chassis::{
     api::{
@@ -27,36 +28,15 @@ use chassis::{
     settings::{ServiceInfo, Settings, StartupError},
     storage::Database,
 };
-use clap::{Args, ValueEnum};
 
-use self::{api::Stock, live::Live, products::Products, reserve::Reserve, settle::Settler};
+use self::{api::Stock, live::Live, own::StockMode, products::Products, reserve::Reserve, settle::Settler};
 
-pub use self::db::SCHEMA;
+pub use self::{db::SCHEMA, own::Own};
 
 /// The name and the port of orders.
 pub const SERVICE: ServiceInfo = ServiceInfo::new("orders", 5002);
 /// The service that orders calls, by its name and port.
 const PRODUCTS: ServiceInfo = ServiceInfo::new("products", client::products::PORT);
-
-/// How much longer than a request another instance waits before it takes the intents of this one for abandoned.
-const LEASE_MARGIN: Duration = Duration::from_secs(20);
-
-/// The settings that no other service has.
-#[derive(Args, Clone, Debug)]
-pub struct Own {
-    /// What an order does with the stock of its product
-    #[arg(long, env = "ORDERS_STOCK", default_value = "check", value_name = "MODE")]
-    orders_stock: StockMode,
-}
-
-/// What an order does with the stock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum StockMode {
-    /// Only check that there is enough stock
-    Check,
-    /// Reserve the quantity, which takes it off the stock
-    Reserve,
-}
 
 /// Runs the service with `arguments`, the first of which is the program's name, until the process is told to stop.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -79,7 +59,7 @@ fn build(settings: &Settings<1, Own>, database: Database) -> Result<api::Api, St
     let [products] = &settings.upstreams;
     let products = Products::new(products.connect(client::products, client::products::Client::set_token)?);
     let keys = Keys::new(database.clone(), "create_order", settings.common.limits.key_lifetime);
-    let live = Live::new(settings.common.limits.request_timeout + LEASE_MARGIN);
+    let live = Live::new(settings.common.limits.request_timeout);
     let settler = Settler::new(database.clone(), products.clone(), live.clone());
     let stock = match settings.own.orders_stock {
         StockMode::Check => Stock::Check(products),

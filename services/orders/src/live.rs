@@ -18,6 +18,9 @@ use crate::db::{Intent, Owner};
 /// How many intents may wait to be settled. Beyond that no order is begun, since the products service does not keep up or is gone.
 const LIMIT: i64 = 1000;
 
+/// How much longer than a request another instance waits before it takes the intents of this one for abandoned.
+const LEASE_MARGIN: Duration = Duration::from_secs(20);
+
 /// The keys of the intents in flight. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Live(Arc<Shared>);
@@ -43,9 +46,9 @@ struct Held {
 }
 
 impl Live {
-    /// No intents. A request is never in flight for longer than `lease`.
-    pub(crate) fn new(lease: Duration) -> Self {
-        let owner = Owner { name: Uuid::now_v7().to_string(), lease };
+    /// No intents. The timeout is that of the requests that have them.
+    pub(crate) fn new(request_timeout: Duration) -> Self {
+        let owner = Owner { name: Uuid::now_v7().to_string(), lease: request_timeout + LEASE_MARGIN };
         let (keys, abandoned, waiting) = Default::default();
         Self(Arc::new(Shared { owner, keys, abandoned, waiting }))
     }

@@ -15,9 +15,10 @@ use contract_tests::{
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::{ALERTS, PROGRAM, Programs, server::Prometheus};
+use super::{ALERTS, Programs, server::Prometheus};
+use crate::PROGRAM;
 
-const DASHBOARD: &str = include_str!("../../../services/chassis/dashboard.json");
+const DASHBOARD: &str = include_str!("../../../../services/chassis/dashboard.json");
 
 /// The names and the expressions of all alerts.
 pub(crate) fn rules() -> Vec<(String, String)> {

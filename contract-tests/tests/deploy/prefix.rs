@@ -1,12 +1,9 @@
-//! A store behind a real proxy, with a prefix for each service on one origin: `cargo test -p contract-tests --test nginx`.
+//! A store behind nginx, with a prefix for each service on one origin.
 //!
 //! It needs nginx, on the PATH or named by `NGINX_PROGRAM`, and Chromium for Swagger UI, as the browser tests do. If a program is
 //! missing, the tests that need it are shown as ignored, with the reason.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
-#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
-
-use std::{error::Error, process::ExitCode};
+use std::error::Error;
 
 use contract_tests::{
     engine::{
@@ -27,36 +24,35 @@ use contract_tests::{
 };
 use libtest_mimic::{Arguments, Trial};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
+use crate::PROGRAM;
 
 /// The store learns from nginx where it is.
 const TRUSTED: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1");
 
-fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+/// The tests. To list them, nothing is started.
+pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
     let nginx_is_missing = Nginx::is_missing();
-    // To list the tests, nothing is started.
     let browser = (!arguments.list).then(Browser::start).transpose();
     for reason in nginx_is_missing.iter().map(ToString::to_string).chain(browser.as_ref().err().cloned()) {
         eprintln!("skipped: {reason}");
     }
     let browser_is_missing = browser.is_err();
-    let trial = |name, check: fn() -> Outcome| {
-        Trial::test(name, move || Ok(check()?)).with_ignored_flag(nginx_is_missing.is_some())
+    let trial = |name: &str, check: fn() -> Outcome| {
+        Trial::test(format!("prefix::{name}"), move || Ok(check()?))
+            .with_ignored_flag(nginx_is_missing.is_some())
     };
-    let trials = vec![
+    vec![
         trial("the_document_names_the_address_that_callers_use", names_the_address),
         trial("a_caller_that_lies_about_its_address_is_overruled_by_the_proxy", overrules_lies),
         trial("every_workflow_passes_through_the_proxy", replays_the_workflows),
         trial("location_and_link_lead_through_the_proxy", leads_through_the_proxy),
         trial("a_public_url_needs_no_trust_in_the_proxy", has_a_public_url),
         trial("without_trust_the_proxy_has_no_say", is_not_believed),
-        Trial::test("the_pages_work_on_one_origin_and_keep_their_tokens_apart", move || {
+        Trial::test("prefix::the_pages_work_on_one_origin_and_keep_their_tokens_apart", move || {
             Ok(keeps_tokens_apart(&browser.ok().flatten().ok_or("there is no browser")?)?)
         })
         .with_ignored_flag(nginx_is_missing.is_some() || browser_is_missing),
-    ];
-    libtest_mimic::run(&arguments, trials).exit_code()
+    ]
 }
 
 /// A store behind nginx that has two things of each kind.

@@ -9,7 +9,7 @@ use std::{
 
 use contract_tests::{engine::deployment::folder, harness::folders};
 
-use crate::page::Section;
+use super::page::Section;
 
 /// What stays in a folder from one run to the next, since it comes from afar.
 const KEPT: [&str; 3] = ["node_modules", "package-lock.json", "venv"];

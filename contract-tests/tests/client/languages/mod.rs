@@ -1,28 +1,21 @@
-//! The clients in other languages of `openapi/README.md`: what the page shows is generated, compiled and run against a store:
-//! `cargo test -p contract-tests --test languages`.
+//! The clients in other languages of `openapi/README.md`: what the page shows is generated, compiled and run against a store.
 //!
 //! It needs npm and Python 3.11 and, for the first run, their registries. A client whose packages cannot be installed is shown as
 //! ignored.
 
-#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
-#![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
-
 mod client;
 mod page;
 
-use std::{
-    process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use contract_tests::{
     engine::{deployment::variable, exchange::Response},
     harness::{proxy::Proxy, store::Store},
 };
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use serde_json::json;
 
-use crate::{
+use self::{
     client::{Client, succeeded},
     page::Section,
 };
@@ -37,8 +30,7 @@ const CHECKS: [Check; 3] = [
     ("rejects_a_misspelt_message", rejects_a_misspelt_message),
 ];
 
-fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for section in Section::all() {
         let name = section.name.clone();
@@ -59,7 +51,7 @@ fn main() -> ExitCode {
             trials.push(Trial::ignorable_test(format!("languages::{name}::{check_name}"), run));
         }
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    trials
 }
 
 fn start() -> (Store, Vec<(String, String)>) {

@@ -1,11 +1,8 @@
-//! The dashboard and the alerts on the metrics: `cargo test -p contract-tests --test prometheus`.
+//! The dashboard and the alerts on the metrics.
 //!
 //! A real Prometheus scrapes a running store by the configuration in `services/store/deploy/prometheus`, and evaluates each query of
 //! the dashboard and each alert. It needs Debian's `prometheus`, or the programs that `PROMETHEUS` and `PROMTOOL`
 //! name. Without them, every test is shown as ignored.
-
-#![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
 mod queries;
 mod server;
@@ -13,27 +10,27 @@ mod server;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Command, Stdio},
 };
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Request},
     harness::{programs, store::Store},
 };
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
-const ALERTS: &str = include_str!("../../../services/store/deploy/prometheus/alerts.yml");
-const ALERT_TESTS: &str = include_str!("../../../services/store/deploy/prometheus/alerts.test.yml");
+use crate::PROGRAM;
+
+const ALERTS: &str = include_str!("../../../../services/store/deploy/prometheus/alerts.yml");
+const ALERT_TESTS: &str = include_str!("../../../../services/store/deploy/prometheus/alerts.test.yml");
 
 /// Where the configuration is.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/store/deploy/prometheus")
 }
 
-fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+pub(crate) fn trials() -> Vec<Trial> {
     let programs = programs::find("PROMETHEUS", "prometheus").and_then(|prometheus| {
         let promtool = programs::find("PROMTOOL", "promtool")?;
         Ok(Programs { prometheus, promtool })
@@ -50,18 +47,17 @@ fn main() -> ExitCode {
         };
         Trial::test(format!("prometheus::{name}"), check).with_ignored_flag(programs.is_none())
     };
-    let trials = vec![
+    vec![
         trial("the_scrape_configuration_and_the_alerts_are_valid", is_valid),
         trial("each_alert_fires_when_it_should", fires),
         trial("the_metrics_of_each_service_follow_the_conventions", follow_the_conventions),
         trial("one_job_for_all_services_answers_every_query_of_dashboard_and_alerts", queries::are_answered),
-    ];
-    libtest_mimic::run(&arguments, trials).exit_code()
+    ]
 }
 
 /// The programs of Prometheus.
 #[derive(Clone)]
-pub(crate) struct Programs {
+pub(super) struct Programs {
     pub(crate) prometheus: PathBuf,
     promtool: PathBuf,
 }

@@ -13,7 +13,7 @@ use reqwest::blocking::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Programs, folder};
+use super::{Programs, folder};
 
 /// A Prometheus that scrapes a store. It ends when this is dropped.
 pub(crate) struct Prometheus {
