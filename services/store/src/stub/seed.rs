@@ -138,7 +138,7 @@ impl<'a> Caller<'a> {
         let text = response.text().await.map_err(failed)?;
         match status.is_success() {
             true => Ok(serde_json::from_str(&text).unwrap_or_default()),
-            false => Err(unseeded(format!("{method} {path} is answered {status}: {text}"))),
+            false => Err(unseeded(format!("{method} {path} returned {status}: {text}"))),
         }
     }
 }
