@@ -54,7 +54,7 @@ mod tests {
         NonZeroU64::new(number).unwrap()
     }
 
-    fn refusal(error: CreateOrderErrorMessage) -> CreateOrderErrorBody {
+    fn error_body(error: CreateOrderErrorMessage) -> CreateOrderErrorBody {
         CreateOrderErrorBody { error, detail: None }
     }
 
@@ -70,7 +70,7 @@ mod tests {
             |quantity: u64| NewOrder::builder().product_id(1_u64).quantity(quantity).try_into().unwrap();
         let too_many = server.create_order(|when, then| {
             when.body(&body(3));
-            then.client_error(400, &refusal(CreateOrderErrorMessage::NotEnoughStock));
+            then.client_error(400, &error_body(CreateOrderErrorMessage::NotEnoughStock));
         });
         let order =
             Order { id: number(1), product_id: number(1), quantity: number(2), status: OrderStatus::Pending };
@@ -83,10 +83,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_told_that_all_is_sold_out_while_orders_is_down() {
+    async fn an_unavailable_service_is_not_reported_as_sold_out() {
         let server = MockServer::start_async().await;
         let down = server.create_order(|_, then| {
-            then.server_error(503, &refusal(CreateOrderErrorMessage::ServiceUnavailable));
+            then.server_error(503, &error_body(CreateOrderErrorMessage::ServiceUnavailable));
         });
         assert_eq!(order_up_to_three(&server).await, "try again later");
         assert_eq!(down.calls(), 1, "a create without a key is not repeated");

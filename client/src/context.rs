@@ -58,7 +58,7 @@ pub(crate) fn apply(headers: &mut HeaderMap) -> Deadline {
         for (name, value) in &context.headers {
             headers.insert(name, value.clone());
         }
-        // A service answers for itself when its time is over, and leaves all of that time to those that it calls.
+        // A service responds itself when its deadline passes, so the services that it calls get all of the time.
         context.deadline.map_or(deadline, |earlier| Deadline::shared(deadline.end.min(earlier)))
     };
     match CONTEXT.try_with(apply) {

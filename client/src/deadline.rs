@@ -13,8 +13,8 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// Tells the service how many milliseconds its caller waits for the response.
 const TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
-/// The part of its timeout that a caller keeps to itself: a service that gives up at the last moment is still heard.
-const KEPT: u32 = 20;
+/// A caller announces its timeout less this fraction of it, so that a last-moment response of the service still arrives.
+const MARGIN_DIVISOR: u32 = 20;
 
 /// The end of a call.
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ impl Deadline {
         let requested = headers.get(TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
         match requested.map(Duration::from_millis) {
             Some(requested) if requested < timeout => Self::shared(now + requested),
-            _ => Self { end: now + timeout, announced: now + (timeout - timeout / KEPT) },
+            _ => Self { end: now + timeout, announced: now + (timeout - timeout / MARGIN_DIVISOR) },
         }
     }
 

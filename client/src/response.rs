@@ -127,7 +127,7 @@ fn unreadable(head: &Parts, body: &[u8]) -> Option<&'static str> {
     // The body of a success is parsed once, by the generated client, or there is none.
     if head.status.is_success() {
         let is_json = matches!(body.trim_ascii_start().first(), None | Some(b'{' | b'['));
-        return (!is_json).then_some("a body that is no JSON");
+        return (!is_json).then_some("a body that is not JSON");
     }
     if !head.status.is_client_error() && !head.status.is_server_error() {
         return None;
@@ -135,7 +135,7 @@ fn unreadable(head: &Parts, body: &[u8]) -> Option<&'static str> {
     match serde_json::from_slice::<AnyError<'_>>(body) {
         Ok(_) => None,
         Err(error) if error.is_data() => Some("JSON without an error message"),
-        Err(_) => Some("a body that is no JSON"),
+        Err(_) => Some("a body that is not JSON"),
     }
 }
 

@@ -97,7 +97,7 @@ fn any_segment() -> impl Strategy<Value = Vec<u8>> {
     any_bytes().prop_filter("dots", |segment| segment != b"." && segment != b"..")
 }
 
-/// Text, digits, and bytes that are no text.
+/// Text, digits, and bytes that are not UTF-8.
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         "\\PC{0,60}".prop_map(String::into_bytes),
@@ -155,7 +155,7 @@ fn fuzz(operation: &Operation, effort: Effort) -> Result<(), Failed> {
         }
         let stored = store.rows(operation.service) - before;
         let is_done = response.status < 300;
-        // What belongs to another thing is no thing of its own.
+        // A part of another resource is not a resource of its own.
         let is_part = operation.template.matches('{').count() > 1;
         let expected = match request.method.as_str() {
             _ if is_part => 0,
@@ -193,7 +193,7 @@ impl Oddity {
                 object.extend(more);
                 request.json(&body)
             }
-            // What is no text becomes a replacement character, which is no ASCII either.
+            // Bytes that are not UTF-8 become a replacement character, which is not ASCII either.
             Self::Header(name, value) => {
                 request.header(&name, String::from_utf8_lossy(&value).trim().to_owned())
             }

@@ -106,7 +106,7 @@ fn the_promises_name_tests_that_exist() {
         let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         for name in tests.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')) {
             let is_there = name.split('…').all(|part| sources.contains(part));
-            assert!(is_there, "contract-tests/PROMISES.md names `{name}`, which is no test: {row}");
+            assert!(is_there, "contract-tests/PROMISES.md names `{name}`, which is not a test: {row}");
             count += 1;
         }
     }
@@ -153,7 +153,7 @@ fn read(file: &Path, folder: &Path, path: Vec<String>, modules: &mut Modules) {
         let Item::Mod(ItemMod { attrs, ident, content: None, .. }) = item else { continue };
         let name = ident.to_string();
         let candidates = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
-        // A module with a `#[path]` is a file of another crate, and one of tests is no layer.
+        // A module with a `#[path]` is a file of another crate, and a module of tests is not a layer.
         if attrs.iter().any(|attribute| attribute.path().is_ident("path") || is_test(attribute)) {
             continue;
         }
@@ -230,7 +230,7 @@ impl Paths {
 
 impl<'ast> Visit<'ast> for Paths {
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
-        // What tests use is no layer of the program.
+        // A module that only tests use is not a layer of the program.
         if !module.attrs.iter().any(is_test) {
             self.module.push(module.ident.to_string());
             visit::visit_item_mod(self, module);

@@ -188,7 +188,7 @@ fn in_flight(session: &Arc<Session>) -> Vec<Trial> {
             Ok(())
         })
     };
-    CONTRACT.operations().filter(|operation| operation.takes_key).map(trial).collect()
+    CONTRACT.operations().filter(|operation| operation.accepts_key).map(trial).collect()
 }
 
 /// Every operation of a service whose table another program has taken away fails, and goes on when it is back.
@@ -209,7 +209,7 @@ fn without_a_table(session: &Arc<Session>) -> Vec<Trial> {
 fn overload(session: &Arc<Session>) -> Trial {
     let session = session.clone();
     Trial::test("replay::every_operation::while_the_service_is_full", move || {
-        let store = Store::start(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
+        let store = Store::start(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT", "10s")]);
         let full = Session::new(store.deployment()).writing_in(session.ledger.clone());
         Ok(CONTRACT
             .documents

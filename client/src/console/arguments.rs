@@ -167,10 +167,10 @@ pub(super) struct NewProduct {
     /// The name of the product
     #[arg(long, value_parser = |text: &str| limits::NAME.text(text))]
     pub(super) name: String,
-    /// The price of one piece
+    /// The price of one item
     #[arg(long, value_parser = |text: &str| limits::PRICE.number(text), allow_negative_numbers = true)]
     pub(super) price: f64,
-    /// The number of pieces in stock
+    /// The number of items in stock
     #[arg(long, value_parser = |text: &str| limits::STOCK.integer(text), allow_negative_numbers = true)]
     pub(super) stock: u64,
 }
@@ -188,7 +188,7 @@ pub(super) enum Orders {
         /// The id of the product
         #[arg(long, value_name = "ID", value_parser = |text: &str| limits::PRODUCT_ID.integer(text), allow_negative_numbers = true)]
         product: u64,
-        /// The number of pieces
+        /// The number of items
         #[arg(long, value_parser = |text: &str| limits::QUANTITY.integer(text), allow_negative_numbers = true)]
         quantity: u64,
         #[command(flatten)]

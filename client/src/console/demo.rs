@@ -56,15 +56,15 @@ async fn walk(guide: &Guide, store: &Store, addresses: &Addresses) -> Result<(),
     let product = guide.shows("product", store.create_product(&computer, None).await)?;
 
     guide.explain(
-        "Order three pieces",
-        "The orders service does not store products: it asks the products service over HTTP, with that service's token, for the product and its stock. Whether an order takes its pieces off the stock is a setting of orders, ORDERS_STOCK: step 4 finds out.",
+        "Order three items",
+        "The orders service does not store products: it asks the products service over HTTP, with that service's token, for the product and its stock. Whether an order takes its items off the stock is a setting of orders, ORDERS_STOCK: step 4 finds out.",
         &format!(r#"orders: POST /orders {{"product_id": {product}, "quantity": 3}}"#),
     )?;
     let order = guide.shows("order", store.create_order(product, 3, None).await)?;
 
     guide.explain(
         "Order more than the stock",
-        "An order is accepted if and only if its quantity is at most the stock. There never were 6 pieces.",
+        "An order is accepted if and only if its quantity is at most the stock. There were never 6 items.",
         &format!(r#"orders: POST /orders {{"product_id": {product}, "quantity": 6}}"#),
     )?;
     guide.fails(CreateOrderErrorMessage::NotEnoughStock, store.create_order(product, 6, None).await)?;
@@ -121,11 +121,11 @@ async fn walk(guide: &Guide, store: &Store, addresses: &Addresses) -> Result<(),
     show::say(PLAIN, &format!("The demo is over. It created {}.", guide.created()))
 }
 
-/// Two orders for one piece. Who gets it shows whether orders reserves the stock.
+/// Two orders for one item. The outcome shows whether orders reserves the stock.
 async fn fight_over_the_last_piece(guide: &Guide, store: &Store) -> Result<(), Failure> {
     guide.explain(
-        "Order the last piece twice",
-        "There is one piece of this product, and two orders want it at the same time.",
+        "Order the last item twice",
+        "There is one item of this product, and two orders want it at the same time.",
         r#"products: POST /products {"name": "Demo chair", "price": 50, "stock": 1}"#,
     )?;
     let chair = NewProduct { name: "Demo chair".into(), price: 50.0, stock: 1 };
@@ -146,12 +146,12 @@ async fn fight_over_the_last_piece(guide: &Guide, store: &Store) -> Result<(), F
     }
     let verdict = match accepted {
         2 => {
-            "Both were accepted: orders checks the stock and leaves it as it is (ORDERS_STOCK=check, the default), so the last piece is sold twice. With ORDERS_STOCK=reserve, one of the two is refused."
+            "Both were accepted: orders checks the stock and leaves it as it is (ORDERS_STOCK=check, the default), so the last item is sold twice. With ORDERS_STOCK=reserve, one of the two is refused."
         }
         1 => {
-            "One was accepted: orders takes its pieces off the stock (ORDERS_STOCK=reserve), so the last piece is sold once. With ORDERS_STOCK=check, the default, both are accepted."
+            "One was accepted: orders takes its items off the stock (ORDERS_STOCK=reserve), so the last item is sold once. With ORDERS_STOCK=check, the default, both are accepted."
         }
-        _ => "Neither was accepted: somebody else has taken the last piece.",
+        _ => "Neither was accepted: another caller has taken the last item.",
     };
     show::say(PLAIN, verdict)
 }

@@ -46,7 +46,7 @@ fn of_io(error: &io::Error, is_connect: bool) -> String {
     let fault = match error.kind() {
         io::ErrorKind::ConnectionRefused => "nothing listens there",
         io::ErrorKind::TimedOut => "it took too long",
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "the network has no way there",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "the network is unreachable",
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
@@ -59,14 +59,14 @@ fn of_io(error: &io::Error, is_connect: bool) -> String {
 }
 
 fn of_tls(error: &rustls::Error) -> &'static str {
-    let rustls::Error::InvalidCertificate(error) = error else { return "what is there does not speak TLS" };
+    let rustls::Error::InvalidCertificate(error) = error else { return "the server does not speak TLS" };
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for another host"
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "nobody whom this system trusts has signed its certificate; SSL_CERT_FILE can name others"
+            "its certificate is not signed by an authority that this system trusts; SSL_CERT_FILE can name other authorities"
         }
         _ => "its certificate is not valid",
     }

@@ -33,7 +33,7 @@ pub(super) struct Pager {
 }
 
 impl Pager {
-    /// Starts `$PAGER`, or `less`. There is none if the output is no terminal, `PAGER` is empty or `less` is not there.
+    /// Starts `$PAGER`, or `less`. None if the output is not a terminal, `PAGER` is empty or `less` is not installed.
     pub(super) fn start() -> Option<Self> {
         if !io::stdout().is_terminal() || waiting::is_dumb() {
             return None;

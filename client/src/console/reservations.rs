@@ -14,7 +14,7 @@ pub(super) enum Reservations {
     Put {
         #[command(flatten)]
         reservation: Reservation,
-        /// The number of pieces
+        /// The number of items
         #[arg(long, value_parser = |text: &str| limits::QUANTITY.integer(text), allow_negative_numbers = true)]
         quantity: u64,
     },

@@ -13,7 +13,7 @@ use super::{arguments::Seed, catalogue, failure::Failure, show, store::Store, wa
 /// How often a create is sent before the command fails, with growing pauses: about half a minute.
 const TRIES: u32 = 10;
 
-/// A terminal with fewer columns has no room for a bar.
+/// In a terminal with fewer columns, the bar is omitted.
 const NARROW: u16 = 60;
 
 /// Creates the products of `seed` that do not exist yet.

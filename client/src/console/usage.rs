@@ -31,7 +31,7 @@ pub(super) fn failure(error: &clap::Error, command: Command) -> Failure {
         ErrorKind::ArgumentConflict => {
             let other = name(&text(ContextKind::PriorArg));
             match argument == other || other.is_empty() {
-                true => (Code::ArgumentConflict, format!("{argument} is there twice.")),
+                true => (Code::ArgumentConflict, format!("{argument} was given twice.")),
                 false => (Code::ArgumentConflict, format!("{argument} cannot be used with {other}.")),
             }
         }

@@ -36,12 +36,12 @@ use tokio::{
 };
 
 /// The variable that says where the upstream is.
-pub(crate) const UPSTREAM: &str = "LIMIT_NEIGHBOUR";
+pub(crate) const UPSTREAM: &str = "LIMIT_UPSTREAM";
 
-/// The variable that says how many threads answer.
+/// The variable that says how many threads handle requests.
 pub(crate) const THREADS: &str = "LIMIT_THREADS";
 
-/// What every request is answered with.
+/// The body of every response.
 const PRODUCT: &str = r#"{"id":1,"name":"Computer","price":200,"stock":20}"#;
 
 /// How often the writer looks out for the next write before it sleeps.
@@ -69,7 +69,7 @@ pub(crate) fn serve(name: &str) -> ExitCode {
             let service = service.clone();
             let response = service_fn(move |request| {
                 let service = service.clone();
-                async move { Ok::<_, Infallible>(service.response(request).await) }
+                async move { Ok::<_, Infallible>(service.respond(request).await) }
             });
             tokio::spawn(server::Builder::new().serve_connection(TokioIo::new(stream), response));
         }
@@ -82,7 +82,7 @@ struct Service {
 }
 
 impl Service {
-    async fn response(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let mut status = StatusCode::OK;
         if request.method() == Method::POST {
             status = StatusCode::CREATED;
@@ -104,7 +104,7 @@ struct Write {
     caller: oneshot::Sender<()>,
 }
 
-/// Writes whatever has queued up in one transaction, and only then tells the callers.
+/// Writes all that has queued up in one transaction, and tells the callers after its commit.
 fn write(connection: &Connection, writes: &mpsc::Receiver<Write>) {
     let prepare = |sql| connection.prepare(sql).expect("a statement");
     let [mut begin, mut insert, mut commit] =
@@ -132,11 +132,11 @@ fn write(connection: &Connection, writes: &mpsc::Receiver<Write>) {
 /// The service that is asked before something is written.
 struct FakeUpstream {
     address: SocketAddr,
-    idle: Mutex<Vec<Kept>>,
+    idle: Mutex<Vec<PooledConnection>>,
 }
 
-/// A connection that is kept from one question to the next, driven by the task that asks.
-struct Kept {
+/// A connection that is reused, and driven by the task that sends a request.
+struct PooledConnection {
     requests: client::SendRequest<Empty<Bytes>>,
     driver: Pin<Box<client::Connection<TokioIo<TcpStream>, Empty<Bytes>>>>,
 }
@@ -150,29 +150,29 @@ impl FakeUpstream {
     /// Asks for something and reads the response.
     async fn ask(&self) {
         let idle = self.idle.lock().expect("connections").pop();
-        let mut kept = match idle {
-            Some(kept) => kept,
+        let mut connection = match idle {
+            Some(connection) => connection,
             None => self.connect().await,
         };
         let request = Request::get("/products/1").header(HOST, "upstream").body(Empty::new());
-        let response = kept.requests.send_request(request.expect("a request"));
+        let response = connection.requests.send_request(request.expect("a request"));
         let mut response = pin!(async { response.await.expect("a response").into_body().collect().await });
         let response = future::poll_fn(|context| {
-            let driver = kept.driver.as_mut().poll(context);
+            let driver = connection.driver.as_mut().poll(context);
             match response.as_mut().poll(context) {
                 Poll::Pending if driver.is_ready() => panic!("the upstream hung up"),
                 outcome => outcome,
             }
         });
         response.await.expect("a whole response");
-        self.idle.lock().expect("connections").push(kept);
+        self.idle.lock().expect("connections").push(connection);
     }
 
-    async fn connect(&self) -> Kept {
+    async fn connect(&self) -> PooledConnection {
         let stream = TcpStream::connect(self.address).await.expect("the upstream");
         stream.set_nodelay(true).expect("a connection without delay");
         let (requests, driver) = client::handshake(TokioIo::new(stream)).await.expect("a connection");
-        Kept { requests, driver: Box::pin(driver) }
+        PooledConnection { requests, driver: Box::pin(driver) }
     }
 }
 

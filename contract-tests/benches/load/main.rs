@@ -184,7 +184,7 @@ fn measure() -> ExitCode {
 
 /// A store with default settings, but on free ports and with a folder of its own.
 fn start_store(program: &str) -> Store {
-    Store::start(program, &[("BODY_TIMEOUT_MS", "5000")])
+    Store::start(program, &[("BODY_TIMEOUT", "5s")])
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

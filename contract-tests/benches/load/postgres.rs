@@ -66,7 +66,7 @@ pub(crate) fn measure(plan: &Plan, program: &str, report: &mut Report) {
     // It ends with this process.
     let server: &'static Server = Box::leak(Box::new(Server::start(&["fsync=on", "shared_buffers=128MB"])));
     let pool_size = CONNECTIONS.to_string();
-    let settings = [("BODY_TIMEOUT_MS", "5000"), ("DATABASE_POOL_SIZE", pool_size.as_str())];
+    let settings = [("BODY_TIMEOUT", "5s"), ("DATABASE_POOL_SIZE", pool_size.as_str())];
     let start = |program: &str| {
         let databases = ["products", "orders", "payments"].map(|service| server.database(service));
         let store = Store::start_with(new_folder(), databases.into(), program, &settings);

@@ -154,7 +154,7 @@ impl Bench<'_> {
     /// How many writes there were so far, and in how many commits.
     fn commits(&self, work: &Work) -> Commits {
         let url = format!("{}/metrics", self.store.deployment().service(work.service).url);
-        let response = exchange::http_client(exchange::PATIENCE).get(url).send();
+        let response = exchange::http_client(exchange::RESPONSE_TIMEOUT).get(url).send();
         let text = response.and_then(|response| response.text()).expect("metrics");
         let metrics = Metrics::read(&text).expect("metrics");
         let sum = |name| metrics.sum(name, &[]);
@@ -163,7 +163,7 @@ impl Bench<'_> {
 
     /// Orders that take their stock, beside those that only check it.
     fn reserve(&self, program: &str) -> Figure {
-        let store = Store::start(program, &[("BODY_TIMEOUT_MS", "5000"), ("ORDERS_STOCK", "reserve")]);
+        let store = Store::start(program, &[("BODY_TIMEOUT", "5s"), ("ORDERS_STOCK", "reserve")]);
         work::prepare(&store.deployment());
         let [reserving, checking] =
             [&store, &self.store].map(|store| CREATE_ORDER.question(&store.deployment()));

@@ -48,7 +48,7 @@ pub enum Outcome {
     Failed(Failure),
     /// A step before it did not.
     NotReached,
-    /// Nobody can tell, for a reason that names the operation.
+    /// It cannot be judged, for a reason that names the operation.
     NotJudged(String),
 }
 
@@ -143,7 +143,7 @@ impl Check {
 /// A verdict for each step of a workflow, and for each step of another one that it brought about.
 fn verdicts(workflow: &str, steps: &[&str], played: Vec<Played>, time: Duration) -> Vec<Verdict> {
     let own = steps.iter().map(|step| Label { workflow: workflow.into(), step: (*step).into() });
-    // What a workflow leaves out on purpose, such as by `goto`, is no failure.
+    // A step that a workflow skips on purpose, for example with `goto`, is not a failure.
     let mut outcomes: Vec<(Label, Outcome)> = own.map(|label| (label, Outcome::NotReached)).collect();
     for Played { label, outcome } in played {
         let outcome = outcome.map_or_else(Outcome::Failed, |_| Outcome::Passed);

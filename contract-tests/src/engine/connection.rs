@@ -22,12 +22,12 @@ impl Connection {
     /// Connects to the service at `url`, which may take this long for each of its addresses.
     ///
     /// # Errors
-    /// Nobody listens there, or somebody who is not trusted.
-    pub fn open(url: &str, patience: Duration) -> io::Result<Self> {
+    /// Nothing listens there, or the certificate is not trusted.
+    pub fn open(url: &str, timeout: Duration) -> io::Result<Self> {
         let (address, _) = exchange::parts(url);
         let mut socket = Err(io::Error::other("no address"));
         for address in address.to_socket_addrs()? {
-            socket = TcpStream::connect_timeout(&address, patience);
+            socket = TcpStream::connect_timeout(&address, timeout);
             if socket.is_ok() {
                 break;
             }
@@ -41,7 +41,7 @@ impl Connection {
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
         let connection = ClientConnection::new(tls::config(), name).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(connection, socket);
-        stream.sock.set_read_timeout(Some(patience))?;
+        stream.sock.set_read_timeout(Some(timeout))?;
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
         }
@@ -91,7 +91,7 @@ impl Write for Connection {
 pub fn reason_of_tls(error: &io::Error) -> Option<String> {
     Some(match error.get_ref()?.downcast_ref::<rustls::Error>()? {
         rustls::Error::InvalidMessage(_) => {
-            "what is there does not speak TLS; is it an http:// address?".to_owned()
+            "the server does not speak TLS; is it an http:// address?".to_owned()
         }
         error @ rustls::Error::InvalidCertificate(_) => {
             format!("{error}; SSL_CERT_FILE can name the certificates that are to be trusted")

@@ -52,8 +52,8 @@ pub struct Operation {
     pub media_type: String,
     /// Its body.
     sent: Sent,
-    /// Whether it takes an `Idempotency-Key`.
-    pub takes_key: bool,
+    /// Whether it accepts an `Idempotency-Key`.
+    pub accepts_key: bool,
     /// The credentials that it requires.
     pub security: Security,
     /// Its documented responses, by status.
@@ -110,7 +110,7 @@ impl Document {
         Self { service, json, operations }
     }
 
-    /// The operation that answers `method` at `path`.
+    /// The operation for `method` at `path`.
     pub fn find(&self, method: &str, path: &str) -> Option<&Operation> {
         let fitting =
             self.operations.iter().filter(|operation| operation.method == method && operation.is_at(path));
@@ -156,7 +156,7 @@ impl Operation {
             body: (!body_schema.is_null()).then(|| resolve(sent, &body_schema).clone()),
             media_type: media_type.into(),
             sent: Sent::new(sent, body, body_schema),
-            takes_key: parameters.any(|parameter| parameter["name"] == KEY),
+            accepts_key: parameters.any(|parameter| parameter["name"] == KEY),
             security: security::declared(answered, declaration),
             responses,
             ranges,
@@ -253,7 +253,7 @@ impl Operation {
     }
 
     /// Whether one of its parameters may have this value, as far as the document can tell.
-    pub fn takes(&self, parameter: &Value, value: &Value) -> bool {
+    pub fn accepts(&self, parameter: &Value, value: &Value) -> bool {
         validator(&self.schemas, &parameter["schema"]).is_valid(value)
     }
 
@@ -272,7 +272,7 @@ impl Operation {
         })
     }
 
-    /// Whether the operation takes this body, as far as the document can tell.
+    /// Whether the operation accepts this body, as far as the document can tell.
     pub fn fits(&self, body: &Value) -> bool {
         self.sent.fits(body)
     }
@@ -292,7 +292,7 @@ impl Operation {
         self.sent.complete(&self.request_schemas, example)
     }
 
-    /// A body that the operation takes, from the document.
+    /// A body that the operation accepts, from the document.
     pub fn example(&self) -> Option<Value> {
         self.sent.example(&self.request_schemas).ok().cloned()
     }

@@ -13,11 +13,11 @@ use crate::engine::{
 
 /// A response, as it is documented.
 pub struct Documented {
-    /// The exact error texts, if it is a refusal: the document has them in backticks in the response's description.
+    /// The exact error texts, if it is an error: the document has them in backticks in the response's description.
     pub texts: Vec<String>,
     /// The values of the `error` of a body, if its schema lists them.
     pub(crate) messages: Vec<Value>,
-    /// The media types of the body. A response of none has no body.
+    /// The media types of the body. Without any, the response has no body.
     pub media_types: Vec<String>,
     /// The headers that must be there.
     pub headers: Vec<String>,
@@ -37,15 +37,14 @@ impl Documented {
         let schema = json_content(&response["content"])["schema"].clone();
         let resolved = resolve(document, &schema).clone();
         let messages = resolve(document, &resolved["properties"]["error"])["enum"].as_array();
-        let is_refusal =
-            resolved["properties"].get("error").is_some() && subject().profile.texts_in_backticks;
+        let is_error = resolved["properties"].get("error").is_some() && subject().profile.texts_in_backticks;
         let description = response["description"].as_str().unwrap_or_default();
         let texts = TEXT.captures_iter(description).map(|found| found[1].to_owned());
         let headers = response["headers"].as_object().unwrap_or(&empty).iter();
         let required = headers.filter(|(_, header)| header["required"] == true);
         let others = content.iter().filter(|(name, _)| is_json(name)).skip(1);
         Self {
-            texts: texts.filter(|_| is_refusal).collect(),
+            texts: texts.filter(|_| is_error).collect(),
             messages: messages.cloned().unwrap_or_default(),
             media_types: content.keys().cloned().collect(),
             headers: required.map(|(name, _)| name.clone()).collect(),
@@ -99,7 +98,7 @@ pub(crate) fn json_body(body: &Value) -> (&str, &Value) {
     }
 }
 
-/// Judges by a schema. One that is no schema, which [`complaint`] tells, lets everything through.
+/// Validates against a schema. An invalid schema, which [`complaint`] reports, accepts everything.
 pub(crate) fn validator(document: &Value, schema: &Value) -> Validator {
     compiled(document, schema).unwrap_or_else(|_| jsonschema::draft7::new(&json!({})).expect("a schema"))
 }

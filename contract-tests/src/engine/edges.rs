@@ -23,8 +23,8 @@ pub struct Edge {
     pub response: String,
     /// The response of the upstream if it has no such resource.
     pub not_found: String,
-    /// The response of the service if the resource is not found, or the upstream fails.
-    pub refusal: String,
+    /// The error message of the service if the resource is not found, or the upstream fails.
+    pub error_message: String,
 }
 
 /// Every edge, or why the documents do not tell what is asked along it.
@@ -36,7 +36,7 @@ pub fn all() -> Vec<Result<Edge, String>> {
 impl Edge {
     fn new(service: &'static str, upstream: &'static str) -> Result<Self, String> {
         let lacks = |document: &str, what: &str| {
-            format!("{service} asks {upstream}, and openapi/{document}.json has no {what}")
+            format!("{service} calls {upstream}, but openapi/{document}.json has no {what}")
         };
         let template = format!("/{upstream}/{{id}}");
         let get = CONTRACT
@@ -52,7 +52,7 @@ impl Edge {
             .filter(|response| {
                 response.as_object().is_some_and(|fields| fields.keys().next().is_some_and(|it| it == "id"))
             })
-            .ok_or_else(|| lacks(upstream, &format!("example of what {} answers", get.id)))?;
+            .ok_or_else(|| lacks(upstream, &format!("example of the response to {}", get.id)))?;
         let unknown = get.responses.get(&404).and_then(|documented| documented.texts.first());
         let unknown = unknown.ok_or_else(|| lacks(upstream, &format!("text of an unknown {thing}")))?;
 
@@ -63,17 +63,17 @@ impl Edge {
         };
         let create = CONTRACT.document(service).operations.iter().find(names_thing);
         let create = create.ok_or_else(|| lacks(service, &format!("POST with a {field}")))?;
-        let refusal = format!("{unknown} or unavailable");
+        let error_message = format!("{unknown} or unavailable");
         let texts =
             create.responses.get(&400).map(|documented| documented.texts.as_slice()).unwrap_or_default();
-        if !texts.contains(&refusal) {
-            return Err(lacks(service, &format!("400 `{refusal}` of {}", create.id)));
+        if !texts.contains(&error_message) {
+            return Err(lacks(service, &format!("400 `{error_message}` of {}", create.id)));
         }
         let mut body =
             create.example().ok_or_else(|| lacks(service, &format!("example for {}", create.id)))?;
         body[&field] = response["id"].clone();
         let not_found = serde_json::json!({ "error": unknown }).to_string();
-        Ok(Self { service, upstream, create, body, response: response.to_string(), not_found, refusal })
+        Ok(Self { service, upstream, create, body, response: response.to_string(), not_found, error_message })
     }
 
     /// A request that the upstream is asked for.

@@ -48,36 +48,36 @@ pub fn parts(url: &str) -> (String, &str) {
     (if is_whole { host.to_owned() } else { format!("{host}:{port}") }, path.trim_end_matches('/'))
 }
 
-/// How long a response may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout of a response.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A client that shows what is answered, whatever it is, and waits so long for it.
+/// A client that returns every response as it is, with this timeout.
 ///
 /// # Panics
 /// The system has no thread or no descriptor left.
-pub fn http_client(patience: Duration) -> reqwest::blocking::Client {
-    built(builder(patience))
+pub fn http_client(timeout: Duration) -> reqwest::blocking::Client {
+    built(builder(timeout))
 }
 
 /// The same with a connection of its own for each request.
-pub(crate) fn unpooled_client(patience: Duration) -> reqwest::blocking::Client {
-    built(builder(patience).pool_max_idle_per_host(0))
+pub(crate) fn unpooled_client(timeout: Duration) -> reqwest::blocking::Client {
+    built(builder(timeout).pool_max_idle_per_host(0))
 }
 
-fn builder(patience: Duration) -> ClientBuilder {
+fn builder(timeout: Duration) -> ClientBuilder {
     tls::prepare();
     reqwest::blocking::Client::builder()
         .tls_backend_preconfigured(ClientConfig::clone(&tls::config()))
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .timeout(patience)
+        .timeout(timeout)
 }
 
 fn built(builder: ClientBuilder) -> reqwest::blocking::Client {
     builder.build().expect("an HTTP client")
 }
 
-/// Whether a connection ended before anything was answered. A service may close one that is idle at the very moment that it is
+/// Whether a connection ended before any response. A service may close one that is idle at the very moment that it is
 /// used again (RFC 9112, section 9.3.1), so a second attempt tells whether it was that.
 pub(crate) fn was_reset(error: &reqwest::Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
@@ -204,7 +204,7 @@ impl Response {
     }
 
     /// The response of a service at `url` with `Location` and `Link` as one without a prefix writes them. What does not begin with
-    /// the prefix leads nowhere, and says so to whoever compares it.
+    /// the prefix leads nowhere, which a comparison shows.
     pub(crate) fn without_prefix(mut self, url: &str) -> Self {
         let prefix = parts(url).1;
         for (name, value) in self.headers.iter_mut().filter(|_| !prefix.is_empty()) {
@@ -251,7 +251,7 @@ impl Response {
         keys.iter().find_map(|key| body[*key].as_str()).map(ToOwned::to_owned)
     }
 
-    /// The id of what was answered.
+    /// The id in the response.
     pub fn id(&self) -> u64 {
         self.json()["id"].as_u64().unwrap_or_default()
     }

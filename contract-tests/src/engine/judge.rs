@@ -84,7 +84,7 @@ fn judge_details(
     }
     // Read as doubles and written again, numbers have no more digits than they need: a longer one was rounded on its way.
     if serde_json::to_vec(&response.json()).is_ok_and(|shortest| shortest != response.body) {
-        return Err("JSON as short as can be, each number too".into());
+        return Err("JSON without unnecessary characters, also in numbers".into());
     }
     if WHOLE_WITH_FRACTION.is_match(&String::from_utf8_lossy(&response.body)) {
         return Err("whole numbers without a fraction of zero".into());
@@ -132,7 +132,7 @@ fn judge_echo(operation: &Operation, request: &Request, response: &Response) -> 
     };
     let Ok(sent) = serde_json::from_slice::<Value>(&request.body) else { return Ok(()) };
     let Ok(answered) = serde_json::from_slice::<Value>(&response.body) else { return Ok(()) };
-    // A list in response to a search is no echo of it.
+    // A list in response to a search is not an echo of the request.
     if sent.is_object() != answered.is_object() {
         return Ok(());
     }
@@ -190,7 +190,7 @@ fn judge_absence(response: &Response) -> Result<(), String> {
 /// The body fits its schema, has its fields in their order, and its text is one of this very status.
 fn judge_body(documented: &Documented, response: &Response) -> Result<(), String> {
     let media_type = response.header("Content-Type").unwrap_or_default();
-    // What is no JSON has no schema that could judge it.
+    // A body that is not JSON has no schema to validate it.
     let Some(validator) = documented.validator(media_type) else { return Ok(()) };
     let profile = &subject().profile;
     let Ok(body) = serde_json::from_slice(&response.body) else { return Err("a JSON body".into()) };
@@ -221,9 +221,9 @@ fn judge_body(documented: &Documented, response: &Response) -> Result<(), String
     Ok(())
 }
 
-/// Whether it is a refusal of which callers know no more than its class.
+/// Whether it is an error that callers handle by its status class.
 fn is_free(response: &Response) -> bool {
-    response.status >= 400 && subject().profile.other_refusals
+    response.status >= 400 && subject().profile.undocumented_errors
 }
 
 /// A body with a text that the document has in the place of another one, so that the rest of it can be judged.
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_comes_back_in_every_part() {
+    fn every_part_that_was_sent_must_come_back() {
         let document = made_up::document();
         let replace = document.find("PUT", "/parcels/a-1").unwrap();
         let request = Request::new("products", "PUT", "/parcels/a-1").json(&made_up::parcel());

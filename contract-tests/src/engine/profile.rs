@@ -143,8 +143,9 @@ pub struct Profile {
     pub heads: bool,
     /// A read may return other values than those that were sent.
     pub may_alter: bool,
-    /// A refusal may have an undocumented status or error message: callers handle it by its status class.
-    pub other_refusals: bool,
+    /// An error may have an undocumented status or message: callers handle it by its status class.
+    #[serde(alias = "other_refusals")]
+    pub undocumented_errors: bool,
     /// Only the workflows send valid requests: the examples of the documents are not sent, and nothing is read back.
     pub workflows_show_all: bool,
     /// A documented response that was never seen is a failure.
@@ -172,7 +173,7 @@ impl Profile {
         Self {
             fields_in_order: false,
             closed_objects: false,
-            other_refusals: true,
+            undocumented_errors: true,
             all_must_be_seen: false,
             ..self
         }

@@ -14,8 +14,8 @@ use crate::engine::{
 const LIMIT: usize = 16 * 1024 * 1024;
 
 /// Sends what no HTTP client would send, and waits so long for the whole of what the service says to that.
-pub(crate) fn send(url: &str, request: &Request, patience: Duration) -> Result<Response> {
-    let deadline = Instant::now() + patience;
+pub(crate) fn send(url: &str, request: &Request, timeout: Duration) -> Result<Response> {
+    let deadline = Instant::now() + timeout;
     let (mut stream, bytes) = open(url, request)?;
     // A service may refuse a request, and hang up, before all of it was sent.
     let sent = stream.write_all(&bytes);
@@ -32,9 +32,9 @@ pub(crate) fn begin(url: &str, request: &Request) -> Result<Connection> {
 /// A connection, and what is to be sent on it.
 fn open(url: &str, request: &Request) -> Result<(Connection, Vec<u8>)> {
     let (address, base) = exchange::parts(url);
-    let stream = Connection::open(url, exchange::PATIENCE)?;
-    stream.socket().set_read_timeout(Some(exchange::PATIENCE))?;
-    stream.socket().set_write_timeout(Some(exchange::PATIENCE))?;
+    let stream = Connection::open(url, exchange::RESPONSE_TIMEOUT)?;
+    stream.socket().set_read_timeout(Some(exchange::RESPONSE_TIMEOUT))?;
+    stream.socket().set_write_timeout(Some(exchange::RESPONSE_TIMEOUT))?;
     let mut bytes = format!("{} {base}{} HTTP/1.1\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         bytes += &format!("{name}: {value}\r\n");
@@ -171,13 +171,13 @@ mod tests {
             stream.write_all(bytes).unwrap();
         });
         let request = Request { body: vec![b'x'; 1_000_000], delivery, ..Request::new("", "POST", "/") };
-        let result = send(&url, &request, exchange::PATIENCE);
+        let result = send(&url, &request, exchange::RESPONSE_TIMEOUT);
         service.join().unwrap();
         result
     }
 
     #[test]
-    fn an_early_answer_is_read_although_the_connection_is_reset() {
+    fn an_early_response_is_read_although_the_connection_is_reset() {
         for delivery in [Delivery::Half, Delivery::Chunked] {
             let response = received(
                 b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too much\r\ncontent-length: 4\r\n\r\nmuch",
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_breaks_off_is_none() {
+    fn an_incomplete_response_is_an_error() {
         for text in [
             &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfour"[..],
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nfour",

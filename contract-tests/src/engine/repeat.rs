@@ -13,7 +13,7 @@ pub(crate) fn how(request: &Request, url: &str) -> String {
     })
 }
 
-/// None if the body is long, is no text, or never ends.
+/// None if the body is long, is not text, or never ends.
 fn line(request: &Request, url: &str) -> Option<String> {
     let body = str::from_utf8(&request.body).ok();
     let body = body.filter(|body| body.len() <= LONGEST && !body.contains('\0'))?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What else an item of a path can have is no operation (OpenAPI 3.0, "Path Item Object").
+/// Other keys of a path item are not operations (OpenAPI 3.0, "Path Item Object").
 pub(crate) const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// Whether a document has the dialect of JSON Schema that OpenAPI 3.1 has.

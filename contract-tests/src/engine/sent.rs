@@ -55,7 +55,7 @@ impl Sent {
 
     fn make(&self, document: &Value) -> Result<Value, String> {
         if self.schema.is_null() {
-            return Err("it is no JSON, or has no schema".into());
+            return Err("it is not JSON, or has no schema".into());
         }
         // An example of the very operation goes before one of its schema.
         let content = json_content(&self.declaration["content"]);

@@ -40,9 +40,9 @@ pub struct Session {
     pub ledger: Arc<Mutex<Ledger>>,
     http: reqwest::blocking::Client,
     /// How long a response may take.
-    patience: Duration,
+    timeout: Duration,
     /// Whether a request is retried after a reset.
-    is_patient: bool,
+    retries_resets: bool,
     /// Takes secrets out of what files keep of a failure.
     hide: Option<Hide>,
 }
@@ -70,23 +70,23 @@ impl Session {
             deployment,
             scope,
             ledger: Arc::default(),
-            http: exchange::http_client(exchange::PATIENCE),
-            patience: exchange::PATIENCE,
-            is_patient: false,
+            http: exchange::http_client(exchange::RESPONSE_TIMEOUT),
+            timeout: exchange::RESPONSE_TIMEOUT,
+            retries_resets: false,
             hide: None,
         }
     }
 
-    /// The same session for services that are not known: it waits so long for a response, and sends again what was reset before
-    /// anything was answered, since they may close an idle connection whenever they like.
-    pub fn patient(self, patience: Duration) -> Self {
-        Self { is_patient: true, http: exchange::http_client(patience), patience, ..self }
+    /// The same session for third-party services, with a timeout for each response. It repeats a request that was reset before
+    /// a response, since they may close an idle connection at any time.
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { retries_resets: true, http: exchange::http_client(timeout), timeout, ..self }
     }
 
     /// The same session, with a connection of its own for each request: a service may close an idle one at the very moment that
     /// it is used again.
     pub fn unpooled(self) -> Self {
-        Self { http: exchange::unpooled_client(self.patience), ..self }
+        Self { http: exchange::unpooled_client(self.timeout), ..self }
     }
 
     /// The same session, with what it sees written in `ledger`.
@@ -123,7 +123,7 @@ impl Session {
     /// It is not as documented.
     pub fn observe(&self, request: &Request, response: &Response) -> Result<bool, Failure> {
         let document = CONTRACT.document(&request.service);
-        // HEAD is answered like GET (RFC 9110, section 9.3.2).
+        // HEAD gets the same response as GET (RFC 9110, section 9.3.2).
         let is_head = request.method == "HEAD";
         let method = if is_head { "GET" } else { &request.method };
         let Some(operation) = document.find(method, request.path_only()) else {
@@ -200,7 +200,7 @@ impl Session {
         Failure::new(self.unexpected(request, expected, &response.to_string())).keeping(kept)
     }
 
-    /// What is to be said of a request to which there is no response, for a reason.
+    /// The failure of a request that got no response, with the reason.
     fn unanswered(&self, request: &Request, reason: &str) -> Failure {
         let (expected, response) = ("a response", format!("none ({reason})"));
         let kept = self
@@ -233,7 +233,9 @@ impl Session {
         let url = &self.deployment.service(&request.service).url;
         let response = match request.delivery {
             Delivery::Whole => match self.send_whole(url, request) {
-                Err(error) if self.is_patient && exchange::was_reset(&error) => self.send_whole(url, request),
+                Err(error) if self.retries_resets && exchange::was_reset(&error) => {
+                    self.send_whole(url, request)
+                }
                 result => result,
             }
             .map_err(|error| match error.is_builder() {
@@ -241,7 +243,7 @@ impl Session {
                 true => self.unanswered(request, &format!("it cannot be sent: {}", cause(&error))),
                 false => self.unanswered(request, &cause(&error)).by_silence(),
             }),
-            Delivery::Chunked | Delivery::Half => raw::send(url, request, self.patience)
+            Delivery::Chunked | Delivery::Half => raw::send(url, request, self.timeout)
                 .map_err(|error| self.unanswered(request, &error.to_string()).by_silence()),
         };
         response.map(|response| response.without_prefix(url))

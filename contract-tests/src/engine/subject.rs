@@ -84,7 +84,7 @@ pub fn subject() -> &'static Subject {
 /// # Errors
 /// Something was chosen before.
 pub fn choose(subject: Subject) -> Result<(), String> {
-    SUBJECT.set(subject).map_err(|_| "a process judges one contract, and this one has begun".into())
+    SUBJECT.set(subject).map_err(|_| "a process can test only one contract, and another is in use".into())
 }
 
 impl Subject {
@@ -149,7 +149,7 @@ impl Subject {
         let known: BTreeSet<&str> =
             workflows.workflows.iter().map(|workflow| workflow.workflow_id.as_str()).collect();
         match self.profile.common_workflows.iter().find(|name| !known.contains(name.as_str())) {
-            Some(name) => Err(format!("the profile names the workflow `{name}`, which is not there")),
+            Some(name) => Err(format!("the profile names the workflow `{name}`, which does not exist")),
             None => Ok(()),
         }
     }
@@ -161,7 +161,7 @@ fn workflows(value: &Value) -> Result<v1_1::Description, String> {
     let no = |error: &dyn std::fmt::Display| {
         let text = error.to_string();
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        format!("this is no Arazzo {version} description: {}", lines.join("; "))
+        format!("this is not an Arazzo {version} description: {}", lines.join("; "))
     };
     if version.starts_with("1.1") {
         let description: v1_1::Description =
@@ -182,12 +182,12 @@ fn services(path: &Path, sources: Vec<Source>) -> Result<(Vec<Service>, Vec<Stri
     let (mut services, mut unjudged) = (Vec::new(), Vec::new());
     for Source { name, url, kind, asks } in sources {
         if kind.as_deref().is_some_and(|kind| kind != "openapi") {
-            unjudged.push(format!("the source {name}, which is no OpenAPI document"));
+            unjudged.push(format!("the source {name}, which is not an OpenAPI document"));
             continue;
         }
         if url.contains("://") {
             return Err(format!(
-                "{}: the source {name} is at {url}, and nothing is fetched from there; save it beside this file and name that",
+                "{}: the source {name} is at {url}, which is not fetched; save it next to this file and name that",
                 path.display()
             ));
         }

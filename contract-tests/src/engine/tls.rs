@@ -17,7 +17,7 @@ pub(crate) fn config() -> Arc<ClientConfig> {
     CONFIG.clone()
 }
 
-/// Has what brings no configuration of its own encrypt with ring. Whoever comes first decides.
+/// Makes ring the default provider of TLS. The first caller in a process decides.
 pub(crate) fn prepare() {
     let _ = ring::default_provider().install_default();
 }

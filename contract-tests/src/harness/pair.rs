@@ -119,7 +119,7 @@ impl Drop for Hung {
         let has_ended = |process: &String| fs::read_link(format!("/proc/{process}/exe")).is_err();
         waiting::until("the end of the primary", || self.processes.iter().all(has_ended))
             .unwrap_or_else(|sentence| panic!("{sentence}"));
-        // Nobody else removes the shared memory that tells whether a folder is in use (line 7), nor looks for the process again.
+        // Only this removes the shared memory that tells whether a folder is in use (line 7), and looks for the process again.
         let file = self.server.folder().join("data/postmaster.pid");
         let text = fs::read_to_string(&file).unwrap_or_default();
         if let Some(id) = text.lines().nth(6).and_then(|line| line.split_whitespace().nth(1)) {

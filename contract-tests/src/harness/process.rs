@@ -37,7 +37,7 @@ impl Process {
         let mut all = vec![
             ("DATA_DIR".to_owned(), folder.to_string_lossy().into_owned()),
             (variable(service, "LISTEN"), address.text()),
-            ("BODY_TIMEOUT_MS".into(), "300".into()),
+            ("BODY_TIMEOUT".into(), "300ms".into()),
         ];
         all.extend_from_slice(settings);
         let log = folder.join(format!("{service}.log"));

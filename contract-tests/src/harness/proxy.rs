@@ -46,14 +46,14 @@ struct Shared {
 impl Proxy {
     /// A proxy on a free port. It lives as long as the process.
     pub fn start(service: &'static str) -> Self {
-        Self::patient(service, exchange::PATIENCE)
+        Self::with_timeout(service, exchange::RESPONSE_TIMEOUT)
     }
 
-    /// The same, if a response of the service may take this long.
-    pub fn patient(service: &'static str, patience: Duration) -> Self {
+    /// The same, with this timeout for a response of the service.
+    pub fn with_timeout(service: &'static str, timeout: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let http = exchange::http_client(patience);
+        let http = exchange::http_client(timeout);
         let shared = Arc::new(Shared {
             service,
             http,
@@ -90,7 +90,7 @@ impl Proxy {
         work();
     }
 
-    /// Whether the service has left a request without a response since this was asked before. The proxy answers 502 for it.
+    /// Whether the service has left a request without a response since the last call. The proxy responds with 502.
     pub fn was_unanswered(&self) -> bool {
         self.shared.is_unanswered.swap(false, Ordering::Relaxed)
     }
@@ -174,7 +174,7 @@ impl Shared {
             .find(|(_, response)| is_reached(response))
             .unwrap_or_else(|| (last, send(last)));
         let response = match response {
-            // The service had closed the connection, which is no fault of the caller's request.
+            // The service had closed the connection, so the request is not at fault.
             Err(error) if exchange::was_reset(&error) => send(target),
             response => response,
         };

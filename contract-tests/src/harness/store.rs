@@ -118,7 +118,7 @@ impl Store {
     }
 
     /// Gives the log of the service called `name` so many pages that the service checkpoints it after its next commit.
-    pub fn grow_log(&self, name: &str) {
+    pub fn grow_wal(&self, name: &str) {
         let connection = Connection::open(self.database(name)).expect("the database");
         // The checkpoint is left to the service, and no crash of this machine is tried.
         let settings = "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = OFF";
@@ -205,7 +205,7 @@ impl Drop for TakenTable {
 /// How many things a database holds, beside what its service keeps for itself.
 ///
 /// # Panics
-/// It is no database of a service.
+/// It is not the database of a service.
 pub fn rows(connection: &Connection) -> i64 {
     let count = format!("SELECT count(*) FROM {}", table(connection));
     connection.query_row(&count, [], |row| row.get(0)).expect("a number of rows")

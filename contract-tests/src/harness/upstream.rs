@@ -19,7 +19,7 @@ use super::address::Reserved;
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 1024;
 
-/// How an upstream answers.
+/// How an upstream responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultMode {
     /// As it should.
@@ -33,7 +33,7 @@ pub enum FaultMode {
     /// Connections are taken, and that is all.
     SaysNothing,
     /// As it should on the first connection, and not at all on those that follow.
-    AnswersWellOnce,
+    RespondsWellOnce,
     /// A byte of the head at a time.
     DripsTheHead,
     /// A byte of the body at a time.
@@ -41,21 +41,21 @@ pub enum FaultMode {
     /// The connection breaks in the middle of the body.
     BreaksOff,
     /// A page for people.
-    AnswersHtml,
+    RespondsWithHtml,
     /// JSON of another shape.
-    AnswersOtherJson,
+    RespondsWithOtherJson,
     /// The right shape, but with a text where an integer should be.
-    AnswersWrongTypes,
+    RespondsWithWrongTypes,
     /// What was asked for, and beside it a text that is none.
-    AnswersNoText,
+    RespondsWithInvalidUtf8,
     /// The right shape, but this number of it, counted from 0, is out of the range that its document has.
-    AnswersOutOfRange(usize),
+    RespondsWithOutOfRange(usize),
     /// Something else than what was asked for.
-    AnswersAnotherId,
+    RespondsWithAnotherId,
     /// Somewhere else.
     Redirects,
     /// Another status, with this body, or with what was asked for all the same.
-    AnswersStatus(u16, Option<&'static str>),
+    RespondsWithStatus(u16, Option<&'static str>),
     /// A body without end.
     NeverEnds,
     /// The first connection breaks; then all is well.
@@ -125,7 +125,7 @@ impl FakeUpstream {
         format!("http://{}", self.address)
     }
 
-    /// From now on it answers well.
+    /// From now on it responds as it should.
     pub fn recover(&mut self) {
         *self.mode.lock().expect("the mode") = FaultMode::Well;
         self.listen();
@@ -144,7 +144,7 @@ impl FakeUpstream {
                 }
                 let mut current = mode.lock().expect("the mode");
                 let this_time = *current;
-                if this_time == FaultMode::AnswersWellOnce {
+                if this_time == FaultMode::RespondsWellOnce {
                     *current = FaultMode::SaysNothing;
                 }
                 if matches!(
@@ -153,7 +153,7 @@ impl FakeUpstream {
                 ) {
                     *current = FaultMode::Well;
                 }
-                // A caller that hangs up ends the conversation, which is no failure of the test.
+                // A caller that hangs up ends the connection, which is not a failure of the test.
                 let conversations = conversations.clone();
                 thread::spawn(move || converse(stream, this_time, response, &conversations));
             }
@@ -190,7 +190,7 @@ fn converse(
     };
     let json = |body: &str| whole(200, "application/json", body);
     let text = match mode {
-        FaultMode::Well | FaultMode::HangsUp | FaultMode::AnswersWellOnce => json(response),
+        FaultMode::Well | FaultMode::HangsUp | FaultMode::RespondsWellOnce => json(response),
         FaultMode::FallsSilent => {
             stream.write_all(json(response).as_bytes())?;
             // Until the caller gives up.
@@ -237,27 +237,29 @@ fn converse(
             let text = json(response);
             text[..text.len() - 2].to_owned()
         }
-        FaultMode::AnswersHtml => whole(200, "text/html", "<html><body>It works!</body></html>"),
-        FaultMode::AnswersOtherJson => json(r#"{"state": "ok"}"#),
-        FaultMode::AnswersWrongTypes => json(&response.replacen("1", "\"1\"", 1)),
-        FaultMode::AnswersNoText => {
+        FaultMode::RespondsWithHtml => whole(200, "text/html", "<html><body>It works!</body></html>"),
+        FaultMode::RespondsWithOtherJson => json(r#"{"state": "ok"}"#),
+        FaultMode::RespondsWithWrongTypes => json(&response.replacen("1", "\"1\"", 1)),
+        FaultMode::RespondsWithInvalidUtf8 => {
             let body = response.replacen('}', ",\"note\":\"?\"}", 1);
             let bytes = json(&body).into_bytes();
             let bytes: Vec<u8> =
                 bytes.into_iter().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
             return stream.write_all(&bytes);
         }
-        FaultMode::AnswersOutOfRange(index) => {
+        FaultMode::RespondsWithOutOfRange(index) => {
             let mut fields: Map<String, Value> = serde_json::from_str(response).unwrap_or_default();
             let numbers = fields.values_mut().filter(|value| value.is_number());
             numbers.skip(index).take(1).for_each(|number| *number = 9_007_199_254_740_992_u64.into());
             json(&Value::from(fields).to_string())
         }
-        FaultMode::AnswersAnotherId => json(&response.replacen("1", "2", 1)),
+        FaultMode::RespondsWithAnotherId => json(&response.replacen("1", "2", 1)),
         FaultMode::Redirects => {
             "HTTP/1.1 307 So\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into()
         }
-        FaultMode::AnswersStatus(status, body) => whole(status, "application/json", body.unwrap_or(response)),
+        FaultMode::RespondsWithStatus(status, body) => {
+            whole(status, "application/json", body.unwrap_or(response))
+        }
         FaultMode::IsFullOnce => whole(503, "application/json", r#"{"error":"Service unavailable"}"#),
         FaultMode::NeverEnds => {
             stream.write_all(

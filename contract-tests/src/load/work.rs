@@ -161,7 +161,7 @@ pub fn get(address: &Address, path: &'static str) -> &'static Question {
 fn server(url: &str) -> (SocketAddr, String) {
     let host = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let server = host.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    (server.unwrap_or_else(|| panic!("{url} is no address like http://127.0.0.1:5001")), host)
+    (server.unwrap_or_else(|| panic!("{url} is not an address like http://127.0.0.1:5001")), host)
 }
 
 /// Gives a store that is empty [`ROWS`] products, orders and payments.

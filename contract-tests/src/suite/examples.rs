@@ -57,7 +57,7 @@ pub fn record(
         recorder.record(name, &case.request, &response);
     }
     let (_store, session) =
-        Store::start_with_session(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "10000")]);
+        Store::start_with_session(program, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT", "10s")]);
     for document in &CONTRACT.documents {
         let refused =
             situations::refused_while_full(document, &session).map_err(|failure| failure.to_string())?;
@@ -67,12 +67,12 @@ pub fn record(
     }
     let (store, session) = Store::start_with_session(program, &[]);
     situations::prepare(&session).map_err(|failure| failure.to_string())?;
-    for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
+    for operation in CONTRACT.operations().filter(|operation| operation.accepts_key) {
         let refused = situations::refused_while_in_flight(operation, &session, store.lock(operation.service));
         let (request, response) = refused.map_err(|failure| failure.to_string())?;
         recorder.record("while_the_first_is_in_flight", &request, &response);
     }
-    recorder.add_what_cannot_be_recorded();
+    recorder.add_unrecorded();
     Ok(recorder.documents)
 }
 
@@ -92,7 +92,7 @@ pub fn forget(value: &mut Value) {
 
 struct Recorder {
     documents: Vec<(&'static str, Value)>,
-    /// Operation, status, text, and media type if it is no JSON, of what has an example.
+    /// Operation, status, text, and media type if it is not JSON, of each response that has an example.
     known: BTreeSet<(String, u16, Option<String>, Option<String>)>,
 }
 
@@ -157,7 +157,7 @@ impl Recorder {
     }
 
     /// A response that no request can provoke is its text and nothing else.
-    fn add_what_cannot_be_recorded(&mut self) {
+    fn add_unrecorded(&mut self) {
         for operation in CONTRACT.operations() {
             for (status, documented) in &operation.responses {
                 for text in &documented.texts {
@@ -196,5 +196,5 @@ fn examples(at: &mut Value) -> &mut Map<String, Value> {
 fn sent(operation: &Operation, request: &Request, parameter: &Value) -> Option<Value> {
     let is_shown = parameter["in"] == "path" || parameter["in"] == "query";
     let value = is_shown.then(|| facets::sent_value(operation, request, parameter)).flatten()?;
-    operation.takes(parameter, &value).then_some(value)
+    operation.accepts(parameter, &value).then_some(value)
 }

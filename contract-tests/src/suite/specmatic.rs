@@ -63,7 +63,7 @@ struct Exchange {
 /// Records the examples with stores of `program`, and makes as many projects of them as a response has texts.
 ///
 /// # Errors
-/// A store does not answer as it must.
+/// A store does not respond as it must.
 pub fn record(program: &str) -> Result<Vec<Project>, Failure> {
     let exchanges = recorded(program)?;
     let mut projects = Vec::new();

@@ -19,7 +19,7 @@ use crate::{Expectation, PROGRAM, Scene};
 /// What is true of a page of another origin.
 pub(crate) const ALL: [Expectation<()>; 3] = [
     ("a_page_of_a_listed_origin_buys_through_all_three_services", buys),
-    ("a_page_of_a_listed_origin_reads_refusals_and_their_headers", reads_refusals),
+    ("a_page_of_a_listed_origin_reads_errors_and_their_headers", reads_errors),
     ("a_page_of_an_origin_that_is_not_listed_buys_nothing", buys_nothing),
 ];
 
@@ -44,7 +44,7 @@ fn rows(store: &Store) -> [i64; 3] {
     ["products", "orders", "payments"].map(|service| store.rows(service))
 }
 
-fn reads_refusals(scene: &Scene, (): &()) -> Outcome {
+fn reads_errors(scene: &Scene, (): &()) -> Outcome {
     const SEND: &str = "
         const [url, method, headers, body, header, done] = arguments;
         fetch(url, { method, headers, body }).then(
@@ -146,7 +146,7 @@ impl FrontEnd {
     }
 }
 
-/// Responses one request with `html`.
+/// Responds to one request with `html`.
 fn serve(mut stream: TcpStream, html: &str) {
     let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
     while lines.next().is_some_and(|line| !line.is_empty()) {}

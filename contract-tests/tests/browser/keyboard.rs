@@ -14,7 +14,7 @@ use crate::Scene;
 
 const BUTTON: &str = ".auth-wrapper .authorize";
 
-/// Presses a key, whatever has the focus.
+/// Presses a key in the focused element.
 async fn press(page: &Page<'_>, keys: impl Into<TypingData>) -> Outcome {
     Ok(page.tab.driver.active_element().await?.send_keys(keys).await?)
 }

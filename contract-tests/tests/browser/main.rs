@@ -107,7 +107,7 @@ type Expectation<T> = (&'static str, fn(&Scene, &T) -> Outcome);
 const PAGE: [Expectation<Document>; 9] = [
     ("the_page_loads_without_another_request_and_with_an_empty_console", loads_alone),
     ("authorize_takes_the_token", authorizes),
-    ("a_wrong_token_is_answered_401", refuses_a_wrong_token),
+    ("a_wrong_token_gets_401", refuses_a_wrong_token),
     ("a_reload_keeps_the_authorization", keeps_the_authorization),
     ("the_page_fits_a_window_of_400_pixels", fits_a_narrow_window),
     ("a_slash_behind_its_path_makes_no_difference", is_the_same_with_a_slash),
@@ -208,7 +208,7 @@ fn lists_things_first(scene: &Scene, document: &Document) -> Outcome {
 const OPERATION: [Expectation<Operation>; 3] = [
     ("its_errors_are_a_line_each_until_their_examples_are_asked_for", length::collapses_errors),
     ("the_choices_list_the_named_examples", lists_the_examples),
-    ("try_it_out_sends_the_recorded_examples_and_shows_the_documented_answers", tries_the_examples),
+    ("try_it_out_sends_the_recorded_examples_and_shows_the_documented_responses", tries_the_examples),
 ];
 
 fn lists_the_examples(scene: &Scene, operation: &Operation) -> Outcome {

@@ -64,7 +64,7 @@ pub(crate) fn invalid_arguments_are_not_sent(console: &Console) {
         ("seed --products many", "must be a whole number"),
         ("seed --products 0", "`0` is not a value for --products: it must be a whole number of at least 1."),
         ("seed --products", "--products needs a value."),
-        ("seed --products 1 --products 2", "--products is there twice."),
+        ("seed --products 1 --products 2", "--products was given twice."),
         ("seed --products 1 --seed -1", "There is no argument `-1` here."),
         ("seed --products 1 --concurrency 257", "must be a whole number from 1 to 256"),
         ("nonsense", "There is no command `nonsense`."),
@@ -127,7 +127,7 @@ pub(crate) fn a_silent_service_is_named(console: &Console) {
 pub(crate) fn the_service_to_blame_is_named(console: &Console) {
     console.succeeds("products create --name Computer --price 200 --stock 20");
     console.succeeds("orders create --product 1 --quantity 1");
-    let says = |error| FakeUpstream::start("", FaultMode::AnswersStatus(400, Some(error)));
+    let says = |error| FakeUpstream::start("", FaultMode::RespondsWithStatus(400, Some(error)));
     let orders = says(r#"{"error":"Product not found or unavailable"}"#);
     let payments = says(r#"{"error":"Order not found or unavailable"}"#);
     let blames = |line: &str, urls: [(&str, &str); 2], blame: &str| {
@@ -191,14 +191,14 @@ pub(crate) fn an_error_inside_a_service_names_its_trace(console: &Console) {
 }
 
 pub(crate) fn an_undocumented_response_is_an_error(console: &Console) {
-    for (manner, message) in [
-        (FaultMode::AnswersHtml, "does not respond as its document says"),
-        (FaultMode::AnswersOtherJson, "does not respond as its document says"),
-        (FaultMode::AnswersStatus(418, None), "does not respond as its document says: 418"),
+    for (mode, message) in [
+        (FaultMode::RespondsWithHtml, "does not respond as its document says"),
+        (FaultMode::RespondsWithOtherJson, "does not respond as its document says"),
+        (FaultMode::RespondsWithStatus(418, None), "does not respond as its document says: 418"),
         (FaultMode::BreaksOff, "did not send a complete response"),
     ] {
         let upstream =
-            FakeUpstream::start(r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#, manner);
+            FakeUpstream::start(r#"{"id":1,"product_id":1,"quantity":3,"status":"PENDING"}"#, mode);
         let mut command = console.command("orders show 1");
         command.env("ORDERS_URL", upstream.url());
         let message = fails(command, 3, message);
@@ -243,7 +243,7 @@ pub(crate) fn usage_errors_are_printed_as_json(console: &Console) {
     for code in ["missing_argument", "invalid_setting", "timed_out"] {
         assert!(help.contains(code), "{code}: {help}");
     }
-    // After `--`, it is no flag.
+    // After `--`, it is not a flag.
     console.fails("orders show -- --json", 2, "`--json` is not a value for ID: it must be a whole number");
 }
 
@@ -254,7 +254,7 @@ pub(crate) fn control_characters_are_escaped(console: &Console) {
     assert!(table.contains(r"red \u{1b}[31m bell \u{7} turned \u{202e}"), "{table}");
 
     let response = r#"{"error":"Invalid fields","detail":"\u001b]0;hidden\u0007"}"#;
-    let upstream = FakeUpstream::start("", FaultMode::AnswersStatus(400, Some(response)));
+    let upstream = FakeUpstream::start("", FaultMode::RespondsWithStatus(400, Some(response)));
     let mut list = console.command("products list");
     list.env("PRODUCTS_URL", upstream.url());
     fails(list, 1, r"A field has an invalid value: \u{1b}]0;hidden\u{7}.");

@@ -26,8 +26,8 @@ const NEW: [(u16, &str, Option<&str>); 5] = [
     (507, "Ledger is full", None),
 ];
 
-/// An orders service that answers every request like this.
-fn responses(status: u16, text: &str, detail: Option<&str>) -> Proxy {
+/// An orders service that responds to every request like this.
+fn responding_with(status: u16, text: &str, detail: Option<&str>) -> Proxy {
     let mut body = json!({ "error": text, "since": "1.9.0" });
     if let Some(detail) = detail {
         body["detail"] = detail.into();
@@ -40,7 +40,7 @@ fn responses(status: u16, text: &str, detail: Option<&str>) -> Proxy {
 
 pub(crate) fn a_client_has_the_status_and_the_text_of_an_unknown_error(_: &Console) {
     for (status, text, detail) in NEW {
-        let upstream = responses(status, text, detail);
+        let upstream = responding_with(status, text, detail);
         let orders = client::orders(upstream.url(), "token").unwrap();
         let order = NewOrder::builder().product_id(1_u64).quantity(3_u64);
         let (created, read) = block_on(async {
@@ -69,7 +69,7 @@ async fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 pub(crate) fn the_console_shows_an_unknown_error_with_its_status(console: &Console) {
     for (status, text, detail) in NEW {
-        let upstream = responses(status, text, detail);
+        let upstream = responding_with(status, text, detail);
         let command = |line| {
             let mut command = console.command(line);
             command.env("ORDERS_URL", upstream.url());

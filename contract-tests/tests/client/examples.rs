@@ -53,7 +53,7 @@ pub(crate) fn a_retried_create_creates_once(Console { store }: &Console) {
     let output = run("retries", store, &[("PRODUCTS_URL", proxy.url())]);
     assert_eq!(
         output,
-        "try 1: 502 Bad Gateway, no type, 0 bytes: a body that is no JSON\n\
+        "try 1: 502 Bad Gateway, no type, 0 bytes: a body that is not JSON\n\
          product 1 was created once\n"
     );
     assert_eq!((sent.load(Ordering::Relaxed), store.rows("products")), (2, 1));

@@ -77,7 +77,7 @@ const CASES: &[Case] = cases! {
         a_table_fits_the_terminal
         a_list_in_a_pipe_has_tabs
         a_list_in_a_terminal_goes_through_the_pager
-        a_closed_output_is_no_failure
+        a_closed_output_is_not_a_failure
         a_failed_write_is_a_failure
         every_command_survives_a_closed_or_full_output;
     reservations:
@@ -91,7 +91,7 @@ const CASES: &[Case] = cases! {
         a_service_is_reached_over_tls;
     tools:
         the_demo_explains_a_purchase_and_its_errors
-        the_demo_shows_who_gets_the_last_piece
+        the_demo_shows_which_order_gets_the_last_item
         an_interrupted_demo_says_what_it_created
         a_seed_continues_after_an_interruption_and_creates_nothing_twice
         a_failed_seed_says_how_to_continue
@@ -104,7 +104,7 @@ const CASES: &[Case] = cases! {
         a_reservation_during_a_replacement_is_not_lost
         the_menu_checks_demonstrates_and_fills_the_store
         a_product_is_found_by_its_name_and_by_its_id
-        what_was_typed_is_kept_after_a_refusal
+        typed_input_is_kept_after_an_error
         an_unreachable_service_does_not_end_the_menu
         a_long_list_is_shown_a_screen_at_a_time
         without_a_terminal_there_is_no_menu;

@@ -116,7 +116,7 @@ pub(crate) fn a_product_is_found_by_its_name_and_by_its_id(console: &Console) {
     customer.leaves();
 }
 
-pub(crate) fn what_was_typed_is_kept_after_a_refusal(console: &Console) {
+pub(crate) fn typed_input_is_kept_after_an_error(console: &Console) {
     console.succeeds("products create --name Chair --price 5 --stock 1");
     console.succeeds("products create --name Computer --price 200 --stock 20");
     let mut customer = Customer::start(console, 80, &[]);

@@ -85,7 +85,7 @@ pub(crate) fn a_list_in_a_terminal_goes_through_the_pager(console: &Console) {
     );
 }
 
-pub(crate) fn a_closed_output_is_no_failure(console: &Console) {
+pub(crate) fn a_closed_output_is_not_a_failure(console: &Console) {
     console.succeeds("seed --products 2000");
     for line in ["products list", "products list --json"] {
         let mut list = console.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -24,7 +24,7 @@ pub(crate) fn a_service_is_reached_over_tls(console: &Console) {
     plain
         .env("PRODUCTS_URL", products.replace("http:", "https:"))
         .env("SSL_CERT_FILE", front_end.certificate());
-    fails(plain, 3, "what is there does not speak TLS");
+    fails(plain, 3, "the server does not speak TLS");
     let nothing = new_folder();
     let mut without_any = reach("/dev/null".into());
     without_any.env("SSL_CERT_DIR", nothing.path());

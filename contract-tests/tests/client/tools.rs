@@ -38,14 +38,14 @@ pub(crate) fn the_demo_explains_a_purchase_and_its_errors(console: &Console) {
     assert!(String::from_utf8_lossy(&output.stderr).contains("orders cannot be reached"));
 }
 
-pub(crate) fn the_demo_shows_who_gets_the_last_piece(checking: &Console) {
+pub(crate) fn the_demo_shows_which_order_gets_the_last_item(checking: &Console) {
     let reserving = Console::start(&[("ORDERS_STOCK", "reserve")]);
     for (console, mode, accepted, stocks) in [
         (checking, "orders checks the stock and leaves it as it is (ORDERS_STOCK=check", 2, [5, 1]),
-        (&reserving, "orders takes its pieces off the stock (ORDERS_STOCK=reserve)", 1, [2, 0]),
+        (&reserving, "orders takes its items off the stock (ORDERS_STOCK=reserve)", 1, [2, 0]),
     ] {
         let demo = console.succeeds("demo");
-        let (_, fight) = demo.split_once("4. Order the last piece twice").unwrap();
+        let (_, fight) = demo.split_once("4. Order the last item twice").unwrap();
         let (fight, rest) = fight.split_once("5. Order an unknown product").unwrap();
         assert!(fight.contains(mode), "{demo}");
         assert_eq!(fight.matches("PENDING").count(), accepted, "{demo}");
@@ -125,9 +125,11 @@ pub(crate) fn a_check_shows_services_that_are_ready(console: &Console) {
 }
 
 pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
-    let stopping =
-        FakeUpstream::start("", FaultMode::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)));
-    let html = FakeUpstream::start("", FaultMode::AnswersHtml);
+    let stopping = FakeUpstream::start(
+        "",
+        FaultMode::RespondsWithStatus(503, Some(r#"{"error":"Service unavailable"}"#)),
+    );
+    let html = FakeUpstream::start("", FaultMode::RespondsWithHtml);
     let broken = FakeUpstream::start("", FaultMode::BreaksOff);
     let full = Proxy::start("orders");
     full.forward_to(console.store.services[1].url());

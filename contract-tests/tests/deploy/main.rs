@@ -88,7 +88,7 @@ fn main() -> ExitCode {
             ),
             trial(
                 program,
-                &name("what_a_caller_says_about_itself_is_replaced"),
+                &name("forwarding_headers_of_callers_are_replaced"),
                 Box::new(move || proxies::name_the_caller(kind)),
             ),
         ]);

@@ -119,7 +119,7 @@ fn list(change: fn(&Request, &mut Vec<Value>)) -> Tamper {
     })
 }
 
-/// Whether callers who know this contract notice what products answer otherwise.
+/// Whether callers who know this contract notice that products responds differently.
 fn notices(what: &str, contract: &Path, tamper: Tamper) -> Result<(), Failed> {
     let store = Store::start(PROGRAM, &[]);
     let proxy = Proxy::start("products");
@@ -127,7 +127,7 @@ fn notices(what: &str, contract: &Path, tamper: Tamper) -> Result<(), Failed> {
     proxy.tamper(Some(tamper));
     let deployment = store.deployment().with_url("products", proxy.url().into());
     let (passed, said) = play(contract, &deployment)?;
-    match !passed && said.contains("FAILED pages::the_whole_list_is_by_ascending_id\n") {
+    match !passed && said.contains("FAILED pages::the_list_is_sorted_by_id\n") {
         true => Ok(()),
         false => Err(format!("{what}, and this is all that is said:\n{said}").into()),
     }

@@ -50,8 +50,8 @@ fn main() -> ExitCode {
         })
     };
     let trials = vec![
-        Trial::test("what_is_checked_in_is_what_the_code_emits_and_the_store_answers", is_emitted),
-        Trial::test("what_is_served_is_what_is_checked_in_at_the_address_of_the_service", move || {
+        Trial::test("checked_in_documents_match_the_code_and_their_recorded_examples", is_emitted),
+        Trial::test("each_service_serves_its_checked_in_document_with_its_own_address", move || {
             is_served(is_update)
         }),
         Trial::test(
@@ -59,19 +59,19 @@ fn main() -> ExitCode {
             every_example_fits_its_schema_and_its_status,
         ),
         trial("every_operation_is_in_the_token_matrix", every_operation_is_in_the_token_matrix),
-        Trial::ignorable_test("no_caller_breaks_over_what_changed_since_the_base", {
+        Trial::ignorable_test("no_change_since_the_base_breaks_callers", {
             let base = base.clone();
             move || breaks_no_caller(&base.unwrap_or_default())
         })
         .with_ignored_flag(base.is_none()),
-        Trial::ignorable_test("what_callers_of_the_base_rely_on_holds_in_the_store_of_today", {
+        Trial::ignorable_test("the_contract_of_the_base_still_passes", {
             let base = base.clone();
             move || callers::of_the_base(&base.unwrap_or_default())
         })
         .with_ignored_flag(base.is_none()),
-        Trial::test("what_breaks_callers_and_no_document_shows_is_named", callers::are_told),
+        Trial::test("breaking_behaviour_that_no_document_shows_is_named", callers::are_told),
         Trial::test("a_contract_that_is_older_than_a_service_is_played", callers::know_no_newer_service),
-        trial("a_base_that_is_no_commit_is_refused", || {
+        trial("a_base_that_is_not_a_commit_is_refused", || {
             let sentence = base::commit("no-such-branch").expect_err("no commit");
             assert!(
                 sentence.starts_with("CONTRACT_BASE=no-such-branch: there is no such commit"),
@@ -118,8 +118,8 @@ fn update() -> Result<(), String> {
     write(&examples::record(PROGRAM, emitted)?);
     for (service, before) in services.iter().zip(before) {
         match scaffold::difference(&before, &text(service)) {
-            None => println!("openapi/{service}.json is as it was."),
-            Some(difference) => println!("openapi/{service}.json is written anew:\n{difference}"),
+            None => println!("openapi/{service}.json is unchanged."),
+            Some(difference) => println!("openapi/{service}.json has changed:\n{difference}"),
         }
     }
     Ok(())
@@ -236,8 +236,8 @@ fn every_operation_is_in_the_token_matrix() {
         let document = &CONTRACT.document(operation.service).json;
         let at = &document["paths"][&operation.template][operation.method.to_lowercase()];
         assert_eq!(at["security"], serde_json::json!([{ "bearer": [] }]), "{} is open", operation.id);
-        for stranger in ["without_a_token", "with_a_wrong_token", "with_the_beginning_of_the_token"] {
-            let name = format!("{}::{stranger}", operation.id);
+        for case in ["without_a_token", "with_a_wrong_token", "with_the_beginning_of_the_token"] {
+            let name = format!("{}::{case}", operation.id);
             assert!(cases.iter().any(|case| case.name == name), "{name} is not tried");
         }
     }

@@ -6,7 +6,7 @@ use std::{
     sync::Mutex,
 };
 
-/// The detector of each fault, a line each. A failure elsewhere, such as a flake, is no detection.
+/// The detector of each fault, a line each. A failure elsewhere, such as a flake, is not a detection.
 const DETECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/detectors.txt");
 
 /// What no request through a proxy brings about in any operation, a line each.

@@ -153,7 +153,7 @@ fn detectors(operation: Option<&Operation>) -> Vec<Detector<'_>> {
         None => CHECKS.iter().collect(),
     };
     let properties = PROPERTIES.iter().map(Detector::Property);
-    let in_flight = operation.filter(|operation| operation.takes_key).map(Detector::InFlight);
+    let in_flight = operation.filter(|operation| operation.accepts_key).map(Detector::InFlight);
     checks.into_iter().map(Detector::Check).chain(properties).chain(in_flight).collect()
 }
 

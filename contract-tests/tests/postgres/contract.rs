@@ -66,7 +66,7 @@ pub(crate) fn operations_fail_without_their_table_and_go_on_with_it() {
 }
 
 pub(crate) fn a_key_in_flight_is_refused() {
-    for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
+    for operation in CONTRACT.operations().filter(|operation| operation.accepts_key) {
         let store = Store::on_postgres(PROGRAM, &[]);
         let session = Session::new(store.deployment());
         situations::prepare(&session).unwrap();

@@ -127,7 +127,7 @@ pub(crate) fn a_primary_that_hangs_is_given_up_at_the_deadline() {
         let _over = SetOnDrop(&load.is_over);
         (0..CALLERS).for_each(|caller| drop(scope.spawn(move || load.insist(caller))));
         load.wait_for_more_of_each(WRITES);
-        // Its system still acknowledges whatever it is sent.
+        // Its system still acknowledges all packets.
         let _hung = pair.hang_primary();
         pair.promote();
         load.wait_for_more_of_each(WRITES);

@@ -49,7 +49,7 @@ fn is_unavailable(response: &Response) {
     assert_eq!(response.json(), json!({ "error": "Service unavailable" }));
 }
 
-pub(crate) fn a_killed_server_is_told_by_readyz_and_recovered_from() {
+pub(crate) fn readyz_reports_a_killed_server_and_the_service_recovers() {
     let (server, store, session) = disturbed(&[], &[]);
     session.expect(&create(&session, "before"), 201, None).unwrap();
     for _ in 0..2 {
@@ -266,7 +266,7 @@ pub(crate) fn a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_saf
     let mut rows = || watcher.number("SELECT count(*) FROM product");
     // Its statement is prepared now, so that the next thing to be sent is the insert itself.
     session.expect(&create(&session, "first"), 201, None).unwrap();
-    // Whoever sends a key can send it again, and nothing is done twice.
+    // A caller with a key can repeat the request, and nothing is done twice.
     let with_key = create(&session, "third").header("Idempotency-Key", "third");
     for (stored, request, commit) in [(2, create(&session, "second"), ""), (3, with_key.clone(), "COMMIT")] {
         let (sent, cut) = relay.swallow_the_response_to(commit);

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::PROGRAM;
 
-pub(crate) fn a_full_disk_is_told_by_readyz_and_recovered_from(disk: &Disk) {
+pub(crate) fn readyz_reports_a_full_disk_and_the_service_recovers(disk: &Disk) {
     let server: &'static Server = Box::leak(Box::new(Server::start(&[])));
     let databases = ["products", "orders", "payments"].map(|service| server.database(service));
     let mut admin = server.session();

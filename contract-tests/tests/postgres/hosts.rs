@@ -36,7 +36,7 @@ fn works(hosts: &str, database: &str, rest: &str) {
     });
 }
 
-pub(crate) fn a_host_that_says_nothing_leaves_time_for_the_next() {
+pub(crate) fn a_silent_host_leaves_time_for_the_next() {
     let server = Server::local();
     let (database, relay) = (server.database("products"), Relay::start(&server.socket().unwrap()));
     // It takes connections, as a machine that hangs, and never answers.

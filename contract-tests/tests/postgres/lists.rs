@@ -84,7 +84,7 @@ pub(crate) fn a_whole_list_waits_for_a_product_between_two_chunks() {
     }
 }
 
-pub(crate) fn a_list_with_old_gaps_waits_for_nobody() {
+pub(crate) fn a_list_with_old_gaps_does_not_wait() {
     let store = Store::on_postgres(PROGRAM, &[]);
     let session = Session::new(store.deployment());
     let mut writer = store.postgres("products").unwrap().session();

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 const RETRY: Duration = Duration::from_millis(5);
 
 /// How long it goes on with that.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a caller was told is there.
 #[derive(Clone)]
@@ -100,7 +100,7 @@ impl<'a> Load<'a> {
                 (201, response) => return response.json()["id"].as_u64().unwrap(),
                 // What it is for may have been lost.
                 (_, response) => {
-                    assert!(began.elapsed() < PATIENCE, "{service} {key} stays refused: {response}")
+                    assert!(began.elapsed() < RETRY_TIMEOUT, "{service} {key} stays refused: {response}")
                 }
             }
             thread::sleep(RETRY);

@@ -49,7 +49,7 @@ const CASES: [Case; 49] = cases! {
         one_key_at_two_instances_at_once_creates_one_row, a_replaced_product_is_read_as_replaced_at_once,
         orders_with_reservations_at_two_instances_sell_nothing_twice, migrations_run_once_when_many_instances_start_at_once;
     lists: a_page_waits_for_a_product_that_is_yet_to_appear, a_whole_list_waits_for_a_product_between_two_chunks,
-        a_list_with_old_gaps_waits_for_nobody, a_list_goes_on_after_the_deadline_of_its_request;
+        a_list_with_old_gaps_does_not_wait, a_list_goes_on_after_the_deadline_of_its_request;
     settling: a_young_intent_of_a_crashed_instance_is_settled_once_it_is_old;
     failures: terminated_connections_lose_no_acknowledged_write, a_stored_value_that_is_out_of_range_is_a_500,
         a_write_is_cancelled_at_its_deadline, a_lock_is_waited_for_until_the_statement_timeout,
@@ -61,24 +61,24 @@ const CASES: [Case; 49] = cases! {
         those_that_wait_for_a_connection_in_vain_are_503_each, a_spoilt_row_does_not_fail_the_reads_of_others;
     deadlock: a_transaction_that_ends_a_deadlock_is_tried_again;
     startup: a_url_can_be_read_from_a_file, a_stop_ends_a_start_that_waits;
-    copy: a_store_answers_on_the_other_engine_as_before_and_back_again, a_file_that_is_copied_there_and_back_is_equal,
+    copy: a_copied_store_responds_as_before_on_either_engine, a_file_that_is_copied_there_and_back_is_equal,
         a_server_can_be_copied_to_another, a_large_database_takes_no_more_memory_than_a_small_one;
     interrupted: a_killed_copy_to_a_server_goes_on, a_copy_that_is_stopped_with_ctrl_c_goes_on,
         a_killed_copy_to_a_file_goes_on, a_source_that_changes_meanwhile_is_noticed;
-    refused: what_cannot_be_copied_is_explained_in_a_sentence, a_database_in_use_is_not_copied,
-        a_wrong_command_line_ends_with_2, a_full_disk_is_told_and_the_copy_goes_on_with_room;
+    refused: a_refused_copy_is_explained_in_a_sentence, a_database_in_use_is_not_copied,
+        a_wrong_command_line_ends_with_2, a_full_disk_is_reported_and_the_copy_resumes_with_free_space;
     telemetry: reads_and_writes_are_spans_below_their_requests, metrics_tell_of_reads_writes_and_connections,
         a_read_that_hangs_is_seen_while_it_does_and_measured_when_it_is_given_up;
 };
 
 /// Those that need a server that a test can start, or whose socket it can reach.
 const CASES_WITH_A_LOCAL_SERVER: [Case; 15] = cases! {
-    failures: a_killed_server_is_told_by_readyz_and_recovered_from, connections_that_run_out_are_503,
+    failures: readyz_reports_a_killed_server_and_the_service_recovers, connections_that_run_out_are_503,
         a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe;
     groups: a_lost_response_to_the_commit_of_many_is_a_500_for_each;
     failover: a_promoted_standby_has_every_acknowledged_write, a_failover_leaves_no_stock_taken_without_an_order,
         a_primary_that_hangs_is_given_up_at_the_deadline, a_write_that_no_standby_has_is_not_acknowledged;
-    hosts: a_host_that_says_nothing_leaves_time_for_the_next, a_host_that_takes_no_writes_is_passed_over;
+    hosts: a_silent_host_leaves_time_for_the_next, a_host_that_takes_no_writes_is_passed_over;
     interrupted: a_copy_whose_server_is_killed_goes_on;
     settling: open_intents_stay_counted_while_the_database_is_away;
     startup: a_database_that_cannot_be_used_is_explained_in_a_sentence, a_password_is_shown_nowhere,
@@ -101,12 +101,12 @@ fn main() -> ExitCode {
         cases.iter().map(trial).collect()
     };
     let full_disk =
-        Trial::ignorable_test("full_disk::a_full_disk_is_told_by_readyz_and_recovered_from", move || {
+        Trial::ignorable_test("full_disk::readyz_reports_a_full_disk_and_the_service_recovers", move || {
             let disk = postgres::is_not_installed().map_or_else(Disk::mount, |reason| Err(reason.to_owned()));
             Ok(match disk {
                 Err(reason) => Completion::ignored_with(reason),
                 Ok(disk) => {
-                    full_disk::a_full_disk_is_told_by_readyz_and_recovered_from(&disk);
+                    full_disk::readyz_reports_a_full_disk_and_the_service_recovers(&disk);
                     Completion::Completed
                 }
             })

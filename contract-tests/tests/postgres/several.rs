@@ -125,7 +125,7 @@ pub(crate) fn one_key_at_two_instances_at_once_creates_one_row() {
     const ROUNDS: i64 = 20;
     let instances = Instances::start(&[]);
     let sessions = [instances.session_with(0), instances.session_with(1)];
-    let operations = CONTRACT.operations().filter(|operation| operation.takes_key);
+    let operations = CONTRACT.operations().filter(|operation| operation.accepts_key);
     for (operation, (service, table)) in
         operations.zip(instances.services.iter().zip(["product", "purchase_order", "payment"]))
     {

@@ -43,7 +43,7 @@ pub(crate) fn a_database_that_cannot_be_used_is_explained_in_a_sentence() {
     let server = Server::local();
     refuses(
         "mysql://me:sesame@host/things",
-        "PRODUCTS_DATABASE_URL cannot be used: it is no URL that begins with postgres://",
+        "PRODUCTS_DATABASE_URL cannot be used: it is not a URL that begins with postgres://",
     );
     refuses("postgres://me:sesame@host/things?sslmode=on", "sslmode must be one of disable, prefer, require");
     let nobody = Reserved::new();
@@ -144,7 +144,7 @@ pub(crate) fn a_url_can_be_read_from_a_file() {
     fs::write(&file, " \n").unwrap();
     refused("is empty: write the URL to it");
     fs::write(&file, "mysql://host/things").unwrap();
-    refused(&format!("the URL in {} cannot be used: it is no URL", file.display()));
+    refused(&format!("the URL in {} cannot be used: it is not a URL", file.display()));
     fs::write(&file, format!("{}\n", database.url())).unwrap();
     let settings = [("PRODUCTS_DATABASE_URL_FILE".to_owned(), file.to_string_lossy().into_owned())];
     let process = Process::start(PROGRAM, "products", folder.path(), &settings);
@@ -175,7 +175,7 @@ pub(crate) fn tls_is_checked_as_sslmode_says() {
     let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     fs::write(&certificate, made.cert.pem()).unwrap();
-    // Whoever runs the server may read it.
+    // The user who runs the server may read it.
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let port = Reserved::new();
     let port = port.text().rsplit(':').next().unwrap().to_owned();
@@ -200,7 +200,7 @@ pub(crate) fn tls_is_checked_as_sslmode_says() {
     works("127.0.0.1", &format!("sslmode=verify-ca&sslrootcert={root}"));
     fails("127.0.0.1", &format!("sslmode=verify-full&sslrootcert={root}"));
     fails("localhost", "sslmode=verify-full");
-    // Whoever names an authority has the server checked, with or without a mode.
+    // With an authority, the server is verified in every mode.
     works("localhost", &format!("sslrootcert={root}"));
     let other = folder.path().join("other.crt");
     fs::write(&other, generate_simple_self_signed(["other".to_owned()]).unwrap().cert.pem()).unwrap();

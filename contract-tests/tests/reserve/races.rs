@@ -83,11 +83,11 @@ fn many_equal_requests_with_a_key_are_one_order_and_take_the_stock_once() {
 }
 
 #[test]
-fn whatever_interleaves_sold_and_left_are_what_there_was() {
+fn no_interleaving_oversells_or_loses_stock() {
     const STEPS: u64 = 60;
     let (store, session) = Store::start_with_session(PROGRAM, &RESERVING);
     let products = [create_product(&session, 40), create_product(&session, 300)];
-    // What was put on the shelf later, and what is held by reservations that are no order's.
+    // The stock that was added later, and the stock held by reservations without an order.
     let [added, kept] = [(); 2].map(|()| products.map(|_| AtomicU64::new(0)));
     thread::scope(|scope| {
         let (session, added, kept) = (&session, &added, &kept);

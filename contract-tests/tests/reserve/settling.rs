@@ -44,7 +44,7 @@ fn an_order_takes_its_stock_and_a_refused_one_takes_none() {
 }
 
 #[test]
-fn an_order_without_a_response_is_refused_and_its_stock_is_given_back() {
+fn an_order_without_a_response_is_refused_and_its_stock_is_released() {
     let (store, session, proxy) = network::start();
     let product = create_product(&session, 20);
     // Reservations are made and not answered, and no release gets through.

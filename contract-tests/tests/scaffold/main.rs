@@ -85,7 +85,7 @@ fn passes_the_suite(tracked: &[PathBuf]) -> Result<(), Failed> {
     copy.cargo("replay", &suite("replay", ""))?;
     copy.cargo("upstreams", &suite("upstreams", "shipments"))?;
     copy.cargo("deploy", &suite("deploy", "systemd"))?;
-    // Whatever its tables have, `store copy` knows.
+    // `store copy` copies all of its tables.
     let store = ["run", "--package", "store", "--"];
     let start = ["shipments", "--shipments-listen", "127.0.0.1:0", "--data-dir", "data", "--stop-with-stdin"];
     copy.cargo("start", &[&store[..], &start].concat())?;
@@ -218,7 +218,7 @@ fn seed(from: &Path, to: &Path, crates: &BTreeSet<String>) -> io::Result<usize> 
             let name = entry.file_name().to_string_lossy().into_owned();
             let package = name.rsplit_once('-').map_or(&*name, |(package, _)| package).replace('-', "_");
             let library = package.strip_prefix("lib").filter(|_| part == "deps");
-            // A program or a test in `deps` is no library.
+            // A program or a test in `deps` is not a library.
             if (part == "deps" && library.is_none()) || crates.contains(library.unwrap_or(&package)) {
                 continue;
             }

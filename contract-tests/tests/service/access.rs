@@ -127,7 +127,7 @@ fn every_response_has_no_store_and_nosniff() {
     }
 }
 
-/// The scripts of a page, as a browser finds them: each ends at the first end tag, whatever it says before.
+/// The scripts of a page, as a browser finds them: each ends at the first end tag.
 fn scripts(mut html: &str) -> Vec<&str> {
     let mut scripts = Vec::new();
     while let Some((script, rest)) =

@@ -159,7 +159,7 @@ fn a_public_url_is_in_every_address() {
 }
 
 #[test]
-fn what_a_proxy_says_counts_only_if_it_is_trusted() {
+fn only_trusted_proxies_set_the_public_url() {
     let said = [
         ("X-Forwarded-Prefix", "/api"),
         ("X-Forwarded-Proto", "https"),

@@ -15,7 +15,7 @@ use contract_tests::{
 use crate::start;
 
 #[test]
-fn a_last_response_arrives_whatever_the_connection_options() {
+fn a_last_response_arrives_with_any_connection_options() {
     let (_store, session) = start(&[]);
     let fields = [
         "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
@@ -55,7 +55,7 @@ fn a_last_response_arrives_whatever_the_connection_options() {
 
 #[test]
 fn a_kept_connection_has_its_own_idle_timeout() {
-    let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "400"), ("IDLE_TIMEOUT_MS", "60000")]);
+    let (_store, session) = start(&[("HEADER_READ_TIMEOUT", "400ms"), ("IDLE_TIMEOUT", "60s")]);
     for &service in SERVICES.iter() {
         // A silent connection without a token is not kept for so long.
         let mut silent = Caller::connect(&session, service);
@@ -81,7 +81,7 @@ fn a_kept_connection_has_its_own_idle_timeout() {
 
 #[test]
 fn an_idle_connection_times_out() {
-    let (_store, session) = start(&[("HEAD_TIMEOUT_MS", "60000"), ("IDLE_TIMEOUT_MS", "300")]);
+    let (_store, session) = start(&[("HEADER_READ_TIMEOUT", "60s"), ("IDLE_TIMEOUT", "300ms")]);
     for &service in SERVICES.iter() {
         let mut caller = Caller::connect(&session, service);
         assert!(caller.goes_on());
@@ -144,7 +144,7 @@ fn a_caller_that_closes_its_sending_side_is_served() {
 
 #[test]
 fn an_aborted_request_releases_its_place() {
-    let (_store, session) = start(&[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
+    let (_store, session) = start(&[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT", "60s")]);
     for &service in SERVICES.iter() {
         for half in ["POST /{service} HTTP/1.1\r\nHost: x\r\n", "{whole}"] {
             let head =

@@ -88,14 +88,14 @@ fn every_response_can_be_read_by_pages_of_a_listed_origin_only() {
             let response = session.send(&request.clone().header("Origin", ALLOWED)).unwrap();
             is_open(&response);
             statuses.insert(response.status);
-            for stranger in
+            for other in
                 [OTHER, "null", "http://shop.example:80", "HTTP://SHOP.EXAMPLE", "http://shop.example.evil"]
             {
                 if request.delivery == Delivery::Half {
                     continue;
                 }
-                let response = session.send(&request.clone().header("Origin", stranger)).unwrap();
-                assert_eq!(told(&response), (None, Some("Origin")), "{stranger}: {response}");
+                let response = session.send(&request.clone().header("Origin", other)).unwrap();
+                assert_eq!(told(&response), (None, Some("Origin")), "{other}: {response}");
             }
             let response = session.send(&request).unwrap();
             assert_eq!(told(&response), (None, Some("Origin")), "no origin: {response}");
@@ -165,7 +165,7 @@ fn the_document_can_be_read_by_pages_of_any_origin() {
 }
 
 #[test]
-fn without_the_setting_no_page_is_told_anything() {
+fn without_the_setting_no_page_can_read_responses() {
     let (_store, session) = start(&[]);
     for &service in SERVICES.iter() {
         let preflight = Request::new(service, "OPTIONS", format!("/{service}"))
@@ -221,8 +221,8 @@ fn an_internal_error_can_be_read() {
 }
 
 #[test]
-fn a_full_service_still_grants_preflights_and_its_refusals_can_be_read() {
-    let settings = [LISTED[0], ("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")];
+fn a_full_service_still_grants_preflights_and_its_errors_can_be_read() {
+    let settings = [LISTED[0], ("MAX_REQUESTS", "1"), ("BODY_TIMEOUT", "60s")];
     let (_store, session) = Store::start_with_session(PROGRAM, &settings);
     for document in &CONTRACT.documents {
         let operation = document.operations.iter().find(|operation| operation.body.is_some()).unwrap();
@@ -247,7 +247,7 @@ fn unparsable(origin: &str) -> [(String, u16); 3] {
 }
 
 #[test]
-fn a_response_to_what_cannot_be_parsed_can_be_read_if_its_origin_was() {
+fn a_parse_error_can_be_read_if_its_origin_was_parsed() {
     let (_store, session) = start(&LISTED);
     let (_open_store, open) = start(&[("CORS_ORIGINS", "*")]);
     for &service in SERVICES.iter() {

@@ -32,7 +32,7 @@ fn load_until_killed(store: &mut Store, session: &Session, enough: usize) -> Ack
                 scope.spawn(move || {
                     let mut acknowledged = Vec::new();
                     while let Ok(response) = session.send(&request) {
-                        // The end of another service is no reason to stop, that of its own is.
+                        // The end of another service is not a reason to stop, but that of its own is.
                         if response.status == 201 {
                             acknowledged.push(((service, response.id()), response.json()));
                             count.fetch_add(1, Ordering::Relaxed);

@@ -116,7 +116,7 @@ fn content_types_that_differ_are_malformed() {
 #[test]
 fn idempotency_keys_that_differ_are_malformed() {
     let (store, session) = start(&[]);
-    for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
+    for operation in CONTRACT.operations().filter(|operation| operation.accepts_key) {
         for values in [["one", "other"], ["other", "one"]] {
             let (request, response) = send(&session, operation, "Idempotency-Key", &values);
             assert_eq!(
@@ -135,13 +135,13 @@ fn idempotency_keys_that_differ_are_malformed() {
 }
 
 #[test]
-fn a_schema_that_became_truer_says_what_the_services_accept() {
+fn a_more_accurate_schema_describes_what_the_services_accept() {
     schemas_are_true_of(PROGRAM);
 }
 
 #[test]
 #[ignore = "STORE_BEFORE names the store-under-test of the version before"]
-fn a_schema_that_became_truer_says_what_the_services_accepted_before() {
+fn a_more_accurate_schema_describes_what_the_services_accepted_before() {
     schemas_are_true_of(&env::var("STORE_BEFORE").expect("STORE_BEFORE"));
 }
 
@@ -151,14 +151,14 @@ fn schemas_are_true_of(program: &str) {
     let (_store, session) = Store::start_with_session(program, &[]);
     situations::prepare(&session).unwrap();
     for truer in TRUER.iter() {
-        for operation in CONTRACT.operations().filter(|operation| operation.takes_key) {
+        for operation in CONTRACT.operations().filter(|operation| operation.accepts_key) {
             let samples = truer::samples();
             let taken = samples.iter().filter(|sample| {
                 let valid = case::valid_request(operation, &session.deployment);
                 let response = session.send(&valid.header(&truer.parameter, sample.as_str())).unwrap();
-                let is_taken = response.status == 201;
-                assert_eq!(is_taken, truer.takes(sample), "{}: {sample:?}\n{response}", operation.id);
-                is_taken
+                let is_accepted = response.status == 201;
+                assert_eq!(is_accepted, truer.accepts(sample), "{}: {sample:?}\n{response}", operation.id);
+                is_accepted
             });
             let taken = taken.count();
             assert!(taken > 100 && samples.len() - taken > 100, "{taken} of {}", samples.len());
@@ -218,7 +218,7 @@ fn an_expired_timeout_is_503_at_every_operation_and_stores_nothing() {
 
 #[test]
 fn a_timeout_while_waiting_for_a_body_is_503() {
-    let (store, session) = Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "5000")]);
+    let (store, session) = Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT", "5s")]);
     for operation in CONTRACT.operations().filter(|operation| operation.body.is_some()) {
         let valid = case::valid_request(operation, &session.deployment);
         let request = Request { delivery: Delivery::Half, ..valid }.header("X-Request-Timeout-Ms", "100");

@@ -107,7 +107,7 @@ fn the_start_and_the_stop_of_a_service_are_logged() {
 }
 
 #[test]
-fn something_that_the_other_service_does_not_have_is_no_failure_of_it() {
+fn a_missing_resource_is_not_logged_as_a_failure_of_the_other_service() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
     let order = json!({ "product_id": 99, "quantity": 3 });
     session.expect(&session.request("orders", "POST", "/orders").json(&order), 400, None).unwrap();
@@ -157,8 +157,8 @@ fn json_logs_have_one_object_per_line() {
 #[test]
 fn a_failed_authentication_is_logged_without_the_token() {
     let (mut store, session) = Store::start_with_session(PROGRAM, &[]);
-    let stranger = Request::new("products", "GET", "/products").token("stolen-token");
-    session.expect(&stranger, 401, None).unwrap();
+    let unauthenticated = Request::new("products", "GET", "/products").token("stolen-token");
+    session.expect(&unauthenticated, 401, None).unwrap();
     let log = store.service("products").whole_log();
     let line = "WARN request failed error=\"Unauthorized\" cause=\"wrong token\" peer=127.0.0.1:";
     assert!(log.contains(line), "{log}");

@@ -77,7 +77,7 @@ fn database_work_is_counted() {
 #[test]
 fn refused_requests_are_counted_and_metrics_are_served_under_overload() {
     let (_store, session) =
-        Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "60000")]);
+        Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT", "60s")]);
     let product = json!({ "name": "x", "price": 1, "stock": 1 });
     let create = session.request("products", "POST", "/products").json(&product);
     // An occupier may come too late for the only place, and is refused then; one of them gets it.
@@ -126,7 +126,7 @@ fn the_dashboard_shows_every_metric_and_no_other() {
             let expression = target["expr"].as_str().unwrap();
             for name in name.find_iter(expression).map(|found| found.as_str()) {
                 if !labels.is_match(name) {
-                    assert!(known.contains(name), "{}: {name} is no metric", panel["title"]);
+                    assert!(known.contains(name), "{}: {name} is not a metric", panel["title"]);
                     asked.insert(family(name));
                 }
             }

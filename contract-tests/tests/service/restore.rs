@@ -117,7 +117,7 @@ fn a_restore_beside_a_stale_log_is_refused() {
 type Spoil = fn(&Path);
 
 #[test]
-fn a_backup_that_no_service_can_use_is_refused_and_none_of_it_is_restored() {
+fn an_unusable_backup_is_refused_and_none_of_it_is_restored() {
     let (_folder, backup) = backup();
     let cases: [(&str, Spoil); 9] = [
         ("products.db cannot be read (No such file", |backup| {
@@ -173,7 +173,7 @@ fn a_backup_that_no_service_can_use_is_refused_and_none_of_it_is_restored() {
 }
 
 #[test]
-fn a_full_disk_leaves_everything_as_it_was() {
+fn a_full_disk_changes_nothing() {
     let (_folder, backup) = backup();
     let data = new_folder();
     let output = std::process::Command::new("prlimit")
@@ -194,7 +194,7 @@ fn one_service_can_be_restored_alone() {
     assert_eq!(names(data.path()), ["orders.db"]);
 }
 
-/// Kills at moments that cover all of a restore: whatever starts afterwards is all old or all new.
+/// Kills at moments that cover all of a restore: afterwards, a store has only old databases or only new ones.
 #[test]
 fn a_restore_that_is_killed_mixes_nothing() {
     let (mut store, session) = start(&QUIET);

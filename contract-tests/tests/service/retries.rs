@@ -16,7 +16,7 @@ use crate::start;
 const CALLERS: usize = 32;
 
 fn creating_operations() -> impl Iterator<Item = &'static Operation> {
-    CONTRACT.operations().filter(|operation| operation.takes_key)
+    CONTRACT.operations().filter(|operation| operation.accepts_key)
 }
 
 fn create(operation: &Operation, session: &Session, key: &str) -> Request {
@@ -28,7 +28,7 @@ fn kept(connection: &Connection) -> i64 {
 }
 
 #[test]
-fn many_equal_requests_at_once_create_one_row_and_get_one_answer() {
+fn many_equal_requests_at_once_create_one_row_and_get_one_response() {
     let (store, session) = start(&[]);
     for operation in creating_operations() {
         for round in 0..5 {
@@ -81,7 +81,7 @@ fn different_bodies_under_one_key_create_one_row_and_no_error() {
 }
 
 #[test]
-fn a_replayed_response_says_so() {
+fn a_replayed_response_has_a_header() {
     let (_store, session) = start(&[]);
     for operation in creating_operations() {
         let request = create(operation, &session, "replayed");
@@ -132,7 +132,7 @@ fn changing_the_clock_does_not_age_a_key() {
         let connection = Connection::open(store.database(operation.service)).unwrap();
         let oldest = "SELECT max(stored_at) FROM stored_response";
         let seconds: i64 = connection.query_row(oldest, [], |row| row.get(0)).unwrap();
-        assert!(seconds < 3600, "{}: {seconds} s is no time that the service has run", operation.id);
+        assert!(seconds < 3600, "{}: the service has not run for {seconds} s", operation.id);
     }
 }
 
@@ -167,7 +167,7 @@ fn the_same_request_may_be_written_in_another_way() {
 }
 
 #[test]
-fn a_refusal_is_not_stored() {
+fn an_error_response_is_not_stored() {
     let (_store, session) = start(&[]);
     for body in
         [r#"{"product_id":1}"#, r#"{"product_id":1,"quantity":0}"#, r#"{"product_id":1,"quantity":21}"#]

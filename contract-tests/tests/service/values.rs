@@ -213,17 +213,17 @@ fn a_body_that_is_not_utf8_is_refused_with_its_position() {
         let within = |member: &[u8]| [b"{\n", member, b",", &text.as_bytes()[1..]].concat();
         let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let cases: [(Vec<u8>, &str); 14] = [
-            (within(br#""unknown":"\ud800""#), r"\ud800 at line 2 column 12 is half a surrogate pair"),
+            (within(br#""unknown":"\ud800""#), r"\ud800 at line 2 column 12 is an unpaired surrogate"),
             (
                 within(br#""unknown":["\udc00\ud800"]"#),
-                r"\udc00 at line 2 column 13 is half a surrogate pair",
+                r"\udc00 at line 2 column 13 is an unpaired surrogate",
             ),
             (
                 within(br#""unknown":{"a":{"b\ud800":1}}"#),
-                r"\ud800 at line 2 column 19 is half a surrogate pair",
+                r"\ud800 at line 2 column 19 is an unpaired surrogate",
             ),
-            (within(br#""\uDBFF":1"#), r"\uDBFF at line 2 column 2 is half a surrogate pair"),
-            (within(br#""\ud800\u0061":1"#), r"\ud800 at line 2 column 2 is half a surrogate pair"),
+            (within(br#""\uDBFF":1"#), r"\uDBFF at line 2 column 2 is an unpaired surrogate"),
+            (within(br#""\ud800\u0061":1"#), r"\ud800 at line 2 column 2 is an unpaired surrogate"),
             (within(b"\"unknown\":\"\xff\""), "the body is not UTF-8 at line 2 column 12"),
             (within(b"\"caf\xe9\":1"), "the body is not UTF-8 at line 2 column 5"),
             (within(b"\"unknown\":\"\xed\xa0\x80\""), "the body is not UTF-8 at line 2 column 12"),

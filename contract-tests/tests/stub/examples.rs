@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use contract_tests::engine::{
     contract::{CONTRACT, Operation},
-    exchange::{PATIENCE, Request, http_client, written},
+    exchange::{RESPONSE_TIMEOUT, Request, http_client, written},
 };
 use serde_json::Value;
 
@@ -59,11 +59,11 @@ fn a_caller_can_ask_for_every_status_and_every_text_of_the_documents() {
 }
 
 #[test]
-fn a_preference_for_what_is_not_documented_is_refused_with_what_is() {
+fn an_undocumented_preference_is_refused_with_the_documented_ones() {
     let stub = Stub::start(&["products"]);
     let get = |preference: &str| {
         let url = format!("{}/products/1", stub.url("products"));
-        let response = http_client(PATIENCE).get(url).header("Prefer", preference).send().unwrap();
+        let response = http_client(RESPONSE_TIMEOUT).get(url).header("Prefer", preference).send().unwrap();
         (response.status().as_u16(), response.json::<Value>().unwrap())
     };
     for (preference, told) in [
@@ -83,7 +83,7 @@ fn a_preference_for_what_is_not_documented_is_refused_with_what_is() {
 fn pages_of_any_origin_may_call_with_a_preference() {
     let stub = Stub::start(&["products"]);
     let url = format!("{}/products/1", stub.url("products"));
-    let http = http_client(PATIENCE);
+    let http = http_client(RESPONSE_TIMEOUT);
     let preflight =
         http.request(reqwest::Method::OPTIONS, &url).header("Access-Control-Request-Method", "GET");
     for (request, name, value) in [

@@ -14,12 +14,11 @@ use crate::Stub;
 /// Longer than a service takes that says something.
 const SHORTLY: Duration = Duration::from_secs(2);
 /// Longer than anything takes that happens at all, on a machine that has other work.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_fault_of_the_table_comes_about_and_nothing_else() {
-    let stub =
-        Stub::start(&["--fault", "a created product is answered 200", "--fault", "the_stock_is_ignored"]);
+    let stub = Stub::start(&["--fault", "creating a product returns 200", "--fault", "the_stock_is_ignored"]);
     let session = stub.session();
     let product = json!({ "name": "Mouse", "price": 19.99, "stock": 1 });
     let create = session.request("products", "POST", "/products").json(&product);
@@ -37,7 +36,7 @@ fn a_fault_of_the_table_comes_about_and_nothing_else() {
 fn a_preference_goes_through_a_fault() {
     let stub = Stub::start(&["products", "--fault", "an unknown product is 410"]);
     let url = format!("{}/products/1", stub.url("products"));
-    let http = http_client(PATIENCE);
+    let http = http_client(TIMEOUT);
     let send = |code: &str| {
         let request = http.get(&url).header("Prefer", code).header("Origin", "http://shop.example");
         request.send().unwrap()
@@ -83,7 +82,7 @@ fn see(url: &str, path: &str, time: Duration, is_enough: impl Fn(&[u8]) -> bool)
 
 /// All that comes of a request.
 fn see_whole(url: &str, path: &str) -> Seen {
-    see(url, path, PATIENCE, |_| false)
+    see(url, path, TIMEOUT, |_| false)
 }
 
 /// The stub in which each service fails in another way.
@@ -105,7 +104,7 @@ fn a_service_can_be_silent_or_gone() {
 fn a_response_can_drip_or_stop_short() {
     let stub = failing("resets connections", "drips the head", "breaks off");
     assert_eq!(see_whole(stub.url("products"), "/livez"), Seen::Reset);
-    let Seen::Open(head) = see(stub.url("orders"), "/livez", PATIENCE, |bytes| bytes.len() > 3) else {
+    let Seen::Open(head) = see(stub.url("orders"), "/livez", TIMEOUT, |bytes| bytes.len() > 3) else {
         panic!("all of it came")
     };
     assert!(head.starts_with("HTTP") && head.len() < 100, "{head}");
@@ -118,13 +117,12 @@ fn a_response_can_drip_or_stop_short() {
 fn a_response_can_be_late_or_without_end() {
     let stub = failing("drips the body", "never ends", "takes a second");
     let has_body = |bytes: &[u8]| bytes.windows(6).any(|part| part.starts_with(b"\r\n\r\n"));
-    let Seen::Open(some) = see(stub.url("products"), "/openapi.json", PATIENCE, has_body) else {
+    let Seen::Open(some) = see(stub.url("products"), "/openapi.json", TIMEOUT, has_body) else {
         panic!("all of it came")
     };
     let (_, some) = some.split_once("\r\n\r\n").unwrap();
     assert!(some.len() < 1000, "{some}");
-    let Seen::Open(blanks) = see(stub.url("orders"), "/livez", PATIENCE, |bytes| bytes.len() > 200_000)
-    else {
+    let Seen::Open(blanks) = see(stub.url("orders"), "/livez", TIMEOUT, |bytes| bytes.len() > 200_000) else {
         panic!("it ends")
     };
     assert!(blanks.ends_with("    "), "{} bytes", blanks.len());
@@ -134,10 +132,10 @@ fn a_response_can_be_late_or_without_end() {
 }
 
 #[test]
-fn answers_fail_in_every_way() {
-    let stub = failing("answers 502 in HTML", "is full once", "answers texts for numbers");
+fn responses_fail_in_every_way() {
+    let stub = failing("responds with 502 in HTML", "is full once", "responds with strings for numbers");
     let session = stub.session();
-    let http = http_client(PATIENCE);
+    let http = http_client(TIMEOUT);
     let get = |service: &str, path: &str| {
         let Request { headers, .. } = session.request(service, "GET", path);
         let request =

@@ -38,7 +38,7 @@ struct Stub {
 fn command(folder: &TempDir, arguments: &[&str]) -> Command {
     let mut command = ending_with_test(Path::new(PROGRAM));
     command.arg("stub").args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
-    command.env("TMPDIR", folder.path()).env("STORE_LISTEN", "none").env("BODY_TIMEOUT_MS", "300");
+    command.env("TMPDIR", folder.path()).env("STORE_LISTEN", "none").env("BODY_TIMEOUT", "300ms");
     for service in SERVICES.iter() {
         command.env(variable(service, "LISTEN"), "127.0.0.1:0");
     }
@@ -108,7 +108,7 @@ fn trimmed(text: &str) -> String {
 }
 
 #[test]
-fn a_stub_passes_what_a_store_passes() {
+fn a_stub_passes_the_replay_of_a_store() {
     let stub = Stub::start(&[]);
     let session = stub.session();
     let mut failures = Vec::new();

@@ -41,7 +41,7 @@ fn orders_beyond_the_upstream_limit_are_refused() -> Outcome {
 /// While products is silent, more callers order than there are places: reads and payments find a place all
 /// the same, and the orders that are too many are refused.
 fn leaves_places(callers: usize, settings: &[(&str, &str)]) -> Outcome {
-    let upstream = FakeUpstream::start(PRODUCT, FaultMode::AnswersWellOnce);
+    let upstream = FakeUpstream::start(PRODUCT, FaultMode::RespondsWellOnce);
     let url = upstream.url();
     let (_store, session) =
         Store::start_with_session(PROGRAM, &[&[("PRODUCTS_URL", url.as_str())], settings].concat());

@@ -15,12 +15,12 @@ use crate::{MANY, PROGRAM, alone, connect, shared};
 /// How long the services of these tests wait for a head, for a body, and for a caller to read.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
-/// Settings of a service that waits longer than any caller of these tests.
-const PATIENT: [(&str, &str); 4] = [
-    ("HEAD_TIMEOUT_MS", "60000"),
-    ("IDLE_TIMEOUT_MS", "60000"),
-    ("BODY_TIMEOUT_MS", "60000"),
-    ("WRITE_TIMEOUT_MS", "60000"),
+/// Timeouts that no test reaches.
+const LONG_TIMEOUTS: [(&str, &str); 4] = [
+    ("HEADER_READ_TIMEOUT", "60s"),
+    ("IDLE_TIMEOUT", "60s"),
+    ("BODY_TIMEOUT", "60s"),
+    ("WRITE_TIMEOUT", "60s"),
 ];
 
 /// Within this time a caller times out: the timeout, a second for the last response, and a slow machine.
@@ -34,10 +34,10 @@ const HEAD: &str = "POST /products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 
 
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
     let mut all = vec![
-        ("HEAD_TIMEOUT_MS", "400"),
-        ("IDLE_TIMEOUT_MS", "400"),
-        ("BODY_TIMEOUT_MS", "400"),
-        ("WRITE_TIMEOUT_MS", "400"),
+        ("HEADER_READ_TIMEOUT", "400ms"),
+        ("IDLE_TIMEOUT", "400ms"),
+        ("BODY_TIMEOUT", "400ms"),
+        ("WRITE_TIMEOUT", "400ms"),
     ];
     all.extend_from_slice(settings);
     let (store, session) = Store::start_with_session(PROGRAM, &all);
@@ -74,12 +74,12 @@ fn is_served(session: &Session) {
 
 /// What the service sends to a caller that behaves like this until it times out. Before it does, another caller is served.
 fn misbehave(begin: impl Fn(&mut TcpStream) -> Option<thread::JoinHandle<()>>) -> String {
-    let (_store, patient) = start(&PATIENT);
+    let (_store, waiting) = start(&LONG_TIMEOUTS);
     let (_store, session) = start(&[]);
-    let mut endured = connect(&patient);
+    let mut endured = connect(&waiting);
     let mut stream = connect(&session);
     let dripping = [begin(&mut endured), begin(&mut stream)];
-    is_served(&patient);
+    is_served(&waiting);
     let (heard, _) = hear(&mut stream);
     drop((endured, stream));
     dripping.into_iter().flatten().for_each(|dripping| dripping.join().unwrap());
@@ -240,7 +240,7 @@ fn thousands_of_connections_wait_for_their_turn() {
 #[test]
 fn without_file_descriptors_the_service_rests_and_recovers() {
     let _machine = alone();
-    let (mut store, session) = start(&[("HEAD_TIMEOUT_MS", "60000")]);
+    let (mut store, session) = start(&[("HEADER_READ_TIMEOUT", "60s")]);
     let process = store.service("products");
     let limit = Command::new("prlimit").args(["--nofile=40:40", "--pid", &process.id().to_string()]).status();
     assert!(limit.is_ok_and(|status| status.success()), "prlimit of util-linux is needed");

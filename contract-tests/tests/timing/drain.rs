@@ -25,7 +25,7 @@ const IN_TIME: Duration = Duration::from_secs(5);
 const PRODUCT: &str = r#"{"name":"Computer","price":200,"stock":20}"#;
 
 /// Settings with which no timeout but that of the drain matters.
-const LONG_TIMEOUTS: [(&str, &str); 2] = [("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")];
+const LONG_TIMEOUTS: [(&str, &str); 2] = [("BODY_TIMEOUT", "60s"), ("HEADER_READ_TIMEOUT", "60s")];
 
 /// The head of a request to products, as it is sent.
 fn head(method: &str, path: &str, more: &str) -> String {
@@ -199,7 +199,7 @@ fn an_idle_connection_is_closed_cleanly() {
 #[test]
 fn a_request_during_the_stop_delay_is_the_last_of_its_connection() {
     let _machine = shared();
-    let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY", "2s")]);
     let mut kept = Caller::connect(&session, "products");
     kept.send(head("GET", "/products", ""));
     expect(&mut kept, 200, false);

@@ -83,7 +83,7 @@ fn load(session: &Session, callers: usize) -> Outcome {
     })
 }
 
-/// A load and twice of it, in short turns, so that whatever else the machine does slows both alike.
+/// A load and twice of it, in short turns, so that other work on the machine slows both alike.
 fn in_turns(session: &Session) -> (Outcome, Outcome) {
     (0..TURNS).fold((Outcome::default(), Outcome::default()), |(peak, over), _| {
         (peak.and(load(session, PLACES)), over.and(load(session, 2 * PLACES)))
@@ -140,7 +140,7 @@ fn a_refused_create_stores_nothing() {
 fn overload_is_refused_before_token_and_body() {
     let _machine = alone();
     let (_store, session) =
-        Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT_MS", "9000")]);
+        Store::start_with_session(PROGRAM, &[("MAX_REQUESTS", "1"), ("BODY_TIMEOUT", "9s")]);
     for &service in SERVICES.iter() {
         let document = contract_tests::engine::contract::CONTRACT.document(service);
         situations::refused_while_full(document, &session).unwrap();

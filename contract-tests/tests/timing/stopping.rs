@@ -125,7 +125,7 @@ fn a_full_disk_is_noticed_without_a_write() {
 fn a_service_stops_in_time_with_stuck_callers() {
     let _machine = shared();
     let (mut store, session) =
-        Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT_MS", "60000"), ("HEAD_TIMEOUT_MS", "60000")]);
+        Store::start_with_session(PROGRAM, &[("BODY_TIMEOUT", "60s"), ("HEADER_READ_TIMEOUT", "60s")]);
     let mut stuck = Vec::new();
     for &service in SERVICES.iter() {
         stuck.push(
@@ -174,7 +174,7 @@ fn a_service_with_open_intents_stops_in_time() {
 #[test]
 fn readyz_fails_before_the_service_stops_accepting() {
     let _machine = shared();
-    let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY_MS", "2000")]);
+    let (mut store, session) = Store::start_with_session(PROGRAM, &[("STOP_DELAY", "2s")]);
     let ready = Request::new("products", "GET", "/readyz");
     session.expect(&ready, 200, None).unwrap();
     store.service("products").signal("TERM");
@@ -250,15 +250,11 @@ fn a_copy_of_the_file_of_a_stopped_service_has_everything() {
 }
 
 #[test]
-fn pages_of_other_origins_can_read_the_refusals_of_a_stopping_service() {
+fn pages_of_other_origins_can_read_the_errors_of_a_stopping_service() {
     let _machine = shared();
     let origin = "http://shop.example";
-    let settings = [
-        ("CORS_ORIGINS", origin),
-        ("BODY_TIMEOUT_MS", "60000"),
-        ("STOP_DELAY", "2s"),
-        ("DRAIN_TIMEOUT", "0s"),
-    ];
+    let settings =
+        [("CORS_ORIGINS", origin), ("BODY_TIMEOUT", "60s"), ("STOP_DELAY", "2s"), ("DRAIN_TIMEOUT", "0s")];
     let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
     for &service in SERVICES.iter() {
         let fields = format!("Host: {service}\r\nOrigin: {origin}\r\n");

@@ -69,7 +69,7 @@ fn files() -> Files {
 struct Tasks(Vec<Value>);
 
 impl Tasks {
-    fn response(&mut self, asked: &Asked) -> Reply {
+    fn respond(&mut self, asked: &Asked) -> Reply {
         if asked.method == "GET" {
             return Reply::new(200, self.0.clone().into());
         }
@@ -88,13 +88,13 @@ impl Tasks {
 fn start(mut alter: impl FnMut(&Asked, Reply) -> Reply + Send + 'static) -> String {
     let mut tasks = Tasks::default();
     scripted::start(move |asked| {
-        let reply = tasks.response(asked);
+        let reply = tasks.respond(asked);
         alter(asked, reply)
     })
 }
 
 #[test]
-fn what_is_newer_is_no_failure_for_callers() {
+fn newer_additions_are_not_failures_for_callers() {
     let newer = [
         // Another field, in front of the others.
         |_: &Asked, reply: Reply| match reply.json() {
@@ -127,7 +127,7 @@ fn what_is_newer_is_no_failure_for_callers() {
 }
 
 #[test]
-fn what_a_comparison_of_documents_does_not_see_breaks_callers() {
+fn breaking_behaviour_that_documents_do_not_show_is_found() {
     let files = files();
     files.run(&["compare", "tasks.yaml", "tasks.yaml"]).expect(0, "0 changes, 0 breaking");
     let replay = |url: &str| {

@@ -35,7 +35,7 @@ fn refused() -> Reply {
 }
 
 #[test]
-fn what_the_caller_gives_is_not_made_up() {
+fn values_that_the_caller_gives_are_not_generated() {
     let files = with_more(
         "  /a:
     get:
@@ -91,7 +91,7 @@ const MAKES: &str = "  /a:
         500: { description: Sorry }";
 
 #[test]
-fn a_documented_failure_is_no_answer_to_what_fits() {
+fn a_documented_failure_is_not_a_response_to_a_valid_request() {
     let files = document(MAKES);
     files.write("contract.yaml", "responses: { missing: 400 Missing fields, expired: 503 }\n");
     let ran = replay(&files, &["as_in_the_document"], |_| Reply::new(500, Value::Null));
@@ -99,7 +99,7 @@ fn a_documented_failure_is_no_answer_to_what_fits() {
 }
 
 #[test]
-fn what_is_created_has_a_location_without_a_body_too() {
+fn a_created_item_needs_a_location_even_without_a_body() {
     let files = document(MAKES);
     files.write("contract.yaml", "location: true\n");
     let more = ["as_in_the_document"];
@@ -122,12 +122,12 @@ fn a_key_for_a_request_without_a_body_is_tried() {
     );
     files.write("contract.yaml", "idempotency_keys: true\n");
     let ran = replay(&files, &["-v"], |_| Reply::new(201, Value::Null));
-    let ran = ran.expect(1, "FAILED a a::what_is_sent_again_is_answered_again_and_says_so");
-    assert!(!ran.out.contains("of_many_bodies"), "{}", ran.out);
+    let ran = ran.expect(1, "FAILED a a::a_repeated_request_gets_the_stored_response");
+    assert!(!ran.out.contains("many_bodies"), "{}", ran.out);
 }
 
 #[test]
-fn what_cannot_be_sent_is_no_silence_of_the_service() {
+fn a_request_that_cannot_be_sent_is_not_a_missing_response() {
     let files = document(
         "  a:
     get: { responses: { 200: { description: A } } }
@@ -140,7 +140,7 @@ fn what_cannot_be_sent_is_no_silence_of_the_service() {
     let ran = replay(&files, &[], |_| Reply::new(200, Value::Null)).expect(0, "2 passed, 0 failed");
     for what in [
         "not judged: a, a: a path that does not begin with `/`",
-        "not judged: a, GET /c: the header `a b`, which is no name that HTTP can send",
+        "not judged: a, GET /c: the header `a b`, which is not a valid HTTP header name",
     ] {
         assert!(ran.out.contains(what), "{what} is not in:\n{}", ran.out);
     }
@@ -223,7 +223,7 @@ fn a_field_is_replaced_and_no_other_of_the_same_value() {
               properties: { a: { type: string, enum: [PLACE] }, b: { type: string } }
       responses: { 201: { description: A }, 400: { description: No } }",
     );
-    let ran = replay(&files, &["with_b_a_bool"], |asked| match asked.body["a"] == "PLACE" {
+    let ran = replay(&files, &["with_b_as_a_boolean"], |asked| match asked.body["a"] == "PLACE" {
         true => refused(),
         false => Reply::new(201, Value::Null),
     });
@@ -249,7 +249,7 @@ fn a_list_is_read_page_by_page() {
     for (is_absolute, third) in [(false, json!([])), (true, json!([{ "id": 7 }]))] {
         let pages = seen.clone();
         let code = i32::from(third != json!([]));
-        let ran = replay(&files, &["what_is_deleted_is_gone"], move |asked| {
+        let ran = replay(&files, &["a_deleted_item_is_gone"], move |asked| {
             if asked.method != "GET" {
                 let status = if asked.method == "POST" { 201 } else { 204 };
                 let body = if asked.method == "POST" { json!({ "id": 7 }) } else { Value::Null };
@@ -273,7 +273,7 @@ fn a_list_is_read_page_by_page() {
 }
 
 #[test]
-fn the_ledger_says_of_a_facet_what_it_says_of_an_answer() {
+fn the_ledger_counts_facets_like_responses() {
     let files = document(
         "  /{seen}/{all}:
     get:

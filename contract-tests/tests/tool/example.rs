@@ -31,7 +31,7 @@ fn of_the_example() -> impl FnMut(&Asked) -> Reply {
             ("GET", "/notes", _) => Reply::new(200, notes.clone().into()),
             ("POST", "/notes", _) => {
                 let text = asked.body["text"].as_str().filter(|it| (1..=200).contains(&it.chars().count()));
-                let Some(text) = text else { return refused(400, "This is no note") };
+                let Some(text) = text else { return refused(400, "This is not a note") };
                 let note = json!({ "id": notes.len() + 1, "text": text });
                 notes.push(note.clone());
                 Reply::new(201, note)

@@ -10,7 +10,7 @@ use super::{
     files::Files,
     scripted::{self, Reply},
     service::{Flaw, KEY, Service},
-    watch::{PATIENCE, Watching},
+    watch::{RESPONSE_TIMEOUT, Watching},
 };
 
 /// What a watcher has written, which must be whole.
@@ -31,11 +31,11 @@ fn watch(files: &Files, server: &str, more: &[&str]) -> Watching {
 }
 
 #[test]
-fn an_archive_has_every_exchange_and_what_is_wrong_with_it() {
+fn an_archive_has_every_exchange_and_its_errors() {
     let (files, service) = (Files::new(), Service::start(Flaw::Silent));
     let watching = watch(&files, &service.url, &[]);
     assert_eq!(archive(&files)["log"]["entries"], json!([]));
-    let client = http_client(PATIENCE);
+    let client = http_client(RESPONSE_TIMEOUT);
     let notes = format!("{}/notes", watching.url);
     let post = client.post(&notes).header("X-Api-Key", KEY).header("Content-Type", "application/json");
     assert_eq!(post.body(r#"{"text":"Buy milk"}"#).send().unwrap().status(), 201);
@@ -80,7 +80,7 @@ fn an_archive_has_no_credential_in_it() {
         });
         // The token of the tool is in the response, and that of the caller is in the request.
         let watching = watch(&files, &url, &["--token", "tell-nobody"]);
-        let client = http_client(PATIENCE);
+        let client = http_client(RESPONSE_TIMEOUT);
         client.get(format!("{}{path}", watching.url)).header(header.0, header.1).send().unwrap();
         watching.stop();
         let text = archive(&files).to_string();
@@ -90,7 +90,7 @@ fn an_archive_has_no_credential_in_it() {
 }
 
 #[test]
-fn what_a_service_repeats_of_a_credential_is_not_in_an_archive() {
+fn an_archive_omits_credentials_that_a_service_repeats() {
     for (scheme, header, path) in [
         ("{ type: http, scheme: bearer }", ("Authorization", "Bearer of/the caller"), "/notes"),
         ("{ type: apiKey, in: header, name: X-Key }", ("x-key", "of/the caller"), "/notes"),
@@ -111,7 +111,7 @@ fn what_a_service_repeats_of_a_credential_is_not_in_an_archive() {
             .header("Set-Cookie", "session=new-and-secret; Path=/"),
         });
         let watching = watch(&files, &url, &[]);
-        let client = http_client(PATIENCE);
+        let client = http_client(RESPONSE_TIMEOUT);
         for path in [path.to_owned(), path.replace("/notes", "/picture")] {
             client.get(format!("{}{path}", watching.url)).header(header.0, header.1).send().unwrap();
         }
@@ -129,7 +129,7 @@ fn what_a_service_repeats_of_a_credential_is_not_in_an_archive() {
 }
 
 #[test]
-fn what_is_no_text_is_in_an_archive_as_base64_unless_a_secret_is_in_it() {
+fn an_archive_has_binary_bodies_as_base64_unless_they_have_a_secret() {
     let files = Files::new();
     let url = scripted::start(|asked| {
         let secret = if asked.path.contains("secret") { "tell-nobody" } else { "" };
@@ -137,7 +137,7 @@ fn what_is_no_text_is_in_an_archive_as_base64_unless_a_secret_is_in_it() {
     });
     let watching = watch(&files, &url, &["--token", "tell-nobody"]);
     for path in ["/picture", "/secret"] {
-        http_client(PATIENCE).get(format!("{}{path}", watching.url)).send().unwrap();
+        http_client(RESPONSE_TIMEOUT).get(format!("{}{path}", watching.url)).send().unwrap();
     }
     watching.stop();
     let archive = archive(&files);
@@ -167,7 +167,8 @@ fn an_archive_is_whole_when_the_disk_gets_full() {
     let (files, service) = (Files::new(), Service::start(Flaw::None));
     let watching = watch(&files, &service.url, &[]);
     let get = |status| {
-        let get = http_client(PATIENCE).get(format!("{}/notes", watching.url)).header("X-Api-Key", KEY);
+        let get =
+            http_client(RESPONSE_TIMEOUT).get(format!("{}/notes", watching.url)).header("X-Api-Key", KEY);
         assert_eq!(get.send().unwrap().status(), status);
     };
     get(200);

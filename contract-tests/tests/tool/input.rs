@@ -16,7 +16,7 @@ const NOWHERE: &str = "arazzo: 1.0.1\ninfo: { title: a, version: '1' }\nsourceDe
 const REMOTE: &str = "arazzo: 1.0.1\ninfo: { title: a, version: '1' }\nsourceDescriptions: [{ name: notes, type: openapi, url: 'https://example.org/a.yaml' }]\nworkflows: [{ workflowId: a, steps: [{ stepId: a, operationId: create_note }] }]";
 
 #[test]
-fn what_cannot_be_judged_is_said_in_one_sentence() {
+fn invalid_input_is_explained_in_one_sentence() {
     let rows: &[Row<'_>] = &[
         ("", "", &[], "Usage: contract <COMMAND>"),
         ("", "", &["replay"], "<FILE>"),
@@ -25,8 +25,8 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
         ("", "", &["replay", "."], ".: this is a folder"),
         ("a.yaml", "", &["replay", "a.yaml"], "neither an Arazzo description"),
         ("a.yaml", "words", &["replay", "a.yaml"], "neither an Arazzo description"),
-        ("a.yaml", "a: [", &["replay", "a.yaml"], "a.yaml: this is no YAML"),
-        ("a.yaml", "[1", &["replay", "a.yaml"], "a.yaml: this is no JSON"),
+        ("a.yaml", "a: [", &["replay", "a.yaml"], "a.yaml: this is not valid YAML"),
+        ("a.yaml", "[1", &["replay", "a.yaml"], "a.yaml: this is not valid JSON"),
         ("a.yaml", "openapi: 3.0.0", &["replay", "a.yaml"], "no paths"),
         (
             "a.yaml",
@@ -35,10 +35,10 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
             "no operation that can be called",
         ),
         ("a.yaml", "swagger: '2.0'", &["replay", "a.yaml"], "Swagger 2.0"),
-        ("a.yaml", TYPO, &["replay", "a.yaml"], "a.yaml: this is no Arazzo 1.0.1 description"),
+        ("a.yaml", TYPO, &["replay", "a.yaml"], "a.yaml: this is not an Arazzo 1.0.1 description"),
         ("a.yaml", "arazzo: 2.0.0", &["replay", "a.yaml"], "Arazzo 2.0.0 cannot be read"),
         ("a.yaml", NOWHERE, &["replay", "a.yaml"], "none.yaml: there is no such file"),
-        ("a.yaml", REMOTE, &["replay", "a.yaml"], "nothing is fetched"),
+        ("a.yaml", REMOTE, &["replay", "a.yaml"], "which is not fetched"),
         ("", "", &["replay", "notes.yaml"], "notes cannot be reached at http://127.0.0.1:1"),
         (
             "",
@@ -101,7 +101,7 @@ fn what_cannot_be_judged_is_said_in_one_sentence() {
 }
 
 #[test]
-fn a_step_that_names_no_operation_fails_and_says_so() {
+fn a_step_without_an_operation_fails_with_a_reason() {
     let files = Files::new();
     let service = Service::start(Flaw::None);
     let text =
@@ -112,7 +112,7 @@ fn a_step_that_names_no_operation_fails_and_says_so() {
 }
 
 #[test]
-fn whatever_stands_anywhere_in_a_document_it_is_judged_or_refused() {
+fn any_value_anywhere_in_a_document_is_judged_or_refused() {
     let files = Files::new();
     let document = files::parse(&files.read("notes.yaml")).unwrap();
     let mut places = Vec::new();

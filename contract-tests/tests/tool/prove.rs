@@ -25,7 +25,7 @@ fn score(ran: &Ran) -> (usize, usize) {
 }
 
 #[test]
-fn workflows_that_say_more_notice_more() {
+fn workflows_with_more_criteria_notice_more() {
     let service = Service::start(Flaw::None);
     let weak = prove(&service, "weak.arazzo.yaml", &["--workflows-only"]);
     let good = prove(&service, "good.arazzo.yaml", &["--workflows-only"]);
@@ -43,15 +43,15 @@ fn workflows_that_say_more_notice_more() {
 }
 
 #[test]
-fn cases_notice_what_no_workflow_does() {
+fn cases_notice_faults_that_no_workflow_notices() {
     let service = Service::start(Flaw::None);
     let ran = prove(&service, "good.arazzo.yaml", &["-v"]).expect(1, "pass without a fault");
     let (noticed, all) = score(&ran);
     assert!(noticed * 10 > all * 7, "{}", ran.out);
     for by in [
-        "noticed      notes get_notes: no credential is looked at\n             by notes get_notes::without_a_credential",
+        "noticed      notes get_notes: credentials are not checked\n             by notes get_notes::without_a_credential",
         "noticed      notes create_note: its body is not checked\n             by notes create_note::",
-        "noticed      notes create_note: what it creates is created twice\n             by notes create_note::what_is_created_is_listed_once",
+        "noticed      notes create_note: each item is created twice\n             by notes create_note::a_created_item_is_listed_once",
     ] {
         assert!(ran.out.contains(by), "{by} is not in:\n{}", ran.out);
     }
@@ -69,7 +69,7 @@ fn faults_that_are_all_noticed_are_a_pass() {
 }
 
 #[test]
-fn what_fails_without_a_fault_notices_none() {
+fn a_check_that_fails_without_a_fault_notices_none() {
     let service = Service::start(Flaw::Lenient);
     let ran = prove(&service, "notes.yaml", &["--fault", "its body is not checked"]);
     let ran =
@@ -109,7 +109,7 @@ fn a_service_that_stops_notices_nothing() {
 }
 
 #[test]
-fn what_can_be_done_once_only_notices_nothing() {
+fn a_check_that_passes_only_once_notices_nothing() {
     let mut known = BTreeSet::new();
     let mut create = creates(move |text| known.insert(text.to_owned()).then(|| known.len().into()));
     let url = scripted::start(move |asked| create(asked).header("Location", "/notes/1"));
@@ -125,7 +125,7 @@ fn a_service_may_be_below_a_path() {
 }
 
 #[test]
-fn failures_of_one_kind_are_told_once() {
+fn failures_of_one_kind_are_shown_once() {
     let fails = |_: &Asked| Reply::new(500, Value::Null);
     let mut create = creates(|_| Some(1.into()));
     let url = scripted::start(move |asked| match asked.path.as_str() {
@@ -141,12 +141,12 @@ fn failures_of_one_kind_are_told_once() {
     };
     let (few, ran) = prove(&[]);
     let (all, _) = prove(&["-v"]);
-    let more = " more of notes create_note like those before (expected: ";
+    let more = " more like these in notes create_note (expected: ";
     assert!(few < all && ran.out.contains(more), "{few} and {all}:\n{}", ran.out);
 }
 
 #[test]
-fn what_no_success_shows_is_to_be_read_back() {
+fn a_field_that_no_response_shows_must_be_read_back() {
     let files = Files::new();
     let (head, tail) = ("openapi: 3.1.0\ninfo: { title: A, version: '1' }\npaths:\n", "{ description: A }");
     let body = "{ required: true, content: { application/json: { schema: { type: object, properties: { b: { type: string } } } } } }";
@@ -169,6 +169,6 @@ fn what_no_success_shows_is_to_be_read_back() {
             false => "add a step that reads what put stored, and expects `b` as it was sent",
         };
         let ran = ran.expect(1, says);
-        assert_eq!(ran.out.contains("another `b` is stored than is answered"), shows, "{}", ran.out);
+        assert_eq!(ran.out.contains("another `b` is stored than is returned"), shows, "{}", ran.out);
     }
 }

@@ -23,10 +23,10 @@ fn a_faithful_service_passes() {
     for name in [
         "passed life::it_is_gone",
         "passed notes create_note::without_text",
-        "passed notes create_note::with_urgent_a_text",
+        "passed notes create_note::with_urgent_as_a_string",
         "passed notes get_notes::with_a_wrong_credential",
         "passed notes get_note::with_an_id_that_is_a_word",
-        "passed notes delete_note::what_is_deleted_is_gone",
+        "passed notes delete_note::a_deleted_item_is_gone",
     ] {
         assert!(ran.out.contains(name), "{name} is not in:\n{}", ran.out);
     }
@@ -41,7 +41,7 @@ fn a_faithful_service_passes() {
 fn a_document_is_enough() {
     let (files, service) = (Files::new(), Service::start(Flaw::None));
     replay(&files, &service, "notes.yaml", &["-v"])
-        .expect(0, "passed notes create_note::what_is_created_can_be_read");
+        .expect(0, "passed notes create_note::a_created_item_can_be_read");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_flaw_is_found() {
         (Flaw::Crashes, "expected:   a status that create_note documents: 201, 4XX"),
         (Flaw::Undocumented, "response:   302\n"),
         (Flaw::Silent, "\"text\" is a required property"),
-        (Flaw::Keeps, "FAILED notes delete_note::what_is_deleted_is_gone"),
+        (Flaw::Keeps, "FAILED notes delete_note::a_deleted_item_is_gone"),
     ] {
         let (files, service) = (Files::new(), Service::start(flaw));
         let ran = replay(&files, &service, "notes.yaml", &[]).expect(1, says);
@@ -64,21 +64,21 @@ fn a_flaw_is_found() {
 #[test]
 fn a_service_that_stops_is_not_waited_for() {
     let (files, service) = (Files::new(), Service::start(Flaw::Stops));
-    replay(&files, &service, "notes.yaml", &[]).expect(1, "no service responds any more");
+    replay(&files, &service, "notes.yaml", &[]).expect(1, "no service responds");
 }
 
 #[test]
-fn a_service_that_never_answers_is_not_waited_for() {
+fn a_service_that_never_responds_is_given_up() {
     let files = Files::new();
     // It accepts connections, as the system does for it, and reads none of them.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let arguments = ["replay", "notes.yaml", "--server", &url, "--timeout", "1"];
-    files.run(&arguments).expect(1, "no service responds any more");
+    files.run(&arguments).expect(1, "no service responds");
 }
 
 #[test]
-fn a_profile_makes_answers_exact() {
+fn a_profile_makes_responses_exact() {
     let (files, service) = (Files::new(), Service::start(Flaw::None));
     files.write(
         "contract.yaml",
@@ -107,7 +107,7 @@ fn checks_can_be_chosen_and_listed() {
 }
 
 #[test]
-fn a_missing_token_is_named_and_is_no_pass() {
+fn a_missing_token_is_named_and_is_not_a_pass() {
     let (files, service) = (Files::new(), Service::start(Flaw::None));
     let arguments = ["replay", "good.arazzo.yaml", "--server", &service.url];
     files.run(&arguments).expect(1, "pass one with --token notes=");

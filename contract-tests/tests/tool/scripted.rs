@@ -23,7 +23,7 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     /// Their names in lower case.
     headers: Vec<(String, String)>,
-    /// `null` if it is no JSON.
+    /// `null` if it is not JSON.
     pub(crate) body: Value,
 }
 
@@ -53,12 +53,12 @@ impl Reply {
         Self { status, headers: Vec::new(), media_type: "application/json", body }
     }
 
-    /// The body; `null` if it is no JSON.
+    /// The body; `null` if it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The service stops, and answers nothing any more.
+    /// The service stops, and no longer responds.
     pub(crate) fn stop() -> Self {
         Self::new(0, Value::Null)
     }

@@ -1,4 +1,4 @@
-//! What `replay` writes has no token, no header and no input in it, in whatever form they were sent.
+//! The files of `replay` contain no token, header or input, in any form in which it was sent.
 
 use std::{fs, path::Path};
 
@@ -97,7 +97,7 @@ fn no_form_of_a_token_or_an_input_is_in_a_file() {
 }
 
 #[test]
-fn a_secret_that_crosses_the_end_of_what_is_shown_of_a_body_is_in_no_file() {
+fn a_secret_across_the_end_of_a_truncated_body_is_in_no_file() {
     let files = Files::new();
     files.write("steps.arazzo.yaml", STEPS);
     // Longer than what is shown of it, and in the response so that its beginning is shown and its end is not.
@@ -170,7 +170,7 @@ fn a_header_is_asked_for_again() {
 }
 
 #[test]
-fn what_others_left_in_the_folder_stays() {
+fn files_of_other_programs_in_the_folder_are_kept() {
     let files = Files::new();
     fs::create_dir(files.path("failed")).unwrap();
     files.write("failed/mine.json", "{ \"mine\": true }");

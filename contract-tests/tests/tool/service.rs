@@ -45,12 +45,12 @@ struct Notes {
 impl Service {
     pub(crate) fn start(flaw: Flaw) -> Self {
         let mut notes = Notes { flaw, last: 0, notes: BTreeMap::new() };
-        Self { url: scripted::start(move |asked| notes.response(asked)) }
+        Self { url: scripted::start(move |asked| notes.respond(asked)) }
     }
 }
 
 impl Notes {
-    fn response(&mut self, asked: &Asked) -> Reply {
+    fn respond(&mut self, asked: &Asked) -> Reply {
         if asked.header("x-api-key") != Some(KEY) && self.flaw != Flaw::Open {
             return refused(401, "Who are you?");
         }
@@ -91,7 +91,7 @@ impl Notes {
             (None, Flaw::Crashes) => return refused(500, "Sorry"),
             (None, Flaw::Undocumented) => return refused(302, "Elsewhere"),
             (None, Flaw::Stops) => return Reply::stop(),
-            (None, _) => return refused(422, "This is no note"),
+            (None, _) => return refused(422, "This is not a note"),
         };
         self.last += 1;
         let mut note = json!({ "id": self.last, "text": text });

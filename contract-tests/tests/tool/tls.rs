@@ -7,7 +7,7 @@ use contract_tests::{engine::exchange::http_client, harness::tls::TlsFrontEnd};
 use super::{
     files::{Files, Ran},
     service::{Flaw, KEY, Service},
-    watch::{PATIENCE, Watching},
+    watch::{RESPONSE_TIMEOUT, Watching},
 };
 
 /// A service behind a front end that speaks TLS.
@@ -38,7 +38,7 @@ fn a_service_is_judged_and_proved_over_tls() {
     let encrypted = encrypted.expect(0, ", 0 failed");
     assert_eq!(counted(&plain.out), counted(&encrypted.out));
     run(&files, &["replay", "good.arazzo.yaml", "--list"], &service.url, None)
-        .expect(0, "with_chunks_that_are_too_many");
+        .expect(0, "with_a_chunked_body_that_is_too_large");
     let prove = ["prove", "good.arazzo.yaml", "--workflows-only", "--fault", "create_note: "];
     run(&files, &prove, &front_end.url, Some(&front_end)).expect(1, "faults noticed");
 }
@@ -48,7 +48,7 @@ fn callers_are_watched_before_a_service_that_speaks_tls() {
     let (files, _service, front_end) = start();
     let trust = [("SSL_CERT_FILE", front_end.certificate().display().to_string())];
     let watching = Watching::start_with(&files, &["--server", &front_end.url], &trust);
-    let get = http_client(PATIENCE).get(format!("{}/notes", watching.url));
+    let get = http_client(RESPONSE_TIMEOUT).get(format!("{}/notes", watching.url));
     assert_eq!(get.header("X-Api-Key", KEY).send().unwrap().status(), 200);
     assert_eq!(watching.stop().0, Some(0));
 }
@@ -63,7 +63,7 @@ fn a_certificate_that_is_not_trusted_is_said_before_anything_is_asked() {
         assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
     }
     let https = service.url.replace("http:", "https:");
-    run(&files, &["replay", "notes.yaml"], &https, None).expect(2, "what is there does not speak TLS");
+    run(&files, &["replay", "notes.yaml"], &https, None).expect(2, "the server does not speak TLS");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn a_service_that_refuses_its_own_example_is_not_judged() {
     for line in [
         "not judged a create::as_in_the_document: ",
         "not judged a create::with_b_as_long_as_it_may_be: ",
-        "not judged a create::what_is_created_is_listed_once: ",
+        "not judged a create::a_created_item_is_listed_once: ",
         "passed a create::without_b",
         "never seen",
         " passed, 0 failed, 3 not judged",

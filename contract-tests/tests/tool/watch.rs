@@ -25,7 +25,7 @@ use super::{
 };
 
 /// How long a caller waits.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A watcher, which is ended with the test.
 pub(crate) struct Watching {
@@ -103,7 +103,7 @@ fn it_can_be_stopped_as_soon_as_it_tells_where_it_is() {
 }
 
 #[test]
-fn a_service_that_never_answers_is_waited_for_as_long_as_it_was_said() {
+fn a_service_that_never_responds_gets_the_whole_timeout() {
     let files = Files::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
@@ -117,11 +117,11 @@ fn a_service_that_never_answers_is_waited_for_as_long_as_it_was_said() {
 }
 
 #[test]
-fn what_callers_are_told_is_judged() {
+fn responses_to_callers_are_judged() {
     let (files, service) = (Files::new(), Service::start(Flaw::Silent));
     let watching = Watching::start(&files, &["--server", &service.url, "--token", KEY]);
     let url = watching.url.clone();
-    let client = exchange::http_client(exchange::PATIENCE);
+    let client = exchange::http_client(exchange::RESPONSE_TIMEOUT);
     let send = |method, path: &str, body: &'static str| {
         let method = reqwest::Method::from_bytes(method).unwrap();
         client.request(method, format!("{url}{path}")).header("X-Api-Key", KEY).body(body).send().unwrap()
@@ -159,7 +159,7 @@ fn a_caller_may_accept_codings_and_a_browser_may_ask_what_a_page_may_do() {
     });
     let watching = Watching::start(&files, &["--server", &url]);
     let note = format!("{}/notes/1", watching.url);
-    let client = exchange::http_client(PATIENCE);
+    let client = exchange::http_client(RESPONSE_TIMEOUT);
     let get = client.get(&note).header("X-Api-Key", KEY).header("Accept-Encoding", "gzip");
     assert_eq!(get.send().unwrap().text().unwrap(), r#"{"id":1,"text":"Buy milk"}"#);
     let options = |watching: &Watching| {

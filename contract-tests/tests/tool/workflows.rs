@@ -59,7 +59,7 @@ fn a_step_of_a_workflow_that_is_called_has_its_own_name() {
 }
 
 #[test]
-fn a_step_that_fails_is_named_whatever_was_played_before_it() {
+fn a_failed_step_is_named_after_any_other_steps() {
     let service = Service::start(Flaw::None);
     let files = files(
         "

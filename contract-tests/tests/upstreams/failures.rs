@@ -21,33 +21,41 @@ pub(crate) const FAILURES: [(&str, FaultMode, &str); 32] = [
     ("drips_the_head", FaultMode::DripsTheHead, "timed out"),
     ("drips_the_body", FaultMode::DripsTheBody, "timed out"),
     ("breaks_off", FaultMode::BreaksOff, "end of file"),
-    ("answers_html", FaultMode::AnswersHtml, "200 OK, text/html, 35 bytes: a body that is no JSON"),
     (
-        "answers_other_json",
-        FaultMode::AnswersOtherJson,
+        "responds_with_html",
+        FaultMode::RespondsWithHtml,
+        "200 OK, text/html, 35 bytes: a body that is not JSON",
+    ),
+    (
+        "responds_with_other_json",
+        FaultMode::RespondsWithOtherJson,
         "15 bytes of JSON, of another shape at line 1 column 15",
     ),
-    ("answers_wrong_types", FaultMode::AnswersWrongTypes, "of another shape at line 1 column 9"),
-    ("answers_no_text", FaultMode::AnswersNoText, "not UTF-8"),
-    ("answers_a_first_number_out_of_range", FaultMode::AnswersOutOfRange(1), "out of range"),
-    ("answers_a_second_number_out_of_range", FaultMode::AnswersOutOfRange(2), "out of range"),
-    ("answers_another_id", FaultMode::AnswersAnotherId, "the response has another id"),
+    ("responds_with_wrong_types", FaultMode::RespondsWithWrongTypes, "of another shape at line 1 column 9"),
+    ("responds_with_invalid_utf8", FaultMode::RespondsWithInvalidUtf8, "not UTF-8"),
+    ("responds_with_a_first_number_out_of_range", FaultMode::RespondsWithOutOfRange(1), "out of range"),
+    ("responds_with_a_second_number_out_of_range", FaultMode::RespondsWithOutOfRange(2), "out of range"),
+    ("responds_with_another_id", FaultMode::RespondsWithAnotherId, "the response has another id"),
     ("redirects", FaultMode::Redirects, "307"),
-    ("answers_401", FaultMode::AnswersStatus(401, Some(r#"{"error":"Unauthorized"}"#)), "401"),
-    ("answers_500", FaultMode::AnswersStatus(500, Some(r#"{"error":"Internal error"}"#)), "500"),
-    ("answers_503", FaultMode::AnswersStatus(503, Some(r#"{"error":"Service unavailable"}"#)), "503"),
+    ("responds_with_401", FaultMode::RespondsWithStatus(401, Some(r#"{"error":"Unauthorized"}"#)), "401"),
+    ("responds_with_500", FaultMode::RespondsWithStatus(500, Some(r#"{"error":"Internal error"}"#)), "500"),
     (
-        "answers_500_for_people",
-        FaultMode::AnswersStatus(500, Some("<h1>Oh no</h1>")),
+        "responds_with_503",
+        FaultMode::RespondsWithStatus(503, Some(r#"{"error":"Service unavailable"}"#)),
+        "503",
+    ),
+    (
+        "responds_with_500_in_html",
+        FaultMode::RespondsWithStatus(500, Some("<h1>Oh no</h1>")),
         "500 Internal Server Error, application/json, 14 bytes",
     ),
     (
-        "answers_404_for_people",
-        FaultMode::AnswersStatus(404, Some("<h1>Not here</h1>")),
+        "responds_with_404_in_html",
+        FaultMode::RespondsWithStatus(404, Some("<h1>Not here</h1>")),
         "404 Not Found, application/json, 17 bytes",
     ),
-    ("answers_204", FaultMode::AnswersStatus(204, None), "204"),
-    ("answers_201", FaultMode::AnswersStatus(201, None), "201"),
+    ("responds_with_204", FaultMode::RespondsWithStatus(204, None), "204"),
+    ("responds_with_201", FaultMode::RespondsWithStatus(201, None), "201"),
     ("echoes_text", FaultMode::Echoes(200, Echo::Text), "200 OK, text/plain, "),
     ("echoes_json", FaultMode::Echoes(200, Echo::Json), "of another shape at line 1 column "),
     ("echoes_broken_json", FaultMode::Echoes(200, Echo::BrokenJson), "cut off at line 1 column "),
@@ -59,28 +67,28 @@ pub(crate) const FAILURES: [(&str, FaultMode, &str); 32] = [
     ),
     // A later version of the upstream: messages, statuses and values that its document does not have.
     (
-        "answers_400_with_a_new_message",
-        FaultMode::AnswersStatus(400, Some(r#"{"error":"Region is closed"}"#)),
+        "responds_with_400_and_a_new_message",
+        FaultMode::RespondsWithStatus(400, Some(r#"{"error":"Region is closed"}"#)),
         "400 Bad Request: Region is closed",
     ),
     (
-        "answers_404_with_a_new_message",
-        FaultMode::AnswersStatus(404, Some(r#"{"error":"Moved to the archive"}"#)),
+        "responds_with_404_and_a_new_message",
+        FaultMode::RespondsWithStatus(404, Some(r#"{"error":"Moved to the archive"}"#)),
         "404 Not Found: Moved to the archive",
     ),
     (
-        "answers_a_new_status",
-        FaultMode::AnswersStatus(409, Some(r#"{"error":"Being moved","detail":"to a shelf"}"#)),
+        "responds_with_a_new_status",
+        FaultMode::RespondsWithStatus(409, Some(r#"{"error":"Being moved","detail":"to a shelf"}"#)),
         "409 Conflict: Being moved",
     ),
     (
-        "answers_a_status_without_a_message",
-        FaultMode::AnswersStatus(418, None),
+        "responds_with_a_status_without_a_message",
+        FaultMode::RespondsWithStatus(418, None),
         "bytes: JSON without an error message",
     ),
     (
-        "answers_a_message_with_a_token",
-        FaultMode::AnswersStatus(403, Some(r#"{"error":"authorization no.url is over"}"#)),
+        "responds_with_a_message_and_a_token",
+        FaultMode::RespondsWithStatus(403, Some(r#"{"error":"authorization no.url is over"}"#)),
         "403 Forbidden: an error message of 28 bytes that is not documented",
     ),
     (
@@ -107,7 +115,7 @@ pub(crate) fn fails(edge: &'static Edge, mode: FaultMode, cause: &str) -> Result
 
 fn refuses_in_time(edge: &'static Edge, session: &Session) -> Result<(), Failed> {
     let began = Instant::now();
-    session.expect(&edge.create(session), 400, Some(&edge.refusal))?;
+    session.expect(&edge.create(session), 400, Some(&edge.error_message))?;
     let took = began.elapsed();
     if took > IN_TIME {
         return Err(format!("it took {took:?}").into());
@@ -142,10 +150,10 @@ pub(crate) fn works(edge: &'static Edge, mode: FaultMode) -> Result<(), Failed> 
 
 /// A 404 is the mistake of the caller: the upstream works, and no warning is logged.
 pub(crate) fn finds_nothing(edge: &'static Edge) -> Result<(), Failed> {
-    let mode = FaultMode::AnswersStatus(404, Some(&edge.not_found));
+    let mode = FaultMode::RespondsWithStatus(404, Some(&edge.not_found));
     let upstream = FakeUpstream::start(&edge.response, mode);
     let (mut store, session) = start(edge, &upstream);
-    session.expect(&edge.create(&session), 400, Some(&edge.refusal))?;
+    session.expect(&edge.create(&session), 400, Some(&edge.error_message))?;
     let metrics = Metrics::of(&session, edge.service)?;
     let calls = |outcome| metrics.sum("http_client_request_duration_seconds_count", &[outcome]);
     let counted = (calls("outcome=\"answered\""), calls("outcome=\"failed\""));

@@ -102,7 +102,7 @@ pub(crate) fn goes_on(edge: &'static Edge) -> Result<(), Failed> {
                 scope.spawn(|| {
                     while !is_over.load(Ordering::Relaxed) {
                         let began = Instant::now();
-                        session.expect(&order, 400, Some(&edge.refusal))?;
+                        session.expect(&order, 400, Some(&edge.error_message))?;
                         let took = began.elapsed();
                         if took > IN_TIME {
                             return Err(Failed::from(format!("an order took {took:?}")));

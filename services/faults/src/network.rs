@@ -1,4 +1,4 @@
-//! The ways in which a service, its network or a proxy before it can fail a caller, whatever the request.
+//! The ways in which a service, its network or a proxy before it can fail a caller, for any request.
 
 use std::sync::{
     Arc,
@@ -30,9 +30,9 @@ pub struct Failure {
 /// How a failure is injected.
 #[derive(Clone)]
 pub enum How {
-    /// By what is done to the connection.
+    /// On the connection.
     Wire(Wire),
-    /// By what is responded.
+    /// In the response.
     Response(Tamper),
 }
 
@@ -73,9 +73,9 @@ pub fn failures(service: &'static str) -> Vec<Failure> {
         ("never ends", Wire::NeverEnds),
     ];
     let responses: [(&str, Tamper); 9] = [
-        ("answers HTML", instead(|| typed(200, "text/html", PAGE))),
-        ("answers 502 in HTML", instead(|| typed(502, "text/html", "<h1>Bad gateway</h1>"))),
-        ("answers other JSON", instead(|| typed(200, "application/json", r#"{"state":"ok"}"#))),
+        ("responds with HTML", instead(|| typed(200, "text/html", PAGE))),
+        ("responds with 502 in HTML", instead(|| typed(502, "text/html", "<h1>Bad gateway</h1>"))),
+        ("responds with other JSON", instead(|| typed(200, "application/json", r#"{"state":"ok"}"#))),
         (
             "redirects",
             instead(|| {
@@ -86,9 +86,12 @@ pub fn failures(service: &'static str) -> Vec<Failure> {
         ),
         ("is full", instead(full)),
         ("is full once", once(full)),
-        ("answers half of its JSON", responses(|response| response.body.truncate(response.body.len() / 2))),
-        ("answers texts for numbers", things(|number| *number = number.to_string().into())),
-        ("answers numbers out of range", things(|number| *number = 9_007_199_254_740_992_u64.into())),
+        (
+            "responds with half of its JSON",
+            responses(|response| response.body.truncate(response.body.len() / 2)),
+        ),
+        ("responds with strings for numbers", things(|number| *number = number.to_string().into())),
+        ("responds with numbers out of range", things(|number| *number = 9_007_199_254_740_992_u64.into())),
     ];
     let name = |what: &str| format!("{service} {what}");
     let wires = wires.map(|(what, wire)| Failure { name: name(what), service, how: How::Wire(wire) });

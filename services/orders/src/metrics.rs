@@ -28,12 +28,12 @@ impl Metrics {
         let metrics = Self {
             open: register_int_gauge_with_registry!(
                 "intents_open",
-                "Intents that became no order, and whose reservations are not released yet.",
+                "Intents without an order whose reservations are not released yet.",
                 registry
             )?,
             settled: register_int_counter_vec_with_registry!(
                 "intents_settled_total",
-                "Intents that became no order and are settled, by what their release has found.",
+                "Settled intents without an order, by the outcome of their release.",
                 &["outcome"],
                 registry
             )?,

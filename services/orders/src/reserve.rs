@@ -1,4 +1,4 @@
-//! Orders whose stock is reserved: nothing is sold twice, and nothing is taken without an order, whatever crashes in between.
+//! Orders whose stock is reserved: nothing is sold twice, and no stock is taken without an order, even after a crash.
 //!
 //! An order is first stored as an intent, under the key of its reservation; then the reservation is made; then the intent becomes
 //! the order, in one transaction. An intent that ends in any other way (no response, a caller that hung up, a crash) becomes no
@@ -75,5 +75,6 @@ impl Reserve {
 
 /// A key that no other reservation has, of this or of another orders service. Later keys are greater.
 fn new_key() -> Result<Key, ApiError> {
-    Key::new(format!("order-{}", Uuid::now_v7())).ok_or_else(|| ApiError::internal("a UUID that is no key"))
+    Key::new(format!("order-{}", Uuid::now_v7()))
+        .ok_or_else(|| ApiError::internal("a UUID that is not a valid key"))
 }

@@ -35,7 +35,7 @@ const PACE: Duration = Duration::from_millis(2);
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often intents are looked for that nobody has told of, such as those of a commit that failed.
+/// How often unreported intents are looked for, such as those of a commit that failed.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// The outcome of a pass over all intents.

@@ -22,18 +22,18 @@ pub(crate) fn emit(root: &Path, service: &str) -> Result<String, String> {
     if !output.status.success() || document.is_empty() {
         return Err(format!("{service} does not compile:\n{}", String::from_utf8_lossy(&output.stderr)));
     }
-    let parsed =
-        serde_json::from_str(&document).map_err(|error| format!("{service} prints no JSON ({error})"))?;
+    let parsed = serde_json::from_str(&document)
+        .map_err(|error| format!("{service} does not print JSON ({error})"))?;
     if let Some(reason) = scaffold::unreadable(&parsed) {
         return Err(format!("no client can be generated from the document of {service}: {reason}"));
     }
     let file = format!("openapi/{service}.json");
     let before = fs::read_to_string(root.join(&file)).unwrap_or_default();
     let Some(difference) = scaffold::difference(&before, &document) else {
-        return Ok(format!("{file} is as it was."));
+        return Ok(format!("{file} is unchanged."));
     };
     fs::write(root.join(&file), document).map_err(|error| format!("{file} cannot be written ({error})"))?;
-    Ok(format!("{file} is written:\n{difference}"))
+    Ok(format!("Wrote {file}:\n{difference}"))
 }
 
 /// Prints a message, if somebody reads it.

@@ -31,7 +31,7 @@ pub fn unreadable(document: &Value) -> Option<String> {
         Ok(Err(error)) => Some(error.to_string()),
         Err(panic) => {
             let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gives up");
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
             Some(explained(words))
         }
     }

@@ -152,7 +152,7 @@ fn steps_that_create(
     let thing = id.strip_prefix("create_")?;
     *steps += &format!(
         "      - stepId: there_is_{thing}
-        description: To be referred to.
+        description: The next steps refer to it.
         operationId: $sourceDescriptions.{service}.{id}
         parameters:
           - {{ reference: $components.parameters.{service}_token }}
@@ -169,7 +169,7 @@ fn steps_that_create(
 fn edit(path: &Path, change: impl FnOnce(&str) -> Option<String>) -> Result<(), String> {
     let text = read(path)?;
     let changed = change(&text)
-        .ok_or_else(|| format!("{} has no list of services any more that could be found", path.display()))?;
+        .ok_or_else(|| format!("{} has no list of services that this command recognizes", path.display()))?;
     fs::write(path, changed).map_err(|error| format!("{}: {error}", path.display()))
 }
 

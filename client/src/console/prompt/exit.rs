@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// How a customer leaves a prompt without an answer.
+/// How a user leaves a prompt without an answer.
 #[derive(Debug)]
 pub(crate) enum Exit {
     /// Esc: back to where they came from.

@@ -17,7 +17,7 @@ const UPSTREAM_URL = setting(asked, "URL");
 
 const database = new Database(`${process.env.DATA_DIR}/${name}.db`);
 database.pragma("journal_mode = WAL");
-// A write is durable when it is answered, as in the store.
+// A write is durable before its response, as in the store.
 database.pragma("synchronous = FULL");
 database.exec(`
   CREATE TABLE IF NOT EXISTS product (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price REAL NOT NULL, stock INTEGER NOT NULL);
@@ -25,15 +25,15 @@ database.exec(`
   CREATE TABLE IF NOT EXISTS payment (id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, amount REAL NOT NULL, method TEXT NOT NULL, status TEXT NOT NULL);
 `);
 
-class Refusal extends Error {
+class ApiError extends Error {
   constructor(statusCode, message) {
     super(message);
     this.statusCode = statusCode;
   }
 }
 
-const missing = () => new Refusal(400, "Missing fields");
-const invalid = () => new Refusal(400, "Invalid fields");
+const missing = () => new ApiError(400, "Missing fields");
+const invalid = () => new ApiError(400, "Invalid fields");
 
 const app = Fastify();
 
@@ -41,12 +41,12 @@ app.addHook("onRequest", async (request, reply) => {
   const [scheme, token] = (request.headers.authorization ?? "").split(" ");
   if (scheme.toLowerCase() !== "bearer" || token !== TOKEN) {
     reply.header("WWW-Authenticate", "Bearer");
-    throw new Refusal(401, "Unauthorized");
+    throw new ApiError(401, "Unauthorized");
   }
 });
 
 app.setErrorHandler((error, request, reply) => {
-  if (error instanceof Refusal) return reply.code(error.statusCode).send({ error: error.message });
+  if (error instanceof ApiError) return reply.code(error.statusCode).send({ error: error.message });
   if (error.statusCode === 415) return reply.code(415).send({ error: "Unsupported media type" });
   if (error.code === "FST_ERR_CTP_EMPTY_JSON_BODY") return reply.code(400).send({ error: "Missing fields" });
   if (error.statusCode < 500) return reply.code(400).send({ error: "Invalid fields" });
@@ -104,7 +104,7 @@ function created(reply, path, row) {
 }
 
 function found(row, text) {
-  if (row === undefined) throw new Refusal(404, text);
+  if (row === undefined) throw new ApiError(404, text);
   return row;
 }
 
@@ -123,7 +123,7 @@ if (name === "products") {
   });
   app.put("/products/:id", responses(product), async ({ body, params }) => {
     const { name, price, stock } = read(body, checks);
-    if (update.run(name, price, stock, params.id).changes === 0) throw new Refusal(404, "Product not found");
+    if (update.run(name, price, stock, params.id).changes === 0) throw new ApiError(404, "Product not found");
     return { id: Number(params.id), name, price, stock };
   });
 } else if (name === "orders") {
@@ -133,8 +133,8 @@ if (name === "products") {
   app.post("/orders", responses(order), async ({ body }, reply) => {
     const { product_id, quantity } = read(body, { product_id: isPositive, quantity: isPositive });
     const asked = await ask(`/products/${product_id}`);
-    if (asked?.id !== product_id || !isStock(asked.stock)) throw new Refusal(400, "Product not found or unavailable");
-    if (quantity > asked.stock) throw new Refusal(400, "Not enough stock");
+    if (asked?.id !== product_id || !isStock(asked.stock)) throw new ApiError(400, "Product not found or unavailable");
+    if (quantity > asked.stock) throw new ApiError(400, "Not enough stock");
     const id = insert.run(product_id, quantity).lastInsertRowid;
     return created(reply, "/orders", { id, product_id, quantity, status: "PENDING" });
   });
@@ -145,7 +145,7 @@ if (name === "products") {
   app.post("/payments", responses(payment), async ({ body }, reply) => {
     const { order_id, amount, method } = read(body, { order_id: isPositive, amount: isPrice, method: isText });
     const asked = await ask(`/orders/${order_id}`);
-    if (asked?.id !== order_id) throw new Refusal(400, "Order not found or unavailable");
+    if (asked?.id !== order_id) throw new ApiError(400, "Order not found or unavailable");
     const id = insert.run(order_id, amount, method).lastInsertRowid;
     return created(reply, "/payments", { id, order_id, amount, method, status: "SUCCESS" });
   });

@@ -22,7 +22,7 @@ use crate::{
 
 /// A failure, with what it takes to repeat it. No token and no value of an input or a header is in it.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredFailure {
     /// The check, and the step of it.
     check: String,
     /// What was expected and what came, for people.
@@ -51,7 +51,7 @@ pub(crate) fn keep(
 ) -> Result<Vec<PathBuf>, String> {
     let folder = folder.join("failed");
     let no = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    // Those of the run before are answered by this one. What others wrote there is theirs.
+    // The files of the previous run are replaced. Files of other programs are kept.
     for path in fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
         if path.extension().is_some_and(|extension| extension == "json") && read(&path).is_ok() {
             fs::remove_file(&path).map_err(|error| no(&path, &error))?;
@@ -63,7 +63,7 @@ pub(crate) fn keep(
         let Outcome::Failed(failure) = &verdict.outcome else { continue };
         fs::create_dir_all(&folder).map_err(|error| no(&folder, &error))?;
         let url = |service: &&str| format!("{service}={}", session.deployment.service(service).url);
-        let record = Kept {
+        let record = StoredFailure {
             check: verdict.name.clone(),
             told: secrets.redacted(failure.kept()),
             file: absolute(&target.file),
@@ -95,7 +95,7 @@ fn headers(deployment: &Deployment) -> Vec<String> {
 }
 
 /// Reads what [`keep`] wrote.
-fn read(path: &Path) -> Result<Kept, String> {
+fn read(path: &Path) -> Result<StoredFailure, String> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
     serde_json::from_str(&text)
@@ -131,9 +131,9 @@ pub(crate) fn run(arguments: &Again) -> Result<bool, String> {
     let checks = checks::all(&chosen.deployment);
     let check = checks.iter().find(|check| check.has(&kept.check));
     let check =
-        check.ok_or_else(|| format!("{}: there is no check {} any more", kept.file.display(), kept.check))?;
+        check.ok_or_else(|| format!("{}: there is no longer a check {}", kept.file.display(), kept.check))?;
     let session = Session::with_scope(chosen.deployment, Scope::Whole)
-        .patient(Duration::from_secs(target.place.timeout));
+        .with_timeout(Duration::from_secs(target.place.timeout));
     let mut passed = true;
     for verdict in check.run(&session) {
         match verdict.outcome {

@@ -12,7 +12,7 @@ pub(crate) fn run(arguments: &Compare) -> Result<bool, String> {
     let changes = compatibility::changes(&old.json, &new.json, &[]);
     let breaking = changes.iter().filter(|change| change.is_breaking).count();
     for change in changes.iter().filter(|change| change.is_breaking || arguments.all) {
-        let verdict = if change.is_breaking { "breaks callers" } else { "breaks nobody" };
+        let verdict = if change.is_breaking { "breaks callers" } else { "compatible" };
         say(&format!("{verdict:<15} {}: {}", change.operation, change.message));
     }
     for what in old.unjudged.iter().filter(|what| !new.unjudged.contains(what)) {

@@ -180,7 +180,7 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// Where a caller of a service shows who he is. What he shows is his own secret, which nobody has told this program.
+/// Where a caller of a service sends its credential: its own secret, which this program does not know.
 struct Credentials {
     service: String,
     headers: Vec<String>,

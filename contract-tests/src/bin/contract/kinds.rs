@@ -22,7 +22,7 @@ impl Kinds {
     pub(crate) fn untold(&self) -> impl Iterator<Item = String> {
         let more = self.0.iter().filter(|(_, count)| **count > TOLD);
         more.map(|((operation, expected), count)| {
-            format!("{} more of {operation} like those before ({expected})", count - TOLD)
+            format!("{} more like these in {operation} ({expected})", count - TOLD)
         })
     }
 }

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let result = result.unwrap_or_else(|cause| {
         let text = cause.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("no reason is known");
-        Err(format!("a fault of this program, please report it: {text}"))
+        Err(format!("this is a bug in `contract`, please report it: {text}"))
     });
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -59,11 +59,11 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
 
     // Who stopped is seen where it was, and not at the proxy before it.
     let direct = deployment.clone();
-    let patience = Duration::from_secs(arguments.target.place.timeout);
+    let timeout = Duration::from_secs(arguments.target.place.timeout);
     let mut proxies = BTreeMap::new();
     let mut before = deployment;
     for service in SERVICES.iter() {
-        let proxy = Proxy::patient(service, patience);
+        let proxy = Proxy::with_timeout(service, timeout);
         proxy.forward_to(&before.service(service).url);
         before = before.with_url(service, proxy.url().into());
         proxies.insert(*service, proxy);
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
             "there is no workflow, so --workflows-only leaves nothing that could notice a fault".into()
         );
     }
-    let session = Session::with_scope(before, Scope::Whole).patient(patience + LATER);
+    let session = Session::with_scope(before, Scope::Whole).with_timeout(timeout + LATER);
     let trial = Trial { session, checks, proxies };
     let failing = trial.without_a_fault(arguments.verbose)?;
 
@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Prove) -> Result<bool, String> {
     Ok(conclude(&fates, arguments.verbose))
 }
 
-/// How much longer a caller waits than the proxies, which tell who did not answer.
+/// How much longer a caller waits than the proxies, which know which service did not respond.
 const LATER: Duration = Duration::from_secs(1);
 
 /// How often everything is run without a fault. What can be done only once, such as creating what has a name of its own, fails
@@ -134,9 +134,7 @@ impl Trial {
                 }
                 silent = if self.was_unanswered() { silent + 1 } else { 0 };
                 if silent >= SILENCE {
-                    return Err(
-                        "no service responds any more, even without a fault: see `contract replay`".into()
-                    );
+                    return Err("no service responds, even without a fault: see `contract replay`".into());
                 }
             }
         }
@@ -157,7 +155,7 @@ impl Trial {
         self.proxies.values().filter(|proxy| proxy.was_unanswered()).count() > 0
     }
 
-    /// What becomes of a fault, or why nobody can tell.
+    /// The outcome of a fault, or why there is none.
     fn fate_of(&self, generic: &Generic, failing: &BTreeSet<String>) -> Result<Fate, String> {
         let Generic { fault, operation, .. } = generic;
         let proxy = &self.proxies[operation.service];
@@ -181,11 +179,11 @@ impl Trial {
         let mut silent = 0;
         for check in checks::of(operation, &self.checks) {
             let verdicts = check.run(&self.session);
-            // Who does not answer says nothing of a fault, which may have passed unnoticed.
+            // A service that does not respond shows nothing about a fault, which may have passed unnoticed.
             if self.was_unanswered() {
                 silent += 1;
                 if silent >= SILENCE {
-                    return Err("no service responds any more while this fault is tried".into());
+                    return Err("no service responds while this fault is tried".into());
                 }
                 continue;
             }

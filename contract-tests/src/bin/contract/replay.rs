@@ -41,11 +41,11 @@ pub(crate) fn run(arguments: &Replay) -> Result<bool, String> {
     let secrets = Arc::new(Secrets::of(&deployment)?);
     let hide = secrets.clone();
     let session = Session::with_scope(deployment, Scope::Whole)
-        .patient(Duration::from_secs(arguments.target.place.timeout))
+        .with_timeout(Duration::from_secs(arguments.target.place.timeout))
         .hiding(Arc::new(move |text| hide.redacted(text)));
     let verdicts = judge(&session, &checks, arguments.verbose);
     let passed = conclude(arguments, &session, &verdicts);
-    // Whatever cannot be written, the rest is.
+    // A report that cannot be written does not prevent the others.
     let mut written = Vec::from_iter(reports.into_iter().map(|report| report.write(&verdicts, &secrets)));
     if let Some(folder) = &arguments.out {
         written.push(leave(arguments, folder, &session, &subject, &verdicts, &secrets));
@@ -79,7 +79,7 @@ fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> 
                     let expected = text.lines().next().unwrap_or_default();
                     match kinds.is_told(&verdict.name, expected) {
                         true => say(&format!("\nFAILED {}\n{text}", verdict.name)),
-                        false => say(&format!("FAILED {} like those before ({expected})", verdict.name)),
+                        false => say(&format!("FAILED {}, like the ones above ({expected})", verdict.name)),
                     }
                 }
                 Outcome::Passed => {
@@ -101,9 +101,7 @@ fn judge(session: &Session, checks: &[Check], is_verbose: bool) -> Vec<Verdict> 
         }
         if silent >= SILENCE {
             let left = counted(checks.len() - index - 1, "check");
-            say(&format!(
-                "\nno service responds any more, so {left} did not run: find out why, or raise --timeout"
-            ));
+            say(&format!("\nno service responds, so {left} did not run: find out why, or raise --timeout"));
             break;
         }
     }

@@ -10,7 +10,7 @@ use contract_tests::engine::{
 use regex::{Captures, Regex, RegexBuilder};
 use serde_json::Value;
 
-/// What is shorter than this is no secret, and might be a part of other words.
+/// A shorter text is not a secret: it might be part of other words.
 const SHORTEST: usize = 4;
 
 /// What is not told, and what stands in its place.

@@ -14,7 +14,7 @@ use contract_tests::engine::{
 use crate::arguments::{Filter, Place, Target};
 
 /// How long a service may take to accept a connection, and once more to encrypt it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What `replay` passes to `again`.
 pub(crate) struct Chosen {
@@ -165,7 +165,7 @@ fn checked(service: &str, url: &str) -> Result<String, String> {
 
 /// Whether somebody listens there.
 fn reach(service: &str, url: &str) -> Result<(), String> {
-    Connection::open(url, PATIENCE).map(drop).map_err(|error| match connection::reason_of_tls(&error) {
+    Connection::open(url, CONNECT_TIMEOUT).map(drop).map_err(|error| match connection::reason_of_tls(&error) {
         Some(reason) => format!("{service} cannot be asked at {url}: {reason}"),
         None => format!(
             "{service} cannot be reached at {url} ({error}): start it, or name another address with --server"
@@ -173,7 +173,7 @@ fn reach(service: &str, url: &str) -> Result<(), String> {
     })
 }
 
-/// Whether nobody listens any more where a service was.
+/// Whether a service no longer listens.
 pub(crate) fn is_gone(deployment: &Deployment, service: &str) -> bool {
     reach(service, &deployment.service(service).url).is_err()
 }

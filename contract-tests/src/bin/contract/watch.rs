@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<bool, String> {
     let archive = arguments.har.as_ref().map(create).transpose()?;
     let lines = judged(&deployment);
     lines.iter().chain(&notes).for_each(|line| say(line));
-    // Whoever reads an address may stop this at once.
+    // A user may stop this as soon as an address is shown.
     let mut stop = Stop::new()?;
     let watcher = Arc::new(Watcher {
         session: Session::with_scope(deployment, Scope::Whole),
@@ -56,9 +56,9 @@ pub(crate) fn run(arguments: &Watch) -> Result<bool, String> {
         wrong: AtomicUsize::default(),
         archive: Mutex::new(archive),
     });
-    let patience = Duration::from_secs(arguments.target.place.timeout);
+    let timeout = Duration::from_secs(arguments.target.place.timeout);
     for service in SERVICES.iter() {
-        let proxy = Proxy::patient(service, patience);
+        let proxy = Proxy::with_timeout(service, timeout);
         proxy.forward_to(&watcher.session.deployment.service(service).url);
         let watcher = watcher.clone();
         proxy.tamper(Some(Arc::new(move |request, forward| watcher.watch(&request, forward))));

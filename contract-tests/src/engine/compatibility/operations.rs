@@ -61,7 +61,7 @@ impl Documents<'_> {
         let mut found = Vec::new();
         if old["operationId"] != new["operationId"] {
             let (before, now) = (text(&old["operationId"]), text(&new["operationId"]));
-            found.push((format!("the operation is called `{now}` in place of `{before}`"), true));
+            found.push((format!("the operation id was `{before}` and is `{now}`"), true));
         }
         if old["security"] != new["security"] {
             let (before, now) = (&old["security"], &new["security"]);
@@ -139,7 +139,7 @@ impl Documents<'_> {
         let mut found = Vec::new();
         for (status, before) in old {
             let Some(now) = new.get(status) else {
-                found.push((format!("{status} is never answered any more"), is_success(status)));
+                found.push((format!("{status} is no longer returned"), is_success(status)));
                 continue;
             };
             let at = format!("the {status} response");
@@ -148,7 +148,7 @@ impl Documents<'_> {
             found.extend(self.headers(&at, &object(&before["headers"]), &object(&now["headers"])));
         }
         for status in new.keys().filter(|status| !old.contains_key(*status)) {
-            found.push((format!("{status} may be answered now"), is_success(status)));
+            found.push((format!("{status} is a new response"), is_success(status)));
         }
         found
     }
@@ -177,7 +177,7 @@ impl Documents<'_> {
         let mut found = Vec::new();
         for (media_type, before) in &old {
             let Some(now) = new.get(media_type) else {
-                found.push((format!("{at} is never `{media_type}` any more"), true));
+                found.push((format!("{at} is no longer `{media_type}`"), true));
                 continue;
             };
             let (before, now) = (&before["schema"], &now["schema"]);
@@ -195,8 +195,8 @@ impl Documents<'_> {
             });
         }
         let added = new.keys().filter(|media_type| !old.contains_key(*media_type));
-        // A caller of a service that answered nothing reads nothing.
-        found.extend(added.map(|media_type| (format!("{at} may be `{media_type}` now"), false)));
+        // A caller of a service that returned no body reads none.
+        found.extend(added.map(|media_type| (format!("{at} may now be `{media_type}`"), false)));
         found
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::schema::{requires, resolve};
 pub(super) enum Direction {
     /// From callers to the service: it may accept more, never less.
     Request,
-    /// From the service to callers: it may answer less, never more.
+    /// From the service to callers: it may return less, never more.
     Response,
     /// The same, for an error message, which callers handle by its status when they do not know it.
     ErrorMessage,
@@ -55,7 +55,7 @@ enum Extent {
 }
 
 impl Extent {
-    /// A keyword that came narrows, one that went widens, and of one that changed nobody can tell.
+    /// An added keyword narrows, a removed one widens, and a changed one may do either.
     fn of_presence(before: &Value, now: &Value) -> Self {
         match (before.is_null(), now.is_null()) {
             (true, false) => Self::Narrower,
@@ -152,7 +152,7 @@ impl Comparison<'_> {
         }
         match (old["additionalProperties"] == false, new["additionalProperties"] == false) {
             (false, true) => self.note(format!("{at}: other fields are no longer allowed"), Extent::Narrower),
-            (true, false) => self.note(format!("{at}: other fields are allowed now"), Extent::Wider),
+            (true, false) => self.note(format!("{at}: other fields are now allowed"), Extent::Wider),
             _ => {}
         }
     }
@@ -184,8 +184,8 @@ impl Comparison<'_> {
     fn values(&mut self, at: &str, old: &Value, new: &Value) {
         let (before, now) = match (old["enum"].as_array(), new["enum"].as_array()) {
             (Some(before), Some(now)) => (before, now),
-            (None, Some(_)) => return self.note(format!("{at} is one of a list now"), Extent::Narrower),
-            (Some(_), None) => return self.note(format!("{at} may be anything now"), Extent::Wider),
+            (None, Some(_)) => return self.note(format!("{at} is now one of a list"), Extent::Narrower),
+            (Some(_), None) => return self.note(format!("{at} may now be anything"), Extent::Wider),
             (None, None) => return,
         };
         let gone: Vec<&Value> = before.iter().filter(|value| !now.contains(value)).collect();
@@ -194,9 +194,9 @@ impl Comparison<'_> {
             return self.note(format!("{at}: {before} became {now}"), Extent::Other);
         }
         let is_response = self.direction == Direction::Response;
-        // A caller waits for a message that does not come any more.
-        let missed = gone.iter().map(|value| (format!("{at} is never {value} any more"), !is_response));
-        let unknown = added.iter().map(|value| (format!("{at} may be {value} now"), is_response));
+        // A caller may rely on a message that no longer comes.
+        let missed = gone.iter().map(|value| (format!("{at} is no longer {value}"), !is_response));
+        let unknown = added.iter().map(|value| (format!("{at} may now be {value}"), is_response));
         self.found.extend(missed.chain(unknown));
     }
 

@@ -15,7 +15,7 @@ pub struct Truer {
 
 impl Truer {
     /// Whether the parameter may have this value, as the schema says now.
-    pub fn takes(&self, value: &str) -> bool {
+    pub fn accepts(&self, value: &str) -> bool {
         jsonschema::draft7::is_valid(&self.now, &value.into())
     }
 

@@ -51,7 +51,7 @@ pub(crate) fn careful_complete(document: &Value, schema: &Value, value: &Value) 
 
 struct Maker<'a> {
     document: &'a Value,
-    /// How many values may still be validated. Whatever is not validated is taken to fit.
+    /// How many values may still be validated. The rest is assumed to fit.
     left: Cell<usize>,
     is_careful: bool,
 }

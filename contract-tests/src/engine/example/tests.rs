@@ -27,7 +27,7 @@ fn document() -> Value {
 }
 
 #[test]
-fn what_is_made_fits() {
+fn a_generated_value_fits_its_schema() {
     let (document, to) = (document(), |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") }));
     for schema in [
         json!({ "type": "string", "anyOf": [{ "minLength": 1 }, { "maxLength": 0 }] }),
@@ -94,7 +94,7 @@ fn what_is_made_fits() {
 }
 
 #[test]
-fn what_is_made_is_as_simple_as_can_be() {
+fn generated_values_are_as_simple_as_possible() {
     let document = document();
     for (schema, made) in [
         (json!({ "type": "integer", "minimum": 1.0 }), "1"),
@@ -144,7 +144,7 @@ fn arrays_of_arrays_do_not_fill_the_memory() {
 }
 
 #[test]
-fn what_leads_back_to_itself_ends() {
+fn a_circular_schema_ends() {
     let name = |letter: &str| json!({ "$ref": format!("#/components/schemas/{letter}") });
     let of =
         |others: [&str; 3]| json!({ "oneOf": others.map(name), "properties": { "inner": name(others[0]) } });

@@ -51,7 +51,7 @@ pub(super) fn things(
     })
 }
 
-/// Alters the list that an operation answers.
+/// Alters the list that an operation returns.
 pub(super) fn list(
     operation: &'static Operation,
     alter: impl Fn(&mut Vec<Value>) + Send + Sync + 'static,
@@ -67,7 +67,7 @@ pub(super) fn list(
 pub(super) fn stores_another(operation: &'static Operation, field: String, hides: bool) -> Tamper {
     Arc::new(move |request, forward| {
         let sent: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        // What does not fit is refused for that, whatever the fault makes of it.
+        // An invalid value would be refused, and hide the fault.
         let is_stored = is_of(operation, &request) && operation.fits(&sent);
         if !is_stored || sent.get(&field).is_none_or(Value::is_null) {
             return forward(&request);
@@ -204,7 +204,7 @@ pub(super) fn creates_nothing(operation: &'static Operation) -> Tamper {
     })
 }
 
-/// A change or a deletion is answered as usual, and what is read afterwards is as it was before.
+/// A change or a deletion gets the usual response, and later reads return the old content.
 pub(super) fn changes_nothing(operation: &'static Operation) -> Tamper {
     let before: Mutex<HashMap<String, Response>> = Mutex::default();
     Arc::new(move |request, forward| {

@@ -11,7 +11,7 @@ use crate::engine::{
     schema::{requires, resolve},
 };
 
-/// The fields of what an operation answers.
+/// The fields of the responses of an operation.
 pub(super) fn of_responses(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
     let Some(status) = operation.responses.keys().find(|status| (200..300).contains(*status)) else { return };
@@ -20,7 +20,7 @@ pub(super) fn of_responses(operation: &'static Operation, add: Add<'_>) {
     let is_list = schema["type"] == "array";
     let thing = if is_list { resolve(document, &schema["items"]) } else { schema };
     let at = |name: &str| match is_list {
-        true => format!("a step that calls {id} and expects the `{name}` that an item was given (jsonpath)"),
+        true => format!("a step that calls {id} and expects the `{name}` of an item (jsonpath)"),
         false => format!("a step that calls {id} and expects a value of `$response.body#/{name}`"),
     };
     let fields: Vec<(String, &Value)> = thing["properties"]
@@ -88,7 +88,7 @@ pub(super) fn of_responses(operation: &'static Operation, add: Add<'_>) {
     if let Some((one, other)) = same {
         let advice = format!("{}, and one of `{other}`", at(&one));
         add(
-            &format!("`{one}` and `{other}` in each other's place"),
+            &format!("`{one}` and `{other}` are swapped"),
             advice,
             things(operation, move |thing| {
                 if let (Some(first), Some(second)) = (thing.get(&one).cloned(), thing.get(&other).cloned()) {

@@ -41,7 +41,7 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
     let id = &operation.id;
     if operation.is_closed() {
         let advice = format!("a step that calls {id} without a credential, and expects its refusal");
-        add("no credential is looked at", advice, is_open(operation, deployment));
+        add("credentials are not checked", advice, is_open(operation, deployment));
     }
     text(operation, &mut add);
     statuses(operation, &mut add);
@@ -52,7 +52,7 @@ fn of_operation(operation: &'static Operation, deployment: &Deployment) -> Vec<G
     for parameter in operation.parameters().filter(|one| one["in"] == "query") {
         let name = parameter["name"].as_str().unwrap_or_default();
         let advice =
-            format!("a step that calls {id} with `{name}`, and expects what only it can bring about");
+            format!("a step that calls {id} with `{name}`, and expects a response that only it can cause");
         add(&format!("`{name}` is not read"), advice, ignores(operation, name.to_owned()));
     }
     for (status, response) in operation.declaration()["responses"].as_object().into_iter().flatten() {
@@ -98,7 +98,7 @@ fn text(operation: &'static Operation, add: Add<'_>) {
             edit_body(&mut response.body, |body| body["error"] = other.as_str().into());
         }
     });
-    add(&format!("another text than `{text}`"), advice, tamper);
+    add(&format!("another error message than `{text}`"), advice, tamper);
 }
 
 fn statuses(operation: &'static Operation, add: Add<'_>) {
@@ -114,7 +114,7 @@ fn statuses(operation: &'static Operation, add: Add<'_>) {
         };
         let advice = format!("a step that calls {id} and expects `$statusCode == {from}`");
         add(
-            &format!("{to} in place of {from}"),
+            &format!("{to} instead of {from}"),
             advice,
             responses(operation, move |response| {
                 if response.status == from {
@@ -126,7 +126,7 @@ fn statuses(operation: &'static Operation, add: Add<'_>) {
     let successes: Vec<u16> = known.into_iter().filter(|status| *status < 300).collect();
     if !successes.is_empty() {
         add(
-            "500 in place of a success",
+            "500 instead of a success",
             format!("a step that calls {id} and expects it to succeed"),
             responses(operation, |response| {
                 if response.status < 300 {
@@ -137,9 +137,9 @@ fn statuses(operation: &'static Operation, add: Add<'_>) {
     }
     if let (Some(_), [success, ..]) = (operation.responses.get(&404), &successes[..]) {
         let (success, advice) =
-            (*success, format!("a step that calls {id} for what is not there, and expects 404"));
+            (*success, format!("a step that calls {id} for a missing item, and expects 404"));
         add(
-            "what is not there is found",
+            "a missing item is found",
             advice,
             responses(operation, move |response| {
                 if response.status == 404 {
@@ -152,8 +152,8 @@ fn statuses(operation: &'static Operation, add: Add<'_>) {
 
 fn lists(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
-    let has = format!("a step that calls {id} and expects what was created to be in the list (jsonpath)");
-    let once = format!("a step that calls {id} and expects what was created to be in the list once");
+    let has = format!("a step that calls {id} and expects the created item in the list (jsonpath)");
+    let once = format!("a step that calls {id} and expects the created item in the list once");
     add("the last item is not in the list", has.clone(), list(operation, |items| drop(items.pop())));
     add("the list is empty", has, list(operation, Vec::clear));
     add(
@@ -161,7 +161,7 @@ fn lists(operation: &'static Operation, add: Add<'_>) {
         once,
         list(operation, |items| items.extend(items.last().cloned())),
     );
-    let first = format!("two things that are created, and a step that calls {id} and expects both of them");
+    let first = format!("steps that create two items, and one that calls {id} and expects both");
     add(
         "the first item is not in the list",
         first,
@@ -177,12 +177,12 @@ fn lists(operation: &'static Operation, add: Add<'_>) {
 fn writes(operation: &'static Operation, add: Add<'_>) {
     let id = &operation.id;
     let document = CONTRACT.document(operation.service);
-    // Where nothing shows it, nobody can notice what is done.
+    // Without a read, no test can notice a write.
     let can_read =
         document.operations.iter().any(|one| one.method == "GET" && one.template == operation.template);
     let is_write = ["POST", "PUT", "PATCH"].contains(&operation.method.as_str());
     let properties = operation.body.as_ref().map(|body| &body["properties"]).filter(|_| is_write);
-    // A success without a body answers none of it.
+    // A success without a body shows none of it.
     let mut successes = operation.all_documented().filter(|(status, _)| status.starts_with('2'));
     let shows = successes.any(|(_, success)| !success.media_types.is_empty());
     for name in properties.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.clone()) {
@@ -195,25 +195,24 @@ fn writes(operation: &'static Operation, add: Add<'_>) {
         }
         add(&what, says, stores_another(operation, name.clone(), false));
         add(
-            &format!("another `{name}` is stored than is answered"),
+            &format!("another `{name}` is stored than is returned"),
             reads,
             stores_another(operation, name, true),
         );
     }
     if operation.body.is_some() {
-        let refused = format!("a step that sends {id} a body that does not fit, and expects its refusal");
-        let reads = format!(
-            "a step that lists what there is after {id} refused a body, and expects as much as before"
-        );
+        let refused = format!("a step that sends an invalid body to {id}, and expects its refusal");
+        let reads =
+            format!("a step that lists the items after {id} has refused a body, and expects no new one");
         add("its body is not checked", refused, does_what_it_refuses(operation, true));
         if can_read {
-            add("what it refuses is done", reads, does_what_it_refuses(operation, false));
+            add("a refused request is executed", reads, does_what_it_refuses(operation, false));
         }
     }
     if operation.creates() {
         if can_read {
-            let counts = format!("a step that lists what there is after {id}, and expects one more");
-            add("what it creates is created twice", counts, twice(operation));
+            let counts = format!("a step that lists the items after {id}, and expects one more");
+            add("each item is created twice", counts, twice(operation));
         }
         if operation.of_item(document, "GET").is_some() {
             let reads = format!("a step that reads what {id} created");

@@ -67,7 +67,7 @@ impl Bundle {
                         "headers" => self.inlined_each(value, file)?,
                         // What is data may look like a reference.
                         "example" | "value" => value.clone(),
-                        // What a service calls and where its responses lead is asked of nobody.
+                        // Callbacks and links are never requested.
                         "callbacks" | "links" => continue,
                         key if key.starts_with("x-") => value.clone(),
                         _ => self.inlined(value, file)?,
@@ -151,7 +151,7 @@ impl Bundle {
         let (target, pointer) = &place;
         let value = self.at(target, pointer)?;
         if !matches!(value, Value::Object(_) | Value::Bool(_)) {
-            return Err(format!("{}: `{reference}` leads to no schema", file.display()));
+            return Err(format!("{}: `{reference}` does not lead to a schema", file.display()));
         }
         if let Some(name) = pointer.strip_prefix("/components/schemas/").filter(|name| !name.contains('/'))
             && *target == self.root
@@ -194,7 +194,7 @@ impl Bundle {
         let (document, pointer) = reference.split_once('#').unwrap_or((reference, ""));
         if document.contains("://") {
             return Err(format!(
-                "{}: it refers to {reference}, and nothing is fetched from there; save it as a file and refer to that",
+                "{}: it refers to {reference}, which is not fetched; save it as a file and refer to that",
                 file.display()
             ));
         }
@@ -210,6 +210,6 @@ impl Bundle {
 
     fn at(&mut self, file: &Path, pointer: &str) -> Result<Value, String> {
         let value = self.files.open(file)?.pointer(pointer).cloned();
-        value.ok_or_else(|| format!("{}: something refers to #{pointer}, which is not there", file.display()))
+        value.ok_or_else(|| format!("{}: a reference to #{pointer} leads nowhere", file.display()))
     }
 }

@@ -50,7 +50,7 @@ pub fn text(path: &Path) -> Result<String, String> {
         return Err(at(&"the file is larger than 64 MiB"));
     }
     let bytes = fs::read(path).map_err(|error| at(&error))?;
-    String::from_utf8(bytes).map_err(|_| at(&"the file is no UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| at(&"the file is not UTF-8"))
 }
 
 /// Reads YAML or JSON, which is YAML almost always; what YAML cannot read, JSON's reader explains.
@@ -64,16 +64,17 @@ pub fn parse(text: &str) -> Result<Value, String> {
             return Ok(value);
         }
         // A flow mapping of YAML begins like JSON.
-        return yaml(text)
-            .or_else(|_| serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}")));
+        return yaml(text).or_else(|_| {
+            serde_json::from_str(text).map_err(|error| format!("this is not valid JSON: {error}"))
+        });
     }
     yaml(text)
 }
 
 fn yaml(text: &str) -> Result<Value, String> {
     let mut value: serde_yaml_ng::Value =
-        serde_yaml_ng::from_str(text).map_err(|error| format!("this is no YAML: {error}"))?;
-    value.apply_merge().map_err(|error| format!("this is no YAML: {error}"))?;
+        serde_yaml_ng::from_str(text).map_err(|error| format!("this is not valid YAML: {error}"))?;
+    value.apply_merge().map_err(|error| format!("this is not valid YAML: {error}"))?;
     json(value)
 }
 
@@ -92,7 +93,7 @@ fn json(value: serde_yaml_ng::Value) -> Result<Value, String> {
             for (key, value) in mapping {
                 let key = match json(key)? {
                     Value::String(text) => text,
-                    Value::Array(_) | Value::Object(_) => return Err("a key is no text".into()),
+                    Value::Array(_) | Value::Object(_) => return Err("a key is not a string".into()),
                     other => other.to_string(),
                 };
                 object.insert(key, json(value)?);

@@ -53,10 +53,10 @@ fn normal(document: Value, path: &Path, files: Files) -> Result<Normal, String> 
                 "this is Swagger 2.0; convert it to OpenAPI 3 first, for instance with swagger2openapi",
             ));
         }
-        None => return Err(at("this is no OpenAPI document: it has no `openapi: 3.…`")),
+        None => return Err(at("this is not an OpenAPI document: it has no `openapi: 3.…`")),
     }
     if document["paths"].as_object().is_none_or(|paths| paths.is_empty()) {
-        return Err(at("the document has no paths, so there is nothing to ask"));
+        return Err(at("the document has no paths, so there is nothing to test"));
     }
     let mut bundle = Bundle::new(path, files, &document);
     let mut json = document.clone();

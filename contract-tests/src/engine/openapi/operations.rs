@@ -11,7 +11,7 @@ use crate::engine::schema::{METHODS, is_json, path_parameters, resolve};
 pub(super) fn complete(document: &mut Value) -> Vec<String> {
     let mut unjudged = Vec::new();
     if document["webhooks"].is_object() {
-        unjudged.push("webhooks: who calls whom there is turned around".to_owned());
+        unjudged.push("webhooks: the service sends these requests itself".to_owned());
     }
     let security = document["security"].clone();
     let whole = json!({ "components": document["components"] });
@@ -19,11 +19,11 @@ pub(super) fn complete(document: &mut Value) -> Vec<String> {
     for (template, item) in document["paths"].as_object_mut().into_iter().flatten() {
         let Some(item) = item.as_object_mut() else { continue };
         if template.matches('{').count() != path_parameters(template).count() {
-            unjudged.push(format!("{template}: a parameter that is only a part of a segment"));
+            unjudged.push(format!("{template}: a parameter that is only part of a path segment"));
         }
         if !template.starts_with('/') {
             unjudged
-                .push(format!("{template}: a path that does not begin with `/`, so that it cannot be asked"));
+                .push(format!("{template}: a path that does not begin with `/`, so it cannot be requested"));
         }
         let shared = item.remove("parameters").unwrap_or_default();
         let has_servers = item.contains_key("servers");
@@ -31,7 +31,7 @@ pub(super) fn complete(document: &mut Value) -> Vec<String> {
             let Some(operation) = operation.as_object_mut() else { continue };
             let at = format!("{} {template}", method.to_uppercase());
             if has_servers || operation.contains_key("servers") {
-                unjudged.push(format!("{at}: servers of its own; it is asked at the address of its service"));
+                unjudged.push(format!("{at}: servers of its own; requests go to the address of its service"));
             }
             name(operation, &mut ids, &format!("{method}{template}"));
             if !operation.contains_key("security") && security.is_array() {
@@ -92,7 +92,7 @@ fn parameters(
             continue;
         }
         if place == "header" && HeaderName::from_bytes(name.as_bytes()).is_err() {
-            unjudged.push(format!("{at}: the header `{name}`, which is no name that HTTP can send"));
+            unjudged.push(format!("{at}: the header `{name}`, which is not a valid HTTP header name"));
             continue;
         }
         let mut parameter = parameter.clone();
@@ -105,7 +105,7 @@ fn parameters(
         let schema = resolve(whole, &parameter["schema"]).clone();
         match schema["type"].as_str() {
             Some("array") => {
-                unjudged.push(format!("{at}: how many values `{name}` may have; one is sent"));
+                unjudged.push(format!("{at}: `{name}` with several values; only one is sent"));
                 parameter["schema"] = schema.get("items").cloned().unwrap_or_else(|| json!({}));
             }
             Some("object") => {
@@ -132,7 +132,7 @@ fn parameters(
 /// Leaves the responses whose statuses can be looked up.
 fn responses(operation: &mut Map<String, Value>, at: &str, unjudged: &mut Vec<String>) {
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
-        unjudged.push(format!("{at}: its responses, of which the document has none"));
+        unjudged.push(format!("{at}: its responses, since the document describes none"));
         operation.insert("responses".into(), json!({ "default": { "description": "Anything" } }));
         return;
     };
@@ -146,11 +146,11 @@ fn responses(operation: &mut Map<String, Value>, at: &str, unjudged: &mut Vec<St
             () if status.starts_with("x-") => {}
             () if is_exact || status == "default" => drop(responses.insert(status, response)),
             () if is_range => drop(responses.insert(range, response)),
-            () => unjudged.push(format!("{at}: the response `{status}`, which is no status")),
+            () => unjudged.push(format!("{at}: the response `{status}`, which is not a status code")),
         }
     }
     if responses.is_empty() {
-        unjudged.push(format!("{at}: its responses, of which the document has none"));
+        unjudged.push(format!("{at}: its responses, since the document describes none"));
         responses.insert("default".into(), json!({ "description": "Anything" }));
     }
 }
@@ -161,6 +161,6 @@ fn body(operation: &Map<String, Value>, at: &str, unjudged: &mut Vec<String>) {
         body["content"].as_object().into_iter().flatten().map(|(name, _)| name).collect();
     if !types.iter().any(|name| is_json(name)) {
         let types: Vec<&str> = types.into_iter().map(String::as_str).collect();
-        unjudged.push(format!("{at}: its body, which is no JSON ({})", types.join(", ")));
+        unjudged.push(format!("{at}: its body, which is not JSON ({})", types.join(", ")));
     }
 }

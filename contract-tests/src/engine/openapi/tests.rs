@@ -121,12 +121,12 @@ fn an_object_of_several_is_one_with_a_discriminator_too() {
         "required": ["kind"],
     });
     assert_eq!(schemas["Cat"], cat);
-    // What may have no other fields is no part of what has some.
+    // An object that forbids other fields cannot be part of a larger one.
     assert!(schemas["Closed"]["allOf"].is_array(), "{schemas:#}");
 }
 
 #[test]
-fn what_cannot_be_judged_is_named() {
+fn parts_that_cannot_be_judged_are_named() {
     let text = r#"
 openapi: 3.0.3
 paths:
@@ -147,25 +147,25 @@ paths:
 }
 
 #[test]
-fn what_is_no_document_is_refused_with_a_sentence() {
+fn an_invalid_document_is_refused_with_a_sentence() {
     let document = |paths: &str| format!("openapi: 3.0.0\npaths: {paths}");
     let of_response =
         |response: &str| document(&format!("{{ /a: {{ get: {{ responses: {{ '200': {response} }} }} }} }}"));
     for (text, says) in [
-        ("", "this is no OpenAPI document"),
-        ("just words", "this is no OpenAPI document"),
-        ("a: [", "this is no YAML"),
-        ("{ \"a\": 1,, }", "this is no JSON"),
+        ("", "this is not an OpenAPI document"),
+        ("just words", "this is not an OpenAPI document"),
+        ("a: [", "this is not valid YAML"),
+        ("{ \"a\": 1,, }", "this is not valid JSON"),
         ("swagger: '2.0'", "Swagger 2.0"),
         ("openapi: 4.0.0", "OpenAPI 4.0.0 cannot be read"),
         ("openapi: 3.0.0", "no paths"),
         (&document("{}"), "no paths"),
         (
             &of_response("{ $ref: '#/components/responses/None' }"),
-            "#/components/responses/None, which is not there",
+            "#/components/responses/None leads nowhere",
         ),
         (&of_response("{ $ref: 'other.yaml#/None' }"), "there is no such file"),
-        (&of_response("{ $ref: 'https://example.org/a.yaml' }"), "nothing is fetched"),
+        (&of_response("{ $ref: 'https://example.org/a.yaml' }"), "which is not fetched"),
         (&document("{ /a: { $ref: '#/paths/~1a' } }"), "leads back to itself"),
     ] {
         let (_folder, normal) = written(&[("document.yaml", text)]);

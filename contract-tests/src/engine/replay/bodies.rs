@@ -54,11 +54,11 @@ pub(super) fn wholes(operation: &Operation, valid: &Request) -> Vec<Case> {
             cases.push(of(Missing, "without_a_body", with_body(b"")));
         }
         if !fits(&Value::Null) {
-            cases.push(of(Missing, "with_null_for_a_body", with_body(b" null ")));
+            cases.push(of(Missing, "with_null_as_the_body", with_body(b" null ")));
         }
         cases.push(of(Missing, "with_an_empty_object", with_body(b"{}")));
     }
-    cases.push(unread(Invalid, "with_a_body_that_is_no_json", "name=Computer"));
+    cases.push(unread(Invalid, "with_a_body_that_is_not_json", "name=Computer"));
     if !is_object {
         cases.push(unread(Invalid, "with_a_body_that_is_cut_off", "[1, "));
         return cases.into_iter().flatten().collect();
@@ -68,16 +68,16 @@ pub(super) fn wholes(operation: &Operation, valid: &Request) -> Vec<Case> {
     let twice = first_member(&example).map(|member| example.replacen('{', &format!("{{{member},"), 1));
     cases.extend([
         unread(Invalid, "with_a_body_that_is_cut_off", &example[..example.len() - 1]),
-        unread(Invalid, "with_an_array_for_a_body", &format!("[{example}]")).filter(|_| !fits(&json!([{}]))),
-        unread(Invalid, "with_a_text_for_a_body", "\"Computer\"").filter(|_| !fits(&json!("Computer"))),
-        twice.and_then(|twice| unread(OddBody, "with_a_key_twice", &twice)),
-        unread(Invalid, "with_more_than_the_body", &format!("{example}{{}}")),
+        unread(Invalid, "with_an_array_as_the_body", &format!("[{example}]")).filter(|_| !fits(&json!([{}]))),
+        unread(Invalid, "with_a_string_as_the_body", "\"Computer\"").filter(|_| !fits(&json!("Computer"))),
+        twice.and_then(|twice| unread(OddBody, "with_a_duplicate_key", &twice)),
+        unread(Invalid, "with_text_after_the_body", &format!("{example}{{}}")),
     ]);
     if example.len() > 2 {
-        let half = "half a surrogate pair";
+        let half = "an unpaired surrogate";
         cases.extend([
-            says(OddBody, "with_half_a_surrogate_pair", &and(br#""unknown":"\ud800""#), half),
-            says(OddBody, "with_half_a_surrogate_pair_in_a_key", &and(br#""\udfff":1"#), half),
+            says(OddBody, "with_an_unpaired_surrogate", &and(br#""unknown":"\ud800""#), half),
+            says(OddBody, "with_an_unpaired_surrogate_in_a_key", &and(br#""\udfff":1"#), half),
             says(
                 OddBody,
                 "with_bytes_that_are_not_utf8",
@@ -94,11 +94,11 @@ pub(super) fn wholes(operation: &Operation, valid: &Request) -> Vec<Case> {
             "a byte order mark",
         ),
         says(OddBody, "with_a_body_in_utf16", &utf16, "send UTF-8"),
-        of(MediaType, "with_a_body_of_another_type", with_type("text/plain")),
+        of(MediaType, "with_another_content_type", with_type("text/plain")),
         of(MediaType, "with_a_form", with_type("application/x-www-form-urlencoded")),
-        of(MediaType, "with_a_body_of_no_type", untyped),
+        of(MediaType, "without_a_content_type", untyped),
         of(TooLarge, "with_a_body_that_is_too_large", large(Delivery::Whole)),
-        of(TooLarge, "with_chunks_that_are_too_many", large(Delivery::Chunked)),
+        of(TooLarge, "with_a_chunked_body_that_is_too_large", large(Delivery::Chunked)),
         of(BodyTimeout, "with_a_body_that_never_ends", Request { delivery: Delivery::Half, ..valid.clone() }),
     ]);
     cases.into_iter().flatten().collect()

@@ -21,7 +21,7 @@ use crate::engine::{
     subject::subject,
 };
 
-/// A request that is made up from a document, and what it must be answered.
+/// A request that is generated from a document, and the response that it must get.
 pub struct Case {
     /// `<operation>::<what is special about it>`
     pub name: String,
@@ -43,7 +43,7 @@ pub struct Case {
 pub enum Finding {
     /// It is as it must be.
     Kept,
-    /// Nobody can tell, for a reason.
+    /// It cannot be judged, for a reason.
     NotJudged(String),
 }
 
@@ -59,7 +59,7 @@ pub(super) enum Expectation {
 }
 
 impl Case {
-    /// A case of something wrong. None if neither the profile nor the document says what is answered to it.
+    /// A case of something wrong. None if neither the profile nor the document says what the response is.
     pub(super) fn of(
         situation: Situation,
         operation: &Operation,
@@ -148,7 +148,7 @@ impl Case {
         match among.contains(&response.status) {
             true => Ok(Finding::Kept),
             false if *least < 400 => Err(NO_FAILURE.into()),
-            false => Err(format!("a refusal: a documented status from {least} to {most}")),
+            false => Err(format!("an error: a documented status from {least} to {most}")),
         }
     }
 

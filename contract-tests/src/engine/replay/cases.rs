@@ -43,7 +43,7 @@ pub fn cases(deployment: &Deployment) -> Vec<Case> {
         }
         cases.extend(limits::names(operation, &valid));
         cases.extend(limits::limits(operation, &valid));
-        if operation.takes_key && profile.idempotency_keys {
+        if operation.accepts_key && profile.idempotency_keys {
             cases.extend(keys(operation, &valid));
         }
         cases
@@ -95,7 +95,7 @@ fn unauthenticated(operation: &Operation, valid: &Request, deployment: &Deployme
 /// Requests without a credential, or with a wrong one, to an operation that asks for one.
 fn closed(operation: &Operation, valid: &Request, deployment: &Deployment) -> Vec<Case> {
     let token = &deployment.service(operation.service).token;
-    // Whatever a caller shows goes, also by `--header`.
+    // All credentials are removed, also those of `--header`.
     let shown = |name: &str| {
         name.eq_ignore_ascii_case("Authorization")
             || operation.security.iter().flatten().flatten().any(|scheme| match scheme {
@@ -137,17 +137,17 @@ fn without_keys(operation: &Operation, path: &str) -> String {
 
 /// A request whose timeout is over.
 fn expired(operation: &Operation, valid: &Request) -> Option<Case> {
-    Case::of(Situation::Expired, operation, "with_no_time_left", valid.clone().header(TIMEOUT, "0"))
+    Case::of(Situation::Expired, operation, "with_a_timeout_of_zero", valid.clone().header(TIMEOUT, "0"))
 }
 
 /// A singleton header with two values.
 fn contradictory(operation: &Operation, valid: &Request) -> Option<Case> {
     let mut request = valid.clone();
     request.headers.extend(["5000", "6000"].map(|time| (TIMEOUT.into(), time.into())));
-    Case::of(Situation::Contradictory, operation, "with_two_times_to_wait", request)
+    Case::of(Situation::Contradictory, operation, "with_two_different_timeouts", request)
 }
 
-/// A key that is none, and two.
+/// Invalid keys, and two at once.
 fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
     let too_long = "k".repeat(KEY_LIMIT + 1);
     let quoted = format!("\"{too_long}\"");
@@ -155,7 +155,7 @@ fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
         ("empty", ""),
         ("quoted_and_empty", "\"\""),
         ("two_words", "two words"),
-        ("no_ascii", "clé"),
+        ("not_ascii", "clé"),
         ("too_long", &too_long),
         ("quoted_and_too_long", &quoted),
     ];
@@ -172,7 +172,7 @@ fn keys(operation: &Operation, valid: &Request) -> Vec<Case> {
     let within = [fits("as_short_as_it_may_be", "k".into()), fits("as_long_as_it_may_be", longest)];
     let mut twice = valid.clone();
     twice.headers.extend(["one", "other"].map(|key| (KEY.into(), key.into())));
-    let twice = Case::of(Situation::Contradictory, operation, "with_two_keys", twice);
+    let twice = Case::of(Situation::Contradictory, operation, "with_two_idempotency_keys", twice);
     wrong.into_iter().map(case).chain([twice]).chain(within).flatten().collect()
 }
 

@@ -139,7 +139,7 @@ pub(super) fn can_be_listed(creator: &Operation) -> bool {
         && list.is_some_and(|list| list.lists() && list.parameters().all(|it| it["required"] != true))
 }
 
-/// Whether what an operation creates can be read, by an id that it answers.
+/// Whether what an operation creates can be read, by an id in its response.
 pub(super) fn can_be_read(creator: &Operation) -> bool {
     creator.creates() && creator.of_item(CONTRACT.document(creator.service), "GET").is_some()
 }
@@ -153,7 +153,7 @@ fn is_in_no_list(
     let mut next = Some(list.to_owned());
     let mut seen = BTreeSet::new();
     for _ in 0..PAGES {
-        // Whoever is sent back to a page has seen them all.
+        // A link back to a page that was seen ends the list.
         let Some(path) = next.filter(|path| seen.insert(path.clone())) else { return Ok(()) };
         let request = session.request(deleting.service, "GET", &path);
         let page = session.expect(&request, 200, None)?;
@@ -189,7 +189,7 @@ fn next_page(links: &str, path: &str) -> Option<String> {
 }
 
 /// A resource that is created after a delete has a new id.
-pub(super) fn no_id_is_given_again(session: &Session, deleting: &Operation) -> Result<(), Failure> {
+pub(super) fn ids_are_not_reused(session: &Session, deleting: &Operation) -> Result<(), Failure> {
     let mut known = BTreeSet::new();
     for _ in 0..ROUNDS {
         let created = create(session, deleting)?;
@@ -235,7 +235,7 @@ fn deleted(session: &Session, delete: &Request) -> Result<(), Failure> {
     }
 }
 
-/// A `HEAD` is answered like the `GET`, but for the body.
+/// A `HEAD` gets the same response as the `GET`, without the body.
 pub(super) fn head_is_like_get(session: &Session, get: &Request) -> Result<(), Failure> {
     let head = Request { method: "HEAD".into(), ..get.clone() };
     let got = session.send(get)?;

@@ -27,7 +27,7 @@ pub(super) fn limits(operation: &Operation, valid: &Request) -> Vec<Case> {
             let request = replaced(operation, valid, parameter, &written(value));
             let name = format!("with_{name}_{what}");
             // What the profile does not say, the schema must: it may have more to it than its limits.
-            if !subject().profile.strict_values && operation.takes(parameter, value) != limit.is_within {
+            if !subject().profile.strict_values && operation.accepts(parameter, value) != limit.is_within {
                 continue;
             }
             cases.push(match limit.is_within {
@@ -99,10 +99,10 @@ fn is_chosen(operation: &Operation, parameter: &Value) -> bool {
 /// What no value of a schema is, as it stands in a path.
 fn wrong(schema: &Value) -> Vec<(Situation, &'static str, &'static str)> {
     use Situation::{OddId, UnknownId};
-    let no_text = (OddId, "no_text_at_all", "%ff%00");
+    let not_utf8 = (OddId, "not_utf8", "%ff%00");
     let is_integer = schema["type"] == "integer";
     if !is_integer && schema["type"] != "number" {
-        return vec![no_text];
+        return vec![not_utf8];
     }
     let mut wrong = vec![(UnknownId, "a_word", "abc")];
     if is_integer {
@@ -112,6 +112,6 @@ fn wrong(schema: &Value) -> Vec<(Situation, &'static str, &'static str)> {
         wrong.extend([(OddId, "signed", "+1"), (OddId, "padded", "01"), (OddId, "a_fraction", "1.0")]);
         wrong.push((OddId, "far_too_long", "1234567890123456789012345678901234567890"));
     }
-    wrong.push(no_text);
+    wrong.push(not_utf8);
     wrong
 }

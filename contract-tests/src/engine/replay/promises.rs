@@ -22,7 +22,7 @@ use crate::engine::{
 
 const REPLAYED: &str = "Idempotency-Replayed";
 
-const OF_MANY_BODIES: &str = "of_many_bodies_under_one_key_one_is_done";
+const MANY_BODIES: &str = "only_one_of_many_bodies_with_the_same_key_succeeds";
 
 /// How many bodies are sent under one key at once.
 const BODIES: usize = 4;
@@ -47,7 +47,7 @@ impl Promise {
     /// It is not.
     pub fn check(&self, session: &Session) -> Result<Finding, Failure> {
         let valid = valid_request(self.operation, &session.deployment);
-        let request = if self.operation.takes_key { valid.header(KEY, unused_key()) } else { valid };
+        let request = if self.operation.accepts_key { valid.header(KEY, unused_key()) } else { valid };
         (self.check)(session, &request)
     }
 }
@@ -61,7 +61,8 @@ type OfKey = fn(&Session, &Request) -> Result<(), Failure>;
 /// Every promise of every operation.
 pub fn all() -> impl Iterator<Item = Promise> {
     let profile = &subject().profile;
-    let creating = CONTRACT.operations().filter(|operation| operation.takes_key && profile.idempotency_keys);
+    let creating =
+        CONTRACT.operations().filter(|operation| operation.accepts_key && profile.idempotency_keys);
     let of_keys = creating.filter(|operation| !operation.needs_other_body()).flat_map(of_keys);
     let all = CONTRACT.operations().filter(|_| profile.parameters_make_a_difference);
     let of_parameters = all.flat_map(|operation| {
@@ -83,14 +84,14 @@ pub fn all() -> impl Iterator<Item = Promise> {
 
 fn of_keys(operation: &'static Operation) -> impl Iterator<Item = Promise> {
     let of_keys: [(&str, OfKey); 4] = [
-        ("what_was_refused_with_503_is_not_done", refused_is_not_done),
-        ("what_is_sent_again_is_answered_again_and_says_so", sent_again),
-        (OF_MANY_BODIES, many_bodies),
-        ("a_key_opens_nothing_for_strangers", unauthenticated),
+        ("a_request_refused_with_503_has_no_effect", refused_is_not_done),
+        ("a_repeated_request_gets_the_stored_response", sent_again),
+        (MANY_BODIES, many_bodies),
+        ("a_key_does_not_replace_the_token", unauthenticated),
     ];
     // Without fields, there are no other bodies.
     let has_fields = operation.example().is_some_and(|example| example.is_object());
-    let of_keys = of_keys.into_iter().filter(move |(name, _)| has_fields || *name != OF_MANY_BODIES);
+    let of_keys = of_keys.into_iter().filter(move |(name, _)| has_fields || *name != MANY_BODIES);
     of_keys.map(move |(name, check)| Promise {
         name: format!("{}::{name}", operation.id),
         operation,
@@ -108,18 +109,18 @@ type OfItem = fn(&Session, &Operation) -> Result<Finding, Failure>;
 fn of_items() -> impl Iterator<Item = Promise> {
     let profile = &subject().profile;
     let of_deleting: [(&str, OfItem, bool); 2] = [
-        ("what_is_deleted_is_gone", |session, it| items::deleted_is_gone(session, it).map(kept), true),
+        ("a_deleted_item_is_gone", |session, it| items::deleted_is_gone(session, it).map(kept), true),
         (
-            "no_id_is_given_again",
-            |session, it| items::no_id_is_given_again(session, it).map(kept),
+            "ids_are_not_reused",
+            |session, it| items::ids_are_not_reused(session, it).map(kept),
             profile.ids_are_given_once,
         ),
     ];
     let is_read_back = !profile.workflows_show_all;
     type Can = fn(&Operation) -> bool;
     let of_creating: [(&str, OfItem, Can); 2] = [
-        ("what_is_created_can_be_read", items::created_can_be_read, items::can_be_read),
-        ("what_is_created_is_listed_once", items::created_is_listed_once, items::can_be_listed),
+        ("a_created_item_can_be_read", items::created_can_be_read, items::can_be_read),
+        ("a_created_item_is_listed_once", items::created_is_listed_once, items::can_be_listed),
     ];
     let promise = |operation: &'static Operation, name: &str, check: OfItem| Promise {
         name: format!("{}::{name}", operation.id),
@@ -139,7 +140,7 @@ fn of_items() -> impl Iterator<Item = Promise> {
 fn of_heads() -> impl Iterator<Item = Promise> {
     let heads = CONTRACT.operations().filter(|_| subject().profile.heads);
     heads.filter(|operation| operation.method == "GET").map(|operation| Promise {
-        name: format!("{}::a_head_is_answered_like_it", operation.id),
+        name: format!("{}::a_head_request_gets_the_same_headers", operation.id),
         operation,
         check: Box::new(|session, get| items::head_is_like_get(session, get).map(kept)),
     })
@@ -171,7 +172,7 @@ fn makes_a_difference(
     Err(session.failure(request, &without, &format!("another response with `{}`", parameter["name"])))
 }
 
-/// If it had been done, the same key would be answered from what was stored.
+/// If the request had been executed, the same key would get its stored response.
 fn refused_is_not_done(session: &Session, request: &Request) -> Result<(), Failure> {
     session.expect_exact(&request.clone().header(TIMEOUT, "0"), Situation::Expired)?;
     let response = session.expect(request, 201, None)?;

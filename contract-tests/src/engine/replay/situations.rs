@@ -30,7 +30,7 @@ pub fn prepare(session: &Session) -> Result<(), Failure> {
 /// Occupies the only place of a service with `endless`, until what is returned is dropped. The service refuses `other` then.
 ///
 /// # Errors
-/// It does not answer.
+/// It does not respond.
 pub fn occupy(endless: &Request, other: &Request, session: &Session) -> Result<Vec<Connection>, Failure> {
     // An occupier may come too late for the only place, and is refused then; one of them gets it.
     let mut occupiers = Vec::new();
@@ -72,8 +72,8 @@ pub fn refused_while_full(
     Ok(refused)
 }
 
-/// While a request with a key is in flight, the same request is told so; afterwards it gets the response of the first. The
-/// first takes as long as `locked`, which keeps the service's database locked, is held. Returns what was asked and answered.
+/// While a request with a key is in flight, the same request gets 409; afterwards it gets the response of the first. The
+/// first takes as long as `locked`, which keeps the service's database locked, is held. Returns the request and its 409.
 ///
 /// # Errors
 /// It is not so.
@@ -130,7 +130,7 @@ pub fn failing_without_a_table<T>(
         let works = |response: &Response| {
             response.status < 300 || (request.method == "DELETE" && response.status == 404)
         };
-        wait_for(session, request, "what the operation answers when its table is there", works)
+        wait_for(session, request, "the usual response, since the table is back", works)
     })
 }
 

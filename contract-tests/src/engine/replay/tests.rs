@@ -47,7 +47,7 @@ fn every_part_of_a_body_has_cases() {
         ("with_shipping_another_value", Some("Invalid fields")),
         ("with_shipping_\"STANDARD\"", None),
         ("with_is_gift_true", None),
-        ("with_is_gift_a_text", Some("Invalid fields")),
+        ("with_is_gift_as_a_string", Some("Invalid fields")),
         ("with_lines_with_as_many_items_as_it_may_have", None),
         ("with_lines_with_too_many_items", Some("Invalid fields")),
         ("with_lines_an_object", Some("Invalid fields")),
@@ -62,7 +62,7 @@ fn every_part_of_a_body_has_cases() {
 }
 
 #[test]
-fn cases_are_within_the_schema_or_beyond_it_as_they_say() {
+fn each_case_fits_the_schema_or_violates_it_as_declared() {
     let document = made_up::document();
     let replace = operation(&document, "replace_parcel");
     // These rules are in the prose of a document, not in its schemas.

@@ -75,7 +75,7 @@ pub fn play(workflow: &str, session: &Session) -> Vec<Played> {
     match advance(description, &options(workflow, session), session, &mut played) {
         Ok(report) => judge(&report, session, played),
         Err(Stop { at, failure }) => {
-            // Which step could not be begun, nobody says; the first that was not played is the likeliest.
+            // The runner does not say which step could not begin; the first that was not played is the likeliest.
             let label = at.unwrap_or_else(|| first_unplayed(workflow, &played));
             played.push(Played { label, outcome: Err(failure) });
             played

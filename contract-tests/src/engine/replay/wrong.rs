@@ -9,18 +9,22 @@ use crate::engine::limits::{LONGEST, Limit, limits as limits_of};
 pub(super) fn wrong_values(document: &Value, schema: &Value) -> Vec<(&'static str, String)> {
     let kind = schema["type"].as_str().unwrap_or_default();
     let mut values: Vec<(&'static str, String)> = Vec::new();
-    let others = [("a_bool", "true", "boolean"), ("an_array", "[]", "array"), ("an_object", "{}", "object")];
+    let others = [
+        ("as_a_boolean", "true", "boolean"),
+        ("as_an_array", "[]", "array"),
+        ("as_an_object", "{}", "object"),
+    ];
     values.extend(
         others.iter().filter(|(.., of)| *of != kind).map(|(what, value, _)| (*what, (*value).into())),
     );
     match kind {
         "string" => {
-            values.push(("a_number", "1".into()));
+            values.push(("as_a_number", "1".into()));
             values.extend(wrong_texts(schema));
         }
         "integer" | "number" => values.extend(wrong_numbers(schema, kind)),
-        "boolean" => values.extend([("a_number", "1".into()), ("a_text", "\"true\"".into())]),
-        "array" | "object" => values.extend([("a_number", "1".into()), ("a_text", "\"[]\"".into())]),
+        "boolean" => values.extend([("as_a_number", "1".into()), ("as_a_string", "\"true\"".into())]),
+        "array" | "object" => values.extend([("as_a_number", "1".into()), ("as_a_string", "\"[]\"".into())]),
         _ => values.clear(),
     }
     if kind == "array" {
@@ -37,7 +41,7 @@ pub(super) fn wrong_values(document: &Value, schema: &Value) -> Vec<(&'static st
 fn wrong_texts(schema: &Value) -> Vec<(&'static str, String)> {
     let quoted = |text: &str| Value::from(text).to_string();
     if schema["enum"].is_array() {
-        return vec![("another_value", quoted("SOMETHING_ELSE"))];
+        return vec![("not_in_its_enum", quoted("SOMETHING_ELSE"))];
     }
     let length = |name: &str| {
         let length = schema[name].as_u64().and_then(|length| usize::try_from(length).ok());
@@ -62,7 +66,7 @@ fn wrong_texts(schema: &Value) -> Vec<(&'static str, String)> {
 
 fn wrong_numbers(schema: &Value, kind: &str) -> Vec<(&'static str, String)> {
     let (least, most) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
-    let mut values = vec![("a_text", "\"1\"".into())];
+    let mut values = vec![("as_a_string", "\"1\"".into())];
     // As text, a number may be beyond what any integer here holds.
     values.extend(least.map(|least| ("below_its_minimum", (i128::from(least) - 1).to_string())));
     values.extend(most.map(|most| ("above_its_maximum", (i128::from(most) + 1).to_string())));
@@ -75,10 +79,10 @@ fn wrong_numbers(schema: &Value, kind: &str) -> Vec<(&'static str, String)> {
         ("below_its_minimum_by_a_hair", by_a_hair)
     }));
     values.extend(most.map(|most| ("above_its_maximum_by_a_hair", format!("{most}.00000000000000000001"))));
-    values.push(("above_everything", "1e999999999".into()));
+    values.push(("that_overflows", "1e999999999".into()));
     if kind == "integer" {
         values.push(("with_a_fraction", "1.5".into()));
-        values.push(("with_the_least_fraction", "1.0000000000000000000001".into()));
+        values.push(("with_a_tiny_fraction", "1.0000000000000000000001".into()));
     } else {
         values.push(("that_would_be_rounded", "0.1000000000000000055511151231257827".into()));
     }

@@ -116,7 +116,7 @@ impl Browser {
             tab.requests().await?;
             let console: Vec<String> = tab.console().await?.into_iter().map(|entry| entry.message).collect();
             match outcome {
-                Ok(()) if console.iter().all(|message| is_refusal(message)) => Ok(()),
+                Ok(()) if console.iter().all(|message| is_error_response(message)) => Ok(()),
                 Ok(()) => Err(format!("the console shows {console:#?}").into()),
                 Err(error) => Err(format!("{error}\nthe console shows {console:#?}").into()),
             }
@@ -196,6 +196,6 @@ impl Tab {
 }
 
 /// Chromium shows any response from 400 on as an error of the page, but it is what the caller has asked for.
-fn is_refusal(message: &str) -> bool {
+fn is_error_response(message: &str) -> bool {
     message.contains("Failed to load resource: the server responded with a status of 4")
 }

@@ -47,7 +47,7 @@ pub const PROPERTIES: [Property; 8] = [
         check: for_any_stock_and_quantity,
     },
     Property {
-        name: "every_answer_is_what_a_model_says_in_any_interleaving",
+        name: "every_response_matches_a_model_in_any_interleaving",
         scope: Scope::Common,
         check: in_any_interleaving,
     },
@@ -57,17 +57,17 @@ pub const PROPERTIES: [Property; 8] = [
         check: |session, _| without_a_trace(session).map_err(|failure| failure.to_string()),
     },
     Property {
-        name: "what_was_not_there_can_be_had_once_it_is",
+        name: "a_missing_item_can_be_used_once_it_exists",
         scope: Scope::Common,
         check: |session, _| once_it_is_there(session).map_err(|failure| failure.to_string()),
     },
     Property {
-        name: "what_is_created_at_once_has_ids_of_its_own",
+        name: "concurrent_creates_get_distinct_ids",
         scope: Scope::Common,
         check: |session, effort| all_at_once(session, effort).map_err(|failure| failure.to_string()),
     },
     Property {
-        name: "the_pages_of_the_list_are_the_list",
+        name: "the_pages_add_up_to_the_list",
         scope: Scope::Whole,
         check: |session, _| in_pages(session).map_err(|failure| failure.to_string()),
     },

@@ -51,7 +51,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("the_scrape_configuration_and_the_alerts_are_valid", is_valid),
         trial("each_alert_fires_when_it_should", fires),
         trial("the_metrics_of_each_service_follow_the_conventions", follow_the_conventions),
-        trial("one_job_for_all_services_answers_every_query_of_dashboard_and_alerts", queries::are_answered),
+        trial("one_job_for_all_services_covers_every_query_of_dashboard_and_alerts", queries::are_answered),
     ]
 }
 

@@ -49,7 +49,7 @@ impl Prometheus {
             .stderr(log)
             .spawn()
             .unwrap();
-        let this = Self { process, address, http: exchange::http_client(exchange::PATIENCE), folder };
+        let this = Self { process, address, http: exchange::http_client(exchange::RESPONSE_TIMEOUT), folder };
         let ready = format!("{}/-/ready", this.address.url());
         let is_ready = || this.http.get(&ready).send().is_ok_and(|response| response.status().is_success());
         waiting::until("Prometheus to be ready", is_ready).unwrap_or_else(|sentence| {

@@ -21,7 +21,7 @@ use crate::PROGRAM;
 const PRODUCTS: usize = 10_000;
 const COPIED: i64 = 6_000;
 
-/// Holds up whoever inserts this product, as long as the lock is held.
+/// Blocks inserts of this product, as long as the lock is held.
 const HOLD: &str = "
     CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql
         AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END';

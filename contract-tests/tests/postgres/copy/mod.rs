@@ -24,7 +24,7 @@ use crate::PROGRAM;
 /// Orders take stock, so that there are reservations.
 const RESERVE: [(&str, &str); 1] = [("ORDERS_STOCK", "reserve")];
 
-/// A store with files, whatever engine the others have.
+/// A store with files, even if the other tests run on PostgreSQL.
 fn on_files() -> Store {
     Store::start_with(new_folder(), Vec::new(), PROGRAM, &RESERVE)
 }
@@ -149,7 +149,7 @@ fn next_ids(session: &Session) -> [u64; 3] {
     ]
 }
 
-pub(crate) fn a_store_answers_on_the_other_engine_as_before_and_back_again() {
+pub(crate) fn a_copied_store_responds_as_before_on_either_engine() {
     let mut files = on_files();
     let session = Session::new(files.deployment());
     fill(&session);

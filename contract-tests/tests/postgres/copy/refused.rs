@@ -43,7 +43,7 @@ fn filled(files: &Store) -> Database {
     database
 }
 
-pub(crate) fn what_cannot_be_copied_is_explained_in_a_sentence() {
+pub(crate) fn a_refused_copy_is_explained_in_a_sentence() {
     let (files, data) = full_files();
     let (empty, new) = (new_folder(), new_folder());
     let [empty, new] = [&empty, &new].map(|folder| folder.path().to_string_lossy().into_owned());
@@ -90,7 +90,7 @@ pub(crate) fn what_cannot_be_copied_is_explained_in_a_sentence() {
     stop(&mut other);
     refuses(&copy(&folder(&other), &url), 1, " has data already, other than ");
     refuses(&copy(&url, &folder(&other)), 1, "products.db has data already, other than postgres://");
-    // The same is no harm.
+    // The same data is accepted.
     assert!(succeeds(&copy(&data, &url)).contains(" is already the same in "));
 
     // Other versions, and other services.
@@ -175,7 +175,7 @@ pub(crate) fn a_wrong_command_line_ends_with_2() {
     wrong(&["data", "other"], "unexpected argument 'data'");
 }
 
-pub(crate) fn a_full_disk_is_told_and_the_copy_goes_on_with_room() {
+pub(crate) fn a_full_disk_is_reported_and_the_copy_resumes_with_free_space() {
     let mut files = on_files();
     files.fill(10_000);
     stop(&mut files);

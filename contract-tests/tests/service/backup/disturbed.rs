@@ -55,7 +55,7 @@ fn a_backup_that_is_killed_leaves_nothing_but_whole_backups() {
 }
 
 #[test]
-fn a_backup_that_is_told_to_stop_removes_what_it_wrote() {
+fn a_stopped_backup_removes_its_files() {
     let (store, _session) = start(&QUIET);
     store.fill(100_000);
     let folder = new_folder();

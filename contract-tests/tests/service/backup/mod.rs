@@ -148,7 +148,7 @@ fn a_backup_under_load_has_everything_that_was_acknowledged_before_it_began() {
 }
 
 #[test]
-fn a_stopped_store_is_backed_up_and_stays_as_it_was() {
+fn a_backup_does_not_change_a_stopped_store() {
     let (mut store, _session) = start(&QUIET);
     for &service in SERVICES.iter() {
         assert!(store.service(service).stop().success());
@@ -165,7 +165,7 @@ fn a_stopped_store_is_backed_up_and_stays_as_it_was() {
 }
 
 #[test]
-fn a_killed_store_is_backed_up_with_what_is_in_its_logs() {
+fn a_backup_of_a_killed_store_includes_its_logs() {
     let (mut store, session) = start(&QUIET);
     session.expect(&create(&session, "products"), 201, None).unwrap();
     for &service in SERVICES.iter() {
@@ -182,7 +182,7 @@ fn a_killed_store_is_backed_up_with_what_is_in_its_logs() {
 }
 
 #[test]
-fn of_backups_to_one_folder_at_once_one_wins_and_the_others_say_why() {
+fn one_of_several_concurrent_backups_to_a_folder_wins_and_the_others_are_refused() {
     let (store, _session) = start(&QUIET);
     store.fill(20_000);
     for force in [false, true] {
@@ -239,7 +239,7 @@ fn a_backup_is_replaced_with_force_only_and_nothing_else_ever_is() {
 }
 
 #[test]
-fn a_folder_without_the_databases_is_no_source_of_a_backup() {
+fn a_folder_without_the_databases_cannot_be_backed_up() {
     let (mut store, _session) = start(&QUIET);
     let folder = new_folder();
     let backup = folder.path().join("backup");

@@ -13,7 +13,7 @@ use contract_tests::{
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{is_released, log_size, read, sibling};
+use super::{is_released, read, sibling, wal_size};
 use crate::{PROGRAM, QUIET, start};
 
 #[test]
@@ -44,7 +44,7 @@ fn let_the_log_begin_anew(store: &Store, session: &Session, service: &str) {
     // A log is told from others by these (https://www.sqlite.org/walformat.html).
     let salts = || fs::read(sibling(&store.database(service), "-wal")).unwrap()[16..24].to_vec();
     let before = salts();
-    store.grow_log(service);
+    store.grow_wal(service);
     let begins_anew = || {
         session.expect(&create(session, service), 201, None).unwrap();
         salts() != before
@@ -206,7 +206,7 @@ fn a_log_that_another_program_took_into_the_file_is_not_missed() {
             }
             let last = session.expect(&create(&session, service), 201, None).unwrap();
             store.service(service).kill();
-            // Whoever closes it last takes the log into the file.
+            // The last connection that closes checkpoints the log.
             assert!(store.rows(service) > 0);
             assert!(!sibling(&store.database(service), "-wal").exists());
             store.service(service).start_again();
@@ -223,10 +223,10 @@ fn a_service_starts_again_after_it_stopped_with_a_reader_in_its_way() {
     reader.execute_batch("BEGIN; SELECT count(*) FROM product").unwrap();
     // Twice the log is taken into the file as far as the reader permits.
     for _ in 0..2 {
-        store.grow_log("products");
+        store.grow_wal("products");
         session.expect(&create(&session, "products"), 201, None).unwrap();
     }
-    assert!(log_size(&store, "products") > 0);
+    assert!(wal_size(&store, "products") > 0);
     assert!(store.service("products").stop().success());
     drop(reader);
     assert!(!sibling(&store.database("products"), "-wal").exists());

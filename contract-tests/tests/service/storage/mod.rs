@@ -31,7 +31,7 @@ fn sibling(database: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-fn log_size(store: &Store, service: &str) -> u64 {
+fn wal_size(store: &Store, service: &str) -> u64 {
     fs::metadata(sibling(&store.database(service), "-wal")).map_or(0, |log| log.len())
 }
 
@@ -57,7 +57,7 @@ fn reads_between_writes_leave_the_log_bounded() {
     let most = (0..3000).fold(0, |most, _| {
         let created = session.expect(&create(&session, "products"), 201, None).unwrap();
         session.expect(&read(&session, "products", created.id()), 200, None).unwrap();
-        log_size(&store, "products").max(most)
+        wal_size(&store, "products").max(most)
     });
     assert!(most < LOG_LIMIT, "the log has grown to {most} bytes");
 }
@@ -81,7 +81,7 @@ fn full_reads_and_many_writers_leave_the_log_bounded() {
                 scope.spawn(|| {
                     (0..1500).fold(0, |most, _| {
                         session.expect(&create(&session, "products"), 201, None).unwrap();
-                        log_size(&store, "products").max(most)
+                        wal_size(&store, "products").max(most)
                     })
                 })
             })
@@ -104,8 +104,8 @@ fn a_snapshot_of_an_idle_service_ends_by_itself() {
 
 #[test]
 fn a_create_that_was_refused_with_503_is_never_stored() {
-    for timeout in ["300", "10000"] {
-        let (store, session) = start(&[QUIET[0], ("ANSWER_TIMEOUT_MS", timeout)]);
+    for timeout in ["300ms", "10s"] {
+        let (store, session) = start(&[QUIET[0], ("REQUEST_TIMEOUT", timeout)]);
         for &service in SERVICES.iter() {
             stores_only_what_is_sent_after_the_lock(&store, &session, service, || {
                 thread::scope(|scope| {
@@ -219,7 +219,7 @@ fn a_log_that_is_removed_under_a_running_service_loses_nothing() {
 }
 
 #[test]
-fn a_probe_saves_what_a_removed_log_had() {
+fn a_probe_saves_the_content_of_a_removed_log() {
     let (mut store, session) = start(&QUIET);
     let acknowledged = session.expect(&create(&session, "products"), 201, None).unwrap();
     fs::remove_file(sibling(&store.database("products"), "-wal")).unwrap();

@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 
-/// A server that accepts whatever is sent over HTTP, and remembers it.
+/// A server that accepts every HTTP request, and records it.
 pub(crate) struct Collector {
     pub(crate) url: String,
     pub(crate) received: Arc<Mutex<Vec<Received>>>,

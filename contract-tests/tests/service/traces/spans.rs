@@ -59,7 +59,7 @@ fn a_purchase_is_one_trace_over_three_services() {
 }
 
 #[test]
-fn spans_say_what_was_asked_and_answered_and_what_failed() {
+fn spans_record_requests_responses_and_failures() {
     let collector = Collector::start();
     let (mut store, session) = collector.store(&[]);
     let product = json!({ "name": "Quantum computer", "price": 200, "stock": 20 });

@@ -37,7 +37,7 @@ fn parent(flags: &str) -> String {
 }
 
 #[test]
-fn what_cannot_be_honoured_is_refused_with_a_sentence_that_names_it() {
+fn an_unsupported_value_is_refused_with_a_sentence_that_names_it() {
     let secret = "authorization=Bearer 4711\u{7f}";
     for (variable, value) in [
         (ENDPOINT, "ftp://127.0.0.1:4318"),
@@ -86,7 +86,7 @@ fn what_cannot_be_honoured_is_refused_with_a_sentence_that_names_it() {
 }
 
 #[test]
-fn variables_of_what_is_switched_off_are_not_read() {
+fn variables_of_disabled_features_are_not_read() {
     for off in [("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_TRACES_EXPORTER", "none")] {
         let folder = new_folder();
         let wrong = [("DATA_DIR", folder.path().to_str().unwrap()), (ENDPOINT, "nowhere"), off];
@@ -230,7 +230,7 @@ fn the_caller_and_the_sampler_decide_what_is_exported_and_the_context_is_passed_
 }
 
 #[test]
-fn only_what_is_set_is_passed_on() {
+fn only_the_chosen_propagators_are_used() {
     let upstream = Collector::start();
     let given = parent("01");
     let headers = [("traceparent", given.as_str()), ("tracestate", "a=b"), ("baggage", "user=7")];

@@ -15,7 +15,7 @@ fn probes_are_served_despite_silent_connections() {
         while silent.len() < count {
             // No more at once than may wait to be accepted.
             silent.extend((silent.len()..count).take(500).map(|_| connect(&session)));
-            probes_are_answered(&session);
+            probes_succeed(&session);
         }
     }
 }
@@ -32,7 +32,7 @@ fn the_backlog_holds_a_thousand_connections() {
     let waiting: Vec<_> = (0..1000).map(connect).take_while(Result::is_ok).collect();
     process.signal("CONT");
     assert_eq!(waiting.len(), 1000);
-    probes_are_answered(&session);
+    probes_succeed(&session);
 }
 
 /// A request with a token on a connection that is kept.
@@ -66,7 +66,7 @@ fn unauthenticated_connections_do_not_displace_authenticated_ones() {
         assert!(process.open_files() <= before + 4 + 16, "more connections than the limit and its reserve");
     }
     known.iter_mut().for_each(read);
-    probes_are_answered(&session);
+    probes_succeed(&session);
     known.iter_mut().for_each(read);
 
     // One more connection with a token takes the place of the one that was idle for longest.
@@ -82,7 +82,7 @@ fn a_surplus_connection_is_refused_and_displaces_no_busy_one() {
     let (_store, session) = start_with_list(&[("MAX_CONNECTIONS", "2")]);
     let mut readers: Vec<TcpStream> = (0..2).map(|_| stalled_list(&session, "HTTP/1.1", "reader")).collect();
     for _ in 0..30 {
-        probes_are_answered(&session);
+        probes_succeed(&session);
         let mut surplus = connect(&session);
         assert_eq!(ask(&mut surplus, "/products/1", "HTTP/1.1", "surplus"), "HTTP/1.1 503");
         let (heard, _) = rest(&mut surplus);
@@ -118,9 +118,9 @@ fn the_usual_soft_limit_of_descriptors_is_raised() {
     let _machine = alone();
     let folder = new_folder();
     let (_store, session) =
-        Store::start_with_session(&limited(folder.path(), "256:16000"), &[("HEAD_TIMEOUT_MS", "60000")]);
+        Store::start_with_session(&limited(folder.path(), "256:16000"), &[("HEADER_READ_TIMEOUT", "60s")]);
     let silent: Vec<TcpStream> = (0..1500).map(|_| connect(&session)).collect();
-    probes_are_answered(&session);
+    probes_succeed(&session);
     for stream in &silent {
         stream.set_nonblocking(true).unwrap();
         assert_eq!(stream.peek(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));

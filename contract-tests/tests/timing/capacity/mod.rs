@@ -19,7 +19,7 @@ use socket2::{Domain, Socket, Type};
 use crate::{MANY, PROGRAM, alone, connect};
 
 fn start(settings: &[(&str, &str)]) -> (Store, Session) {
-    let mut all = vec![("HEAD_TIMEOUT_MS", "60000"), ("WRITE_TIMEOUT_MS", "60000")];
+    let mut all = vec![("HEADER_READ_TIMEOUT", "60s"), ("WRITE_TIMEOUT", "60s")];
     all.extend_from_slice(settings);
     Store::start_with_session(PROGRAM, &all)
 }
@@ -94,7 +94,7 @@ fn in_flight(session: &Session) -> f64 {
 
 /// Probes on connections of their own.
 #[track_caller]
-fn probes_are_answered(session: &Session) {
+fn probes_succeed(session: &Session) {
     for path in ["/livez", "/readyz", "/metrics"] {
         let mut stream = connect(session);
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

@@ -125,7 +125,7 @@ fn over_http_1_0_a_list_that_fails_is_reset() {
 #[test]
 fn over_http_1_0_a_list_that_is_cut_off_by_a_stop_is_reset() {
     let _machine = alone();
-    is_reset(&[("DRAIN_TIMEOUT_MS", "100")], |store| {
+    is_reset(&[("DRAIN_TIMEOUT", "100ms")], |store| {
         let log = store.service("products").whole_log();
         milliseconds(&log, "broke off", "cut-1");
     });
@@ -134,7 +134,7 @@ fn over_http_1_0_a_list_that_is_cut_off_by_a_stop_is_reset() {
 #[test]
 fn over_http_1_0_an_unread_list_is_reset() {
     let _machine = alone();
-    is_reset(&[("WRITE_TIMEOUT_MS", "300")], |store| store.service("products").wait_for_log("cut-1"));
+    is_reset(&[("WRITE_TIMEOUT", "300ms")], |store| store.service("products").wait_for_log("cut-1"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 
-/// It accepts whatever is exported, and lives as long as the test's process.
+/// It accepts all exports, and lives as long as the test's process.
 pub(crate) struct Collector {
     pub(crate) url: String,
     exports: Arc<AtomicUsize>,

@@ -82,7 +82,7 @@ impl Curves {
 }
 
 #[test]
-fn only_what_grows_more_than_it_may_is_a_drift() {
+fn only_growth_beyond_the_allowance_is_a_drift() {
     const BYTES: Allowance = Allowance { figure: "bytes", factor: 1.1, plus: 4.0 };
     let drifts = |values: &[f64]| {
         let mut curves = Curves::default();

@@ -77,7 +77,7 @@ pub(crate) fn kinds(deployment: &Deployment) -> Vec<Kind> {
     kinds
 }
 
-/// The same with keys that nobody else has. Each eighth repeats the one before it on its connection, and so gets the same response.
+/// The same with unique keys. Each eighth repeats the one before it on its connection, and so gets the same response.
 fn with_keys(original: &'static Question) -> &'static Question {
     let prefix = Uuid::now_v7();
     changed(original, original.status, move |number| {

@@ -90,7 +90,7 @@ impl Soak {
             ("ORDERS_STOCK", "reserve"),
             ("CORS_ORIGINS", "*"),
             ("LOG_FORMAT", "json"),
-            ("BODY_TIMEOUT_MS", "5000"),
+            ("BODY_TIMEOUT", "5s"),
             // So that stored responses are deleted as fast as others are stored.
             ("KEY_LIFETIME", "1s"),
         ];

@@ -23,7 +23,7 @@ const DATABASE: Allowance = Allowance { figure: "bytes of database a row", facto
 const KEPT: Allowance = Allowance { figure: "stored responses and intents", factor: 1.25, plus: 30.0 };
 const SERIES: Allowance = Allowance { figure: "series of metrics", factor: 1.0, plus: 40.0 };
 const CPU: Allowance = Allowance { figure: "µs of processor a request", factor: 1.5, plus: 100.0 };
-// Whatever else a machine does delays requests more than most mistakes do. What they cost shows these.
+// Other work on the machine delays requests more than most mistakes do. The cost of a request shows these.
 const MEDIAN: Allowance = Allowance { figure: "ms, median", factor: 3.0, plus: 100.0 };
 const P99: Allowance = Allowance { figure: "ms, p99", factor: 3.0, plus: 300.0 };
 

@@ -36,13 +36,13 @@ impl<T: Type> ApiResponse for MadeOrFound<T> {
     fn meta() -> MetaResponses {
         let found = describe::response(
             StatusCode::OK,
-            "It was made by an earlier request.",
+            "The resource that an earlier request created.",
             describe::content::<T>(),
             Vec::new(),
         );
         let made = describe::response(
             StatusCode::CREATED,
-            "It is made.",
+            "The created resource.",
             describe::content::<T>(),
             vec![describe_location()],
         );

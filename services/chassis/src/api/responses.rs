@@ -106,7 +106,7 @@ pub(super) fn describe_location() -> MetaHeader {
     )
 }
 
-/// A 204: it is done, and there is nothing to say about it.
+/// A 204: the request succeeded, and the response has no body.
 #[derive(Clone, Copy, Debug)]
 pub struct NoContent;
 
@@ -118,7 +118,7 @@ impl IntoResponse for NoContent {
 
 impl ApiResponse for NoContent {
     fn meta() -> MetaResponses {
-        describe::response(StatusCode::NO_CONTENT, "It is done.", Vec::new(), Vec::new())
+        describe::response(StatusCode::NO_CONTENT, "The request succeeded.", Vec::new(), Vec::new())
     }
 
     fn register(_registry: &mut Registry) {}

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_written() {
+    fn an_extracted_context_is_injected_unchanged() {
         for parent in [PARENT, "00-00000000000000000000000000000001-0000000000000001-00"] {
             let mut written = HeaderMap::new();
             TraceContext::extract(&headers(parent)).unwrap().inject(&mut written, true);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_it_should_be_is_not_taken() {
+    fn a_malformed_traceparent_is_rejected() {
         let wrong = [
             String::new(),
             "00".into(),

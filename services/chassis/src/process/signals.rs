@@ -56,7 +56,7 @@ pub fn survive_file_size_limit() {
 pub enum Parent {
     /// It is on its own, and ends with the terminal that it was started in.
     None,
-    /// Its parent stops it, whatever becomes of the terminal.
+    /// Its parent stops it, even if the terminal closes.
     Stops,
 }
 

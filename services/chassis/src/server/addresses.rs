@@ -205,7 +205,7 @@ mod tests {
             (vec![host, port("80")], "http://shop.example"),
             (vec![proto, host, port("443")], "https://shop.example"),
             (vec![proto, host, port("80")], "https://shop.example"),
-            // It is no port.
+            // It is not a port.
             (vec![host, port("")], "http://shop.example"),
             (vec![host, port("0")], "http://shop.example"),
             (vec![host, port("+8080")], "http://shop.example"),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_part_of_a_url_is_ignored() {
+    fn a_value_that_cannot_be_part_of_a_url_is_ignored() {
         for field in [
             ("x-forwarded-host", "a b"),
             ("x-forwarded-host", "user@liar.example"),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_is_not_trusted_and_a_public_url_leave_no_say_to_headers() {
+    fn headers_are_ignored_from_untrusted_peers_and_with_a_public_url() {
         let fields = [
             ("host", "shop.example"),
             ("x-forwarded-host", "liar.example"),

@@ -38,7 +38,7 @@ pub(super) struct Cors(Option<CorsOrigins>);
 /// The CORS headers of a response.
 #[derive(Debug, PartialEq)]
 pub(super) enum Grant {
-    /// Nothing: no page may read it, whatever its origin.
+    /// Nothing: no page of any origin may read it.
     None,
     /// Pages of every origin may read it.
     Any,

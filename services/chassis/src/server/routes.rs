@@ -41,11 +41,11 @@ impl Routes {
         let mut templates = Router::new();
         for path in A::meta().into_iter().flat_map(|api| api.paths) {
             assert!(
-                path.operations.iter().all(|operation| takes_in_order(operation, &path.path)),
+                path.operations.iter().all(|operation| has_parameters_in_order(operation, &path.path)),
                 "an operation of {} takes the parameters of its path in another order",
                 path.path
             );
-            // Routes are made once in a process's life, so a leaked string is no leak.
+            // Routes are made once per process, so leaking their strings is fine.
             let template: &'static str = path.path.leak();
             templates.insert(template, template).expect("paths that differ");
         }
@@ -90,7 +90,7 @@ impl Route {
 }
 
 /// Whether the arguments of `operation` are in the order of `template`: poem-openapi matches them by their numbers.
-fn takes_in_order(operation: &MetaOperation, template: &str) -> bool {
+fn has_parameters_in_order(operation: &MetaOperation, template: &str) -> bool {
     let arguments = operation.params.iter().filter(|parameter| parameter.in_type == MetaParamIn::Path);
     let parameters = template.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
     arguments.map(|argument| argument.name.as_str()).eq(parameters)
@@ -99,7 +99,7 @@ fn takes_in_order(operation: &MetaOperation, template: &str) -> bool {
 /// What a segment of a path says: `%70` is `p`, and `%2F` parts no segments (RFC 3986, sections 2.4 and 6.2.2).
 pub(super) fn decoded(text: &str) -> Cow<'_, str> {
     match text.contains('%') {
-        // Bytes that are no text become a character that no value has.
+        // Bytes that are not UTF-8 become a character that no value has.
         true => percent_decode_str(text).decode_utf8_lossy(),
         false => text.into(),
     }

@@ -19,7 +19,7 @@ impl CorsOrigins {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let listed: Vec<&str> = text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).collect();
         match listed.as_slice() {
-            [] => Err("it names no origin".to_owned()),
+            [] => Err("it does not name an origin".to_owned()),
             ["*"] => Ok(Self::Any),
             listed => Ok(Self::Listed(listed.iter().map(|text| origin(text)).collect::<Result<_, _>>()?)),
         }
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused_with_an_example() {
+    fn an_invalid_origin_is_refused_with_an_example() {
         for text in [
             "localhost:3000",
             "shop.example",
@@ -89,6 +89,6 @@ mod tests {
             let reason = CorsOrigins::parse(text).expect_err(text);
             assert!(reason.ends_with("an origin looks like https://shop.example:8443"), "{text}: {reason}");
         }
-        assert_eq!(CorsOrigins::parse(" , "), Err("it names no origin".to_owned()));
+        assert_eq!(CorsOrigins::parse(" , "), Err("it does not name an origin".to_owned()));
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn page_url(text: &str) -> Result<String, String> {
     url.map(|_| text.to_owned())
 }
 
-/// A URL of `http` or `https` that tells nobody a password.
+/// An `http` or `https` URL without a password.
 fn web_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_public_url_is_refused_with_an_example() {
+    fn an_invalid_public_url_is_refused_with_an_example() {
         for text in [
             "shop.example",
             "/things-api",

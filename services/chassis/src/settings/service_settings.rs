@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn a_url_that_is_refused_is_named_by_its_variable() {
-        let refused = parse(&[]).upstreams[0].connect(|_, _| Err::<(), _>("it is no URL"), |(), _| Ok(()));
-        assert_eq!(refused.unwrap_err().to_string(), "SHOP_URL is wrong: it is no URL.");
+        let refused = parse(&[]).upstreams[0].connect(|_, _| Err::<(), _>("it is not a URL"), |(), _| Ok(()));
+        assert_eq!(refused.unwrap_err().to_string(), "SHOP_URL is wrong: it is not a URL.");
     }
 
     #[test]

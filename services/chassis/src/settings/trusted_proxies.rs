@@ -23,7 +23,7 @@ impl TrustedProxies {
         };
         let listed = text.split(',').map(str::trim).filter(|text| !text.is_empty());
         match listed.map(network).collect::<Result<Vec<_>, _>>()? {
-            none if none.is_empty() => Err("it names no proxy".to_owned()),
+            none if none.is_empty() => Err("it does not name a proxy".to_owned()),
             networks => Ok(Self(networks)),
         }
     }
@@ -56,11 +56,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused_with_an_example() {
+    fn an_invalid_network_is_refused_with_an_example() {
         for text in ["localhost", "10.0.0.0/33", "10.0.0", "127.0.0.1:80", "*"] {
             let reason = TrustedProxies::parse(text).expect_err(text);
             assert!(reason.ends_with("such as 127.0.0.1 or 10.0.0.0/8"), "{text}: {reason}");
         }
-        assert_eq!(TrustedProxies::parse(","), Err("it names no proxy".to_owned()));
+        assert_eq!(TrustedProxies::parse(","), Err("it does not name a proxy".to_owned()));
     }
 }

@@ -3,7 +3,7 @@
 //! Names and labels follow OpenTelemetry's semantic conventions if there are any
 //! (<https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>), in the format of Prometheus
 //! (<https://prometheus.io/docs/practices/naming/>). Each series has its service as a label, so that one job can scrape all
-//! services: `job` and `instance` belong to the configuration of Prometheus, and nobody wants to join `target_info` in each query.
+//! services: `job` and `instance` belong to the configuration of Prometheus, and queries should not have to join `target_info`.
 
 use std::{
     collections::HashMap,

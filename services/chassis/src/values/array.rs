@@ -126,7 +126,7 @@ mod tests {
     fn an_error_names_a_few_problems_of_many() {
         let json = format!("[{}0]", "-1,".repeat(1000));
         let Parsed::InvalidParts(problems) = Array::<Count, 5000>::read(&json) else {
-            panic!("-1 is no count")
+            panic!("-1 is not a count")
         };
         assert_eq!(problems.invalid.len(), 20);
     }

@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_boolean_is_no_number_and_no_text() {
+    fn a_boolean_is_not_a_number_or_a_string() {
         assert_eq!(bool::read("true"), Parsed::Value(true));
         assert_eq!(bool::read("false"), Parsed::Value(false));
         assert_eq!(bool::read("null"), Parsed::Missing);

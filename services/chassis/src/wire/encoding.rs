@@ -17,9 +17,7 @@ pub(crate) fn text(body: &[u8]) -> Result<&str, String> {
         None => Ok(text),
         Some((half, at)) => {
             let at = position(body, at);
-            Err(format!(
-                "{half} {at} is half a surrogate pair and no character: send both halves, or neither"
-            ))
+            Err(format!("{half} {at} is an unpaired surrogate: send both halves of the pair, or neither"))
         }
     }
 }

@@ -30,7 +30,7 @@ fn is_port(text: &[u8]) -> bool {
     }
 }
 
-/// `path` as the prefix of other paths: without a slash at its end, so that `/` is no prefix at all. None if it is not an
+/// `path` as the prefix of other paths: without a slash at its end, so that `/` is an empty prefix. None if it is not an
 /// absolute path, or one that a browser would resolve to something else: `//host` is another host, `/a/..` another path.
 pub(crate) fn path_prefix(path: &str) -> Option<&str> {
     let is_segment = |segment: &str| {

@@ -81,7 +81,7 @@ pub(super) fn replace_without_storing() -> Tamper {
     })
 }
 
-/// A replacement is stored but for one field, and answered as if it were whole.
+/// A replacement is stored without one field, and the response shows it as complete.
 pub(super) fn replace_but(field: &'static str) -> Tamper {
     Arc::new(move |request, forward| {
         if request.method != "PUT" {
@@ -113,7 +113,7 @@ pub(super) fn twice(method: &'static str) -> Tamper {
 }
 
 /// A product that lacks something is refused, and `method` takes it all the same, with something made up for it.
-pub(super) fn despite_refusal(method: &'static str) -> Tamper {
+pub(super) fn despite_error(method: &'static str) -> Tamper {
     Arc::new(move |request, forward| {
         let response = forward(&request);
         if request.method == method && response.error().as_deref() == Some("Missing fields") {
@@ -248,7 +248,7 @@ pub(super) fn found_anyway() -> Tamper {
     })
 }
 
-/// A request that timed out is answered 503 and done all the same.
+/// A request that timed out gets 503, but is executed all the same.
 pub(super) fn despite_timeout() -> Tamper {
     Arc::new(|request, forward| {
         let response = forward(&request);

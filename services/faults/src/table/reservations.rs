@@ -29,49 +29,49 @@ pub(super) fn all() -> Vec<Fault> {
     let fault = |name: &str, tamper| Fault { name: name.into(), place: PRODUCTS, tamper };
     vec![
         // What is taken and given back.
-        fault("a reservation that is sent again takes again", after("PUT", 200, |it| it.adjust(-it.quantity()))),
-        fault("a reservation takes nothing", after("PUT", 201, |it| it.adjust(it.quantity()))),
-        fault("a reservation takes one too many", after("PUT", 201, |it| it.adjust(-1))),
-        fault("a refused reservation takes what is there", after("PUT", 400, |it| it.adjust(i64::MIN))),
+        fault("a repeated reservation takes stock again", after("PUT", 200, |it| it.adjust(-it.quantity()))),
+        fault("a reservation takes no stock", after("PUT", 201, |it| it.adjust(it.quantity()))),
+        fault("a reservation takes one item too many", after("PUT", 201, |it| it.adjust(-1))),
+        fault("a refused reservation takes all stock", after("PUT", 400, |it| it.adjust(i64::MIN))),
         fault("a reservation that differs takes the difference", after("PUT", 422, |it| it.adjust(-1))),
-        fault("a refused reservation is made for less", after("PUT", 400, |it| drop((it.forward)(&it.request.clone().json(&json!({ "quantity": 1 })))))),
-        fault("a release gives nothing back", released("HELD", |it| it.adjust(-it.quantity()))),
-        fault("a release that is sent again gives back again", released("RELEASED", |it| it.adjust(it.quantity()))),
-        fault("a release of what was never made gives one back", released("null", |it| it.adjust(1))),
+        fault("a refused reservation is made for one item", after("PUT", 400, |it| drop((it.forward)(&it.request.clone().json(&json!({ "quantity": 1 })))))),
+        fault("a release returns no stock", released("HELD", |it| it.adjust(-it.quantity()))),
+        fault("a repeated release returns stock again", released("RELEASED", |it| it.adjust(it.quantity()))),
+        fault("releasing an unknown reservation returns an item", released("null", |it| it.adjust(1))),
         fault("a late reservation takes its stock after its release", after("PUT", 409, |it| it.adjust(-1))),
         fault("a late reservation is made after its release", late()),
-        fault("what has no room is swallowed", saturating()),
+        fault("stock beyond the maximum is lost", saturating()),
         // Whose reservation it is, and what it holds.
-        fault("the key of another product is the same key", one_space_of_keys()),
-        fault("a reservation that differs is found", reservation("PUT", 422, |it| it.response = (it.forward)(&it.get()))),
+        fault("products share their reservation keys", one_space_of_keys()),
+        fault("a reservation that differs is accepted", reservation("PUT", 422, |it| it.response = (it.forward)(&it.get()))),
         fault("a reservation that differs is replaced", reservation("PUT", 422, |it| {
             it.response = (it.forward)(&it.get());
             let quantity = it.sent();
             edit_body(&mut it.response.body, |body| body["quantity"] = quantity.into());
         })),
         fault("a released reservation is read as held", reservation("GET", 200, |it| it.set("status", "HELD"))),
-        fault("a release is answered with what was held", reservation("DELETE", 200, |it| it.set("status", "HELD"))),
+        fault("a release returns a held reservation", reservation("DELETE", 200, |it| it.set("status", "HELD"))),
         fault("a released reservation is forgotten", reservation("GET", 200, |it| if it.response.json()["status"] == "RELEASED" { it.refuse(404, "Reservation not found") })),
         fault("a release that comes first is not found", reservation("DELETE", 200, |it| if it.response.json()["quantity"] == 0 { it.refuse(404, "Reservation not found") })),
         fault("a released reservation has no quantity", reservation("GET", 200, |it| if it.response.json()["status"] == "RELEASED" { it.set("quantity", 0) })),
         // Statuses, texts and headers.
-        fault("a reservation is answered 200 when it is made", reservation("PUT", 201, |it| it.response.status = 200)),
-        fault("a reservation is answered 201 each time", reservation("PUT", 200, |it| it.response.status = 201)),
+        fault("making a reservation returns 200", reservation("PUT", 201, |it| it.response.status = 200)),
+        fault("repeating a reservation returns 201", reservation("PUT", 200, |it| it.response.status = 201)),
         fault("a reservation has another Location", reservation("PUT", 201, |it| it.response.set_header("Location", Some("/reservations/1")))),
         fault("too little stock is a conflict", text_status("Not enough stock", 409)),
         fault("a released reservation is gone", text_status("Reservation released", 410)),
         fault("a reservation that differs is a conflict", text_status("Reservation differs", 409)),
         fault("too much stock is an internal error", reservation("DELETE", 409, |it| it.refuse(500, "Internal error"))),
-        fault("a reservation of an unknown product is unknown itself", reservation("PUT", 404, |it| it.refuse(404, "Reservation not found"))),
+        fault("reserving an unknown product reports an unknown reservation", reservation("PUT", 404, |it| it.refuse(404, "Reservation not found"))),
         // Conditional requests.
         fault("If-Match is ignored", without_header("if-match")),
         fault("If-None-Match is ignored", without_header("if-none-match")),
-        fault("a weak tag is enough to replace", sent("if-match", |tags| tags.replace("W/", ""))),
-        fault("a weak tag is not enough to have it", sent("if-none-match", |tags| tags.replace("W/\"", "\"-"))),
-        fault("a star is no tag to replace", sent("if-match", |tags| tags.replace('*', "\"*\""))),
-        fault("a star is no tag to have", sent("if-none-match", |tags| tags.replace('*', "\"*\""))),
-        fault("only the first of several tags counts to replace", sent("if-match", first)),
-        fault("only the first of several tags counts to have", sent("if-none-match", first)),
+        fault("a weak tag matches when replacing", sent("if-match", |tags| tags.replace("W/", ""))),
+        fault("a weak tag does not match when reading", sent("if-none-match", |tags| tags.replace("W/\"", "\"-"))),
+        fault("a star does not match when replacing", sent("if-match", |tags| tags.replace('*', "\"*\""))),
+        fault("a star does not match when reading", sent("if-none-match", |tags| tags.replace('*', "\"*\""))),
+        fault("only the first of several tags counts when replacing", sent("if-match", first)),
+        fault("only the first of several tags counts when reading", sent("if-none-match", first)),
         fault("a replacement with another tag is stored all the same", Arc::new(stored_all_the_same)),
         fault("a replacement with another tag is a conflict", text_status("Precondition failed", 409)),
         fault("a tag does not change with the stock", tag(|_, response| { let body = response.json(); Some(format!("\"{:032x}\"", body["id"].as_u64()?)) })),
@@ -79,7 +79,7 @@ pub(super) fn all() -> Vec<Fault> {
         fault("tags are weak", tag(|tag, _| Some(format!("W/{tag}")))),
         fault("a created product has no tag", response("POST", 201, |response| response.set_header("ETag", None))),
         fault("a replaced product has no tag", response("PUT", 200, |response| response.set_header("ETag", None))),
-        fault("what is not modified has no tag", response("GET", 304, |response| response.set_header("ETag", None))),
+        fault("a 304 has no tag", response("GET", 304, |response| response.set_header("ETag", None))),
         fault("a reservation does not change the tag", tag_outlives_reservation()),
     ]
 }
@@ -183,7 +183,7 @@ fn late() -> Tamper {
     })
 }
 
-/// What has no room is given back as far as there is room.
+/// Stock is returned only up to the maximum.
 fn saturating() -> Tamper {
     reservation("DELETE", 409, |exchange| {
         let held = (exchange.forward)(&exchange.get()).json()["quantity"].as_i64().unwrap_or_default();

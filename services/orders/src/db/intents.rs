@@ -13,7 +13,7 @@ use super::{
     postgres, sqlite,
 };
 
-/// The table of intents. The owner of one that was copied is nobody, since all instances were stopped.
+/// The table of intents. A copied intent has no owner, since all instances were stopped.
 pub(super) const TABLE: Table = Table::with_key(
     "intent",
     1,

@@ -59,7 +59,7 @@ impl Query for Get {
 pub(crate) enum Insert<I> {
     /// Its stock was only checked.
     Checked(Content),
-    /// Its stock is reserved, and this is its intent. The query fails if the intent is not open any more.
+    /// Its stock is reserved, and this is its intent. The query fails if the intent is no longer open.
     Reserved(I),
 }
 
@@ -90,7 +90,7 @@ impl<I: AsRef<Intent> + Clone + Send + Sync> Query for Insert<I> {
         true
     }
 
-    /// An intent may be locked by whoever gives it up.
+    /// An intent may be locked by the task that releases it.
     fn is_grouped(&self) -> bool {
         matches!(self, Self::Checked(_))
     }

@@ -109,7 +109,7 @@ pub(super) async fn open_intent(
 /// Makes the order, whose stock is reserved, in one statement.
 ///
 /// # Errors
-/// The intent is not open any more, so that its reservation may be gone.
+/// The intent is no longer open, so its reservation may be gone.
 pub(super) async fn confirm_intent(
     connection: &Connection,
     Intent { key, content }: &Intent,
@@ -122,7 +122,7 @@ pub(super) async fn confirm_intent(
                    )
                    INSERT INTO order_reservation (order_id, key) SELECT id, $1 FROM made RETURNING order_id";
     let row = connection.query_opt(confirm, &[key]).await?;
-    let row = row.ok_or(Error::NoRow("the intent of an order is not open any more"))?;
+    let row = row.ok_or(Error::NoRow("the intent of an order is no longer open"))?;
     Ok(Order { id: row.try_get(0)?, content: *content })
 }
 

@@ -85,7 +85,7 @@ pub(super) fn open_intent(connection: &Connection, Intent { key, content }: &Int
 /// Makes the order, whose stock is reserved.
 ///
 /// # Errors
-/// The intent is not open any more, so that its reservation may be gone.
+/// The intent is no longer open, so its reservation may be gone.
 pub(super) fn confirm_intent(connection: &Connection, Intent { key, content }: &Intent) -> Result<Order> {
     let closed =
         connection.prepare_cached("DELETE FROM intent WHERE key = ?1 AND state = 'OPEN'")?.execute([key])?;

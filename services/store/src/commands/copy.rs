@@ -166,7 +166,7 @@ async fn copy_all(members: &'static [Member], matches: &ArgMatches) -> Result<St
     let settings = DatabaseSettings::from_arg_matches(matches).map_err(StartupError::from)?;
     let [from, to] = ["from", "to"].map(|flag| Places::read(flag, matches));
     let mut copies = Vec::new();
-    // Whatever is wrong with one of them is said before any is changed.
+    // All of them are checked before any is changed.
     for member in chosen(members, matches) {
         let locations = [from.of(member, matches)?, to.of(member, matches)?];
         let name = member.info.name;

@@ -81,7 +81,7 @@ pub(super) struct Databases {
 
 impl Databases {
     /// # Errors
-    /// The backup would be where the databases are, or one of them is no file.
+    /// The backup would be where the databases are, or one of them is not a file.
     pub(super) fn read(matches: &ArgMatches, members: &'static [Member]) -> Result<Self, StartupError> {
         let path = |name| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
         let (backup, data) = (path("folder"), path("data-dir"));

@@ -22,9 +22,9 @@ pub(super) enum Failure {
 }
 
 /// Renames all files, in this order, and returns when that is on disk. Meanwhile `temporary`, the folder that some of them come
-/// from, is called `guard`. Whoever finds such a folder knows that an exchange was interrupted.
+/// from, is called `guard`. Such a folder shows that an exchange was interrupted.
 pub(super) fn exchange(temporary: Temporary, guard: &Path, renames: &Renames) -> Result<(), Failure> {
-    // The files of one that was interrupted are of no use any more, but what it has left unfinished is not done before this one is.
+    // The files of one that was interrupted are of no use, but what it has left unfinished is not done before this one is.
     let is_repeated = guard.exists();
     let begun = match is_repeated {
         true => temporary.replace(guard),

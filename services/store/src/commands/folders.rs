@@ -9,11 +9,11 @@ use std::{
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-/// A folder with a temporary name, which is removed unless it is given another. Whoever is killed leaves it, and the next with
+/// A folder with a temporary name, which is removed unless it is given another. A killed process leaves it, and the next with
 /// the same name removes it.
 pub(super) struct Temporary {
     path: PathBuf,
-    /// Locked, so that nobody else takes it for one that was left.
+    /// Locked, so that no other process takes it for a leftover.
     folder: File,
     is_renamed: bool,
 }
@@ -27,7 +27,7 @@ impl Temporary {
                 _ => {}
             }
             let folder = lock(path)?;
-            // Whoever had it locked may have renamed or removed it meanwhile.
+            // The process that had it locked may have renamed or removed it meanwhile.
             let is_same = fs::metadata(path).is_ok_and(|now| {
                 folder.metadata().is_ok_and(|locked| (now.dev(), now.ino()) == (locked.dev(), locked.ino()))
             });

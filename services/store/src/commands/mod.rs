@@ -89,7 +89,7 @@ async fn until_cancelled(
         done = &mut outcome => ended(done),
         signal = &mut stop => {
             cancellation.cancel();
-            // What cannot be cancelled any more is done in a moment.
+            // A step that can no longer be cancelled ends in a moment.
             ended(outcome.await).map_err(|failure| match failure.is_unchanged {
                 true => Failure::unchanged(format!("stopped by {signal}, and nothing was changed.")),
                 false => failure,

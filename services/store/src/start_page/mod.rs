@@ -81,7 +81,7 @@ pub(crate) async fn serve(listener: TcpListener, content: Content) {
     }
 }
 
-/// Serves one request, so that an idle connection keeps nobody out.
+/// Serves one request, so that an idle connection does not block others.
 async fn serve_connection(stream: TcpStream, content: Arc<Content>, _permit: OwnedSemaphorePermit) {
     let service = service_fn(|request| {
         let response = respond(&request, &content);
@@ -102,7 +102,7 @@ fn respond(request: &Request<Incoming>, content: &Content) -> Response<Full<Byte
             let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
             (StatusCode::OK, "text/html; charset=utf-8", content.html(host))
         }
-        "/" => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", "The page can be read only.\n".into()),
+        "/" => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", "This page allows only GET and HEAD.\n".into()),
         _ => (StatusCode::NOT_FOUND, "text/plain", "The page is at /.\n".into()),
     };
     let mut response = Response::new(Full::from(body));

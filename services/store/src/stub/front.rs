@@ -91,7 +91,7 @@ impl Front {
         let listener = socket.listen(BACKLOG)?;
         let http = http::client(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
-            // A connection that the service is about to close would be an error of nobody's.
+            // A connection that the service is about to close would cause an error without a fault.
             .pool_max_idle_per_host(0)
             .build()
             .map_err(io::Error::other)?;
@@ -109,7 +109,7 @@ impl Front {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
-            // Whatever ends a connection is the caller's or the fault's doing.
+            // The caller or the fault has ended the connection.
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, shared.clone()))),
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
@@ -119,7 +119,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     match shared.wire() {
         Some(Wire::SaysNothing) => drop(copy(&mut stream, &mut sink()).await?),
-        // What is not read would be a reset.
+        // Unread data would cause a reset.
         Some(Wire::HangsUp) => drop(stream.read(&mut [0; 1024]).await?),
         Some(Wire::Resets) => {
             let _ = stream.read(&mut [0; 1024]).await?;
@@ -171,7 +171,7 @@ async fn respond(
     let wire = shared.wire().filter(|_| !is_preflight);
     let handle = Handle::current();
     // Tampering waits for the service, once or several times.
-    let response = tokio::task::spawn_blocking(move || shared.response(request, &handle)).await;
+    let response = tokio::task::spawn_blocking(move || shared.respond(request, &handle)).await;
     let mut response = response.unwrap_or_else(|error| failed(&error));
     // A page is to see what went wrong, as it would from a proxy that knows of it.
     if is_of_page && response.header("Access-Control-Allow-Origin").is_none() {
@@ -234,7 +234,7 @@ impl Shared {
         self.faults.wire.filter(|_| self.is_on.load(Ordering::Relaxed))
     }
 
-    fn response(&self, request: Request, handle: &Handle) -> Response {
+    fn respond(&self, request: Request, handle: &Handle) -> Response {
         let is_on = self.is_on.load(Ordering::Relaxed);
         let tampers = if is_on { self.faults.tampers.as_slice() } else { &[] };
         self.tampered(request, tampers, handle)
@@ -249,7 +249,7 @@ impl Shared {
     }
 
     async fn forward(&self, request: Request) -> Result<Response, String> {
-        let method: Method = request.method.parse().map_err(|_| "the method is none".to_owned())?;
+        let method: Method = request.method.parse().map_err(|_| "the method is not valid".to_owned())?;
         let mut builder = self.http.request(method.clone(), format!("{}{}", self.url, request.path));
         for (name, value) in &request.headers {
             builder = builder.header(name, value);

@@ -140,7 +140,7 @@ impl<'a> Caller<'a> {
             true if text.is_empty() => Ok(Value::Null),
             true => serde_json::from_str(&text)
                 .map_err(|error| unseeded(format!("the body of {method} {path} is not JSON: {error}"))),
-            false => Err(unseeded(format!("{method} {path} is answered {status}: {text}"))),
+            false => Err(unseeded(format!("{method} {path} returned {status}: {text}"))),
         }
     }
 }

@@ -103,7 +103,7 @@ fn check_asks_all_services_at_once() {
         for mut stream in asked {
             let head = BufReader::new(&stream).lines().map_while(Result::ok);
             head.take_while(|line| !line.is_empty()).for_each(drop);
-            // Whoever has given up is no longer there.
+            // A caller that has given up has left.
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         }
     });

@@ -26,7 +26,7 @@ fn every_line_of_the_store_and_its_services_is_json_if_that_is_set() {
 }
 
 #[test]
-fn a_refusal_is_json_if_that_is_set() {
+fn a_startup_error_is_json_if_the_log_is() {
     for arguments in [&["products"][..], &[]] {
         let output = run(
             |_, command| {

@@ -28,7 +28,7 @@ use std::{
 use tempfile::TempDir;
 
 /// Longer than anything takes that happens at all, on a machine that has other work.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A store on free ports. Dropping it kills it, and its services stop.
 struct Store {
@@ -107,7 +107,7 @@ impl Store {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(began.elapsed() < PATIENCE, "it goes on:\n{}", self.log());
+            assert!(began.elapsed() < TIMEOUT, "it goes on:\n{}", self.log());
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -143,7 +143,7 @@ fn signal(name: &str, process: u32) {
 fn wait_until(condition: impl Fn() -> bool, what: &str) {
     let began = Instant::now();
     while !condition() {
-        assert!(began.elapsed() < PATIENCE, "still not: {what}");
+        assert!(began.elapsed() < TIMEOUT, "still not: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -175,9 +175,9 @@ fn run(prepare: impl FnOnce(&Path, &mut Command), arguments: &[&str]) -> Output 
     let id = process.id();
     let (end, output) = mpsc::channel();
     thread::spawn(move || end.send(process.wait_with_output().unwrap()));
-    output.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+    output.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
         signal("KILL", id);
-        panic!("{arguments:?} still runs after {PATIENCE:?}")
+        panic!("{arguments:?} still runs after {TIMEOUT:?}")
     })
 }
 

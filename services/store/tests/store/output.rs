@@ -99,7 +99,7 @@ fn the_exit_code_does_not_depend_on_the_output() {
             command(folder.path(), arguments).stdout(stdout).stderr(stderr).status().unwrap().code()
         };
         assert_eq!(run(full().into(), full().into()), Some(code), "{arguments:?}");
-        // A closed pipe is no failure of `--help`: the reader has read enough.
+        // A closed pipe is not a failure of `--help`: the reader has read enough.
         let code = if arguments.last().is_some_and(|last| ["--help", "--version"].contains(last)) {
             0
         } else {

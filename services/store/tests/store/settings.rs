@@ -244,7 +244,7 @@ fn the_readme_has_every_variable_and_no_other() {
 }
 
 #[test]
-fn the_store_passes_on_who_may_call_and_where_it_is() {
+fn the_store_passes_on_cors_origins_and_public_urls() {
     let folder = folder();
     let mut process = command(
         folder.path(),

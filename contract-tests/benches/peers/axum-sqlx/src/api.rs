@@ -16,11 +16,11 @@ use sqlx::FromRow;
 
 use crate::Service;
 
-const MISSING: Refusal = Refusal(StatusCode::BAD_REQUEST, "Missing fields");
-const INVALID: Refusal = Refusal(StatusCode::BAD_REQUEST, "Invalid fields");
-const NO_PRODUCT: Refusal = Refusal(StatusCode::NOT_FOUND, "Product not found");
-const NO_ORDER: Refusal = Refusal(StatusCode::NOT_FOUND, "Order not found");
-const NO_PAYMENT: Refusal = Refusal(StatusCode::NOT_FOUND, "Payment not found");
+const MISSING: ApiError = ApiError(StatusCode::BAD_REQUEST, "Missing fields");
+const INVALID: ApiError = ApiError(StatusCode::BAD_REQUEST, "Invalid fields");
+const NO_PRODUCT: ApiError = ApiError(StatusCode::NOT_FOUND, "Product not found");
+const NO_ORDER: ApiError = ApiError(StatusCode::NOT_FOUND, "Order not found");
+const NO_PAYMENT: ApiError = ApiError(StatusCode::NOT_FOUND, "Payment not found");
 
 pub(crate) fn router(name: &str, service: Arc<Service>) -> Router {
     let routes = match name {
@@ -34,22 +34,22 @@ pub(crate) fn router(name: &str, service: Arc<Service>) -> Router {
 }
 
 /// An error response: its status and its text.
-pub(crate) struct Refusal(StatusCode, &'static str);
+pub(crate) struct ApiError(StatusCode, &'static str);
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         (self.0, Json(json!({ "error": self.1 }))).into_response()
     }
 }
 
-impl From<sqlx::Error> for Refusal {
+impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         eprintln!("{error}");
         Self(StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
     }
 }
 
-type Result<T> = std::result::Result<T, Refusal>;
+type Result<T> = std::result::Result<T, ApiError>;
 
 async fn authorize(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let sent = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -58,7 +58,7 @@ async fn authorize(State(service): State<Arc<Service>>, request: Request, next: 
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     if token.is_none_or(|(_, token)| token != service.token) {
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-        return (challenge, Refusal(StatusCode::UNAUTHORIZED, "Unauthorized")).into_response();
+        return (challenge, ApiError(StatusCode::UNAUTHORIZED, "Unauthorized")).into_response();
     }
     next.run(request).await
 }
@@ -67,13 +67,13 @@ async fn authorize(State(service): State<Arc<Service>>, request: Request, next: 
 struct Body<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         match Json::<Option<T>>::from_request(request, state).await {
             Ok(Json(body)) => body.map(Self).ok_or(MISSING),
             Err(JsonRejection::MissingJsonContentType(_)) => {
-                Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"))
+                Err(ApiError(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"))
             }
             Err(_) => Err(INVALID),
         }
@@ -198,10 +198,10 @@ async fn create_order(State(service): State<Arc<Service>>, Body(body): Body<Orde
         return Err(INVALID);
     }
     let Some(stock) = service.upstream.stock(product_id).await else {
-        return Err(Refusal(StatusCode::BAD_REQUEST, "Product not found or unavailable"));
+        return Err(ApiError(StatusCode::BAD_REQUEST, "Product not found or unavailable"));
     };
     if quantity > stock {
-        return Err(Refusal(StatusCode::BAD_REQUEST, "Not enough stock"));
+        return Err(ApiError(StatusCode::BAD_REQUEST, "Not enough stock"));
     }
     let insert =
         "INSERT INTO purchase_order (product_id, quantity, status) VALUES ($1, $2, 'PENDING') RETURNING id";
@@ -249,7 +249,7 @@ async fn create_payment(
         return Err(INVALID);
     }
     if !service.upstream.has_order(order_id).await {
-        return Err(Refusal(StatusCode::BAD_REQUEST, "Order not found or unavailable"));
+        return Err(ApiError(StatusCode::BAD_REQUEST, "Order not found or unavailable"));
     }
     let insert =
         "INSERT INTO payment (order_id, amount, method, status) VALUES ($1, $2, $3, 'SUCCESS') RETURNING id";

@@ -42,7 +42,7 @@ fn a_new_major_version_may_break() {
 }
 
 #[test]
-fn a_schema_that_became_truer_breaks_nobody_and_one_that_became_narrower_does() {
+fn a_more_accurate_schema_is_compatible_and_a_narrower_one_breaks_callers() {
     let at = "/paths/~1products/post/parameters/0/schema";
     let mut old = CONTRACT.document("products").json.clone();
     let truer = old.pointer(at).unwrap().clone();

@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "an operation has another id",
         |new| at(new, LIST)["operationId"] = "all".into(),
-        Some("list_products: the operation is called `all` in place of `list_products`"),
+        Some("list_products: the operation id was `list_products` and is `all`"),
         "",
         "info",
     ),
@@ -126,14 +126,14 @@ pub(super) const ROWS: &[Row] = &[
         "error",
     ),
     row(
-        "a parameter takes less",
+        "a parameter accepts less",
         |new| at(new, LIST_PARAMETERS)[0]["schema"]["maximum"] = 10.into(),
         Some("the query parameter `limit`: `maximum` was 1000 and is 10"),
         "unhandled",
         "error",
     ),
     row(
-        "a parameter takes more",
+        "a parameter accepts more",
         |new| at(new, LIST_PARAMETERS)[0]["schema"]["maximum"] = 2000.into(),
         None,
         "unhandled",
@@ -184,21 +184,21 @@ pub(super) const ROWS: &[Row] = &[
         "error",
     ),
     row(
-        "a text of a request may be shorter only",
+        "a string of a request may be shorter only",
         |new| at(new, NEW_PRODUCT)["properties"]["name"]["maxLength"] = 100.into(),
         Some("the body `name`: `maxLength` was 200 and is 100"),
         "unhandled",
         "error",
     ),
     row(
-        "a text of a request has to fit a pattern",
+        "a string of a request has to fit a pattern",
         |new| at(new, NEW_PRODUCT)["properties"]["name"]["pattern"] = "^[a-z]+$".into(),
         Some("the body `name`: `pattern` was null and is \"^[a-z]+$\""),
         "unhandled",
         "error",
     ),
     row(
-        "a text of a request may be longer",
+        "a string of a request may be longer",
         |new| at(new, NEW_PRODUCT)["properties"]["name"]["maxLength"] = 300.into(),
         None,
         "unhandled",
@@ -300,14 +300,14 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "a success is gone",
         |new| remove(&mut at(new, LIST)["responses"], "200"),
-        Some("list_products: 200 is never answered any more"),
+        Some("list_products: 200 is no longer returned"),
         "forward",
         "error",
     ),
     row(
         "another success is new",
         |new| at(new, LIST)["responses"]["202"] = at(new, LIST)["responses"]["200"].clone(),
-        Some("list_products: 202 may be answered now"),
+        Some("list_products: 202 is a new response"),
         "backward",
         "info",
     ),
@@ -342,7 +342,7 @@ pub(super) const ROWS: &[Row] = &[
             content["application/hal+json"] = content["application/json"].take();
             remove(content, "application/json");
         },
-        Some("the 200 response is never `application/json` any more"),
+        Some("the 200 response is no longer `application/json`"),
         "panics",
         "error",
     ),

@@ -7,7 +7,7 @@ use super::errors::KEY_REUSED;
 /// How many expired responses are deleted whenever one is stored: more than one, so that their number shrinks.
 pub(super) const DELETED_AT_ONCE: u32 = 4;
 
-/// A response that is to be stored, and the request that it answers.
+/// A response to store, and its request.
 pub(super) struct Entry<'a> {
     pub(super) operation: &'static str,
     pub(super) key: &'a str,
@@ -16,7 +16,7 @@ pub(super) struct Entry<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// A stored response, and the request that it answers.
+/// A stored response, and its request.
 pub(super) struct StoredResponse {
     pub(super) request: String,
     pub(super) location: String,

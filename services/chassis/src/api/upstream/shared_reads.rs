@@ -18,7 +18,7 @@ use futures_util::{
 
 /// How long a read waits for the one in flight. If that is slow, the next one begins in parallel. Not less than the period of the
 /// server's own timer: setting a timer that is due first takes two system calls.
-const PATIENCE: Duration = Duration::from_millis(250);
+const WAIT_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A read that several callers may await. It is cancelled when all of them have gone.
 pub(super) type Read<T> = Shared<Pending<T>>;
@@ -28,7 +28,7 @@ type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// The reads of every key. Clones share them.
 pub(super) struct SharedReads<K, T> {
     keys: Arc<Mutex<Keys<K, T>>>,
-    patience: Duration,
+    wait_timeout: Duration,
 }
 
 struct Keys<K, T> {
@@ -53,13 +53,13 @@ struct Waiting<T> {
 impl<K, T> Default for SharedReads<K, T> {
     fn default() -> Self {
         let keys = Keys { reads: HashMap::new(), next_id: 0 };
-        Self { keys: Arc::new(Mutex::new(keys)), patience: PATIENCE }
+        Self { keys: Arc::new(Mutex::new(keys)), wait_timeout: WAIT_TIMEOUT }
     }
 }
 
 impl<K, T> Clone for SharedReads<K, T> {
     fn clone(&self) -> Self {
-        Self { keys: self.keys.clone(), patience: self.patience }
+        Self { keys: self.keys.clone(), wait_timeout: self.wait_timeout }
     }
 }
 
@@ -98,11 +98,11 @@ where
 
         let in_flight = reads.in_flight.as_ref().and_then(|(_, read)| read.upgrade());
         let waits = in_flight.is_some();
-        let (entry, patience) = (Entry { reads: self.clone(), key, id }, self.patience);
+        let (entry, wait_timeout) = (Entry { reads: self.clone(), key, id }, self.wait_timeout);
         let pending: Pending<T> = Box::pin(async move {
             let mut latest = deadline;
             if let Some(in_flight) = in_flight {
-                let _ = tokio::time::timeout(patience, in_flight).await;
+                let _ = tokio::time::timeout(wait_timeout, in_flight).await;
                 latest = entry.begin().unwrap_or(deadline);
             }
             read(latest).await

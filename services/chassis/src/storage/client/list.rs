@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_table_has_a_lock_of_its_own_whatever_its_length() {
+    fn each_table_has_a_lock_of_its_own() {
         assert_eq!(List::of("product").lock(), 0x70_726f_6475_6374);
         assert_ne!(
             List::of("a_very_long_name_of_a_table").lock(),

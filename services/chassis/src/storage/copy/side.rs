@@ -117,7 +117,7 @@ impl Side {
         }
     }
 
-    /// From now on, what is read is what there is now. Nobody else writes a file.
+    /// From now on, what is read is what there is now. No other process writes to the file.
     pub(super) async fn take_snapshot(&self) -> Result<(), StartupError> {
         match self {
             Self::File(_) => Ok(()),

@@ -36,7 +36,7 @@ impl Address {
     pub(super) fn parse(url: &str, service: &str, settings: &DatabaseSettings) -> Result<Self, String> {
         let url = url.trim();
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-            return Err("it is no URL that begins with postgres://".to_owned());
+            return Err("it is not a URL that begins with postgres://".to_owned());
         }
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
@@ -83,7 +83,7 @@ fn each_host(config: &Config, all: &Config) -> Result<Vec<Config>, String> {
     let (names, addresses, ports) = (all.get_hosts(), all.get_hostaddrs(), all.get_ports());
     let count = names.len().max(addresses.len());
     if count == 0 {
-        return Err("it names no host".to_owned());
+        return Err("it does not name a host".to_owned());
     }
     if ![names.len(), addresses.len()].iter().all(|given| [0, count].contains(given))
         || ![0, 1, count].contains(&ports.len())
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn a_url_that_cannot_be_used_is_refused_without_its_value() {
-        refuses("mysql://me:secret@host/things", "it is no URL that begins with postgres://");
-        refuses("postgres:///things", "it names no host");
+        refuses("mysql://me:secret@host/things", "it is not a URL that begins with postgres://");
+        refuses("postgres:///things", "it does not name a host");
         refuses("postgres://me:secret@host:port/things", "invalid value for option `port`");
         refuses("postgres://me:secret@host/things?colour=red", "unknown option `colour`");
         let uneven = "it does not name as many hosts as addresses or ports";

@@ -128,7 +128,7 @@ async fn transact<Q: Query>(connection: &Connection, query: &Q) -> Result<Q::Out
     }
 }
 
-/// Gives the connection back, unless nobody knows what it is doing, or it is of no use any more.
+/// Returns the connection to the pool, unless its state is unknown, or it is broken.
 pub(super) fn finish<T>(connection: Connection, outcome: &Result<T, Error>) {
     match outcome {
         Err(Error::Interrupted(_) | Error::Unknown(_) | Error::Cancelled) => drop(connection),

@@ -108,7 +108,7 @@ where
         (Err(begun), executed) => {
             let begun = begun.before_commit();
             let has_ended = |error: &Error| matches!(error, Error::Interrupted(_));
-            // Without the transaction, what was executed was one of its own, and perhaps nobody said whether it was committed.
+            // Without the transaction, the statement was one of its own, and it may be unknown whether it was committed.
             let is_known = has_ended(&begun) || executed.is_err_and(|it| !has_ended(&it.before_commit()));
             Err(if is_known { begun } else { Error::Unknown(begun.to_string()) })
         }
@@ -145,7 +145,7 @@ where
             fail(late.collect(), Error::Unknown("the deadline of the request was over".to_owned()));
         }
     };
-    // If nobody waits any more, it is cancelled.
+    // If all callers have left, it is cancelled.
     let Some(outcome) = outcome else { return drop(connection) };
     finish(connection, &outcome);
     match outcome {

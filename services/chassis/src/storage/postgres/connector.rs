@@ -79,12 +79,12 @@ impl Hosts {
         }
         match failure {
             Some(error) => Err(error),
-            // None has answered, and there is no error for that: the limit of the pool ends it.
+            // No host has responded, and there is no error for that: the timeout of the pool ends it.
             None => future::pending().await,
         }
     }
 
-    /// None if the host has not answered in time.
+    /// None if the host has not responded in time.
     async fn connect_to(&self, host: &Config, until: Instant) -> Option<Result<Connected, Error>> {
         let addresses = timeout_at(until, addresses(host)).await.ok()?;
         let mut failure = None;
@@ -166,7 +166,7 @@ async fn run(connection: impl Future<Output = Result<(), Error>>) {
 
 /// The statements that set the timeouts of a connection.
 fn limits(timeout: Duration) -> String {
-    // For the server, 0 is no limit, and it takes no more than an i32.
+    // For the server, 0 means no limit, and the maximum is that of an i32.
     let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
     // A transaction whose service has disappeared silently must not keep its locks for ever.
     format!("SET statement_timeout = {ms}; SET idle_in_transaction_session_timeout = {ms}")

@@ -1,6 +1,6 @@
 //! Groups: while some queries of a type are in flight, further ones collect, and the next statement takes all of them.
 //!
-//! A query that finds a free lane runs at once and alone, so nobody waits for company. With many callers, the server plans,
+//! A query that finds a free lane runs at once and alone, so no query waits for others to join. With many callers, the server plans,
 //! executes and commits once for all who waited, which takes a fraction of the time.
 
 use std::{
@@ -110,10 +110,10 @@ where
         })
     }
 
-    /// Runs batches in a lane until nobody waits.
+    /// Runs batches in a lane until no query waits.
     async fn work(self, mut lane: Lane<Q>) {
         while let Some((end, deadline)) = lane.waiting_or_end() {
-            // The connection comes first, so that whoever waits for one can still give up.
+            // The connection comes first, so that queries that wait for one can still time out.
             match self.pool.get(deadline).await {
                 Ok(connection) => {
                     let members = self.queue().take(usize::MAX, LIMIT);
@@ -136,7 +136,7 @@ where
 struct Lane<Q: Query>(Option<Arc<Mutex<Queue<Q>>>>);
 
 impl<Q: Query> Lane<Q> {
-    /// The place behind those who wait, and until when they do at most. None if nobody does, and the lane has ended.
+    /// The queries that wait, and until when they wait at most. None if none waits, and the lane has ended.
     fn waiting_or_end(&mut self) -> Option<(usize, Instant)> {
         let shared = self.0.clone()?;
         let mut queue = shared.lock().unwrap_or_else(PoisonError::into_inner);

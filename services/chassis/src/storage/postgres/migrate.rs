@@ -65,7 +65,7 @@ pub(super) async fn migrate(pool: &Pool, service: &str, schema: &Schema) -> Resu
 
 async fn migrate_once(connection: &Connection, service: &str, schema: &Schema) -> Result<(), Problem> {
     let known = schema.migrations.len();
-    // Whoever may only read and write rows can start with a database that is migrated.
+    // A user who may only read and write rows can start a service on a migrated database.
     let stored = match version(connection, service, "").await {
         Err(Problem::Statement(error)) if has_code(&error, &SqlState::UNDEFINED_TABLE) => {
             connection.batch(VERSION_TABLE).await?;

@@ -2,7 +2,7 @@
 //!
 //! Nothing that another instance has to know is kept in memory. A write runs in a task, so that a caller who hangs up leaves no
 //! transaction behind, and it is cancelled on the server at the deadline of its request. Reads by id and inserts that wait share a
-//! statement (`group`); there, a commit is cancelled when nobody waits for it any more.
+//! statement (`group`); there, a commit is cancelled when its caller has left.
 
 pub(super) mod transfer;
 mod group;

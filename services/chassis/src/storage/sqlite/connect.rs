@@ -16,7 +16,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StartupError> {
         .map_err(|error| StartupError::new(format!("{} cannot be read: {error}", path.display())))
 }
 
-/// Opens a file as it is, without its log, and leaves no other file next to it. For a file that nobody writes
+/// Opens a file as it is, without its log, and leaves no other file next to it. For a file that no process writes to
 /// (<https://www.sqlite.org/uri.html#uriimmutable>).
 pub(super) fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
     let path = utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC).to_string();

@@ -79,7 +79,7 @@ pub(super) fn create(
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate(&mut connection, schema, 0, also)?;
         Log::open(&connection)?;
-        // Nobody else checkpoints it as it grows.
+        // Nothing else checkpoints it as it grows.
         connection.pragma_update(None, "wal_autocheckpoint", wal::CHECKPOINT_PAGES)?;
         Ok(connection)
     };
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_cannot_be_migrated_stays_as_it_was() {
+    fn a_failed_migration_does_not_change_the_database() {
         let odd = |path: &Path| {
             open(path, &SCHEMA).unwrap().1.pragma_update(None, "user_version", 0).unwrap();
         };

@@ -59,7 +59,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Whatever was put there is not empty.
+        // A file that was put there is not empty.
         if self.is_new && checks::is_absent(&self.path) {
             let _ = fs::remove_file(&self.path);
         }

@@ -43,7 +43,7 @@ pub fn to_standard_error(program: &'static str, format: LogFormat) -> Result<(),
     Ok(())
 }
 
-/// Says, whatever `RUST_LOG` is, why `program` ends with a failure: in a sentence for people, or in a line for machines.
+/// Logs why `program` ends with a failure, at any level of `RUST_LOG`: in a sentence for people, or in a line for machines.
 pub fn failure(program: &'static str, format: LogFormat, error: &StartupError) {
     stderr(match format {
         LogFormat::Text => format!("{program}: {error}\n"),

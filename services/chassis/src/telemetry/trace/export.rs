@@ -73,7 +73,7 @@ fn http_client(export: &mut Export) -> Result<Client, StartupError> {
     // reqwest takes this one. It fails only if there is one already.
     let _ = ring::default_provider().install_default();
     let mut client = Client::builder().timeout(export.timeout);
-    // An address of http:// needs nobody to be trusted, and a system without certificates is fine.
+    // An http:// address works without any certificates.
     if export.trusted.is_some() || !export.endpoint.to_ascii_lowercase().starts_with("https:") {
         client = client.tls_certs_only(export.trusted.take());
     }

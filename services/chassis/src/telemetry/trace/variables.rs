@@ -206,7 +206,8 @@ fn sampler() -> Result<Sampler, StartupError> {
     let ratio = || {
         let Some(value) = text(variable)? else { return Ok(1.0) };
         let ratio = value.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
-        ratio.ok_or_else(|| wrong(variable, "it is no number from 0 to 1", "set it to the share of traces"))
+        ratio
+            .ok_or_else(|| wrong(variable, "it is not a number from 0 to 1", "set it to the share of traces"))
     };
     let below = |root| Sampler::ParentBased(Box::new(root));
     let variable = "OTEL_TRACES_SAMPLER";
@@ -220,7 +221,7 @@ fn sampler() -> Result<Sampler, StartupError> {
         _ => {
             let advice =
                 "set it to always_on, always_off or traceidratio, or to one of these behind parentbased_";
-            return Err(wrong(variable, "there is no such sampler", advice));
+            return Err(wrong(variable, "it is not a known sampler", advice));
         }
     })
 }
@@ -291,7 +292,7 @@ fn parsed(variable: &str, value: &str, range: RangeInclusive<u64>) -> Result<u64
     let number = value.parse().ok().filter(|number| range.contains(number));
     let (least, most) = (range.start(), range.end());
     number.ok_or_else(|| {
-        wrong(variable, format!("it is no integer from {least} to {most}"), "set it to one, or unset it")
+        wrong(variable, format!("it is not an integer from {least} to {most}"), "set it to one, or unset it")
     })
 }
 

@@ -68,7 +68,7 @@ impl Query for Make {
 }
 
 /// Puts the quantity back into the stock, unless that was done before. A reservation that was never made is stored as
-/// released, so that one that is still under way takes nothing when it arrives.
+/// released, so that one that is still in flight takes nothing when it arrives.
 pub(crate) struct Release {
     pub(crate) product_id: Id,
     pub(crate) key: Key,

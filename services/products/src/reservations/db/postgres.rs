@@ -46,7 +46,7 @@ pub(super) async fn find(
     Ok(Some(is_there.then(|| Reservation::of_row(&row)).transpose()?))
 }
 
-/// The reservation of a product that nobody else changes until the end of the transaction.
+/// The reservation of a product, locked until the end of the transaction.
 async fn lock(
     connection: &Connection,
     product_id: Id,

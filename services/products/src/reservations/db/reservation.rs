@@ -44,7 +44,7 @@ pub(crate) enum Made {
     Now(Reservation),
     /// It had taken the stock before.
     Before(Reservation),
-    /// It was released, and takes nothing any more.
+    /// It was released, and no longer takes any stock.
     Released,
     /// It has another quantity.
     Differs,

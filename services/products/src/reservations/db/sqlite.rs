@@ -85,7 +85,7 @@ pub(super) fn make(connection: &Connection, product_id: Id, key: Key, quantity: 
 }
 
 /// Puts the quantity back into the stock, unless that was done before. A reservation that was never made is stored as
-/// released, so that one that is still under way takes nothing when it arrives.
+/// released, so that one that is still in flight takes nothing when it arrives.
 pub(super) fn release(connection: &Connection, product_id: Id, key: Key) -> Result<Released> {
     let held = match find(connection, product_id, &key)? {
         None => return Ok(Released::NoProduct),

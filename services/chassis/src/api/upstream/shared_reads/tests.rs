@@ -17,12 +17,12 @@ struct Upstream {
 
 type Reads = SharedReads<&'static str, usize>;
 
-fn reads_with(patience: Duration) -> Reads {
-    Reads { patience, ..Reads::default() }
+fn reads_with(wait_timeout: Duration) -> Reads {
+    Reads { wait_timeout, ..Reads::default() }
 }
 
-/// Reads whose patience no test outlasts.
-fn patient() -> Reads {
+/// Reads whose timeout no test reaches.
+fn without_timeout() -> Reads {
     reads_with(Duration::from_secs(3600))
 }
 
@@ -68,8 +68,8 @@ async fn poll(read: &mut Read<usize>) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn of_many_callers_one_reads_and_the_others_share_the_next_read() {
-    let (reads, upstream) = (patient(), Upstream::held());
+async fn one_of_many_callers_reads_and_the_others_share_the_next_read() {
+    let (reads, upstream) = (without_timeout(), Upstream::held());
     let mut first = join(&reads, &upstream, "a");
     assert_eq!(poll(&mut first).await, None);
     let mut others: Vec<_> = (0..20).map(|_| join(&reads, &upstream, "a")).collect();
@@ -87,8 +87,8 @@ async fn of_many_callers_one_reads_and_the_others_share_the_next_read() {
 }
 
 #[tokio::test]
-async fn nobody_joins_a_read_that_has_begun() {
-    let (reads, upstream) = (patient(), Upstream::held());
+async fn a_read_that_has_begun_is_not_joined() {
+    let (reads, upstream) = (without_timeout(), Upstream::held());
     let mut first = join(&reads, &upstream, "a");
     assert_eq!(poll(&mut first).await, None);
     let mut second = join(&reads, &upstream, "a");
@@ -104,7 +104,7 @@ async fn nobody_joins_a_read_that_has_begun() {
 
 #[tokio::test]
 async fn other_keys_do_not_wait() {
-    let (reads, upstream) = (patient(), Upstream::held());
+    let (reads, upstream) = (without_timeout(), Upstream::held());
     let mut one = join(&reads, &upstream, "a");
     let mut other = join(&reads, &upstream, "b");
     assert_eq!((poll(&mut one).await, poll(&mut other).await), (None, None));
@@ -127,8 +127,8 @@ async fn a_slow_read_holds_the_next_one_up_for_a_moment_only() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_takes_the_read_from_nobody() {
-    let (reads, upstream) = (patient(), Upstream::held());
+async fn a_caller_that_leaves_does_not_cancel_the_read_of_others() {
+    let (reads, upstream) = (without_timeout(), Upstream::held());
     let mut first = join(&reads, &upstream, "a");
     assert_eq!(poll(&mut first).await, None);
     let mut maker = join(&reads, &upstream, "a");
@@ -142,7 +142,7 @@ async fn a_caller_that_leaves_takes_the_read_from_nobody() {
 
 #[tokio::test]
 async fn a_read_that_all_have_left_is_cancelled_and_forgotten() {
-    let (reads, upstream) = (patient(), Upstream::held());
+    let (reads, upstream) = (without_timeout(), Upstream::held());
     let mut first = join(&reads, &upstream, "a");
     assert_eq!(poll(&mut first).await, None);
     let waiting = join(&reads, &upstream, "a");
@@ -155,7 +155,7 @@ async fn a_read_that_all_have_left_is_cancelled_and_forgotten() {
 
 #[tokio::test]
 async fn a_read_has_the_latest_deadline_of_its_callers() {
-    let (reads, upstream) = (patient(), Arc::new(Upstream::default()));
+    let (reads, upstream) = (without_timeout(), Arc::new(Upstream::default()));
     let now = Instant::now();
     let after = |seconds| now + Duration::from_secs(seconds);
     let first = join_until(&reads, &upstream, "a", after(9));
@@ -168,8 +168,8 @@ async fn a_read_has_the_latest_deadline_of_its_callers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_comes_and_goes_everyone_who_stays_gets_a_read_that_began_after_the_call() {
-    let (reads, upstream) = (patient(), Arc::new(Upstream::default()));
+async fn every_caller_that_stays_gets_a_read_that_began_after_its_call() {
+    let (reads, upstream) = (without_timeout(), Arc::new(Upstream::default()));
     let callers = (0..64).map(|caller| {
         let (reads, upstream) = (reads.clone(), upstream.clone());
         tokio::spawn(async move {

@@ -189,7 +189,7 @@ fn microseconds(time: &str) -> String {
     format!("(extract(epoch FROM {time}) * 1000000)::bigint")
 }
 
-/// The expression that orders rows: by their bytes, as in a file, whatever the collation of the column.
+/// The expression that orders rows: by their bytes, as in a file, regardless of the collation of the column.
 fn ordered((name, kind): &Column) -> String {
     match kind {
         Kind::Text => format!(r#"{name} COLLATE "C""#),

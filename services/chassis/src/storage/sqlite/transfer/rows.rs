@@ -18,7 +18,7 @@ use crate::{
 
 const MICROSECONDS: i64 = 1_000_000;
 
-/// A database that nobody else uses meanwhile.
+/// A database that no other process uses meanwhile.
 pub(in crate::storage) struct Side {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
@@ -34,7 +34,7 @@ pub(super) enum Lock {
 }
 
 impl Side {
-    /// Its path, whatever the current folder is.
+    /// Its absolute path.
     pub(in crate::storage) fn full_path(&self) -> String {
         self.path.canonicalize().as_ref().unwrap_or(&self.path).display().to_string()
     }
