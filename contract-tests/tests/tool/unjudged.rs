@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use contract_tests::harness::ending;
 use serde_json::{Value, json};
 
 use super::{
@@ -162,5 +163,5 @@ fn a_document_can_come_through_a_pipe() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(files.read("a.yaml").as_bytes()).unwrap();
     drop(stdin);
-    Ran::from(child.wait_with_output().unwrap()).expect(0, "stdin create::as_in_the_document");
+    Ran::from(ending::of("a list of checks", child)).expect(0, "stdin create::as_in_the_document");
 }
