@@ -17,6 +17,7 @@ use contract_tests::{
         session::Session,
     },
     harness::store::Store,
+    suite::judged,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use proptest::prelude::*;
@@ -24,6 +25,9 @@ use serde_json::{Map, Value, json};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    if !arguments.list {
+        judged::tell(judged::of_new_stores);
+    }
     let cases = contract_tests::harness::environment::number("FUZZ_CASES", 300);
     let trial = |operation: &'static Operation| {
         let effort = Effort { cases, always_the_same: false };
