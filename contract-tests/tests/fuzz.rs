@@ -188,8 +188,11 @@ impl Oddity {
             Self::Bytes(bytes) => request.raw_json(bytes),
             Self::Json(value) => request.json(&value),
             Self::Fields(fields, more) => {
-                let mut body = operation.example().expect("an example");
-                let object = body.as_object_mut().expect("an object");
+                let mut body = operation.example().unwrap_or_default();
+                // A body that has no fields is replaced by an object.
+                let Some(object) = body.as_object_mut().filter(|fields| !fields.is_empty()) else {
+                    return request.json(&Value::Object(more));
+                };
                 for (index, value) in fields {
                     let name = object.keys().nth(index.index(object.len())).expect("a field").clone();
                     object.insert(name, value);
