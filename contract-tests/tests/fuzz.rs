@@ -17,6 +17,7 @@ use contract_tests::{
         session::Session,
     },
     harness::store::Store,
+    suite::judged,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use proptest::prelude::*;
@@ -24,6 +25,9 @@ use serde_json::{Map, Value, json};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    if !arguments.list {
+        judged::tell(judged::of_new_stores);
+    }
     let cases = contract_tests::harness::environment::number("FUZZ_CASES", 300);
     let trial = |operation: &'static Operation| {
         let effort = Effort { cases, always_the_same: false };
@@ -184,8 +188,11 @@ impl Oddity {
             Self::Bytes(bytes) => request.raw_json(bytes),
             Self::Json(value) => request.json(&value),
             Self::Fields(fields, more) => {
-                let mut body = operation.example().expect("an example");
-                let object = body.as_object_mut().expect("an object");
+                let mut body = operation.example().unwrap_or_default();
+                // A body that has no fields is replaced by an object.
+                let Some(object) = body.as_object_mut().filter(|fields| !fields.is_empty()) else {
+                    return request.json(&Value::Object(more));
+                };
                 for (index, value) in fields {
                     let name = object.keys().nth(index.index(object.len())).expect("a field").clone();
                     object.insert(name, value);

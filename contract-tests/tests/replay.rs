@@ -7,7 +7,8 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 
 use std::{
-    process::ExitCode,
+    env, fs,
+    process::{Command, ExitCode},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +18,8 @@ use std::{
 use contract_tests::{
     engine::{
         contract::{CONTRACT, Operation},
-        deployment::{Deployment, SERVICES},
+        deployment::{Deployment, SERVICES, variable},
+        ledger,
         replay::{
             case::{Case, Finding},
             cases,
@@ -27,7 +29,11 @@ use contract_tests::{
         },
         session::{Scope, Session},
     },
-    harness::{folders::results, store::Store},
+    harness::{
+        ending,
+        folders::results,
+        store::{Store, engine},
+    },
     suite::{judged, specmatic},
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -54,11 +60,28 @@ fn main() -> ExitCode {
     let session = Arc::new(session);
     let mut subject = Vec::new();
     if !arguments.list {
-        subject = judged::lines(&session);
-        println!("judged:\n  {}", subject.join("\n  "));
+        let engine = if is_ours { engine() } else { judged::UNKNOWN.to_owned() };
+        subject = match judged::lines(&session, &engine) {
+            Ok(lines) => lines,
+            Err(sentence) => {
+                println!("{sentence}");
+                return ExitCode::FAILURE;
+            }
+        };
+        judged::tell(|| subject.clone());
+        // What an earlier run saw says nothing of this one.
+        ledger::remove(&results()).expect("the ledger of an earlier run is removed");
     }
 
     let mut trials = before_anything_else(&session, is_ours);
+    trials.push(Trial::test(
+        "replay::a_deployment_that_is_not_there_is_named_and_not_judged",
+        names_who_is_silent,
+    ));
+    trials.push(
+        Trial::test("replay::a_part_of_it_leaves_no_ledger_of_an_earlier_run", leaves_no_ledger)
+            .with_ignored_flag(!is_ours),
+    );
     trials.extend(steps(&session));
     trials.extend(cases(&session));
     trials.extend(promises(&session));
@@ -67,25 +90,59 @@ fn main() -> ExitCode {
     trials.extend(in_flight(&session).into_iter().map(|trial| trial.with_ignored_flag(!is_ours)));
     trials.extend(without_a_table(&session).into_iter().map(|trial| trial.with_ignored_flag(!is_ours)));
     trials.push(for_another_judge().with_ignored_flag(!is_ours));
-    let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list && is_ours;
+    let is_whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.ignored;
+    let is_listed = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
 
     if let Some(started) = &started {
         started.check_logs();
     }
-    if everything {
-        let ledger = session.ledger.lock().expect("the ledger");
-        ledger.write(&results(), &subject).expect("the ledger is written");
-        print!("{}", ledger.table());
-        println!("as a page: target/contract/index.html");
-        for complaint in ledger.complaints() {
-            println!("ledger: {complaint}");
-        }
-        if !ledger.complaints().is_empty() {
-            return ExitCode::FAILURE;
+    match is_whole {
+        _ if is_listed => {}
+        false => println!("A part was run, so there is no ledger."),
+        true => {
+            let ledger = session.ledger.lock().expect("the ledger");
+            ledger.write(&results(), &subject).expect("the ledger is written");
+            print!("{}", ledger.table());
+            println!("as a page: target/contract/index.html");
+            // Some responses take a store with settings of its own.
+            let complaints = if is_ours { ledger.complaints() } else { Vec::new() };
+            complaints.iter().for_each(|complaint| println!("ledger: {complaint}"));
+            if !complaints.is_empty() {
+                return ExitCode::FAILURE;
+            }
         }
     }
     conclusion.exit_code()
+}
+
+/// This program as somebody would run it, until it ends.
+fn run(arguments: &[&str], variables: &[(String, &str)]) -> (bool, String) {
+    let mut command = Command::new(env::current_exe().expect("the path of this program"));
+    let output = ending::output(command.args(arguments).envs(variables.iter().cloned()));
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Its tests would all fail for one reason.
+fn names_who_is_silent() -> Result<(), Failed> {
+    let nowhere: Vec<(String, &str)> =
+        SERVICES.iter().map(|service| (variable(service, "URL"), "http://127.0.0.1:1")).collect();
+    let (succeeds, said) = run(&[], &nowhere);
+    let sentence = "No response from products at http://127.0.0.1:1, orders at http://127.0.0.1:1, ";
+    match !succeeds && said.starts_with(sentence) && said.lines().count() == 1 {
+        true => Ok(()),
+        false => Err(said.into()),
+    }
+}
+
+fn leaves_no_ledger() -> Result<(), Failed> {
+    let page = results().join("index.html");
+    fs::write(&page, "of an earlier run")?;
+    let (succeeds, said) = run(&["no_test_is_called_like_this"], &[]);
+    match succeeds && said.contains("A part was run, so there is no ledger.") && !page.exists() {
+        true => Ok(()),
+        false => Err(said.into()),
+    }
 }
 
 /// A test for each step of each workflow. The workflow is played once, by the first of them that runs.

@@ -39,9 +39,17 @@ fn main() -> ExitCode {
         arguments.test_threads = Some(1);
         if !arguments.list {
             let session = Session::new(elsewhere.clone());
-            println!("judged:\n  {}", judged::lines(&session).join("\n  "));
+            match judged::lines(&session, judged::UNKNOWN) {
+                Ok(lines) => judged::tell(|| lines),
+                Err(sentence) => {
+                    println!("{sentence}");
+                    return ExitCode::FAILURE;
+                }
+            }
             scope = session.scope;
         }
+    } else if !arguments.list {
+        judged::tell(judged::of_new_stores);
     }
     let effort = Effort { cases: number("STOCK_CASES", 100), always_the_same: false };
     let trial = |Property { name, scope: needed, check }| {

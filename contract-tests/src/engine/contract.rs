@@ -272,6 +272,16 @@ impl Operation {
         })
     }
 
+    /// The operation that creates what this one deletes, if there is one.
+    pub(crate) fn creator(&self) -> Option<&'static Self> {
+        let document = CONTRACT.document(self.service);
+        let deletes = |(of_item, _): (&Self, &str)| of_item.template == self.template;
+        document
+            .operations
+            .iter()
+            .find(|other| other.creates() && other.of_item(document, "DELETE").is_some_and(deletes))
+    }
+
     /// Whether the operation accepts this body, as far as the document can tell.
     pub fn fits(&self, body: &Value) -> bool {
         self.sent.fits(body)

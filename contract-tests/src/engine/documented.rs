@@ -31,7 +31,6 @@ pub struct Documented {
 
 impl Documented {
     pub(crate) fn new(document: &Value, response: &Value) -> Self {
-        static TEXT: LazyLock<Regex> = LazyLock::new(|| Regex::new("`([^`]+)`").expect("a pattern"));
         let empty = Map::new();
         let content = response["content"].as_object().unwrap_or(&empty);
         let schema = json_content(&response["content"])["schema"].clone();
@@ -39,7 +38,7 @@ impl Documented {
         let messages = resolve(document, &resolved["properties"]["error"])["enum"].as_array();
         let is_error = resolved["properties"].get("error").is_some() && subject().profile.texts_in_backticks;
         let description = response["description"].as_str().unwrap_or_default();
-        let texts = TEXT.captures_iter(description).map(|found| found[1].to_owned());
+        let texts = in_backticks(description).map(str::to_owned);
         let headers = response["headers"].as_object().unwrap_or(&empty).iter();
         let required = headers.filter(|(_, header)| header["required"] == true);
         let others = content.iter().filter(|(name, _)| is_json(name)).skip(1);
@@ -67,6 +66,12 @@ impl Documented {
     pub(crate) fn allows(&self, media_type: &str) -> bool {
         self.media_types.iter().any(|known| covers(known, media_type))
     }
+}
+
+/// What is in backticks in a description.
+pub(crate) fn in_backticks(description: &str) -> impl Iterator<Item = &str> {
+    static TEXT: LazyLock<Regex> = LazyLock::new(|| Regex::new("`([^`]+)`").expect("a pattern"));
+    TEXT.captures_iter(description).filter_map(|found| found.get(1)).map(|found| found.as_str())
 }
 
 /// Whether a media range of a document covers a media type.

@@ -108,7 +108,7 @@ pub fn shown(operation: &Operation, request: &Request, response: &Response) -> B
 
 /// Calls `visit` with each field of an object, of the objects in it and of the items of arrays: where it is, its schema,
 /// and whether it is required.
-fn fields(document: &Value, at: &str, schema: &Value, visit: &mut impl FnMut(&str, &Value, bool)) {
+pub(crate) fn fields(document: &Value, at: &str, schema: &Value, visit: &mut impl FnMut(&str, &Value, bool)) {
     // A schema may contain itself.
     if at.split('`').count() > DEEPEST {
         return;
@@ -161,7 +161,7 @@ fn response_name(status: &str) -> &str {
     if status.starts_with(['4', '5', 'd']) { "error" } else { status }
 }
 
-fn parameter_name(parameter: &Value) -> String {
+pub(crate) fn parameter_name(parameter: &Value) -> String {
     let text = |key: &str| parameter[key].as_str().unwrap_or_default();
     format!("{} `{}`", text("in"), text("name"))
 }

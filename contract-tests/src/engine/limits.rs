@@ -97,6 +97,39 @@ pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
     limits
 }
 
+/// The formats of texts of which one that does not fit is tried.
+pub(crate) const FORMATS: [&str; 5] = ["date", "date-time", "uuid", "email", "uri"];
+
+/// The keywords that limit `schema`, and at which no value is tried.
+pub(crate) fn untried(document: &Value, schema: &Value) -> Vec<&'static str> {
+    let schema = resolve(document, schema);
+    let is_there = |keyword: &str| !schema[keyword].is_null() && schema[keyword] != false;
+    let is_above = |keyword: &str, most: usize| {
+        whole(&schema[keyword]).is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| limit >= most))
+    };
+    let is_untried = |keyword: &&str| match *keyword {
+        "minimum" | "maximum" => is_there(keyword) && whole(&schema[*keyword]).is_none(),
+        "minLength" | "maxLength" => is_above(keyword, LONGEST),
+        "minItems" => is_above(keyword, 1000),
+        "maxItems" => {
+            let tried = limits(document, schema);
+            is_there(keyword) && !tried.iter().any(|limit| limit.what == "with too many items")
+        }
+        "format" => schema[*keyword].as_str().is_some_and(|format| !FORMATS.contains(&format)),
+        _ => is_there(keyword),
+    };
+    let keywords: &[&str] = match schema["type"].as_str() {
+        _ if schema["enum"].is_array() => &[],
+        Some("integer" | "number") => {
+            &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]
+        }
+        Some("string") => &["minLength", "maxLength", "format"],
+        Some("array") => &["minItems", "maxItems", "uniqueItems"],
+        _ => &[],
+    };
+    keywords.iter().copied().filter(is_untried).collect()
+}
+
 /// The limits that `value` meets.
 pub(crate) fn met(document: &Value, schema: &Value, value: &Value) -> Vec<Limit> {
     let schema = resolve(document, schema);

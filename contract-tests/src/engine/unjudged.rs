@@ -1,10 +1,13 @@
-//! What cannot be tested in an operation: schemas that cannot be read, and bodies and fields that cannot be generated.
+//! What cannot be tested in an operation: schemas that cannot be read, bodies and fields that cannot be generated, and limits at which
+//! no value is tried.
 
 use serde_json::Value;
 
 use crate::engine::{
     contract::Operation,
     documented::{complaint, json_body, json_content},
+    facets::{fields, parameter_name},
+    limits,
 };
 
 /// What cannot be tested in an operation, one sentence each.
@@ -21,7 +24,7 @@ pub fn of(operation: &Operation) -> Vec<String> {
     });
     let (_, body) = json_body(&operation.declaration()["requestBody"]);
     let of_body = of_schema("the body".into(), operation.request_schemas(), body);
-    of_responses.chain(of_body).chain(unmade(operation)).collect()
+    of_responses.chain(of_body).chain(unmade(operation)).chain(untried(operation)).collect()
 }
 
 /// The body, or the fields of it, for which no value can be made.
@@ -38,4 +41,23 @@ fn unmade(operation: &Operation) -> Vec<String> {
     unmade
         .map(|name| format!("{at}: the field `{name}` of its body, for which no value could be made"))
         .collect()
+}
+
+/// The limits of parameters and of fields of the body.
+fn untried(operation: &Operation) -> Vec<String> {
+    let Operation { service, method, template, body, .. } = operation;
+    let mut untried = Vec::new();
+    let mut note = |what: &str, document: &Value, schema: &Value| {
+        let keywords = limits::untried(document, schema).into_iter();
+        let line = |keyword| {
+            format!("{service}, {method} {template}: the `{keyword}` of {what}, at which no value is tried")
+        };
+        untried.extend(keywords.map(line));
+    };
+    for parameter in operation.parameters() {
+        note(&parameter_name(parameter), operation.schemas(), &parameter["schema"]);
+    }
+    let (sent, body) = (operation.request_schemas(), body.as_ref().unwrap_or(&Value::Null));
+    fields(sent, "body", body, &mut |at, schema, _| note(at, sent, schema));
+    untried
 }

@@ -19,4 +19,5 @@ pub mod folders;
 pub mod programs;
 pub mod environment;
 pub mod machine;
+pub mod ending;
 pub mod waiting;

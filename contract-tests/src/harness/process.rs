@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{address::Reserved, development::token, waiting};
+use super::{address::Reserved, development::token, ending, waiting};
 use crate::engine::deployment::{SERVICES, variable};
 
 /// A service that was started for a test.
@@ -184,10 +184,18 @@ pub fn run_once(program: &str, service: &str, settings: &[(&str, &str)]) -> Outp
         .spawn()
         .expect("the store's program");
     // Its first line says that it has started.
-    let mut started = String::new();
-    let output = child.stdout.as_mut().expect("a piped output");
-    let _ = BufReader::new(output).read_line(&mut started);
-    child.wait_with_output().expect("the end of the program")
+    let mut output = BufReader::new(child.stdout.take().expect("a piped output"));
+    let read = move || {
+        let _ = output.read_line(&mut String::new());
+        output
+    };
+    match waiting::within(&format!("{service} to start or to end"), read) {
+        Ok(_unread) => ending::of(service, child),
+        Err(sentence) => {
+            let _ = child.kill();
+            panic!("{sentence}:\n{}", String::from_utf8_lossy(&ending::of(service, child).stderr));
+        }
+    }
 }
 
 /// A command of the store, such as `backup`, for the databases in `data`.
@@ -202,7 +210,7 @@ pub fn command(program: &str, arguments: &[&str], data: &Path) -> Command {
 /// # Panics
 /// There is no such program.
 pub fn help(program: &str, service: &str) -> String {
-    let output = Command::new(program).args([service, "--help"]).output().expect("the store's program");
+    let output = ending::output(Command::new(program).args([service, "--help"]));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -211,7 +219,7 @@ pub fn help(program: &str, service: &str) -> String {
 /// # Panics
 /// There is no such program, or no such service.
 pub fn document(program: &str, service: &str) -> Value {
-    let output = Command::new(program).args([service, "--openapi"]).output().expect("the store's program");
+    let output = ending::output(Command::new(program).args([service, "--openapi"]));
     assert!(output.status.success(), "{service}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("an OpenAPI document")
 }

@@ -16,6 +16,15 @@ use crate::engine::{
     session::Session,
 };
 
+/// The engine of the databases of a new store, with its version.
+pub fn engine() -> String {
+    match postgres::is_chosen() {
+        true => Server::shared().version(),
+        // The store is built with the same library.
+        false => format!("SQLite {}", rusqlite::version()),
+    }
+}
+
 /// Services that were started for a test. They stop when this is dropped.
 pub struct Store {
     /// The processes, in the order of [`SERVICES`].

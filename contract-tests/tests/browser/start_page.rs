@@ -79,6 +79,6 @@ pub(crate) fn can_be_read(scene: &Scene) -> Outcome {
         })?;
     }
     drop(store.stdin.take());
-    store.wait()?;
+    waiting::until("the end of the store", || store.try_wait().is_ok_and(|status| status.is_some()))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Commands that succeed.
 
+use contract_tests::harness::ending;
 use serde_json::Value;
 
 use crate::Console;
@@ -78,7 +79,7 @@ pub(crate) fn a_replacement_with_an_etag_spares_a_product_that_has_changed(conso
     let without_quotes = etag().trim_matches('"').to_owned();
     for tag in [&*etag(), "*", &without_quotes, &format!("\"other\", {}", etag())] {
         let mut command = console.command(replace);
-        assert_eq!(command.arg(tag).output().unwrap().stdout, replaced.as_bytes(), "{tag}");
+        assert_eq!(ending::output(command.arg(tag)).stdout, replaced.as_bytes(), "{tag}");
         console.succeeds("products replace 1 --name Computer --price 200 --stock 17");
     }
     // A variable of a script that is not set must not turn the check off.

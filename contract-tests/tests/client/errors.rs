@@ -2,7 +2,10 @@
 
 use std::{ffi::OsStr, net::TcpListener, os::unix::ffi::OsStrExt};
 
-use contract_tests::harness::upstream::{FakeUpstream, FaultMode};
+use contract_tests::harness::{
+    ending,
+    upstream::{FakeUpstream, FaultMode},
+};
 use serde_json::Value;
 
 use crate::{Console, fails, terminal::Terminal};
@@ -172,7 +175,7 @@ pub(crate) fn tokens_are_set_as_those_of_the_services(console: &Console) {
         run(&[("PRODUCTS_TOKEN_FILE", missing)], "--products-token SECRET_PRODUCTS_TOKEN"),
         run(&[("PRODUCTS_TOKEN_FILE", OsStr::new(""))], ""),
     ] {
-        let output = command.output().unwrap();
+        let output = ending::output(&mut command);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     fails(run(&[("PRODUCTS_TOKEN", OsStr::new("old,SECRET_PRODUCTS_TOKEN"))], ""), 1, "Unauthorized");
@@ -249,7 +252,7 @@ pub(crate) fn usage_errors_are_printed_as_json(console: &Console) {
 
 pub(crate) fn control_characters_are_escaped(console: &Console) {
     let mut create = console.command("products create --price 1 --stock 1 --name");
-    let created = create.arg("red \u{1b}[31m bell \u{7} turned \u{202e}").output().unwrap();
+    let created = ending::output(create.arg("red \u{1b}[31m bell \u{7} turned \u{202e}"));
     let table = String::from_utf8(created.stdout).unwrap();
     assert!(table.contains(r"red \u{1b}[31m bell \u{7} turned \u{202e}"), "{table}");
 
@@ -265,10 +268,10 @@ pub(crate) fn an_empty_variable_counts_as_unset_except_for_a_token(console: &Con
     for variable in ["ORDERS_URL", "PAYMENTS_URL", "NO_COLOR", "RUST_LOG"] {
         command.env(variable, "");
     }
-    assert!(command.status().unwrap().success());
+    assert!(ending::output(&mut command).status.success());
     let mut command = console.command("--help");
     command.env("ORDERS_URL", "");
-    assert!(String::from_utf8(command.output().unwrap().stdout).unwrap().contains("[env: ORDERS_URL"));
+    assert!(String::from_utf8(ending::output(&mut command).stdout).unwrap().contains("[env: ORDERS_URL"));
 
     let mut command = console.command("products list");
     command.env("ORDERS_TOKEN", "");

@@ -6,7 +6,10 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use contract_tests::{engine::deployment::variable, harness::store::Store};
+use contract_tests::{
+    engine::deployment::variable,
+    harness::{ending, store::Store},
+};
 
 use crate::{Console, losing_the_first_response};
 
@@ -66,7 +69,7 @@ fn run(example: &str, store: &Store, variables: &[(&str, &str)]) -> String {
     for process in &store.services {
         command.env(variable(process.service(), "URL"), process.url());
     }
-    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let output = ending::output(command.envs(variables.iter().copied()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

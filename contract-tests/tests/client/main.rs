@@ -29,7 +29,7 @@ use std::{
 
 use contract_tests::{
     engine::{deployment::variable, exchange::Response},
-    harness::{proxy::Proxy, store::Store},
+    harness::{ending, proxy::Proxy, store::Store},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -175,7 +175,7 @@ impl Console {
     /// The output of a command that succeeds.
     #[track_caller]
     fn succeeds(&self, line: &str) -> String {
-        let Output { status, stdout, stderr } = self.command(line).output().unwrap();
+        let Output { status, stdout, stderr } = ending::output(&mut self.command(line));
         assert!(status.success(), "{line}: {}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     }
@@ -190,7 +190,7 @@ impl Console {
 /// The error output of `command`, which fails with `code` and contains `reason`.
 #[track_caller]
 fn fails(mut command: Command, code: i32, reason: &str) -> String {
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    let Output { status, stdout, stderr } = ending::output(&mut command);
     let message = String::from_utf8(stderr).unwrap();
     assert_eq!((status.code(), stdout.as_slice()), (Some(code), b"".as_slice()), "{message}");
     assert!(message.contains(reason), "{message}");

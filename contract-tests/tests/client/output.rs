@@ -5,6 +5,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use contract_tests::harness::ending;
+
 use crate::{Console, fails, terminal::Terminal};
 
 const BOLD: &str = "\u{1b}[1m";
@@ -30,7 +32,7 @@ pub(crate) fn only_terminals_get_colours(console: &Console) {
 pub(crate) fn a_table_fits_the_terminal(console: &Console) {
     let name = ["A very comfortable armchair"; 4].join(" ");
     let mut create = console.command("products create --price 200 --stock 20 --name");
-    assert!(create.arg(&name).status().unwrap().success());
+    assert!(ending::output(create.arg(&name)).status.success());
     for (width, top) in [
         (200, "id  name"),
         (80, "id  name                                                            price  stock"),
@@ -49,9 +51,8 @@ pub(crate) fn a_table_fits_the_terminal(console: &Console) {
 
 pub(crate) fn a_list_in_a_pipe_has_tabs(console: &Console) {
     let mut create = console.command("products create --price 1 --stock 2 --name");
-    assert!(
-        create.arg(format!("a\ttab, a\nline and 広い椅子{}", " wide".repeat(30))).status().unwrap().success()
-    );
+    create.arg(format!("a\ttab, a\nline and 広い椅子{}", " wide".repeat(30)));
+    assert!(ending::output(&mut create).status.success());
     console.succeeds("products create --name Mouse --price 19.99 --stock 0");
     let list = console.succeeds("products list --color always");
     let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split('\t').collect()).collect();
@@ -80,7 +81,7 @@ pub(crate) fn a_list_in_a_terminal_goes_through_the_pager(console: &Console) {
     let (code, shown) = in_terminal("products list", "no-such-pager");
     assert!(code == 2 && shown.contains("PAGER is not a program that can be run."), "{code} {shown}");
     assert_eq!(
-        console.command("products list").env("PAGER", "no-such-pager").output().unwrap().status.code(),
+        ending::output(console.command("products list").env("PAGER", "no-such-pager")).status.code(),
         Some(0)
     );
 }
@@ -90,7 +91,7 @@ pub(crate) fn a_closed_output_is_not_a_failure(console: &Console) {
     for line in ["products list", "products list --json"] {
         let mut list = console.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(list.stdout.take());
-        let output = list.wait_with_output().unwrap();
+        let output = ending::of(line, list);
         assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()), "{line}");
     }
 }
@@ -98,7 +99,8 @@ pub(crate) fn a_closed_output_is_not_a_failure(console: &Console) {
 pub(crate) fn a_failed_write_is_a_failure(console: &Console) {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut list: Command = console.command("products list");
-    let output = list.stdout(full).output().unwrap();
+    let list = list.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let output = ending::of("a list", list);
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("The output cannot be written: No space left"), "{message}");
@@ -121,7 +123,8 @@ pub(crate) fn every_command_survives_a_closed_or_full_output(console: &Console) 
     ] {
         let run = |stdout: Stdio, stderr: Stdio| {
             let mut command = console.command(line);
-            command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).status().unwrap().code()
+            let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().unwrap();
+            ending::of(line, child).status.code()
         };
         assert_eq!(run(full().into(), full().into()), Some(full_code), "{line}");
         assert_eq!(run(closed().into(), closed().into()), Some(closed_code), "{line}");

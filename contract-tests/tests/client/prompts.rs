@@ -1,6 +1,9 @@
 //! The prompts of the menu: keys, checks and widths.
 
-use contract_tests::harness::upstream::{FakeUpstream, FaultMode};
+use contract_tests::harness::{
+    ending,
+    upstream::{FakeUpstream, FaultMode},
+};
 
 use crate::{
     Console,
@@ -88,7 +91,7 @@ fn at_a_prompt(console: &Console) -> Customer {
 
 pub(crate) fn the_menu_fits_a_narrow_terminal(console: &Console) {
     let mut create = console.command("products create --price 1 --stock 1 --name");
-    assert!(create.arg("広い椅子 ".repeat(20)).status().unwrap().success());
+    assert!(ending::output(create.arg("広い椅子 ".repeat(20))).status.success());
     let mut customer = Customer::start(console, 40, &[]);
     customer.chooses("Show a product");
     customer.terminal.shows("● 1  広い椅子 広い椅子 広い椅子 広い…");

@@ -12,6 +12,7 @@ use std::{
 use contract_tests::{
     engine::exchange::Response,
     harness::{
+        ending,
         proxy::Proxy,
         upstream::{FakeUpstream, FaultMode},
     },
@@ -23,7 +24,7 @@ use crate::{Console, fails, losing_the_first_response};
 pub(crate) fn a_create_without_a_response_is_retried_and_creates_once(console: &Console) {
     let (proxy, sent) = losing_the_first_response(&console.store);
     let mut create = console.command("products create --name Computer --price 200 --stock 20");
-    let created = create.env("PRODUCTS_URL", proxy.url()).output().unwrap();
+    let created = ending::output(create.env("PRODUCTS_URL", proxy.url()));
     assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
     assert_eq!((sent.load(Ordering::Relaxed), console.store.rows("products")), (2, 1));
 }
@@ -34,7 +35,7 @@ pub(crate) fn a_create_is_not_retried_before_retry_after(console: &Console) {
         let upstream = FakeUpstream::start(product, FaultMode::IsFullFor(seconds));
         let mut command = console.command("products create --name Computer --price 200 --stock 20");
         let began = Instant::now();
-        let output = command.env("PRODUCTS_URL", upstream.url()).output().unwrap();
+        let output = ending::output(command.env("PRODUCTS_URL", upstream.url()));
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(upstream.conversations(), times, "{message}");
         assert!(times == 1 || began.elapsed() >= Duration::from_secs(1), "{message}");

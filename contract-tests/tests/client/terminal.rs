@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use contract_tests::harness::waiting;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use vt100::Parser;
 
@@ -97,7 +98,13 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn ends(&mut self) -> u32 {
         self.wait_until("the end", |drawn| drawn.has_ended);
-        self.child.wait().unwrap().exit_code()
+        let mut status = None;
+        let has_ended = || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        };
+        waiting::until("the exit of a program whose terminal is closed", has_ended).unwrap();
+        status.unwrap().exit_code()
     }
 
     /// The text on the screen.

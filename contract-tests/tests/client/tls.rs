@@ -1,6 +1,6 @@
 //! Services behind `https://`.
 
-use contract_tests::harness::{folders::new_folder, tls::TlsFrontEnd};
+use contract_tests::harness::{ending, folders::new_folder, tls::TlsFrontEnd};
 
 use super::{Console, fails};
 
@@ -13,7 +13,7 @@ pub(crate) fn a_service_is_reached_over_tls(console: &Console) {
         command.env("PRODUCTS_URL", &front_end.url).env("SSL_CERT_FILE", certificate);
         command
     };
-    let output = reach(front_end.certificate()).output().unwrap();
+    let output = ending::output(&mut reach(front_end.certificate()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("Computer"));
 

@@ -5,6 +5,7 @@ use std::{net::TcpListener, sync::Arc};
 use contract_tests::{
     engine::exchange::Response,
     harness::{
+        ending,
         proxy::Proxy,
         upstream::{FakeUpstream, FaultMode},
     },
@@ -33,7 +34,7 @@ pub(crate) fn the_demo_explains_a_purchase_and_its_errors(console: &Console) {
     console.fails("demo --json", 2, "The demo does not print JSON.");
     let mut command = console.command("demo");
     command.env("ORDERS_URL", "http://127.0.0.1:1");
-    let output = command.output().unwrap();
+    let output = ending::output(&mut command);
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("orders cannot be reached"));
 }
@@ -150,7 +151,7 @@ pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
     ] {
         let mut command = console.command("check");
         command.env("ORDERS_URL", url);
-        let output = command.output().unwrap();
+        let output = ending::output(&mut command);
         let (table, errors) =
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert_eq!(output.status.code(), Some(3), "{table}{errors}");
@@ -163,7 +164,7 @@ pub(crate) fn a_check_explains_services_that_are_not_ready(console: &Console) {
 pub(crate) fn a_check_reports_a_wrong_token(console: &Console) {
     let mut command = console.command("check");
     command.env("PAYMENTS_TOKEN", "wrong");
-    let output = command.output().unwrap();
+    let output = ending::output(&mut command);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
     let row = concat!("payments\twrong token\t", env!("CARGO_PKG_VERSION"));

@@ -9,7 +9,7 @@ use std::{
 
 use contract_tests::{
     engine::deployment::{SERVICES, variable},
-    harness::{folders::new_folder, process},
+    harness::{ending, folders::new_folder, process},
 };
 use tempfile::TempDir;
 
@@ -82,7 +82,7 @@ pub(crate) fn back_up_what_is_there() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     there.iter().for_each(|service| start(service));
-    let output = backup(folder.path()).output().unwrap();
+    let output = ending::output(&mut backup(folder.path()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains(&format!("there is no {absent} on this machine")), "{said}");
@@ -99,7 +99,7 @@ pub(crate) fn back_up_what_is_there() {
     fs::write(state(broken).join(format!("{broken}.db")), "no database").unwrap();
     fs::remove_dir_all(folder.path().join("backups")).unwrap();
     let url = variable(moved, "DATABASE_URL");
-    let output = backup(folder.path()).env(url, "postgres://db/store").output().unwrap();
+    let output = ending::output(backup(folder.path()).env(url, "postgres://db/store"));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(
         !output.status.success() && told.contains(&format!("there is no backup of {broken}\n")),

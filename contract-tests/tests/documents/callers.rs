@@ -13,7 +13,12 @@ use contract_tests::{
         openapi::files,
         subject::Subject,
     },
-    harness::{folders::new_folder, proxy::Proxy, store::Store},
+    harness::{
+        ending::{LONG, output_within},
+        folders::new_folder,
+        proxy::Proxy,
+        store::Store,
+    },
 };
 use libtest_mimic::{Completion, Failed};
 use serde_json::Value;
@@ -145,7 +150,7 @@ fn play(contract: &Path, deployment: &Deployment) -> Result<(bool, String), Fail
         command.args(["--server", &format!("{service}={}", address.url)]);
         command.args(["--token", &format!("{service}={}", address.token)]);
     }
-    let output = command.output()?;
+    let output = output_within(LONG, &mut command);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok((output.status.success(), format!("{}{}", text(&output.stdout), text(&output.stderr))))
 }

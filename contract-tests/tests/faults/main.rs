@@ -30,7 +30,7 @@ use contract_tests::{
             generic::{self, Generic},
         },
     },
-    suite::faults,
+    suite::{faults, judged},
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -41,6 +41,9 @@ use self::{
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    if !arguments.list {
+        judged::tell(judged::of_new_stores);
+    }
     let is_update = env::var("UPDATE").is_ok_and(|update| update == "1");
     let workshop = Arc::new(Workshop::default());
     let (faults, generated) = (faults::all(), generic::all(&Deployment::default()));

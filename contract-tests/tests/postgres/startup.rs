@@ -9,6 +9,7 @@ use std::{
 
 use contract_tests::harness::{
     address::Reserved,
+    ending,
     folders::new_folder,
     postgres::{Database, Server},
     process::{Process, run_once, signal},
@@ -105,7 +106,7 @@ pub(crate) fn a_stop_ends_a_start_that_waits() {
     // Another instance is migrating, and takes its time.
     other.execute("UPDATE schema_version SET version = 0");
     other.execute("BEGIN; UPDATE schema_version SET version = 1");
-    let mut starting = Command::new(PROGRAM)
+    let starting = Command::new(PROGRAM)
         // It ends with this test, too.
         .args(["products", "--stop-with-stdin"])
         .env("PRODUCTS_LISTEN", "127.0.0.1:0")
@@ -119,10 +120,7 @@ pub(crate) fn a_stop_ends_a_start_that_waits() {
     let mut watcher = database.session();
     waiting::until("the start to wait", || watcher.number(waits) == 1).unwrap();
     signal("TERM", starting.id());
-    let ended = waiting::until("the end of the service", || starting.try_wait().unwrap().is_some());
-    let _ = starting.kill();
-    let output = starting.wait_with_output().unwrap();
-    ended.unwrap();
+    let output = ending::of("a start that waits", starting);
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && log.contains("stopped"), "{}: {log}", output.status);
     // The server takes no notice of its end before that.
@@ -160,11 +158,9 @@ pub(crate) fn a_password_is_shown_nowhere() {
     process.wait_for_log("database=postgres://");
     let log = process.whole_log();
     assert!(log.contains("database=postgres://") && !log.contains("sesame"), "{log}");
-    let help = Command::new(PROGRAM)
-        .args(["products", "--help"])
-        .env("PRODUCTS_DATABASE_URL", "postgres://me:sesame@host/things")
-        .output()
-        .unwrap();
+    let mut help = Command::new(PROGRAM);
+    help.args(["products", "--help"]).env("PRODUCTS_DATABASE_URL", "postgres://me:sesame@host/things");
+    let help = ending::output(&mut help);
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     assert!(help.contains("PRODUCTS_DATABASE_URL") && !help.contains("sesame"), "{help}");
 }

@@ -14,9 +14,9 @@ use contract_tests::{
 use rusqlite::Connection;
 
 use crate::{
-    NOT_ENOUGH_STOCK, Numbers, PROGRAM, RESERVING, UNAVAILABLE, check_books, create_product, intents,
+    NOT_ENOUGH_STOCK, Numbers, RESERVING, UNAVAILABLE, check_books, create_product, intents,
     network::{self, BadNetwork},
-    order, orders, wait_until_settled,
+    order, orders, start, wait_until_settled,
 };
 
 const STOCK: u64 = 1_000_000;
@@ -66,7 +66,7 @@ fn keep_ordering(
 
 #[test]
 fn kills_of_either_service_or_both_leave_no_reservation_without_an_order() {
-    let (mut store, session) = Store::start_with_session(PROGRAM, &RESERVING);
+    let (mut store, session) = start(&RESERVING);
     kill_under_load(&mut store, &session, || {});
 }
 

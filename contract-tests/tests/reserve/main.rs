@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use contract_tests::{
     engine::{exchange::Request, session::Session},
     harness::{store::Store, waiting},
+    suite::judged,
 };
 use rusqlite::{Connection, config::DbConfig};
 use serde_json::json;
@@ -28,6 +29,12 @@ const RESERVING: [(&str, &str); 2] = [("ORDERS_STOCK", "reserve"), ("RUST_LOG", 
 
 const NOT_ENOUGH_STOCK: &str = "Not enough stock";
 const UNAVAILABLE: &str = "Product not found or unavailable";
+
+/// Starts a store, and shows once what is judged.
+fn start(settings: &[(&str, &str)]) -> (Store, Session) {
+    judged::tell(judged::of_new_stores);
+    Store::start_with_session(PROGRAM, settings)
+}
 
 fn create_product(session: &Session, stock: u64) -> u64 {
     let product = json!({ "name": "Scarce", "price": 1, "stock": stock });

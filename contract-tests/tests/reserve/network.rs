@@ -16,9 +16,7 @@ use contract_tests::{
     harness::{proxy::Proxy, store::Store},
 };
 
-use crate::{
-    Numbers, PROGRAM, RESERVING, check_books, create_product, order, orders, stock, wait_until_settled,
-};
+use crate::{Numbers, RESERVING, check_books, create_product, order, orders, stock, wait_until_settled};
 
 /// How long a caller waits for an order, in milliseconds.
 const TIMEOUT: u64 = 300;
@@ -27,7 +25,7 @@ const TIMEOUT: u64 = 300;
 pub(crate) fn start() -> (Store, Session, Proxy) {
     let proxy = Proxy::start("products");
     let settings = [&RESERVING[..], &[("PRODUCTS_URL", proxy.url())]].concat();
-    let (store, session) = Store::start_with_session(PROGRAM, &settings);
+    let (store, session) = crate::start(&settings);
     let products = store.services.iter().find(|process| process.service() == "products").unwrap();
     proxy.forward_to(products.url());
     (store, session, proxy)

@@ -13,12 +13,12 @@ use contract_tests::{
         exchange::{Request, Response},
         session::Session,
     },
-    harness::{environment::number, store::Store},
+    harness::environment::number,
 };
 use serde_json::json;
 
 use crate::{
-    NOT_ENOUGH_STOCK, Numbers, PROGRAM, RESERVING, UNAVAILABLE, check_books, create_product, order, orders,
+    NOT_ENOUGH_STOCK, Numbers, RESERVING, UNAVAILABLE, check_books, create_product, order, orders, start,
     stock, wait_until_settled,
 };
 
@@ -45,7 +45,7 @@ fn is_undecided(response: &Response) -> bool {
 #[test]
 fn the_last_one_is_sold_once() {
     let rounds = number("RESERVE_RACES", 24);
-    let (store, session) = Store::start_with_session(PROGRAM, &RESERVING);
+    let (store, session) = start(&RESERVING);
     let (mut products, mut sold) = (Vec::new(), 0);
     for round in 0..rounds {
         let product = create_product(&session, 1);
@@ -66,7 +66,7 @@ fn the_last_one_is_sold_once() {
 
 #[test]
 fn many_equal_requests_with_a_key_are_one_order_and_take_the_stock_once() {
-    let (store, session) = Store::start_with_session(PROGRAM, &RESERVING);
+    let (store, session) = start(&RESERVING);
     let product = create_product(&session, 100);
     for round in 0..5 {
         let request = order(&session, product, 3).header("Idempotency-Key", format!("round-{round}"));
@@ -85,7 +85,7 @@ fn many_equal_requests_with_a_key_are_one_order_and_take_the_stock_once() {
 #[test]
 fn no_interleaving_oversells_or_loses_stock() {
     const STEPS: u64 = 60;
-    let (store, session) = Store::start_with_session(PROGRAM, &RESERVING);
+    let (store, session) = start(&RESERVING);
     let products = [create_product(&session, 40), create_product(&session, 300)];
     // The stock that was added later, and the stock held by reservations without an order.
     let [added, kept] = [(); 2].map(|()| products.map(|_| AtomicU64::new(0)));

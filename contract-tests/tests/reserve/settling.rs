@@ -19,7 +19,7 @@ use contract_tests::{
 use rusqlite::Connection;
 
 use crate::{
-    PROGRAM, RESERVING, UNAVAILABLE, check_books, create_product, intents, network, order, orders, reserved,
+    RESERVING, UNAVAILABLE, check_books, create_product, intents, network, order, orders, reserved, start,
     stock, wait_until_settled,
 };
 
@@ -27,7 +27,7 @@ const SETTLED: &str = "intents_settled_total";
 
 #[test]
 fn an_order_takes_its_stock_and_a_refused_one_takes_none() {
-    let (store, session) = Store::start_with_session(PROGRAM, &RESERVING);
+    let (store, session) = start(&RESERVING);
     let product = create_product(&session, 20);
     let created = session.expect(&order(&session, product, 3), 201, None).unwrap();
     assert_eq!(created.json()["status"], "PENDING");
@@ -185,7 +185,7 @@ fn an_order_that_waits_for_its_reservation_when_the_service_stops_is_refused() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let settings = [&RESERVING[..], &[("PRODUCTS_URL", &url), ("DRAIN_TIMEOUT", "300ms")]].concat();
-    let (mut store, session) = Store::start_with_session(PROGRAM, &settings);
+    let (mut store, session) = start(&settings);
     thread::scope(|scope| {
         let caller = scope.spawn(|| session.expect(&order(&session, 1, 1), 503, Some("Service unavailable")));
         waiting::until("an order in flight", || intents(&store) == 1).unwrap();

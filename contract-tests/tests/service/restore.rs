@@ -12,6 +12,7 @@ use std::{
 use contract_tests::{
     engine::{deployment::SERVICES, replay::case::create, session::Session},
     harness::{
+        ending,
         folders::new_folder,
         process::{command, run_once},
         store::Store,
@@ -176,11 +177,9 @@ fn an_unusable_backup_is_refused_and_none_of_it_is_restored() {
 fn a_full_disk_changes_nothing() {
     let (_folder, backup) = backup();
     let data = new_folder();
-    let output = std::process::Command::new("prlimit")
-        .args(["--fsize=5000", PROGRAM, "restore", backup.to_str().unwrap()])
-        .env("DATA_DIR", data.path())
-        .output()
-        .expect("prlimit of util-linux");
+    let mut limited = std::process::Command::new("prlimit");
+    limited.args(["--fsize=5000", PROGRAM, "restore", backup.to_str().unwrap()]);
+    let output = ending::output(limited.env("DATA_DIR", data.path()));
     let sentence = refused(&output);
     assert!(sentence.contains("cannot be written (") && sentence.contains("free disk space"), "{sentence}");
     assert_eq!(names(data.path()), [""; 0]);

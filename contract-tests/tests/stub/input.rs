@@ -1,10 +1,8 @@
 //! Invalid arguments of a stub, and its error messages.
 
-use std::process::Stdio;
-
 use contract_tests::{
     engine::deployment::{SERVICES, variable},
-    harness::{folders::new_folder, process::signal, waiting},
+    harness::{ending, folders::new_folder},
 };
 
 use crate::command;
@@ -12,15 +10,7 @@ use crate::command;
 /// What the program prints on standard output and standard error, and its exit code.
 fn run(arguments: &[&str]) -> (String, String, Option<i32>) {
     let folder = new_folder();
-    let mut process = command(&folder, arguments);
-    let mut process = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // What it prints fits into a pipe.
-    let has_ended = waiting::until("the end of a stub", || process.try_wait().unwrap().is_some());
-    if has_ended.is_err() {
-        signal("INT", process.id());
-    }
-    let output = process.wait_with_output().unwrap();
-    assert_eq!(has_ended, Ok(()), "{arguments:?}");
+    let output = ending::output(&mut command(&folder, arguments));
     assert!(folder.path().read_dir().unwrap().next().is_none(), "nothing is left behind");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr), output.status.code())
@@ -65,7 +55,7 @@ fn an_empty_database_url_counts_as_unset() {
         stub.env(variable(service, "DATABASE_URL"), "").env(variable(service, "DATABASE_URL_FILE"), "");
     }
     // It goes on to what really is wrong.
-    let told = String::from_utf8(stub.stderr(Stdio::piped()).output().unwrap().stderr).unwrap();
+    let told = String::from_utf8(ending::output(&mut stub).stderr).unwrap();
     assert!(told.contains("192.0.2.1:1 cannot be bound"), "{told}");
 }
 

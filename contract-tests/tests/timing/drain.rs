@@ -5,7 +5,8 @@ use std::{
     collections::HashMap,
     io::{BufRead, BufReader, ErrorKind, Read},
     net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::{Child, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +16,14 @@ use contract_tests::{
         deployment::SERVICES,
         exchange::{Request, Response},
     },
-    harness::{caller::Caller, folders::new_folder, process::signal, store::Store, waiting},
+    harness::{
+        caller::Caller,
+        folders::new_folder,
+        process::signal,
+        programs::ending_with_test,
+        store::Store,
+        waiting::{self, LIMIT},
+    },
 };
 
 use crate::{MANY, PROGRAM, shared};
@@ -224,9 +232,10 @@ struct Broken {
 
 /// Asks one request after the other, on a kept connection while the service keeps it, until no connection is accepted.
 fn ask_until_it_stops(url: &str, name: &str, broken: &mut Broken) {
-    let mut number = 0;
+    let (mut number, began) = (0, Instant::now());
     while let Ok(mut caller) = Caller::at(url) {
         for on_this in 0.. {
+            assert!(began.elapsed() < LIMIT, "it goes on accepting after {LIMIT:?}");
             number += 1;
             let id = format!("{name}-{number}-");
             let request = head("GET", "/products", &format!("X-Request-Id: {id}\r\n"));
@@ -282,8 +291,8 @@ fn a_stop_loses_no_request_that_was_read() {
 }
 
 /// A service whose log is not read.
-fn start_unread(service: &str, settings: &[(&str, &str)], folder: &std::path::Path) -> (Child, String) {
-    let mut child = Command::new(PROGRAM)
+fn start_unread(service: &str, settings: &[(&str, &str)], folder: &Path) -> (Child, String) {
+    let mut child = ending_with_test(Path::new(PROGRAM))
         .arg(service)
         .env("DATA_DIR", folder)
         .env(format!("{}_LISTEN", service.to_uppercase()), "127.0.0.1:0")
@@ -292,8 +301,12 @@ fn start_unread(service: &str, settings: &[(&str, &str)], folder: &std::path::Pa
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let read = move || {
+        let mut line = String::new();
+        output.read_line(&mut line).map(|_| line)
+    };
+    let line = waiting::within("a service to say where it is", read).unwrap().unwrap();
     let url = line.trim_end().rsplit(' ').next().unwrap().to_owned();
     (child, url)
 }
@@ -324,8 +337,13 @@ fn all_phases_of_a_stop_share_one_deadline() {
         stuck.send(&half);
         let began = Instant::now();
         signal("TERM", child.id());
-        let status = child.wait().unwrap();
-        let took = began.elapsed();
+        let mut status = None;
+        let has_ended = || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        };
+        waiting::until(&format!("the end of {service}"), has_ended).unwrap();
+        let (took, status) = (began.elapsed(), status.unwrap());
         println!("{service} took {took:?}");
         assert!(status.success(), "{service}: {status}");
         assert!(took < IN_TIME, "{service} took {took:?}");

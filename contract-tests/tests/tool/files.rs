@@ -6,6 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
+use contract_tests::harness::ending::{LONG, output_within};
 use tempfile::TempDir;
 
 const DOCUMENT: &str = r##"
@@ -138,14 +139,9 @@ impl Files {
 
     /// Runs the tool in the folder.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_contract"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env_remove("NOTES_URL")
-            .env_remove("NOTES_TOKEN")
-            .output()
-            .unwrap();
-        Ran::from(output)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_contract"));
+        command.args(arguments).current_dir(self.folder.path());
+        Ran::from(output_within(LONG, command.env_remove("NOTES_URL").env_remove("NOTES_TOKEN")))
     }
 }
 

@@ -77,6 +77,20 @@ fn a_check_that_fails_without_a_fault_notices_none() {
     assert_eq!(score(&ran), (0, 1), "{}", ran.out);
 }
 
+#[test]
+fn an_id_that_is_given_again_is_noticed_where_ids_are_given_once() {
+    let (files, service) = (Files::new(), Service::start(Flaw::None));
+    let prove = |file: &str, rules: &str| {
+        files.write("contract.yaml", rules);
+        let more = ["--fault", "an id is given again", "-v"];
+        files.run(&[&["prove", file, "--server", &service.url, "--token", KEY][..], &more].concat())
+    };
+    prove("notes.yaml", "").expect(2, "no fault is chosen");
+    let by = "noticed      notes delete_note: an id is given again\n             \
+              by notes delete_note::no_id_is_given_again";
+    prove("notes.yaml", "ids_are_given_once: true\n").expect(0, by);
+}
+
 /// A service that creates notes, and calls each as `id` says.
 fn creates(mut id: impl FnMut(&str) -> Option<Value>) -> impl FnMut(&Asked) -> Reply {
     move |asked| {

@@ -27,6 +27,8 @@ pub(crate) enum Flaw {
     Silent,
     /// What is deleted can still be read.
     Keeps,
+    /// The id of what was deleted last is given to what is created next.
+    Reuses,
     /// The service stops when it is sent a body that does not fit.
     Stops,
 }
@@ -71,6 +73,10 @@ impl Notes {
                     true => {
                         if self.flaw != Flaw::Keeps {
                             self.notes.remove(&id);
+                        }
+                        if self.flaw == Flaw::Reuses {
+                            // As SQLite does without AUTOINCREMENT.
+                            self.last = self.notes.keys().next_back().copied().unwrap_or_default();
                         }
                         Reply::new(204, Value::Null)
                     }

@@ -2,7 +2,13 @@
 
 use std::process::Command;
 
-use contract_tests::{engine::exchange::http_client, harness::tls::TlsFrontEnd};
+use contract_tests::{
+    engine::exchange::http_client,
+    harness::{
+        ending::{LONG, output_within},
+        tls::TlsFrontEnd,
+    },
+};
 
 use super::{
     files::{Files, Ran},
@@ -24,7 +30,7 @@ fn run(files: &Files, arguments: &[&str], server: &str, trusts: Option<&TlsFront
     if let Some(front_end) = trusts {
         command.env("SSL_CERT_FILE", front_end.certificate());
     }
-    Ran::from(command.output().unwrap())
+    Ran::from(output_within(LONG, &mut command))
 }
 
 #[test]
@@ -72,5 +78,5 @@ fn without_any_certificate_a_plain_address_can_be_asked() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_contract"));
     command.args(["replay", "good.arazzo.yaml", "life", "--server", &service.url, "--token", KEY]);
     command.current_dir(files.folder.path()).env("SSL_CERT_FILE", "/dev/null");
-    Ran::from(command.env("SSL_CERT_DIR", files.folder.path()).output().unwrap()).expect(0, "4 passed");
+    Ran::from(output_within(LONG, command.env("SSL_CERT_DIR", files.folder.path()))).expect(0, "4 passed");
 }

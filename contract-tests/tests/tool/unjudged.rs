@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use contract_tests::harness::ending;
 use serde_json::{Value, json};
 
 use super::{
@@ -150,6 +151,33 @@ fn a_response_that_is_not_as_documented_is_seen_but_wrong() {
 }
 
 #[test]
+fn a_limit_at_which_no_value_is_tried_is_named() {
+    let schema = "{ type: object, properties: {
+          whole: { type: integer, minimum: 1, maximum: 2, format: int64 },
+          price: { type: number, minimum: 0.5, exclusiveMaximum: 10, multipleOf: 0.5 },
+          text: { type: string, maxLength: 40000, format: hostname },
+          day: { type: string, maxLength: 40, format: date },
+          list: { type: array, maxItems: 3, uniqueItems: true, items: { type: string, minLength: 5 } },
+          many: { type: array, minItems: 5000, items: { type: string } } } }";
+    let files = creates(true, &schema.replace('\n', " "));
+    let ran = replay(&files, &["create::as_in_the_document"], |_| Reply::new(201, json!({ "id": 1 })));
+    let ran = ran.expect(0, "1 passed, 0 failed");
+    let named = ran.out.lines().filter_map(|line| {
+        line.strip_prefix("not judged: a, POST /a: the ")?.strip_suffix(", at which no value is tried")
+    });
+    let expected = [
+        "`minimum` of body `price`",
+        "`exclusiveMaximum` of body `price`",
+        "`multipleOf` of body `price`",
+        "`maxLength` of body `text`",
+        "`format` of body `text`",
+        "`uniqueItems` of body `list`",
+        "`minItems` of body `many`",
+    ];
+    assert_eq!(named.collect::<Vec<_>>(), expected, "{}", ran.out);
+}
+
+#[test]
 fn a_document_can_come_through_a_pipe() {
     let files = creates(true, TEXT);
     let mut child = Command::new(env!("CARGO_BIN_EXE_contract"))
@@ -162,5 +190,5 @@ fn a_document_can_come_through_a_pipe() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(files.read("a.yaml").as_bytes()).unwrap();
     drop(stdin);
-    Ran::from(child.wait_with_output().unwrap()).expect(0, "stdin create::as_in_the_document");
+    Ran::from(ending::of("a list of checks", child)).expect(0, "stdin create::as_in_the_document");
 }

@@ -81,7 +81,13 @@ impl Watching {
             output.read_to_string(&mut rest).map(|_| rest)
         };
         let rest = waiting::within("the end of a watcher", read).unwrap().unwrap();
-        (self.child.wait().unwrap().code(), rest)
+        let mut status = None;
+        let has_ended = || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        };
+        waiting::until("the exit of a watcher", has_ended).unwrap();
+        (status.unwrap().code(), rest)
     }
 }
 

@@ -20,6 +20,7 @@ use contract_tests::{
         store::Store,
         upstream::{FakeUpstream, FaultMode},
     },
+    suite::judged,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -30,6 +31,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_store-under-test");
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
+    if !arguments.list {
+        judged::tell(judged::of_new_stores);
+    }
     // They wait more than they work, but some measure how long.
     let processors = thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert(2 * processors);

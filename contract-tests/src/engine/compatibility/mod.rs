@@ -2,10 +2,12 @@
 //!
 //! One rule decides. What a service accepts may become wider, and what it responds may become narrower; the reverse breaks a
 //! caller. There are two additions to it. First, an error message or an error status may be added, since callers handle an unknown
-//! message by its status; no other enum of a response may grow, since nothing says what the new value means. Second, it is breaking
-//! if a service no longer reads or returns a field, even an optional one, since somebody's data goes missing.
+//! message by its status; for the same reason, no message may move to another status. No other enum of a response may grow, since
+//! nothing says what the new value means. Second, it is breaking if a service no longer reads or returns a field, even an optional
+//! one, since somebody's data goes missing.
 
 mod operations;
+mod messages;
 mod schema;
 mod change;
 mod truer;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     change::Change,
+    messages,
     schema::{Direction, Documents, Found},
     truer::Truer,
 };
@@ -70,6 +71,7 @@ impl Documents<'_> {
         found.extend(self.parameters(old, new));
         found.extend(self.body(&old["requestBody"], &new["requestBody"]));
         found.extend(self.responses(&object(&old["responses"]), &object(&new["responses"])));
+        found.extend(messages::moves(self, &old["responses"], &new["responses"]));
         found
     }
 
@@ -181,7 +183,9 @@ impl Documents<'_> {
                 continue;
             };
             let (before, now) = (&before["schema"], &now["schema"]);
-            found.extend(match (direction, message(self.old, before), message(self.new, now)) {
+            let (old_message, new_message) =
+                (messages::schema(self.old, before), messages::schema(self.new, now));
+            found.extend(match (direction, old_message, new_message) {
                 (Direction::Response, Some(old_message), Some(new_message)) => {
                     let of_message =
                         self.changes(Direction::ErrorMessage, "the error", old_message, new_message);
@@ -199,12 +203,6 @@ impl Documents<'_> {
         found.extend(added.map(|media_type| (format!("{at} may now be `{media_type}`"), false)));
         found
     }
-}
-
-/// The schema of the text in the body of an error.
-fn message<'a>(document: &'a Value, body: &'a Value) -> Option<&'a Value> {
-    let text = &resolve(document, body)["properties"]["error"];
-    resolve(document, text)["enum"].is_array().then_some(text)
 }
 
 fn is_same(one: &Value, other: &Value) -> bool {

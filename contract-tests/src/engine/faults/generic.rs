@@ -9,11 +9,12 @@ use super::{
         stores_another, twice,
     },
     fault::{Add, Fault, Place, Tamper},
-    fields,
+    fields, ids,
 };
 use crate::engine::{
     contract::{CONTRACT, Operation},
     deployment::Deployment,
+    subject::subject,
 };
 
 /// A fault of an operation.
@@ -223,5 +224,10 @@ fn writes(operation: &'static Operation, add: Add<'_>) {
     if is_change && can_read {
         let reads = format!("a step that reads after {id} what it changed, and expects the change");
         add("nothing is changed", reads, changes_nothing(operation));
+    }
+    let creator = operation.creator().filter(|_| operation.method == "DELETE");
+    if let Some(creator) = creator.filter(|_| subject().profile.ids_are_given_once) {
+        let again = format!("two steps that call {}, with one that calls {id} in between", creator.id);
+        add("an id is given again", again, ids::are_given_again(operation, creator));
     }
 }

@@ -2,5 +2,6 @@
 
 pub mod generic;
 mod fields;
+mod ids;
 mod alterations;
 pub mod fault;

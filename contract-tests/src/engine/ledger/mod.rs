@@ -15,6 +15,11 @@ use crate::engine::{
     subject::subject,
 };
 
+/// For machines.
+const FILE: &str = "ledger.json";
+/// For people.
+const PAGE: &str = "index.html";
+
 /// The counts of responses, by operation, documented status, and error message.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -159,9 +164,23 @@ impl Ledger {
         let rows = self.rows();
         let facets = self.facets();
         let json = json!({ "judged": subject, "responses": rows, "facets": facets });
-        fs::write(folder.join("ledger.json"), format!("{json:#}"))?;
-        fs::write(folder.join("index.html"), page::of(subject, &rows, &facets))
+        fs::write(folder.join(FILE), format!("{json:#}"))?;
+        fs::write(folder.join(PAGE), page::of(subject, &rows, &facets))
     }
+}
+
+/// Removes the ledger that an earlier run has left in `folder`.
+///
+/// # Errors
+/// It is still there.
+pub fn remove(folder: &Path) -> io::Result<()> {
+    for name in [FILE, PAGE] {
+        match fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn waivers() -> impl Iterator<Item = &'static str> {

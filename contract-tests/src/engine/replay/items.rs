@@ -21,16 +21,6 @@ const ROUNDS: usize = 5;
 /// How many pages a list may have before it counts as endless.
 const PAGES: usize = 10_000;
 
-/// The operation that creates what `deleting` deletes, if there is one.
-pub(super) fn creator(deleting: &Operation) -> Option<&'static Operation> {
-    let operations = &CONTRACT.document(deleting.service).operations;
-    operations.iter().find(|operation| {
-        let deletes = |(of_item, _): (&Operation, &str)| of_item.template == deleting.template;
-        operation.creates()
-            && operation.of_item(CONTRACT.document(deleting.service), "DELETE").is_some_and(deletes)
-    })
-}
-
 /// A created resource can be deleted; then it is not found, and is in no list.
 pub(super) fn deleted_is_gone(session: &Session, deleting: &Operation) -> Result<(), Failure> {
     let created = create(session, deleting)?;
@@ -211,7 +201,7 @@ struct Created {
 }
 
 fn create(session: &Session, deleting: &Operation) -> Result<Created, Failure> {
-    let creator = creator(deleting).expect("an operation that creates");
+    let creator = deleting.creator().expect("an operation that creates");
     let request = valid_request(creator, &session.deployment);
     let response = session.expect(&request, 201, None)?;
     let of_item = creator.of_item(CONTRACT.document(deleting.service), "DELETE");

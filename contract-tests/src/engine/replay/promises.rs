@@ -128,7 +128,7 @@ fn of_items() -> impl Iterator<Item = Promise> {
         check: Box::new(move |session, _| check(session, operation)),
     };
     CONTRACT.operations().filter(|operation| !operation.needs_other_body()).flat_map(move |operation| {
-        let deletes = operation.method == "DELETE" && items::creator(operation).is_some();
+        let deletes = operation.method == "DELETE" && operation.creator().is_some();
         let deleting = of_deleting.into_iter().filter(move |(.., asked)| *asked && deletes);
         let creating = of_creating.into_iter().filter(move |(.., can)| is_read_back && can(operation));
         let creating = creating.map(|(name, check, _)| (name, check));

@@ -106,6 +106,16 @@ impl Server {
         }
     }
 
+    /// Such as `PostgreSQL 15.8`.
+    ///
+    /// # Panics
+    /// It cannot be asked.
+    pub fn version(&self) -> String {
+        let mut session = Session::at(&self.url.replace("{}", "postgres"));
+        let version: String = session.rows("SHOW server_version")[0].get(0);
+        format!("PostgreSQL {}", version.split(' ').next().unwrap_or_default())
+    }
+
     /// A server of its own, with settings such as `max_connections=20`, for a test that disturbs it. It ends with the process.
     ///
     /// # Panics

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::truer::TRUER;
 use crate::engine::compatibility::{Change, changes, is_major};
 
-/// Every change from `old` to `new` that breaks a caller of `service`, in words: the operation, what changed, and which of the
-/// sources here call it. None if the document has a new major version.
+/// Every change from `old` to `new` that breaks a caller of `service`, in words: the operation, what changed, and where it is
+/// called here. None if the document has a new major version.
 pub fn breaks(service: &str, old: &Value, new: &Value) -> Vec<String> {
     if is_major(old, new) {
         return Vec::new();

@@ -6,6 +6,7 @@ use std::{
 };
 
 use contract_tests::harness::{
+    ending,
     folders::new_folder,
     postgres::{Database, Server, Session},
     process::{command, run_once, signal},
@@ -51,7 +52,7 @@ fn start(files: &Store, from: &str, to: &str) -> Child {
 /// What it has said to standard error.
 #[track_caller]
 fn fails(copy: Child) -> String {
-    let output = copy.wait_with_output().unwrap();
+    let output = ending::of("a copy", copy);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     said
@@ -99,7 +100,7 @@ fn goes_on_after(database: &Database, holder: &mut Session, interrupt: impl FnOn
     is_refused(&[("PRODUCTS_DATABASE_URL", &url)], "drop and create the database.");
     let first = "SELECT xmin::text::bigint FROM product WHERE id = 1";
     let (row, size) = (session.number(first), files.rows("products"));
-    let said = succeeds(&start(&files, &data, &url).wait_with_output().unwrap());
+    let said = succeeds(&ending::of("a copy", start(&files, &data, &url)));
     assert!(said.contains(&format!("{COPIED} of them by an earlier run")), "{said}");
     assert_eq!((session.number(count), session.number(first)), (size, row));
     assert_eq!(session.number("SELECT count(*) FROM pg_tables WHERE tablename = 'unfinished_copy'"), 0);
@@ -140,7 +141,7 @@ pub(crate) fn a_copy_whose_server_is_killed_goes_on() {
 /// A server with many products, of which the last table to be copied is locked by the session.
 fn locked() -> (Database, Session) {
     let (files, database) = (files(), migrated(Server::shared()));
-    succeeds(&start(&files, &folder(&files), &database.url()).wait_with_output().unwrap());
+    succeeds(&ending::of("a copy", start(&files, &folder(&files), &database.url())));
     let mut session = database.session();
     session.execute("BEGIN; LOCK TABLE reservation");
     (database, session)
@@ -172,7 +173,7 @@ pub(crate) fn a_killed_copy_to_a_file_goes_on() {
     let data = folder.path().to_string_lossy().into_owned();
     is_refused(&[("DATA_DIR", &data)], &format!("delete {}.", file.display()));
     let backup =
-        command(PROGRAM, &["backup", "--only", "products", "there"], folder.path()).output().unwrap();
+        ending::output(&mut command(PROGRAM, &["backup", "--only", "products", "there"], folder.path()));
     assert_eq!(backup.status.code(), Some(1));
     session.execute("ROLLBACK");
 
@@ -181,7 +182,7 @@ pub(crate) fn a_killed_copy_to_a_file_goes_on() {
     let said = fails(start_to_file(&other, folder.path()));
     assert!(said.contains("has a part of postgres://"), "{said}");
 
-    let said = succeeds(&start_to_file(&database, folder.path()).wait_with_output().unwrap());
+    let said = succeeds(&ending::of("a copy", start_to_file(&database, folder.path())));
     assert!(said.contains(&format!("{PRODUCTS} of them by an earlier run")), "{said}");
     assert!(run_once(PROGRAM, "products", &[("DATA_DIR", &data)]).status.success());
 }
@@ -199,6 +200,6 @@ pub(crate) fn a_source_that_changes_meanwhile_is_noticed() {
     );
     let data = folder.path().to_string_lossy().into_owned();
     is_refused(&[("DATA_DIR", &data)], ".db.");
-    let said = succeeds(&start_to_file(&database, folder.path()).wait_with_output().unwrap());
+    let said = succeeds(&ending::of("a copy", start_to_file(&database, folder.path())));
     assert!(!said.contains("earlier"), "{said}");
 }

@@ -7,13 +7,11 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
-    thread,
-    time::Duration,
 };
 
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Request, session::Session},
-    harness::{folders::new_folder, postgres::Server, process::command, store::Store},
+    harness::{ending, folders::new_folder, postgres::Server, process::command, store::Store, waiting},
 };
 use rusqlite::{Connection, types::Value};
 use serde_json::json;
@@ -158,7 +156,7 @@ pub(crate) fn a_copied_store_responds_as_before_on_either_engine() {
     stop(&mut files);
     let mut server = Store::on_postgres(PROGRAM, &RESERVE);
     stop(&mut server);
-    let said = succeeds(&copying(&server, &["--from", &folder(&files)]).output().unwrap());
+    let said = succeeds(&ending::output(&mut copying(&server, &["--from", &folder(&files)])));
     assert!(
         said.contains("Copied payments from ") && said.contains("  product                    5 rows"),
         "{said}"
@@ -180,7 +178,7 @@ pub(crate) fn a_copied_store_responds_as_before_on_either_engine() {
     stop(&mut moved);
 
     let back = new_folder();
-    succeeds(&copying(&server, &["--to", &back.path().to_string_lossy()]).output().unwrap());
+    succeeds(&ending::output(&mut copying(&server, &["--to", &back.path().to_string_lossy()])));
     let back = Store::start_with(back, Vec::new(), PROGRAM, &RESERVE);
     let session = Session::new(back.deployment());
     assert_eq!(responses(&session), after);
@@ -240,9 +238,9 @@ pub(crate) fn a_file_that_is_copied_there_and_back_is_equal() {
     stop(&mut server);
     let (back, beside) = (new_folder(), new_folder());
     let path = |folder: &TempDir| folder.path().join("deeper").to_string_lossy().into_owned();
-    succeeds(&copying(&server, &["--from", &data]).output().unwrap());
-    succeeds(&copying(&server, &["--to", &path(&back)]).output().unwrap());
-    succeeds(&copying(&server, &["--from", &data, "--to", &path(&beside)]).output().unwrap());
+    succeeds(&ending::output(&mut copying(&server, &["--from", &data])));
+    succeeds(&ending::output(&mut copying(&server, &["--to", &path(&back)])));
+    succeeds(&ending::output(&mut copying(&server, &["--from", &data, "--to", &path(&beside)])));
     for service in SERVICES.iter() {
         let original = content(&files.database(service));
         let rows: usize = original.iter().map(|(_, rows)| rows.len()).sum();
@@ -272,11 +270,11 @@ pub(crate) fn a_server_can_be_copied_to_another() {
     let [mut first, mut second] = [(); 2].map(|()| Store::on_postgres(PROGRAM, &RESERVE));
     stop(&mut first);
     stop(&mut second);
-    succeeds(&copying(&first, &["--from", &data]).output().unwrap());
+    succeeds(&ending::output(&mut copying(&first, &["--from", &data])));
     for service in SERVICES.iter() {
         let (from, to) = (first.postgres(service).unwrap(), second.postgres(service).unwrap());
         let arguments = ["copy", "--only", service, "--from", &from.url(), "--to", &to.url()];
-        succeeds(&command(PROGRAM, &arguments, Path::new(&data)).output().unwrap());
+        succeeds(&ending::output(&mut command(PROGRAM, &arguments, Path::new(&data))));
         let times =
             "SELECT coalesce(sum(extract(epoch FROM stored_at) * 1000000), 0)::bigint FROM stored_response";
         assert_eq!(from.session().number(times), to.session().number(times));
@@ -295,13 +293,17 @@ fn most_memory(products: usize) -> u64 {
     let mut copy = copying(&files, &arguments).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", copy.id());
     let mut most = 0;
-    while copy.try_wait().unwrap().is_none() {
+    let ended = waiting::until("the end of the copy", || {
         let status = fs::read_to_string(&status).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
         most = line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(most);
-        thread::sleep(Duration::from_millis(5));
+        copy.try_wait().unwrap().is_some()
+    });
+    if ended.is_err() {
+        let _ = copy.kill();
     }
-    succeeds(&copy.wait_with_output().unwrap());
+    succeeds(&ending::of("the copy", copy));
+    ended.unwrap();
     assert_eq!(server.session().number("SELECT count(*) FROM product"), products as i64);
     most
 }

@@ -8,6 +8,7 @@ use std::{
 
 use contract_tests::harness::{
     address::Reserved,
+    ending,
     folders::new_folder,
     postgres::{Database, Server},
     process::{command, run_once},
@@ -20,7 +21,7 @@ use crate::PROGRAM;
 
 fn copy(from: &str, to: &str) -> Output {
     let arguments = ["copy", "--only", "products", "--from", from, "--to", to];
-    command(PROGRAM, &arguments, Path::new("nowhere")).output().unwrap()
+    ending::output(&mut command(PROGRAM, &arguments, Path::new("nowhere")))
 }
 
 #[track_caller]
@@ -163,7 +164,7 @@ pub(crate) fn a_database_in_use_is_not_copied() {
 pub(crate) fn a_wrong_command_line_ends_with_2() {
     let wrong = |arguments: &[&str], sentence: &str| {
         let arguments = [&["copy"], arguments].concat();
-        refuses(&command(PROGRAM, &arguments, Path::new("nowhere")).output().unwrap(), 2, sentence);
+        refuses(&ending::output(&mut command(PROGRAM, &arguments, Path::new("nowhere"))), 2, sentence);
     };
     wrong(&[], "required arguments were not provided");
     wrong(&["--from", "data", "--only", "nothing"], "invalid value 'nothing' for '--only <SERVICE>'");
@@ -182,7 +183,7 @@ pub(crate) fn a_full_disk_is_reported_and_the_copy_resumes_with_free_space() {
     let (data, new) = (folder(&files), new_folder());
     let new = new.path().to_string_lossy().into_owned();
     let arguments = ["--fsize=1000000", PROGRAM, "copy", "--only", "products", "--from", &data, "--to", &new];
-    let output = Command::new("prlimit").args(arguments).output().expect("prlimit of util-linux");
+    let output = ending::output(Command::new("prlimit").args(arguments));
     refuses(&output, 1, "free disk space, and run the same command again.");
     let said = succeeds(&copy(&data, &new));
     assert!(

@@ -11,6 +11,7 @@ use std::{
 use contract_tests::{
     engine::{deployment::SERVICES, replay::case::create},
     harness::{
+        ending,
         folders::new_folder,
         process::{command, signal},
         waiting,
@@ -63,7 +64,7 @@ fn a_stopped_backup_removes_its_files() {
     let backs_up_until = |name| {
         let process = begin(&backup, &data(&store));
         signal(name, process.id());
-        process.wait_with_output().unwrap()
+        ending::of("a backup that is told to stop", process)
     };
     for name in ["TERM", "INT"] {
         // The backup may be faster than the signal.
@@ -94,7 +95,7 @@ fn a_backup_while_the_services_stop_is_whole_and_leaves_no_log() {
         store.service(service).signal("TERM");
         assert!(store.service(service).wait().success());
     }
-    succeeds(&process.wait_with_output().unwrap());
+    succeeds(&ending::of("a backup", process));
     assert_eq!(products_in(&backup), 100_002);
     let logs = names(&data(&store)).into_iter().filter(|name| name.ends_with("-wal"));
     assert_eq!(logs.collect::<Vec<_>>(), [""; 0]);
@@ -112,11 +113,9 @@ fn a_full_disk_leaves_no_half_backup() {
     let folder = new_folder();
     let backup = folder.path().join("backup");
     for bytes in ["0", "1000", "50000"] {
-        let output = Command::new("prlimit")
-            .args([&format!("--fsize={bytes}"), PROGRAM, "backup", backup.to_str().unwrap()])
-            .env("DATA_DIR", data(&store))
-            .output()
-            .expect("prlimit of util-linux");
+        let mut limited = Command::new("prlimit");
+        limited.args([&format!("--fsize={bytes}"), PROGRAM, "backup", backup.to_str().unwrap()]);
+        let output = ending::output(limited.env("DATA_DIR", data(&store)));
         let sentence = refused(&output);
         assert!(
             sentence.contains("cannot be written (") && sentence.contains("free disk space"),

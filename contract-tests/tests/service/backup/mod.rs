@@ -15,6 +15,7 @@ use std::{
 use contract_tests::{
     engine::{deployment::SERVICES, exchange::Response, replay::case::create, session::Session},
     harness::{
+        ending,
         folders::new_folder,
         process::command,
         store::Store,
@@ -27,7 +28,7 @@ use crate::{PROGRAM, QUIET, start};
 
 /// Backs up or restores the databases in `data`.
 pub(crate) fn run(arguments: &[&str], data: &Path) -> Output {
-    command(PROGRAM, arguments, data).output().unwrap()
+    ending::output(&mut command(PROGRAM, arguments, data))
 }
 
 #[track_caller]

@@ -17,6 +17,7 @@ use contract_tests::{
     harness::{
         caller::{CREATE, Caller, fill},
         development::token,
+        ending,
         folders::new_folder,
         process::command,
         store::Store,
@@ -106,7 +107,7 @@ impl Backups {
         let backup = self.0.path().join("backup");
         let arguments = ["backup", "--force", backup.to_str().unwrap()];
         let data = store.database("products").parent().unwrap().to_owned();
-        let output = command(PROGRAM, &arguments, &data).output().unwrap();
+        let output = ending::output(&mut command(PROGRAM, &arguments, &data));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::{Store, command, folder, refuses, run};
+use crate::{Store, command, folder, output_of, refuses, run};
 
 /// What a command prints.
 fn text(output: &Output) -> String {
@@ -66,7 +66,7 @@ fn check_tells_which_services_are_ready() {
     for (service, url) in store::services().zip(&store.urls) {
         check.env(format!("{}_LISTEN", service.to_uppercase()), url.trim_start_matches("http://"));
     }
-    let output = check.output().unwrap();
+    let output = output_of(&mut check);
     assert!(output.status.success(), "{}", text(&output));
     for (service, url) in store::services().zip(&store.urls) {
         assert!(text(&output).contains(&format!("{service} at {url} is ready.")), "{}", text(&output));
@@ -75,11 +75,11 @@ fn check_tells_which_services_are_ready() {
     // A service that somebody stops is not started again.
     crate::signal("TERM", store.service("orders"));
     store.wait_for("the service was stopped, and the others keep running service=orders");
-    let output = check.output().unwrap();
+    let output = output_of(&mut check);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("is not ready: Connection refused"), "{}", text(&output));
     // One that is asked for alone.
-    let output = check.arg("products").output().unwrap();
+    let output = output_of(check.arg("products"));
     assert!(output.status.success() && text(&output).lines().count() == 1, "{}", text(&output));
 }
 
@@ -107,7 +107,7 @@ fn check_asks_all_services_at_once() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         }
     });
-    let output = check.output().unwrap();
+    let output = output_of(&mut check);
     assert!(output.status.success(), "{}", text(&output));
     responding.join().unwrap();
 }
@@ -128,11 +128,11 @@ fn a_variable_that_a_command_cannot_use_is_refused_in_the_name_of_the_store() {
 fn the_store_can_be_backed_up_and_restored_beside_itself() {
     let store = Store::start();
     let backup = store.folder.path().join("backup");
-    let output = command(store.folder.path(), &["backup", backup.to_str().unwrap()]).output().unwrap();
+    let output = output_of(&mut command(store.folder.path(), &["backup", backup.to_str().unwrap()]));
     assert!(output.status.success(), "{}", text(&output));
     let other = folder();
-    let output = command(other.path(), &["restore", backup.to_str().unwrap()]).output().unwrap();
+    let output = output_of(&mut command(other.path(), &["restore", backup.to_str().unwrap()]));
     assert!(output.status.success(), "{}", text(&output));
-    let output = command(store.folder.path(), &["restore", backup.to_str().unwrap()]).output().unwrap();
+    let output = output_of(&mut command(store.folder.path(), &["restore", backup.to_str().unwrap()]));
     refuses(output, "is in use by another process: stop that process first");
 }

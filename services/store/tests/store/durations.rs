@@ -1,12 +1,12 @@
 //! Durations, by their new names and by their old ones, whose values have no units.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     process::Stdio,
 };
 
-use crate::{command, folder, refuses, run, signal};
+use crate::{command, end_of, folder, read_until_ready, refuses, run, signal, urls};
 
 /// The variables, their old names, and whether they may be zero.
 const DURATIONS: [(&str, &str, bool); 8] = [
@@ -43,24 +43,20 @@ fn announced_idle_timeouts(variables: &[(&str, &str)], arguments: &[&str]) -> Ve
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut timeouts = Vec::new();
-    for line in BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok) {
-        if let Some((_, url)) = line.split_once("URL  ") {
-            let address = url.trim().trim_start_matches("http://");
-            let mut stream = TcpStream::connect(address).unwrap();
-            write!(stream, "GET /livez HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
-            stream.shutdown(std::net::Shutdown::Write).unwrap();
-            let mut response = String::new();
-            stream.read_to_string(&mut response).unwrap();
-            let header = response.lines().find_map(|line| line.strip_prefix("keep-alive: timeout="));
-            timeouts.push(header.unwrap_or_else(|| panic!("{response}")).to_owned());
-        }
-        if line.starts_with("Ctrl-C") {
-            break;
-        }
-    }
+    let (lines, _rest) = read_until_ready(&mut process);
+    let timeout = |url: String| {
+        let address = url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET /livez HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let header = response.lines().find_map(|line| line.strip_prefix("keep-alive: timeout="));
+        header.unwrap_or_else(|| panic!("{response}")).to_owned()
+    };
+    let timeouts = urls(&lines).map(timeout).collect();
     signal("TERM", process.id());
-    assert!(process.wait().unwrap().success());
+    assert!(end_of(process).status.success());
     timeouts
 }
 

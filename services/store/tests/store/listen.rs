@@ -1,11 +1,12 @@
 //! Addresses to listen on.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::Stdio,
+    net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
 };
 
-use crate::{command, folder, refuses, run, signal};
+use crate::{command, end_of, folder, read_until_ready, refuses, run, signal};
 
 /// Starts products at `address`, and returns where it says it is.
 fn listens(address: &str) -> String {
@@ -16,11 +17,10 @@ fn listens(address: &str) -> String {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let (lines, _output) = read_until_ready(&mut process);
     signal("TERM", process.id());
-    assert!(process.wait().unwrap().success());
-    line
+    assert!(end_of(process).status.success());
+    lines.concat()
 }
 
 #[test]
@@ -31,11 +31,15 @@ fn a_host_name_is_an_address_to_listen_on() {
 
 #[test]
 fn an_ipv6_address_is_an_address_to_listen_on() {
-    if std::net::TcpListener::bind("[::1]:0").is_err() {
-        println!("skipped: this machine has no IPv6");
-        return;
+    let (address, service) = ("[::1]:0", ["products"]);
+    // On a machine without IPv6, it is understood all the same.
+    if TcpListener::bind(address).is_err() {
+        let listens = |_: &Path, command: &mut Command| {
+            command.env("PRODUCTS_LISTEN", address);
+        };
+        return refuses(run(listens, &service), "[::1]:0 cannot be bound");
     }
-    let line = listens("[::1]:0");
+    let line = listens(address);
     assert!(line.starts_with("products is ready at http://[::1]:"), "{line}");
 }
 

@@ -48,7 +48,7 @@ fn a_level_of_the_log_holds_for_the_store_as_well() {
     store.wait_for("the service died; restarting");
     wait_until(|| get(&store.urls[1], "/readyz") == "HTTP/1.1 200 OK", "orders is ready again");
     store.signal("TERM");
-    assert!(store.process.wait().unwrap().success());
+    assert_eq!(store.exit_code(), Some(0));
     let mut rest = String::new();
     store.output.read_to_string(&mut rest).unwrap();
     assert_eq!(store.log().lines().count(), 1, "{}", store.log());

@@ -19,7 +19,7 @@ use std::{
     net::{TcpListener, TcpStream},
     os::fd::OwnedFd,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -74,17 +74,11 @@ impl Store {
 
     fn spawn(mut command: Command, folder: TempDir, log: fs::File) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut output = BufReader::new(Box::new(process.stdout.take().unwrap()) as Box<dyn Read>);
-        let mut urls = Vec::new();
-        for line in output.by_ref().lines().map_while(Result::ok) {
-            urls.extend(line.split_once("URL  ").map(|(_, url)| url.trim().to_owned()));
-            if line.starts_with("Ctrl-C") {
-                break;
-            }
-        }
+        let (lines, output) = read_until_ready(&mut process);
+        let urls: Vec<String> = urls(&lines).collect();
         let log = fs::read_to_string(folder.path().join("log"));
         assert_eq!(urls.len(), store::services().count(), "{log:?}");
-        Self { process, output, urls, folder }
+        Self { process, output: BufReader::new(Box::new(output)), urls, folder }
     }
 
     fn signal(&self, name: &str) {
@@ -167,18 +161,57 @@ fn refuses(output: Output, sentence: &str) {
     assert!(log.contains(sentence), "{log}");
 }
 
+/// What a program has printed when it says that it is ready, or when it has ended, and the rest of it.
+#[track_caller]
+fn read_until_ready(process: &mut Child) -> (Vec<String>, BufReader<ChildStdout>) {
+    let mut output = BufReader::new(process.stdout.take().unwrap());
+    let id = process.id();
+    within("the program to be ready", id, move || {
+        let mut lines = Vec::new();
+        for line in output.by_ref().lines().map_while(Result::ok) {
+            let is_ready = line.starts_with("Ctrl-C") || line.contains("is ready at");
+            lines.push(line);
+            if is_ready {
+                break;
+            }
+        }
+        (lines, output)
+    })
+}
+
+/// The addresses of the services, in the summary of a store.
+fn urls(lines: &[String]) -> impl Iterator<Item = String> {
+    lines.iter().filter_map(|line| Some(line.split_once("URL  ")?.1.trim().to_owned()))
+}
+
+/// What `work` returns, or the end of the process for which it waits, and of the test.
+#[track_caller]
+fn within<T: Send + 'static>(what: &str, process: u32, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    result.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        signal("KILL", process);
+        panic!("waited {PATIENCE:?} for {what}")
+    })
+}
+
+/// Runs a command to its end, and returns what it has written.
+#[track_caller]
+fn output_of(command: &mut Command) -> Output {
+    end_of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+/// Waits for the end of a program, and returns what it has written to pipes that nobody else reads.
+#[track_caller]
+fn end_of(process: Child) -> Output {
+    within("the end of the program", process.id(), move || process.wait_with_output().unwrap())
+}
+
 fn run(prepare: impl FnOnce(&Path, &mut Command), arguments: &[&str]) -> Output {
     let folder = folder();
     let mut command = command(folder.path(), arguments);
     prepare(folder.path(), &mut command);
-    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let id = process.id();
-    let (end, output) = mpsc::channel();
-    thread::spawn(move || end.send(process.wait_with_output().unwrap()));
-    output.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
-        signal("KILL", id);
-        panic!("{arguments:?} still runs after {TIMEOUT:?}")
-    })
+    output_of(&mut command)
 }
 
 #[test]
@@ -199,7 +232,7 @@ fn a_signal_stops_all_services_gracefully() {
         }
         assert_eq!(get(&store.urls[0], "/readyz"), "HTTP/1.1 200 OK");
         store.signal(name);
-        assert!(store.process.wait().unwrap().success(), "{}", store.log());
+        assert_eq!(store.exit_code(), Some(0), "{}", store.log());
         store.wait_for(&format!("stopping signal=SIG{name}"));
         let mut rest = String::new();
         store.output.read_to_string(&mut rest).unwrap();
@@ -230,7 +263,7 @@ fn the_store_stops_within_five_seconds_despite_stuck_clients_and_a_blocked_log()
     let stuck: Vec<TcpStream> = stuck.collect();
     let began = Instant::now();
     store.signal("TERM");
-    assert!(store.process.wait().unwrap().success());
+    assert_eq!(store.exit_code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     drop(stuck);
 }
@@ -291,6 +324,20 @@ fn a_file_that_is_not_a_database_is_named() {
     refuses(run(garbage, &[]), "orders.db is not a SQLite database");
 }
 
+/// The same command, if this is root, who can write to a read-only file because of one capability (capabilities(7)).
+fn without_privilege(command: &Command) -> Command {
+    let mut without = Command::new("setpriv");
+    without.args(["--bounding-set", "-dac_override"]).arg(command.get_program()).args(command.get_args());
+    for (variable, value) in command.get_envs() {
+        match value {
+            Some(value) => without.env(variable, value),
+            None => without.env_remove(variable),
+        };
+    }
+    without.stdin(Stdio::null());
+    without
+}
+
 #[test]
 fn a_read_only_file_is_named() {
     let folder = folder();
@@ -301,19 +348,11 @@ fn a_read_only_file_is_named() {
     let mut permissions = fs::metadata(&file).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(&file, permissions).unwrap();
-    // root can write to a read-only file, unless the file is immutable.
-    let immutable = |flag: &str| {
-        Command::new("chattr").arg(flag).arg(&file).status().is_ok_and(|status| status.success())
-    };
-    let is_immutable = immutable("+i");
+    let mut command = command(folder.path(), &[]);
     if fs::OpenOptions::new().append(true).open(&file).is_ok() {
-        println!("skipped: this user can write to a read-only file");
-        return;
+        command = without_privilege(&command);
     }
-    let output = command(folder.path(), &[]).output().unwrap();
-    if is_immutable {
-        immutable("-i");
-    }
+    let output = output_of(&mut command);
     refuses(output, "products.db cannot be written");
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use std::{
 
 use regex::Regex;
 
-use crate::{command, folder, refuses, run, signal};
+use crate::{command, end_of, folder, read_until_ready, refuses, run, signal, urls};
 
 /// Every variable in the help of the program that `arguments` run.
 fn variables(arguments: &[&str]) -> Vec<String> {
@@ -47,12 +47,10 @@ fn an_empty_variable_counts_as_unset() {
         // DATA_DIR counts as unset as well, so the data goes to a subfolder of the current one.
         let mut process =
             command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let ready = BufReader::new(process.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok)
-            .any(|line| line.contains("is ready at") || line.starts_with("Ctrl-C"));
+        let (lines, _rest) = read_until_ready(&mut process);
+        let ready = lines.iter().any(|line| line.contains("is ready at") || line.starts_with("Ctrl-C"));
         signal("TERM", process.id());
-        let output = process.wait_with_output().unwrap();
+        let output = end_of(process);
         let log = String::from_utf8_lossy(&output.stderr);
         assert!(ready && output.status.success(), "{arguments:?}: {log}");
         assert!(folder.path().join("data").is_dir(), "{arguments:?}");
@@ -255,13 +253,8 @@ fn the_store_passes_on_cors_origins_and_public_urls() {
     .stderr(Stdio::null())
     .spawn()
     .unwrap();
-    let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let urls: Vec<String> = lines
-        .take_while(|line| !line.starts_with("Ctrl-C"))
-        .filter_map(|line| Some(line.split_once("URL  ")?.1.trim().to_owned()))
-        .collect();
-    let responses: Vec<String> = urls
-        .iter()
+    let (lines, _rest) = read_until_ready(&mut process);
+    let responses: Vec<String> = urls(&lines)
         .map(|url| {
             let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
             let fields =
@@ -273,7 +266,7 @@ fn the_store_passes_on_cors_origins_and_public_urls() {
         })
         .collect();
     signal("TERM", process.id());
-    assert!(process.wait().unwrap().success());
+    assert!(end_of(process).status.success());
     for (response, location) in responses.iter().zip(["/api/docs", "/orders-api/docs", "/api/docs"]) {
         assert!(response.contains(&format!("\r\nlocation: {location}\r\n")), "{response}");
         assert!(response.contains("\r\naccess-control-allow-origin: http://shop.example\r\n"), "{response}");

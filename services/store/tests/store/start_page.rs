@@ -2,12 +2,12 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::Stdio,
 };
 
-use crate::{Store, command, folder, get, wait_until};
+use crate::{Store, command, folder, get, read_until_ready, urls, wait_until};
 
 /// The response to a request, as text.
 fn exchange(address: &str, request: &str) -> String {
@@ -33,16 +33,10 @@ fn start(variables: &[(&str, &str)]) -> (Store, Option<String>) {
         .stderr(log)
         .spawn()
         .unwrap();
-    let output = BufReader::new(Box::new(process.stdout.take().unwrap()) as Box<dyn Read>);
-    let mut store = Store { process, output, urls: Vec::new(), folder };
-    let mut start = None;
-    for line in store.output.by_ref().lines().map_while(Result::ok) {
-        start = start.or(line.split_once("start here  ").map(|(_, url)| url.to_owned()));
-        store.urls.extend(line.split_once("URL  ").map(|(_, url)| url.trim().to_owned()));
-        if line.starts_with("Ctrl-C") {
-            break;
-        }
-    }
+    let (lines, output) = read_until_ready(&mut process);
+    let start = lines.iter().find_map(|line| Some(line.split_once("start here  ")?.1.to_owned()));
+    let urls = urls(&lines).collect();
+    let store = Store { process, output: BufReader::new(Box::new(output)), urls, folder };
     assert_eq!(store.urls.len(), store::services().count(), "{}", store.log());
     (store, start)
 }
@@ -162,7 +156,7 @@ fn the_start_page_is_served_beside_idle_and_broken_callers_and_ends_with_the_sto
     let still_idle: Vec<TcpStream> =
         (0..10).map(|_| TcpStream::connect(start.trim_start_matches("http://")).unwrap()).collect();
     store.signal("TERM");
-    assert!(store.process.wait().unwrap().success(), "{}", store.log());
+    assert_eq!(store.exit_code(), Some(0), "{}", store.log());
     wait_until(|| get(&start, "/").is_empty(), "the page is gone");
     drop((idle, still_idle));
 }

@@ -44,6 +44,8 @@ fn the_table_is_there_to_be_read() {
     let mut table = String::from(
         "# The verdicts of the compatibility gate\n\n\
          Whether a change of a document breaks callers, as the gate, drift 0.2 and oasdiff 1.31 say.\n\
+         A test runs the gate and drift on each change. The column of oasdiff was not run: it is derived from the severity law in its\n\
+         repository (`checker/SEVERITY-LAW-TRIAGE.md`).\n\n\
          This table is written by `UPDATE=1 cargo test -p contract-tests --lib compatibility`.\n\n\
          | change | gate | drift | oasdiff |\n|---|---|---|---|\n",
     );

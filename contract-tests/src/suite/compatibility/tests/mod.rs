@@ -4,6 +4,8 @@ mod drift;
 mod table;
 mod edits;
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use self::{
@@ -11,7 +13,7 @@ use self::{
     table::{PRODUCT, ROWS, Row},
 };
 use super::*;
-use crate::engine::contract::CONTRACT;
+use crate::engine::{contract::CONTRACT, deployment::folder};
 
 #[test]
 fn every_change_has_its_verdict_and_words() {
@@ -30,6 +32,25 @@ fn every_change_has_its_verdict_and_words() {
         }
     }
     assert!(ROWS.len() >= 30);
+}
+
+#[test]
+fn each_call_that_breaks_is_named_by_file_and_line() {
+    let old = &CONTRACT.document("products").json;
+    let mut new = old.clone();
+    remove(&mut new["paths"]["/products/{id}"], "get");
+    let found = breaks("products", old, &new);
+    let (_, callers) = found[0].split_once("(breaks ").unwrap();
+    let calls: Vec<(&str, &str)> =
+        callers.trim_end_matches(')').split([' ', ',']).filter_map(|word| word.split_once(".rs:")).collect();
+    for (file, line) in &calls {
+        let code = fs::read_to_string(folder().join("..").join(format!("{file}.rs"))).unwrap();
+        let line = code.lines().nth(line.parse::<usize>().unwrap() - 1).unwrap();
+        assert!(line.contains(".get_product()"), "{file}: {line}");
+    }
+    for file in ["services/orders/src/products", "client/src/console/store"] {
+        assert!(calls.iter().any(|(named, _)| *named == file), "{file}: {callers}");
+    }
 }
 
 #[test]

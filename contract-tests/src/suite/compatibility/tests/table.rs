@@ -1,6 +1,6 @@
 //! Changes of the products document, and the verdicts of the gate and of two other tools on each.
 //!
-//! The verdict of oasdiff follows from the severity law in its repository (`checker/SEVERITY-LAW-TRIAGE.md`): a change that narrows
+//! The verdict of oasdiff is not run here. It follows from the severity law in its repository (`checker/SEVERITY-LAW-TRIAGE.md`): a change that narrows
 //! a request or widens a response is an error, and one that cannot be decided is a warning.
 
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use super::edits::{at, push, remove, rename};
 pub(super) const LIST: &str = "/paths/~1products/get";
 pub(super) const LIST_PARAMETERS: &str = "/paths/~1products/get/parameters";
 pub(super) const GET_PARAMETERS: &str = "/paths/~1products~1{id}/get/parameters";
+pub(super) const GET_RESPONSES: &str = "/paths/~1products~1{id}/get/responses";
 pub(super) const CREATE: &str = "/paths/~1products/post";
 pub(super) const PRODUCT: &str = "/components/schemas/Product";
 pub(super) const NEW_PRODUCT: &str = "/components/schemas/NewProduct";
@@ -42,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "an operation is gone",
         |new| remove(at(new, "/paths/~1products~1{id}"), "get"),
-        Some("get_product: GET /products/{id} is gone (breaks … orders: services/orders/src/products.rs"),
+        Some("get_product: GET /products/{id} is gone (breaks … orders: services/orders/src/products.rs:"),
         "backward",
         "error",
     ),
@@ -154,7 +155,7 @@ pub(super) const ROWS: &[Row] = &[
             push(&mut at(new, NEW_PRODUCT)["required"], "colour".into());
         },
         Some(
-            "create_product: the body: the required field `colour` is new (breaks client: client/src/console/store.rs",
+            "create_product: the body: the required field `colour` is new (breaks client: client/src/console/store.rs:",
         ),
         "unhandled",
         "error",
@@ -243,7 +244,7 @@ pub(super) const ROWS: &[Row] = &[
             at(new, PRODUCT)["required"] = json!(["id", "name", "price"]);
         },
         Some(
-            "get_product: the 200 response: the field `stock` is gone (breaks … orders: services/orders/src/products.rs",
+            "get_product: the 200 response: the field `stock` is gone (breaks … orders: services/orders/src/products.rs:",
         ),
         "unhandled",
         "error",
@@ -372,19 +373,76 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "an error message changes",
-        |new| at(new, MESSAGE)["enum"][3] = "No such product".into(),
-        Some("became \"No such product\""),
+        |new| *message(new) = "No such product".into(),
+        Some("get_product: the error: \"Product not found\" became \"No such product\""),
         "unhandled",
         "warning",
     ),
     row(
         "an error message is gone",
-        |new| drop(at(new, MESSAGE)["enum"].as_array_mut().unwrap().remove(3)),
-        Some("get_product: the error is never"),
+        |new| at(new, MESSAGE)["enum"].as_array_mut().unwrap().retain(|text| text != NOT_FOUND),
+        Some("get_product: the error is never \"Product not found\" any more"),
         "unhandled",
         "info",
     ),
+    row(
+        "an error message moves to another status",
+        |new| {
+            at(new, GET_RESPONSES)["400"]["description"] =
+                "`Malformed request` or `Product not found`".into();
+            remove(at(new, GET_RESPONSES), "404");
+        },
+        Some(
+            "get_product: the error \"Product not found\" moved from 404 to 400 (breaks … orders: services/orders/src/products.rs:",
+        ),
+        "forward",
+        "info",
+    ),
+    row(
+        "two error messages change places",
+        |new| {
+            at(new, GET_RESPONSES)["400"]["description"] = "`Product not found`".into();
+            at(new, GET_RESPONSES)["404"]["description"] = "`Malformed request`".into();
+        },
+        Some("get_product: the error \"Malformed request\" moved from 400 to 404"),
+        "",
+        "info",
+    ),
+    row(
+        "an error message may come with another status, too",
+        |new| {
+            at(new, GET_RESPONSES)["400"]["description"] =
+                "`Malformed request` or `Product not found`".into();
+        },
+        None,
+        "",
+        "info",
+    ),
+    row(
+        "a status loses one of its error messages",
+        |new| {
+            let description = &mut at(new, CREATE)["responses"]["400"]["description"];
+            *description = "`Malformed request` or `Invalid fields`".into();
+        },
+        Some("create_product: the error \"Missing fields\" no longer comes with 400"),
+        "",
+        "info",
+    ),
+    row(
+        "the words around an error message change",
+        |new| at(new, GET_RESPONSES)["404"]["description"] = "`Product not found`: there is none".into(),
+        None,
+        "",
+        "info",
+    ),
 ];
+
+const NOT_FOUND: &str = "Product not found";
+
+fn message(document: &mut Value) -> &mut Value {
+    let mut messages = at(document, MESSAGE)["enum"].as_array_mut().unwrap().iter_mut();
+    messages.find(|text| *text == NOT_FOUND).unwrap()
+}
 
 const fn row(
     name: &'static str,
