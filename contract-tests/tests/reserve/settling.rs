@@ -1,6 +1,7 @@
 //! How orders that fail halfway are settled.
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::TcpListener,
     sync::{
@@ -17,6 +18,7 @@ use contract_tests::{
     harness::{metrics::Metrics, store::Store, waiting},
 };
 use rusqlite::Connection;
+use serde_json::{Value, json};
 
 use crate::{
     RESERVING, UNAVAILABLE, check_books, create_product, intents, network, order, orders, reserved, start,
@@ -112,6 +114,67 @@ fn a_release_that_leaves_the_reservation_held_is_repeated_and_holds_up_no_other(
 }
 
 #[test]
+fn an_order_in_flight_is_left_alone_while_another_is_settled() {
+    let (store, session, proxy) = network::start();
+    let product = create_product(&session, 20);
+    let (arrived, has_arrived) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    // The first reservation waits, and the second one is lost.
+    let first = Mutex::new(Some(may_go_on));
+    proxy.tamper(Some(Arc::new(move |request, forward| {
+        if request.method == "PUT" {
+            let Some(may_go_on) = first.lock().unwrap().take() else {
+                return Response { status: 502, ..Response::default() };
+            };
+            let _ = arrived.send(());
+            let _ = may_go_on.recv();
+        }
+        forward(&request)
+    })));
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| session.expect(&order(&session, product, 3), 201, None));
+        has_arrived.recv_timeout(Duration::from_secs(60)).unwrap();
+        session.expect(&order(&session, product, 2), 400, Some(UNAVAILABLE)).unwrap();
+        let is_counted = || {
+            let metrics = Metrics::of(&session, "orders").unwrap();
+            (metrics.sum(SETTLED, &[]), metrics.sum("intents_open", &[])) == (1.0, 0.0)
+        };
+        waiting::until("only the lost one to be settled", is_counted).unwrap();
+        assert_eq!(intents(&store), 1);
+        drop(go_on);
+        waits.join().unwrap().unwrap();
+    });
+    wait_until_settled(&store);
+    check_books(&store, &session, &[(product, 20)]);
+}
+
+#[test]
+fn a_reservation_other_than_the_one_asked_for_makes_no_order() {
+    let (store, session, proxy) = network::start();
+    let product = create_product(&session, 20);
+    let others: [(&str, Value); 4] = [
+        ("product_id", json!(product + 1)),
+        ("key", json!("another")),
+        ("quantity", json!(2)),
+        ("status", json!("RELEASED")),
+    ];
+    for (field, value) in others {
+        proxy.tamper(Some(Arc::new(move |request, forward| {
+            let mut response = forward(&request);
+            if request.method == "PUT" {
+                let mut reservation = response.json();
+                reservation[field] = value.clone();
+                response.body = reservation.to_string().into();
+            }
+            response
+        })));
+        session.expect(&order(&session, product, 3), 400, Some(UNAVAILABLE)).unwrap();
+    }
+    wait_until_settled(&store);
+    check_books(&store, &session, &[(product, 20)]);
+}
+
+#[test]
 fn an_order_whose_service_dies_after_the_reservation_is_settled_by_the_next_start() {
     let (mut store, session, proxy) = network::start();
     let product = create_product(&session, 20);
@@ -201,7 +264,16 @@ fn no_order_is_begun_while_too_many_intents_wait() {
     const MANY: i64 = 1000;
     let (mut store, session, proxy) = network::start();
     let product = create_product(&session, 20);
-    proxy.tamper(Some(Arc::new(|_, _| Response { status: 502, ..Response::default() })));
+    let released: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let paths = released.clone();
+    proxy.tamper(Some(Arc::new(move |request, _| {
+        paths.lock().unwrap().insert(request.path);
+        Response {
+            status: 503,
+            headers: vec![("Content-Type".into(), "application/json".into())],
+            body: br#"{"error":"Service unavailable"}"#.into(),
+        }
+    })));
     store.service("orders").stop();
     let insert = format!(
         "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < {MANY})
@@ -214,6 +286,9 @@ fn no_order_is_begun_while_too_many_intents_wait() {
     session.expect(&order(&session, product, 1), 400, Some(UNAVAILABLE)).unwrap();
     assert_eq!(intents(&store), MANY);
     store.services[1].wait_for_log("too many intents wait to be settled");
+    // While products is unavailable, only a few of them are tried, and the same ones again.
+    let tried = released.lock().unwrap().len();
+    assert!(tried < 100, "{tried} releases");
     proxy.tamper(None);
     wait_until_settled(&store);
     // How many wait is counted when all are settled, or a moment later.

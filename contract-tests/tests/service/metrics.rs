@@ -61,6 +61,8 @@ fn calls_to_the_other_service_are_counted_by_outcome() {
     let to_products = "service_peer_name=\"products\"";
     counts(&orders, CALLS, &[to_products, "outcome=\"answered\""], 3.0);
     counts(&orders, CALLS, &[to_products, "outcome=\"failed\""], 0.0);
+    // None of them waits any more.
+    counts(&orders, "http_client_active_requests", &[], 0.0);
     counts(&metrics(&session, "payments"), CALLS, &["service_peer_name=\"orders\""], 1.0);
 }
 

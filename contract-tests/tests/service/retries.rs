@@ -2,11 +2,15 @@
 
 use std::thread;
 
-use contract_tests::engine::{
-    contract::{CONTRACT, Operation},
-    exchange::{Request, Response},
-    replay::{case, promises},
-    session::Session,
+use contract_tests::{
+    engine::{
+        contract::{CONTRACT, Operation},
+        deployment::SERVICES,
+        exchange::{Request, Response},
+        replay::{case, promises},
+        session::Session,
+    },
+    harness::waiting,
 };
 use rusqlite::Connection;
 
@@ -151,6 +155,24 @@ fn a_stored_response_survives_a_kill() {
 }
 
 #[test]
+fn a_stored_response_is_replayed_while_the_other_services_are_gone() {
+    let (mut store, session) = start(&[]);
+    for operation in creating_operations() {
+        let request = create(operation, &session, "alone");
+        let first = session.expect(&request, 201, None).unwrap();
+        let others: Vec<_> = SERVICES.iter().filter(|service| **service != operation.service).collect();
+        for service in &others {
+            store.service(service).stop();
+        }
+        let again = session.expect(&request, 201, None).unwrap();
+        assert_eq!((&again.body, again.header("Idempotency-Replayed")), (&first.body, Some("true")));
+        for service in &others {
+            store.service(service).start_again();
+        }
+    }
+}
+
+#[test]
 fn the_same_request_may_be_written_in_another_way() {
     let (_store, session) = start(&[]);
     let request = |body: &str| {
@@ -211,5 +233,23 @@ fn only_old_responses_are_forgotten() {
             session.expect(&create(operation, &session, "key-9"), 201, None).unwrap().body,
             first.body
         );
+    }
+}
+
+#[test]
+fn a_response_is_forgotten_when_its_time_is_over() {
+    let (store, session) = start(&[("KEY_LIFETIME", "1s")]);
+    for operation in creating_operations() {
+        session.expect(&create(operation, &session, "first"), 201, None).unwrap();
+        let connection = Connection::open(store.database(operation.service)).unwrap();
+        let mut keys = 0..;
+        // Old ones are deleted when another one is stored.
+        let is_forgotten = || {
+            let key = format!("next-{}", keys.next().unwrap());
+            session.expect(&create(operation, &session, &key), 201, None).unwrap();
+            let first = "SELECT count(*) FROM stored_response WHERE key = 'first'";
+            connection.query_row(first, [], |row| row.get::<_, i64>(0)).unwrap() == 0
+        };
+        waiting::until("the first response to be forgotten", is_forgotten).unwrap();
     }
 }

@@ -1,10 +1,10 @@
-//! Numbers and texts are judged as written, at every service.
+//! Numbers and texts are judged as written, and bodies up to their last byte, at every service.
 
 use contract_tests::{
     engine::{
         contract::{CONTRACT, Operation},
         deployment::SERVICES,
-        exchange::{Request, Response},
+        exchange::{Delivery, Request, Response},
         replay::case,
         session::Session,
     },
@@ -201,6 +201,23 @@ fn a_stored_text_with_a_null_character_can_be_read() {
     ] {
         let response = session.expect(&session.request(service, "GET", path), 200, None).unwrap();
         assert!(String::from_utf8_lossy(&response.body).contains(r#""a\u0000b""#), "{response}");
+    }
+}
+
+#[test]
+fn a_body_has_64_kib_at_most() {
+    let (_store, session) = start(&[]);
+    for &service in SERVICES.iter() {
+        let valid = case::create(&session, service);
+        for delivery in [Delivery::Whole, Delivery::Chunked] {
+            let of_length = |length| {
+                let mut body = valid.body.clone();
+                body.resize(length, b' ');
+                Request { body, delivery, ..valid.clone() }
+            };
+            session.expect(&of_length(64 * 1024), 201, None).unwrap();
+            session.expect(&of_length(64 * 1024 + 1), 413, Some("Payload too large")).unwrap();
+        }
     }
 }
 

@@ -83,6 +83,8 @@ fn unauthenticated(operation: &Operation, valid: &Request, deployment: &Deployme
         refused("with_more_than_the_token", &[&format!("{right}x")]),
         refused("with_the_token_in_another_case", &[&format!("Bearer {}", token.to_lowercase())]),
         refused("with_the_token_in_another_scheme", &[&format!("Basic {token}")]),
+        refused("with_the_token_in_a_scheme_of_the_same_length", &[&format!("Digest {token}")]),
+        refused("with_the_token_next_to_the_scheme", &[&format!("Bearer{token}")]),
         refused("with_the_token_alone", &[token]),
         refused("with_no_token_after_the_scheme", &["Bearer "]),
         refused("with_the_scheme_twice", &[&format!("Bearer {right}")]),

@@ -111,6 +111,10 @@ mod tests {
             Parsed::Value(Array([1, 2].map(|count| Count::new(count).unwrap()).into()))
         );
         assert_eq!(Counts::read("[1, 2, 3, 4]"), Parsed::Invalid);
+        let counts = Counts::new(vec![Count::ZERO; 3]).unwrap();
+        assert_eq!(counts.as_slice(), [Count::ZERO; 3]);
+        assert_eq!(counts.into_vec(), [Count::ZERO; 3]);
+        assert_eq!(Counts::new(vec![Count::ZERO; 4]), None);
         assert_eq!(Counts::read("{}"), Parsed::Invalid);
         assert_eq!(Counts::read("null"), Parsed::Missing);
     }

@@ -69,6 +69,18 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn an_empty_key_is_missing_and_a_blank_one_is_invalid() {
+        assert_eq!(Key::read("\"order-1\""), Parsed::Value(Key("order-1".to_owned())));
+        for json in ["null", "\"\""] {
+            assert_eq!(Key::read(json), Parsed::Missing, "{json}");
+        }
+        for json in ["\" \"", "\"é\"", "1", &format!("\"{}\"", "k".repeat(256))] {
+            assert_eq!(Key::read(json), Parsed::Invalid, "{json}");
+        }
+        assert_eq!(Key::requirement(), "1 to 255 visible ASCII characters");
+    }
+
     proptest! {
         #[test]
         fn the_schema_in_the_document_matches_the_parser(text in prop_oneof!["[\"a ~!é\u{7f}]{0,6}", "[!-~]{250,260}"]) {

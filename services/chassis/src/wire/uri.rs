@@ -88,6 +88,8 @@ mod tests {
             "/a?b",
             "/a#b",
             "/%zz",
+            "/%7z",
+            "/%z7",
             "http://evil.example",
         ] {
             assert_eq!(path_prefix(path), None, "{path}");
