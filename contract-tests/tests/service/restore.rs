@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::{
     PROGRAM, QUIET,
-    backup::{data, names, refused, run, succeeds},
+    backup::{data, files, names, refused, run, succeeds},
     start,
 };
 
@@ -169,7 +169,7 @@ fn a_backup_that_no_service_can_use_is_refused_and_none_of_it_is_restored() {
     assert!(sentence.contains("is the folder of the databases: name another folder"), "{sentence}");
     let data = new_folder();
     succeeds(&restore(&backup, data.path()));
-    assert_eq!(names(data.path()), ["orders.db", "payments.db", "products.db"]);
+    assert_eq!(names(data.path()), files());
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn after_a_restore_that_was_interrupted_no_service_starts_before_it_is_done_agai
     let (_folder, backup) = backup();
     let data = new_folder();
     succeeds(&restore(&backup, data.path()));
-    // Products is in place, the others are not.
+    // These two are not in place, the others are.
     let unfinished = data.path().join("restore.unfinished");
     fs::create_dir(&unfinished).unwrap();
     for name in ["orders.db", "payments.db"] {
