@@ -1,4 +1,4 @@
-//! A store behind a real proxy, with a prefix for each service on one origin: `cargo test -p contract-tests --test nginx`.
+//! A store behind a real proxy, with a prefix for each service on one origin: `cargo test --test nginx`.
 //!
 //! It needs nginx, on the PATH or named by `NGINX_PROGRAM`, and Chromium for Swagger UI, as the browser tests do. If a program is
 //! missing, the tests that need it are shown as ignored, with the reason.

@@ -1,5 +1,5 @@
 //! The client against a running store: the console, in a pseudo-terminal too, and the examples:
-//! `cargo test -p contract-tests --test client`.
+//! `cargo test --test client`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 

@@ -1,5 +1,5 @@
 //! The clients in other languages of `openapi/README.md`: what the page shows is generated, compiled and run against a store:
-//! `cargo test -p contract-tests --test languages`.
+//! `cargo test --test languages`.
 //!
 //! It needs npm and Python 3.11 and, for the first run, their registries. A client whose packages cannot be installed is shown as
 //! ignored.

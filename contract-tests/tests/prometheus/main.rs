@@ -1,4 +1,4 @@
-//! The dashboard and the alerts on the metrics: `cargo test -p contract-tests --test prometheus`.
+//! The dashboard and the alerts on the metrics: `cargo test --test prometheus`.
 //!
 //! A real Prometheus scrapes a running store by the configuration in `services/store/deploy/prometheus`, and evaluates each query of
 //! the dashboard and each alert. It needs Debian's `prometheus`, or the programs that `PROMETHEUS` and `PROMTOOL`

@@ -1,5 +1,5 @@
 //! No oversell: with `ORDERS_STOCK=reserve`, what was sold plus what is left equals what there was, whatever interleaves, crashes or
-//! gets lost in between: `cargo test -p contract-tests --test reserve`.
+//! gets lost in between: `cargo test --test reserve`.
 //!
 //! `RESERVE_RACES` and `RESERVE_KILLS` set the number of races for the last unit, and of kills of services. With
 //! `STORE_ENGINE=postgres`, `races` and `crashes` run on PostgreSQL; `settling` always uses files.
