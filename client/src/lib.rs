@@ -130,6 +130,5 @@ macro_rules! service {
     };
 }
 
-service!(products);
-service!(orders);
-service!(payments);
+// One for each service of the contract.
+include!(concat!(env!("OUT_DIR"), "/services.rs"));

@@ -1,5 +1,5 @@
 //! Any request to an operation gets a documented response, never a 5xx and never a timeout, and a refused request stores nothing:
-//! `cargo test -p contract-tests --test fuzz`; `FUZZ_CASES` sets the number of cases.
+//! `cargo test --test fuzz`; `FUZZ_CASES` sets the number of cases.
 //!
 //! The operations come from the documents, so a new operation is included automatically.
 

@@ -7,6 +7,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
+use contract_tests::engine::deployment::SERVICES;
 use serde_json::Value;
 use syn::{
     Item, ItemMod, ItemUse, Macro, UseTree, Visibility,
@@ -60,6 +61,14 @@ fn packages_form_no_circle() {
         left.remove(&name);
     }
     assert!(left.is_empty(), "these packages need each other: {left:?}");
+}
+
+#[test]
+fn every_list_has_the_services_of_the_contract() {
+    let services = &SERVICES[..];
+    let of_store: Vec<&str> = store::services().collect();
+    assert_eq!(of_store, services, "MEMBERS in services/store/src/lib.rs");
+    assert_eq!(client::SERVICES, services, "the clients");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Every documented request is replayed against running services: `cargo test -p contract-tests --test replay`.
+//! Every documented request is replayed against running services: `cargo test --test replay`.
 //!
 //! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, it starts nothing and tests the services at these addresses. A store
 //! that serves no documents is tested only against the original contract; all other tests are shown as ignored.

@@ -1,5 +1,5 @@
 //! The stock rule and everything else that is true of any store, as properties over running services:
-//! `cargo test -p contract-tests --test stock`.
+//! `cargo test --test stock`.
 //!
 //! With `PRODUCTS_URL`, `ORDERS_URL` and `PAYMENTS_URL` set, it starts nothing and tests the services at these addresses.
 //! `STOCK_CASES` sets how many cases of each property are tried; every later run retries a case that failed.

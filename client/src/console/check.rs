@@ -37,6 +37,10 @@ pub(super) async fn run(store: &Store, json: bool) -> Result<(), Failure> {
     let mut list = List::new(FIELDS, json);
     list.page(&reports.each_ref().map(Report::record))?;
     list.end()?;
+    let is_known = |name: &str| Service::ALL.iter().any(|service| service.name() == name);
+    for name in client::SERVICES.iter().filter(|name| !json && !is_known(name)) {
+        show::aside(&format!("{name} is not checked: the console has no commands for it."));
+    }
 
     let mut failures: Vec<Failure> = reports.into_iter().filter_map(|report| report.failure).collect();
     failures.sort_by_key(|failure| failure.kind as u8);

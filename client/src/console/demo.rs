@@ -216,7 +216,7 @@ impl Guide {
             Ok(_) => Err(Failure::new(
                 Code::ContractBroken,
                 format!("The service should have responded with `{expected}`, and succeeded."),
-                "The store breaks its contract: `cargo test -p contract-tests` shows where.",
+                "The store breaks its contract: `cargo test --test replay` shows where.",
             )),
         }
     }

@@ -13,7 +13,7 @@ pub(super) type Record = Map<String, Value>;
 /// The fields of a product.
 pub(super) const PRODUCT: &[&str] = &["id", "name", "price", "stock"];
 
-pub(super) fn product(Product { id, name, price, stock }: Product) -> Record {
+pub(super) fn product(Product { id, name, price, stock, .. }: Product) -> Record {
     record([
         ("id", id.get().into()),
         ("name", name.as_str().into()),
@@ -28,7 +28,7 @@ pub(super) fn with_etag(mut product: Record, etag: Option<String>) -> Record {
     product
 }
 
-pub(super) fn reservation(Reservation { product_id, key, quantity, status }: Reservation) -> Record {
+pub(super) fn reservation(Reservation { product_id, key, quantity, status, .. }: Reservation) -> Record {
     record([
         ("product_id", product_id.get().into()),
         ("key", key.as_str().into()),
@@ -37,7 +37,7 @@ pub(super) fn reservation(Reservation { product_id, key, quantity, status }: Res
     ])
 }
 
-pub(super) fn order(Order { id, product_id, quantity, status }: Order) -> Record {
+pub(super) fn order(Order { id, product_id, quantity, status, .. }: Order) -> Record {
     record([
         ("id", id.get().into()),
         ("product_id", product_id.get().into()),
@@ -46,7 +46,7 @@ pub(super) fn order(Order { id, product_id, quantity, status }: Order) -> Record
     ])
 }
 
-pub(super) fn payment(Payment { id, order_id, amount, method, status }: Payment) -> Record {
+pub(super) fn payment(Payment { id, order_id, amount, method, status, .. }: Payment) -> Record {
     record([
         ("id", id.get().into()),
         ("order_id", order_id.get().into()),

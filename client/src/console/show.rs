@@ -102,6 +102,12 @@ pub(super) fn failure(failure: &Failure, json: bool) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Prints what a customer should know to standard error.
+pub(super) fn aside(text: &str) {
+    let width = io::stderr().is_terminal().then(|| (Term::stderr().size().1 as usize).min(READABLE));
+    let _ = anstream::stderr().lock().write_all(paragraph(ASIDE, text, width).as_bytes());
+}
+
 /// A failure for people.
 pub(super) fn in_words(failure: &Failure) -> String {
     let width = io::stderr().is_terminal().then(|| (Term::stderr().size().1 as usize).min(READABLE));

@@ -108,7 +108,7 @@ impl Store {
     pub fn rows(&self, name: &str) -> i64 {
         if let Some(database) = self.postgres(name) {
             let mut session = database.session();
-            let table = postgres_table(&mut session);
+            let table = postgres_table(&mut session, name);
             return session.number(&format!("SELECT count(*) FROM {table}"));
         }
         rows(&Connection::open(self.database(name)).expect("the database"))
@@ -144,7 +144,7 @@ impl Store {
     pub fn lock(&self, name: &str) -> Lock {
         if let Some(database) = self.postgres(name) {
             let mut session = database.session();
-            let table = postgres_table(&mut session);
+            let table = postgres_table(&mut session, name);
             session.execute(&format!("BEGIN; LOCK TABLE {table}, stored_response IN EXCLUSIVE MODE"));
             return Lock::Postgres(session);
         }
@@ -165,7 +165,7 @@ impl Store {
     pub fn take_table(&self, name: &str) -> TakenTable {
         if let Some(database) = self.postgres(name) {
             let mut session = database.session();
-            let table = postgres_table(&mut session);
+            let table = postgres_table(&mut session, name);
             session.execute(&format!("ALTER TABLE {table} RENAME TO {}", TakenTable::NAME));
             return TakenTable { engine: Lock::Postgres(session), table };
         }
@@ -220,11 +220,14 @@ pub fn rows(connection: &Connection) -> i64 {
     connection.query_row(&count, [], |row| row.get(0)).expect("a number of rows")
 }
 
-/// The same on PostgreSQL.
-fn postgres_table(session: &mut postgres::Session) -> String {
-    let table = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'
-                 AND table_name IN ('product', 'purchase_order', 'payment', 'shipment')";
-    session.rows(table)[0].get(0)
+/// The table of the things that a service is about, as in [`table`]. PostgreSQL tells which of two tables is older by their ids.
+fn postgres_table(session: &mut postgres::Session, service: &str) -> String {
+    let thing = singular(service);
+    let table = format!(
+        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+         AND relname NOT IN ('schema_version', 'stored_response') ORDER BY relname LIKE '%{thing}' DESC, oid"
+    );
+    session.rows(&table)[0].get(0)
 }
 
 /// The table of the things that a service is about: the one that ends as they are called, or else the oldest. A migration that
@@ -234,7 +237,10 @@ fn table(connection: &Connection) -> String {
                  AND name NOT IN ('generation', 'stored_response') ORDER BY name LIKE '%' || ?1 DESC, rowid";
     let service = connection.path().map(Path::new).and_then(Path::file_stem).unwrap_or_default();
     let service = service.to_string_lossy();
-    connection
-        .query_row(table, [service.strip_suffix('s').unwrap_or(&service)], |row| row.get(0))
-        .expect("a table")
+    connection.query_row(table, [singular(&service)], |row| row.get(0)).expect("a table")
+}
+
+/// What one of the things that a service keeps is called, for most of them.
+fn singular(service: &str) -> &str {
+    service.strip_suffix('s').unwrap_or(service)
 }

@@ -1,7 +1,7 @@
 //! Parameters of this store whose schemas became truer.
 //!
 //! `truer.json` lists each such schema, before and now; no other schema counts as one. To add a schema, prove it:
-//! `STORE_BEFORE=<the store-under-test of the version before> cargo test -p contract-tests --test service truer --
+//! `STORE_BEFORE=<the store-under-test of the version before> cargo test --test service truer --
 //! --include-ignored` sends each of the [`samples`] to both programs.
 
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
 //! The three Swagger UI pages and a page of another origin, operated in a real browser:
-//! `cargo test -p contract-tests --test browser`.
+//! `cargo test --test browser`.
 //!
 //! It needs Chromium and `chromedriver`, on the PATH or named by `CHROME` and `CHROMEDRIVER`. Without them every test is
 //! shown as ignored.

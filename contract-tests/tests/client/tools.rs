@@ -3,7 +3,7 @@
 use std::{net::TcpListener, sync::Arc};
 
 use contract_tests::{
-    engine::exchange::Response,
+    engine::{deployment::SERVICES, exchange::Response},
     harness::{
         ending,
         proxy::Proxy,
@@ -121,6 +121,13 @@ pub(crate) fn a_check_shows_services_that_are_ready(console: &Console) {
         assert!(cells[3].parse::<f64>().unwrap() >= 0.0, "{table}");
     }
     assert_eq!(table.lines().count(), 4, "{table}");
+    // A service that the console does not know is named.
+    let told = console.command("check").output().unwrap().stderr;
+    let told = String::from_utf8(told).unwrap();
+    for service in SERVICES.iter() {
+        let is_checked = table.lines().any(|line| line.starts_with(&format!("{service}\t")));
+        assert_eq!(told.contains(&format!("{service} is not checked")), !is_checked, "{told}");
+    }
     let list: Value = serde_json::from_str(&console.succeeds("check --json")).unwrap();
     assert_eq!((&list[2]["service"], &list[2]["state"]), (&"payments".into(), &"ready".into()), "{list}");
 }

@@ -48,7 +48,7 @@ pub(crate) fn forward(kind: Kind) {
 
 pub(crate) fn repeat_what_is_safe(kind: Kind) {
     let recorder = Recorder::start();
-    let proxy = Proxy::start(kind, &[(); 3].map(|()| recorder.address().to_owned()));
+    let proxy = Proxy::start(kind, &vec![recorder.address().to_owned(); SERVICES.len()]);
     // Each has a connection of its own, since HAProxy closes one that it has used before without a response.
     let session = || Session::with_scope(proxy.deployment(), Scope::Common);
     let is_bad_gateway = |request| {
@@ -70,7 +70,7 @@ pub(crate) fn repeat_what_is_safe(kind: Kind) {
 
 pub(crate) fn name_the_caller(kind: Kind) {
     let recorder = Recorder::start();
-    let proxy = Proxy::start(kind, &[(); 3].map(|()| recorder.address().to_owned()));
+    let proxy = Proxy::start(kind, &vec![recorder.address().to_owned(); SERVICES.len()]);
     let session = Session::with_scope(proxy.deployment(), Scope::Common);
     let request = create(&session, "orders")
         .header("X-Forwarded-For", "192.0.2.1")

@@ -3,12 +3,19 @@
 use std::{fs, process::Command};
 
 use contract_tests::{
-    engine::deployment::{Address, Deployment, SERVICES},
+    engine::{
+        contract::CONTRACT,
+        deployment::{Address, Deployment, SERVICES},
+    },
     harness::{address::Reserved, development::token, folders::new_folder, nginx::Nginx, server::Server},
 };
 use regex::{Captures, Regex};
 
 use crate::{file, find};
+
+/// How much greater the ports of a second instance and of a proxy are than that of a service.
+const SECOND: u16 = 1000;
+const PROXY: u16 = 3000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -46,8 +53,7 @@ impl Proxy {
     /// Starts HAProxy at these ports, in front of two instances of each service, which stand in its configuration as comments.
     pub(crate) fn in_front_of_two(instances: [&[String]; 2], ports: Vec<Reserved>) -> Self {
         let text = fs::read_to_string(file("haproxy.cfg")).unwrap().replace("    # server ", "    server ");
-        let second = |index: usize| instances[1][index].clone();
-        let text = replaced(&text, r"(?<before>)127\.0\.0\.1:600(?<number>\d)\b", ports.len(), &second);
+        let text = replaced(&text, r"(?<before>)127\.0\.0\.1:", SECOND, |index| instances[1][index].clone());
         Self(start_haproxy(&moved(&text, instances[0], &ports), ports))
     }
 
@@ -73,33 +79,39 @@ fn start_haproxy(configuration: &str, addresses: Vec<Reserved>) -> Server {
     Server::start(&haproxy, &["-f", &file], addresses, folder)
 }
 
-/// A configuration with other addresses: 5001 is the port of the first service, and 8001 that of the proxy for it.
+/// A configuration with other addresses in place of those of each service and of the proxy for it.
 #[track_caller]
 fn moved(text: &str, services: &[String], ports: &[Reserved]) -> String {
-    let replace = |text: &str, pattern: &str, address: &dyn Fn(usize) -> String| {
-        replaced(text, pattern, services.len(), address)
-    };
-    let text = replace(text, r"(?<before>)127\.0\.0\.1:500(?<number>\d)\b", &|index| services[index].clone());
+    let text = replaced(text, r"(?<before>)127\.0\.0\.1:", 0, |index| services[index].clone());
+    let text = replaced(&text, "(?<before>bind |listen ):?", PROXY, |index| ports[index].text());
     // nginx also tells by the port which service is meant.
-    let text = replace(&text, r"(?<before>bind |listen ):?800(?<number>\d)\b", &|index| ports[index].text());
-    let port = |index: usize| ports[index].address().port().to_string();
     match text.contains("$server_port") {
-        true => replace(&text, r"(?m)(?<before>^ *)800(?<number>\d)\b", &port),
+        true => {
+            replaced(&text, "(?m)(?<before>^ *)", PROXY, |index| ports[index].address().port().to_string())
+        }
         false => text,
     }
 }
 
-/// The same with other addresses in place of what matches, for each of so many numbers.
+/// The same with an address for each service in place of what `pattern` matches, with a port that is greater than its own by
+/// `more`.
 #[track_caller]
-fn replaced(text: &str, pattern: &str, numbers: usize, address: &dyn Fn(usize) -> String) -> String {
-    let pattern = Regex::new(pattern).unwrap();
-    let is_there =
-        |number| pattern.captures_iter(text).any(|found| found["number"].parse::<usize>().unwrap() == number);
-    for number in 1..=numbers {
-        assert!(is_there(number), "service {number} has no {pattern} in the configuration");
+fn replaced(text: &str, pattern: &str, more: u16, address: impl Fn(usize) -> String) -> String {
+    let pattern = Regex::new(&format!(r"{pattern}(?<port>\d+)\b")).unwrap();
+    let ports: Vec<String> = SERVICES.iter().map(|service| (port(service) + more).to_string()).collect();
+    for (service, port) in SERVICES.iter().zip(&ports) {
+        let is_there = pattern.captures_iter(text).any(|found| found["port"] == **port);
+        assert!(is_there, "the configuration has no {port} for {service} ({pattern})");
     }
-    let replacement = |found: &Captures<'_>| {
-        format!("{}{}", &found["before"], address(found["number"].parse::<usize>().unwrap() - 1))
+    let replacement = |found: &Captures<'_>| match ports.iter().position(|port| found["port"] == **port) {
+        Some(index) => format!("{}{}", &found["before"], address(index)),
+        None => found[0].to_owned(),
     };
     pattern.replace_all(text, replacement).into_owned()
+}
+
+/// The port of a service by default.
+fn port(service: &str) -> u16 {
+    let url = CONTRACT.document(service).json["servers"][0]["url"].as_str().unwrap();
+    url.rsplit(':').next().unwrap().parse().unwrap()
 }

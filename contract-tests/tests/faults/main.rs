@@ -1,5 +1,5 @@
 //! Tests the suite itself: injects one fault after the other in front of real services, and the replay and the properties must
-//! notice each: `cargo test -p contract-tests --test faults`.
+//! notice each: `cargo test --test faults`.
 //!
 //! `detectors.txt` names the test that detects each hand-written fault. A fault that is generated from a document must be noticed
 //! by a step, a case or a property that calls the same service, unless `absentees.txt` says that no request triggers the fault.

@@ -1,4 +1,4 @@
-//! The store on PostgreSQL: `cargo test -p contract-tests --test postgres`.
+//! The store on PostgreSQL: `cargo test --test postgres`.
 //!
 //! Tests the essential promises on PostgreSQL, with one and with two instances of each service, and what only a store with a server
 //! can have: several instances, and a server that fails. With `STORE_ENGINE=postgres`, the targets `replay`,

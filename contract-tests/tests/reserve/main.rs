@@ -1,5 +1,5 @@
 //! No oversell: with `ORDERS_STOCK=reserve`, the sold items plus the remaining stock equal the original stock, with any interleaving,
-//! crash or lost message: `cargo test -p contract-tests --test reserve`.
+//! crash or lost message: `cargo test --test reserve`.
 //!
 //! `RESERVE_RACES` and `RESERVE_KILLS` set the number of races for the last unit, and of kills of services. With
 //! `STORE_ENGINE=postgres`, `races` and `crashes` run on PostgreSQL; `settling` always uses files.

@@ -1,4 +1,4 @@
-//! What a running store promises beyond the replay: `cargo test -p contract-tests --test service`, and the name of a module to run
+//! What a running store promises beyond the replay: `cargo test --test service`, and the name of a module to run
 //! only that one.
 
 #![allow(clippy::disallowed_macros, reason = "a test prints what it finds")]

@@ -1,4 +1,4 @@
-//! `store stub`, which consumers are developed against: `cargo test -p contract-tests --test stub`.
+//! `store stub`, which consumers are developed against: `cargo test --test stub`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 

@@ -1,4 +1,4 @@
-//! What a store promises about time, permits and memory: `cargo test -p contract-tests --test timing`, and the name of a module to
+//! What a store promises about time, permits and memory: `cargo test --test timing`, and the name of a module to
 //! run only that one.
 //!
 //! These tests measure time or fill a limit. Each begins with [`alone`], for exclusive use of the machine, or with [`shared`].

@@ -1,4 +1,4 @@
-//! The tool, as people use it on services of their own: `cargo test -p contract-tests --test tool`.
+//! The tool, as people use it on services of their own: `cargo test --test tool`.
 //!
 //! The service here is none of the store's: it has an API key, its errors are problems (RFC 9457), and its document is 3.1, in
 //! two files, with `4XX` and `default`.

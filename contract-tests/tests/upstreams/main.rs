@@ -1,5 +1,5 @@
 //! An upstream that fails in every way: the caller gets the documented 400 in time, nothing is stored, the log has the cause, and
-//! the service recovers with its upstream: `cargo test -p contract-tests --test upstreams`.
+//! the service recovers with its upstream: `cargo test --test upstreams`.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why by panicking")]
 

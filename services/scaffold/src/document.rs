@@ -3,25 +3,41 @@
 use std::{
     fs,
     io::{self, Write},
-    path::Path,
-    process::Command,
+    path::{Path, PathBuf},
+    process::{Command, Output},
 };
+
+use serde_json::Value;
+
+/// The document of no operations.
+const NOTHING: &str = r#"{
+    "openapi": "3.0.0",
+    "info": { "title": "", "version": "" },
+    "servers": [{ "url": "http://localhost:1" }],
+    "paths": {}
+}"#;
 
 /// Writes `openapi/<service>.json` from the types of `service`.
 ///
 /// # Errors
-/// The service does not compile, or no client can be generated from its document; the file stays as it is.
+/// The service does not compile or does not run, or no client can be generated from its document; the file stays as it is.
 pub(crate) fn emit(root: &Path, service: &str) -> Result<String, String> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(program)
-        .args(["run", "--quiet", "--package", service, "--", "--openapi"])
-        .current_dir(root)
-        .output()
-        .map_err(|error| format!("cargo cannot be run ({error})"))?;
-    let document = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() || document.is_empty() {
-        return Err(format!("{service} does not compile:\n{}", String::from_utf8_lossy(&output.stderr)));
+    if !root.join("services").join(service).is_dir() {
+        return Err(format!("there is no service called {service} in {}", root.join("services").display()));
     }
+    let replaced = replace_broken(&root.join("openapi"))?;
+    let document = read_emitted(root, service).map_err(|sentence| {
+        let broken = replaced.iter().filter_map(|broken| broken.path.file_stem()?.to_str());
+        let others: Vec<&str> = broken.filter(|broken| *broken != service).collect();
+        match others[..] {
+            [] => sentence,
+            _ => format!(
+                "{sentence}\nThe documents of {} are not JSON: emit those first that {service} calls.",
+                others.join(", ")
+            ),
+        }
+    })?;
+    drop(replaced);
     let parsed = serde_json::from_str(&document)
         .map_err(|error| format!("{service} does not print JSON ({error})"))?;
     if let Some(reason) = scaffold::unreadable(&parsed) {
@@ -34,6 +50,74 @@ pub(crate) fn emit(root: &Path, service: &str) -> Result<String, String> {
     };
     fs::write(root.join(&file), document).map_err(|error| format!("{file} cannot be written ({error})"))?;
     Ok(format!("Wrote {file}:\n{difference}"))
+}
+
+/// What `service` prints as its document.
+fn read_emitted(root: &Path, service: &str) -> Result<String, String> {
+    // With the features of the whole workspace, for which the libraries are built; and if that fails, without the console of the
+    // clients, which needs all documents.
+    let mut selected = "--bin";
+    let mut built = cargo(root, &["build", "--quiet", selected, service])?;
+    if !built.status.success() {
+        selected = "--package";
+        built = cargo(root, &["build", "--quiet", selected, service])?;
+    }
+    if !built.status.success() {
+        return Err(format!("{service} does not compile:\n{}", String::from_utf8_lossy(&built.stderr)));
+    }
+    let run = cargo(root, &["run", "--quiet", selected, service, "--", "--openapi"])?;
+    if !run.status.success() || run.stdout.is_empty() {
+        let said = String::from_utf8_lossy(&run.stderr);
+        return Err(format!("{service} compiles, but `{service} --openapi` fails ({}):\n{said}", run.status));
+    }
+    Ok(String::from_utf8_lossy(&run.stdout).into_owned())
+}
+
+/// A document that is no JSON, such as after a merge conflict. It has its text again when this is dropped.
+struct Broken {
+    path: PathBuf,
+    text: String,
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        if fs::write(&self.path, &self.text).is_err() {
+            say(&format!("{} cannot be written; restore it with git", self.path.display()));
+        }
+    }
+}
+
+/// Puts the document of no operations in place of each that is no JSON: none of them could be read for the clients that a service
+/// calls others with, even if it does not call that one.
+fn replace_broken(folder: &Path) -> Result<Vec<Broken>, String> {
+    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let documents = entries.flatten().map(|entry| entry.path());
+    let mut broken = Vec::new();
+    for path in documents.filter(|path| path.extension().is_some_and(|end| end == "json")) {
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if serde_json::from_str::<Value>(&text).is_err() {
+            fs::write(&path, NOTHING).map_err(|error| format!("{}: {error}", path.display()))?;
+            broken.push(Broken { path, text });
+        }
+    }
+    Ok(broken)
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<Output, String> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(program).args(arguments).current_dir(root).output();
+    output.map_err(|error| format!("cargo cannot be run ({error})"))
+}
+
+/// Runs `cargo fmt` for a package: how lines break depends on how long the names are.
+pub(crate) fn format(root: &Path, package: &str) -> Result<(), String> {
+    let formatted = cargo(root, &["fmt", "--package", package])?;
+    match formatted.status.success() {
+        true => Ok(()),
+        false => {
+            Err(format!("cargo fmt fails for {package}:\n{}", String::from_utf8_lossy(&formatted.stderr)))
+        }
+    }
 }
 
 /// Prints a message, if somebody reads it.

@@ -1,8 +1,11 @@
 //! Checks of an emitted document before it is written: whether a client can be generated from it, and what has changed in it.
 
+// What generates the client, so that whatever it refuses is refused before it is written.
+#[path = "../../../client/generator.rs"]
+mod generator;
+
 use std::{panic, sync::Mutex};
 
-use progenitor::{GenerationSettings, Generator, InterfaceStyle};
 use serde_json::Value;
 use similar::TextDiff;
 
@@ -14,21 +17,14 @@ pub fn unreadable(document: &Value) -> Option<String> {
     // The generator panics on what it cannot do, and says where.
     static PANICS: Mutex<()> = Mutex::new(());
     let _one_at_a_time = PANICS.lock();
-    let spec: openapiv3::OpenAPI = match serde_json::from_value(document.clone()) {
-        Ok(spec) => spec,
-        Err(error) => return Some(error.to_string()),
-    };
+    let document = document.clone();
     let report = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
-    let generated = panic::catch_unwind(move || {
-        let mut settings = GenerationSettings::new();
-        settings.with_interface(InterfaceStyle::Builder);
-        Generator::new(&settings).generate_tokens(&spec).map(drop)
-    });
+    let generated = panic::catch_unwind(move || generator::generate("service", document, true).map(drop));
     panic::set_hook(report);
     match generated {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
+        Ok(Err(error)) => Some(error),
         Err(panic) => {
             let words = panic.downcast_ref::<String>().map(String::as_str);
             let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
@@ -83,6 +79,43 @@ mod tests {
         without_schema["paths"]["/products"]["get"]["responses"]["200"]["content"]["application/json"] =
             json!({});
         assert!(unreadable(&without_schema).is_some());
+    }
+
+    /// The products document with these messages in place of `Product not found`.
+    fn with_messages(texts: &[&str]) -> Value {
+        let document = include_str!("../../../openapi/products.json");
+        let mut document: Value = serde_json::from_str(document).unwrap();
+        let messages =
+            document["components"]["schemas"]["GetProductErrorMessage"]["enum"].as_array_mut().unwrap();
+        let before = messages.len();
+        messages.retain(|text| text != "Product not found");
+        assert_eq!(messages.len() + 1, before);
+        messages.extend(texts.iter().map(|text| Value::from(*text)));
+        document
+    }
+
+    #[test]
+    fn a_message_that_is_no_variant_of_its_own_is_refused_in_a_sentence() {
+        assert_eq!(unreadable(&with_messages(&["Product not found", "Café closed"])), None);
+        for (texts, reason) in [
+            (
+                &["Unknown"][..],
+                "`Unknown` in GetProductErrorMessage would be the variant `Unknown`, which stands for",
+            ),
+            (
+                &["Not there", "Not-there"],
+                "`Not there` and `Not-there` in GetProductErrorMessage would both be the variant `NotThere`",
+            ),
+            (
+                &["2 products found"],
+                "`2 products found` in GetProductErrorMessage would be the variant `2ProductsFound`",
+            ),
+            (&["!"], "begin the message with a letter"),
+            (&["self"], "begin the message with a letter"),
+        ] {
+            let said = unreadable(&with_messages(texts)).unwrap_or_default();
+            assert!(said.contains(reason), "{texts:?}: {said}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! `cargo run -p scaffold -- emit products` writes the document of a service from its types, even if the rest of the workspace does
 //! not compile.
 
+mod undo;
+mod names;
 mod lists;
 mod document;
 mod template;
@@ -11,12 +13,15 @@ mod template;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
 
-use self::template::{Names, Upstream};
+use self::{names::name, template::Names, undo::Undo};
+
+/// The ports that a proxy and a second instance of a service have are greater than its own.
+const MAX_PORT: u16 = u16::MAX - lists::OF_PROXY;
 
 /// Writes services and their documents.
 #[derive(Parser)]
@@ -36,13 +41,13 @@ enum Action {
         /// Its name, in the plural, such as `shipments`
         #[arg(value_parser = name)]
         name: String,
-        /// The port that it listens on by default
-        #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+        /// The port that it listens on by default; behind a proxy, callers use the one that is greater by 3000
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_PORT)))]
         port: u16,
         /// The singular of its name; by default, the name without its last letter
         #[arg(long, value_parser = name)]
         thing: Option<String>,
-        /// A service that it calls, to check the resource that it refers to
+        /// The one service that it calls, to check the resource that it refers to
         #[arg(long, value_name = "SERVICE", value_parser = name)]
         asks: Option<String>,
     },
@@ -66,20 +71,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(sentence) => {
-            document::say(&format!("Nothing more was written: {sentence}"));
+            document::say(&sentence);
             ExitCode::FAILURE
         }
-    }
-}
-
-/// A name that can be that of a crate, a table and a path.
-fn name(text: &str) -> Result<String, String> {
-    let is_fit = text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.len() > 1
-        && text.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
-    match is_fit {
-        true => Ok(text.to_owned()),
-        false => Err("use lower-case letters and underscores, such as shipments".to_owned()),
     }
 }
 
@@ -90,68 +84,60 @@ fn new(
     thing: Option<String>,
     asks: Option<String>,
 ) -> Result<String, String> {
-    let folder = root.join("services").join(&things);
-    if folder.exists() {
-        return Err(format!("{} already exists", folder.display()));
-    }
-    let thing = thing.unwrap_or_else(|| singular(&things));
-    if thing == things {
-        return Err(format!("name the singular of {things} with --thing"));
-    }
-    let ports = lists::ports(root)?;
-    if let Some((taken, _)) = ports.iter().find(|(_, taken)| *taken == port) {
-        return Err(format!("{taken} has port {port}"));
+    let services = lists::services(root)?;
+    let is_taken = |(_, taken): &&(String, u16)| {
+        lists::ports(*taken).iter().any(|taken| lists::ports(port).contains(taken))
+    };
+    if let Some((service, taken)) = services.iter().find(is_taken) {
+        let [taken, second, proxy] = lists::ports(*taken);
+        return Err(format!(
+            "{service} has the ports {taken}, {second} and {proxy}: choose a --port that leaves them alone"
+        ));
     }
     let upstream = match asks {
         None => None,
-        Some(asked) => {
-            let (_, port) = ports
-                .iter()
-                .find(|(service, _)| *service == asked)
-                .ok_or_else(|| format!("there is no service called {asked}"))?;
-            let thing = singular(&asked);
-            let checks = lists::checks(root, &asked, &thing)?;
-            Some(Upstream { thing, things: asked, port: *port, checks })
-        }
+        Some(asked) => match services.into_iter().find(|(service, _)| *service == asked) {
+            None => return Err(format!("there is no service called {asked}")),
+            Some((things, port)) => Some(lists::upstream(root, things, port)?),
+        },
     };
+    let thing = thing.unwrap_or_else(|| singular(&things));
     let names = Names { things, thing, port, upstream };
+    names::check(root, &names)?;
 
-    for (path, text) in template::files(&names) {
-        write(&folder.join(path), &text)?;
+    let undo = Undo::new(root, &names)?;
+    let Err(sentence) = write_all(root, &names) else {
+        let Names { things, .. } = names;
+        return Ok(format!(
+            "services/{things} is written, and is in every list. Now record its examples and test it:\n  \
+             UPDATE=1 cargo test --test documents\n  \
+             cargo test --test replay\n\
+             If systemd runs it, create a file with its token (services/store/README.md, Deploy)."
+        ));
+    };
+    Err(match undo.take_back() {
+        Ok(()) => format!("{sentence}\nWhat was written for {} is taken back.", names.things),
+        Err(error) => format!(
+            "{sentence}\nWhat was written for {} cannot be taken back ({error}): use git restore and git clean.",
+            names.things
+        ),
+    })
+}
+
+/// Writes the service, its document, and its place in every list.
+fn write_all(root: &Path, names: &Names) -> Result<(), String> {
+    for (path, text) in template::files(names) {
+        write(&root.join("services").join(&names.things).join(path), &text)?;
     }
-    lists::add_to_workspace(root, &names)?;
     // The document includes the file that it is written to.
     write(&root.join("openapi").join(format!("{}.json", names.things)), "")?;
     document::emit(root, &names.things)?;
-    format(root, &names.things)?;
-    lists::add_to_client(root, &names)?;
-    lists::add_to_store(root, &names)?;
-    lists::add_to_scraped(root, &names)?;
-    lists::add_to_backup(root, &names)?;
-    let tokens = format!("services/store/deploy/systemd/store@{}.service.d/tokens.conf", names.things);
-    write(&root.join(tokens), &template::tokens(&names))?;
-    lists::add_to_workflows(root, &names)?;
-    let Names { things, .. } = names;
-    Ok(format!(
-        "services/{things} is written, and is in every list except those of the proxies. Now record its examples and test it:\n  \
-         UPDATE=1 cargo test -p contract-tests --test documents\n  \
-         cargo test -p contract-tests --test replay\n\
-         If callers reach it through a proxy, add a port to haproxy.cfg and nginx.conf in services/store/deploy;\n\
-         if systemd runs it, create a file with its token (services/store/README.md, Deploy)."
-    ))
+    document::format(root, &names.things)?;
+    write(&root.join(lists::tokens(names)), &template::tokens(names))?;
+    lists::add(root, names)
 }
 
-/// How lines break depends on how long the names are.
-fn format(root: &Path, package: &str) -> Result<(), String> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(program).args(["fmt", "--package", package]).current_dir(root).status();
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("cargo fmt fails for {package} ({status})")),
-        Err(error) => Err(format!("cargo fmt cannot be run ({error})")),
-    }
-}
-
+/// `shipment` for `shipments`; for other plurals, there is `--thing`.
 fn singular(things: &str) -> String {
     things.strip_suffix('s').unwrap_or(things).to_owned()
 }

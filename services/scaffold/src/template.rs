@@ -1,5 +1,7 @@
 //! The template of a service: its files, with placeholders for names, and parts for services that call another.
 
+use std::collections::BTreeSet;
+
 /// What the template is filled with.
 pub(crate) struct Names {
     /// The service, in the plural: `shipments`.
@@ -37,6 +39,22 @@ pub(crate) fn files(names: &Names) -> Vec<(&'static str, String)> {
         ("src/db/row.rs", include_str!("../template/db/row.rs.txt")),
     ];
     templates.map(|(path, template)| (path, filled(template, names))).into()
+}
+
+/// The types that every service has, which none of its own can be called.
+pub(crate) fn types() -> BTreeSet<String> {
+    let alone = Names { things: String::new(), thing: String::new(), port: 0, upstream: None };
+    let asking =
+        Names { things: String::new(), thing: String::new(), port: 0, upstream: Some(Upstream::default()) };
+    let sources = [alone, asking].into_iter().flat_map(|names| files(&names));
+    let mut types = BTreeSet::new();
+    for (_, text) in sources.filter(|(path, _)| path.ends_with(".rs")) {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let words =
+            code.flat_map(|line| line.split(|letter: char| !letter.is_alphanumeric() && letter != '_'));
+        types.extend(words.filter(|word| word.starts_with(char::is_uppercase)).map(str::to_owned));
+    }
+    types
 }
 
 /// The workflow that asks for every documented response that depends on what the service keeps. `prerequisites` are its first
@@ -78,7 +96,6 @@ fn filled(template: &str, names: &Names) -> String {
         ("@checks@", upstream.checks),
         ("@others@", upstream.things),
         ("@other@", upstream.thing),
-        ("@other_port@", upstream.port.to_string()),
         ("@application_id@", format!("0x{:08x}", id & 0x7fff_ffff)),
     ];
     places.iter().fold(text, |text, (place, name)| text.replace(place, name))
@@ -105,7 +122,7 @@ fn sentence(name: &str) -> String {
 }
 
 /// `ShippingNote` for `shipping_note`.
-fn camel(name: &str) -> String {
+pub(crate) fn camel(name: &str) -> String {
     let word = |word: &str| match word.split_at_checked(1) {
         Some((first, rest)) => first.to_uppercase() + rest,
         None => String::new(),

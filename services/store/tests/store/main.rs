@@ -189,9 +189,9 @@ fn urls(lines: &[String]) -> impl Iterator<Item = String> {
 fn within<T: Send + 'static>(what: &str, process: u32, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();
     thread::spawn(move || done.send(work()));
-    result.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+    result.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
         signal("KILL", process);
-        panic!("waited {PATIENCE:?} for {what}")
+        panic!("waited {TIMEOUT:?} for {what}")
     })
 }
 
