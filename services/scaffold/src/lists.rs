@@ -67,7 +67,7 @@ pub(crate) fn services(root: &Path) -> Result<Vec<(String, u16)>, String> {
 ///
 /// # Errors
 /// It has no operation that reads one thing.
-pub(crate) fn upstream(root: &Path, things: String, port: u16) -> Result<Upstream, String> {
+pub(crate) fn upstream(root: &Path, things: String) -> Result<Upstream, String> {
     let document = document(root, &things)?;
     let get = &document["paths"][format!("/{things}/{{id}}")]["get"];
     let Some(thing) = get["operationId"].as_str().and_then(|id| id.strip_prefix("get_")) else {
@@ -76,7 +76,7 @@ pub(crate) fn upstream(root: &Path, things: String, port: u16) -> Result<Upstrea
     let schema = &get["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
     let schema = schema.as_str().and_then(|schema| document.pointer(schema.trim_start_matches('#')));
     let checks = checks(thing, schema.unwrap_or(&Value::Null));
-    Ok(Upstream { thing: thing.to_owned(), things, port, checks })
+    Ok(Upstream { thing: thing.to_owned(), things, checks })
 }
 
 /// Whether the numbers of a `thing` are in the ranges that its `schema` has, as Rust.

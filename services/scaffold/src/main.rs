@@ -98,7 +98,7 @@ fn new(
         None => None,
         Some(asked) => match services.into_iter().find(|(service, _)| *service == asked) {
             None => return Err(format!("there is no service called {asked}")),
-            Some((things, port)) => Some(lists::upstream(root, things, port)?),
+            Some((things, _)) => Some(lists::upstream(root, things)?),
         },
     };
     let thing = thing.unwrap_or_else(|| singular(&things));

@@ -21,7 +21,6 @@ pub(crate) struct Upstream {
     pub(crate) things: String,
     /// One of what it keeps: `order`.
     pub(crate) thing: String,
-    pub(crate) port: u16,
     /// Whether the numbers of one of its things are in range, as Rust.
     pub(crate) checks: String,
 }
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn every_place_is_filled() {
         let (things, thing, checks) = ("orders".into(), "order".into(), "true".into());
-        let upstream = Upstream { things, thing, port: 5002, checks };
+        let upstream = Upstream { things, thing, checks };
         for upstream in [None, Some(upstream)] {
             let names =
                 Names { things: "shipping_notes".into(), thing: "shipping_note".into(), port: 1, upstream };
