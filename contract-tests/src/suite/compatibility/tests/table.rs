@@ -380,7 +380,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "an error message is gone",
         |new| drop(at(new, MESSAGE)["enum"].as_array_mut().unwrap().remove(3)),
-        Some("get_product: the error is never"),
+        Some("get_product: the error is no longer"),
         "unhandled",
         "info",
     ),
