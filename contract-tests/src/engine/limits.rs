@@ -39,7 +39,7 @@ pub(crate) fn limits(document: &Value, schema: &Value) -> Vec<Limit> {
     let mut limits = Vec::new();
     if let Some(values) = schema["enum"].as_array() {
         limits.extend(values.iter().map(|value| limit("one of its values", Some(value.clone()), true)));
-        limits.push(limit("another value", Some("SOMETHING_ELSE".into()), false));
+        limits.push(limit("not in its enum", Some("SOMETHING_ELSE".into()), false));
         return limits;
     }
     match schema["type"].as_str() {
@@ -162,7 +162,7 @@ pub(crate) fn met(document: &Value, schema: &Value, value: &Value) -> Vec<Limit>
             let pattern = schema["pattern"].as_str().and_then(|pattern| Regex::new(pattern).ok());
             value.as_str().is_some_and(|text| pattern.is_some_and(|pattern| !pattern.is_match(text)))
         }
-        "another value" => schema["enum"].as_array().is_some_and(|values| !values.contains(value)),
+        "not in its enum" => schema["enum"].as_array().is_some_and(|values| !values.contains(value)),
         "one of its values" => limit.value.as_ref() == Some(value),
         _ => whole(value).is_some() && limit.value.as_ref().and_then(whole) == whole(value),
     };

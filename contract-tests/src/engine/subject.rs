@@ -195,7 +195,7 @@ fn services(path: &Path, sources: Vec<Source>) -> Result<(Vec<Service>, Vec<Stri
         adopt(Source { name, url, kind, asks }, document, &mut services, &mut unjudged);
     }
     if services.is_empty() {
-        return Err(format!("{}: it names no OpenAPI document in `sourceDescriptions`", path.display()));
+        return Err(format!("{}: `sourceDescriptions` does not name an OpenAPI document", path.display()));
     }
     Ok((services, unjudged))
 }

@@ -18,7 +18,7 @@ pub(crate) fn a_service_is_reached_over_tls(console: &Console) {
     assert!(String::from_utf8_lossy(&output.stdout).contains("Computer"));
 
     let other = TlsFrontEnd::start("127.0.0.1:1");
-    let message = fails(reach(other.certificate()), 3, "SSL_CERT_FILE can name others");
+    let message = fails(reach(other.certificate()), 3, "SSL_CERT_FILE can name other authorities");
     assert!(message.contains(&front_end.url), "{message}");
     let mut plain = console.command("products list");
     plain

@@ -144,7 +144,7 @@ fn play(contract: &Path, deployment: &Deployment) -> Result<(bool, String), Fail
     command.arg("replay").arg(contract.join(WORKFLOWS)).arg("--as-caller");
     for service in known(contract)? {
         if !SERVICES.contains(&service) {
-            return Ok((false, format!("{service} is not there any more")));
+            return Ok((false, format!("{service} is no longer there")));
         }
         let address = deployment.service(service);
         command.args(["--server", &format!("{service}={}", address.url)]);

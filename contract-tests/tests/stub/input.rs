@@ -65,7 +65,7 @@ fn every_fault_is_listed() {
     assert_eq!(code, Some(0));
     for name in [
         "products:",
-        "  a created product is answered 200",
+        "  creating a product returns 200",
         "  one more than the stock can be ordered",
         "orders:",
         "payments:",

@@ -84,7 +84,7 @@ fn invalid_input_is_explained_in_one_sentence() {
         ("", "", &["replay", "notes.yaml", "--timeout", "0"], "0 is not in 1..=3600"),
         ("", "", &["watch", "notes.yaml"], "cannot be reached"),
         ("", "", &["compare", "notes.yaml", "none.yaml"], "none.yaml: there is no such file"),
-        ("", "", &["compare", "good.arazzo.yaml", "notes.yaml"], "no OpenAPI document"),
+        ("", "", &["compare", "good.arazzo.yaml", "notes.yaml"], "not an OpenAPI document"),
         ("", "", &["again", "notes.yaml"], "not a file of `replay --out`"),
         ("", "", &["example", "notes.yaml"], "notes.yaml: "),
     ];

@@ -56,7 +56,7 @@ fn cases_notice_faults_that_no_workflow_notices() {
         assert!(ran.out.contains(by), "{by} is not in:\n{}", ran.out);
     }
     // It comes about, and no check looks at the order of the list.
-    let says = "NOT NOTICED  notes get_notes: the first item is not in the list\n             add two things";
+    let says = "NOT NOTICED  notes get_notes: the first item is not in the list\n             add steps that create two items";
     assert!(ran.out.contains(says), "{}", ran.out);
 }
 

@@ -140,7 +140,8 @@ paths:
 "#;
     let (_folder, normal) = written(&[("files.yaml", text)]);
     let unjudged = normal.unwrap().unjudged.join("\n");
-    for part in ["part of a segment", "`tags`", "GET /files/{name}.txt: its responses", "text/plain", "`ok`"]
+    for part in
+        ["part of a path segment", "`tags`", "GET /files/{name}.txt: its responses", "text/plain", "`ok`"]
     {
         assert!(unjudged.contains(part), "{part} is not in:\n{unjudged}");
     }

@@ -44,13 +44,13 @@ fn every_part_of_a_body_has_cases() {
         ("with_note_null", None),
         ("without_note", None),
         ("with_note_as_long_as_it_may_be", None),
-        ("with_shipping_another_value", Some("Invalid fields")),
+        ("with_shipping_not_in_its_enum", Some("Invalid fields")),
         ("with_shipping_\"STANDARD\"", None),
         ("with_is_gift_true", None),
         ("with_is_gift_as_a_string", Some("Invalid fields")),
         ("with_lines_with_as_many_items_as_it_may_have", None),
         ("with_lines_with_too_many_items", Some("Invalid fields")),
-        ("with_lines_an_object", Some("Invalid fields")),
+        ("with_lines_as_an_object", Some("Invalid fields")),
         ("with_lines[0]_null", Some("Invalid fields")),
         ("with_lines[0].quantity_above_its_maximum", Some("Invalid fields")),
         ("without_lines[0].quantity", Some("Missing fields")),
@@ -93,8 +93,8 @@ fn every_parameter_has_cases() {
 
     let list = operation(&document, "list_parcels");
     let cases = by_name(limits::limits(list, &valid(list)));
-    assert_eq!(cases["with_shipping_another_value"].request.path, "/parcels?shipping=SOMETHING_ELSE");
-    assert_eq!(cases["with_shipping_another_value"].status, Some(400));
+    assert_eq!(cases["with_shipping_not_in_its_enum"].request.path, "/parcels?shipping=SOMETHING_ELSE");
+    assert_eq!(cases["with_shipping_not_in_its_enum"].status, Some(400));
     assert_eq!(cases["with_search_too_short"].request.path, "/parcels?search=");
     assert_eq!(cases["with_search_twice"].request.path, "/parcels?search=x&search=x");
 }

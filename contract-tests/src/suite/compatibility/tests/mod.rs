@@ -93,7 +93,7 @@ fn a_reference_with_a_description_is_followed() {
     let mut new = old.clone();
     push(&mut at(&mut new, "/components/schemas/OrderStatus")["enum"], "PAID".into());
     let found = breaks("orders", &old, &new);
-    let words = "get_order: the 200 response `status` may be \"PAID\" now";
+    let words = "get_order: the 200 response `status` may now be \"PAID\"";
     assert!(found.iter().any(|line| line.contains(words)), "{found:#?}");
 }
 

@@ -381,7 +381,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "an error message is gone",
         |new| at(new, MESSAGE)["enum"].as_array_mut().unwrap().retain(|text| text != NOT_FOUND),
-        Some("get_product: the error is never \"Product not found\" any more"),
+        Some("get_product: the error is no longer \"Product not found\""),
         "unhandled",
         "info",
     ),
