@@ -5,9 +5,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says why by panicking")]
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
 
 use contract_tests::engine::deployment::SERVICES;
+use regex::Regex;
 use serde_json::Value;
 use syn::{
     Item, ItemMod, ItemUse, Macro, UseTree, Visibility,
@@ -76,8 +82,14 @@ fn an_upward_dependency_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
     fs::create_dir(folder.path().join("low")).unwrap();
-    write("lib.rs", "mod high; mod low; pub struct Root;");
-    write("high.rs", "use crate::low::deep; fn call() { super::low::work() }");
+    write(
+        "lib.rs",
+        "extern crate self as own; mod high; mod low; pub use low::deep::Deep as Shown; pub use std::fmt; pub struct Root;",
+    );
+    write(
+        "high.rs",
+        "use crate::low::deep; use own::{Root, Shown, fmt}; fn call(own: u8) { super::low::work(); own::low::work(own) }",
+    );
     write("low/mod.rs", "mod deep; mod deeper; use self::deep::Deep; pub struct Own; fn work() {}");
     write("low/deep.rs", "use super::deeper::Deeper; #[cfg(test)] mod tests { use crate::high::A; }");
     write("low/deeper.rs", "pub struct Deeper;");
@@ -85,6 +97,9 @@ fn an_upward_dependency_is_named() {
     assert_eq!(upward_arrows(&root), [""; 0]);
 
     let up = [
+        ("fn call() { own::high::A }", "low::deeper uses high"),
+        ("use own::high::A;", "low::deeper uses high"),
+        ("use own::{Shown, Root};", "low::deeper uses low::deep"),
         ("use crate::high::{A, B};", "low::deeper uses high"),
         ("use super::super::{high, Root};", "low::deeper uses high"),
         ("use super::{deep::Deep, deep};", "low::deeper uses low::deep"),
@@ -106,15 +121,17 @@ fn the_promises_name_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let promises = fs::read_to_string(root.join("contract-tests/PROMISES.md")).unwrap();
     let rows = promises.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise"));
-    let mut sources = String::new();
+    let mut names = BTreeSet::new();
     for folder in ["contract-tests/tests", "services/store/tests"] {
-        append_sources(&root.join(folder), &mut sources);
+        collect_tests(&root.join(folder), &mut names);
     }
     let mut count = 0;
     for row in rows {
         let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         for name in tests.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')) {
-            let is_there = name.split('…').all(|part| sources.contains(part));
+            let parts: Vec<String> = name.split('…').map(regex::escape).collect();
+            let pattern = Regex::new(&format!("^{}$", parts.join(".*"))).unwrap();
+            let is_there = names.iter().any(|known| pattern.is_match(known));
             assert!(is_there, "contract-tests/PROMISES.md names `{name}`, which is not a test: {row}");
             count += 1;
         }
@@ -122,13 +139,21 @@ fn the_promises_name_tests_that_exist() {
     assert!(count > 30, "{count}");
 }
 
-/// Appends the paths and the texts of the Rust files in `folder`.
-fn append_sources(folder: &Path, sources: &mut String) {
+/// Collects what a test may be called by: the names of files and folders, of functions, and of trials, which are texts without
+/// spaces.
+fn collect_tests(folder: &Path, names: &mut BTreeSet<String>) {
+    let name = Regex::new(r#"\bfn (\w+)|"([\w:{}]+)""#).unwrap();
     for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        names.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
         if path.is_dir() {
-            append_sources(&path, sources);
-        } else {
-            *sources += &format!("{}\n{}", path.display(), fs::read_to_string(&path).unwrap_or_default());
+            collect_tests(&path, names);
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap_or_default();
+        let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for found in code.flat_map(|line| name.captures_iter(line)) {
+            let found = found.get(1).or(found.get(2)).unwrap();
+            names.insert(found.as_str().to_owned());
         }
     }
 }
@@ -137,9 +162,10 @@ fn append_sources(folder: &Path, sources: &mut String) {
 fn upward_arrows(root: &Path) -> Vec<String> {
     let mut modules = Modules::new();
     read(root, root.parent().unwrap(), Vec::new(), &mut modules);
+    let own = Own::of(&modules[&Vec::new()]);
     let mut arrows = Vec::new();
     for (user, module) in &modules {
-        let mut paths = Paths { module: user.clone(), found: Vec::new() };
+        let mut paths = Paths { own: own.clone(), module: user.clone(), found: Vec::new() };
         paths.visit_file(&module.source);
         for path in paths.found {
             let used = owner(&modules, &path);
@@ -151,6 +177,53 @@ fn upward_arrows(root: &Path) -> Vec<String> {
     arrows.sort();
     arrows.dedup();
     arrows
+}
+
+/// The name by which a crate knows itself, as `extern crate self as client` says, and where the names lead that it exports.
+#[derive(Clone, Default)]
+struct Own {
+    name: Option<String>,
+    exports: BTreeMap<String, Vec<String>>,
+}
+
+impl Own {
+    fn of(root: &Module) -> Self {
+        let mut own = Self::default();
+        for layer in &root.layers {
+            own.exports.insert(layer.clone(), vec![layer.clone()]);
+        }
+        for item in &root.source.items {
+            match item {
+                Item::ExternCrate(item) if item.ident == "self" => {
+                    own.name = item.rename.as_ref().map(|(_, name)| name.to_string());
+                }
+                Item::Use(item) if matches!(item.vis, Visibility::Public(_)) => own.export(&item.tree, &[]),
+                _ => {}
+            }
+        }
+        // What comes from elsewhere is of no layer.
+        own.exports.retain(|_, path| root.layers.contains(&path[0]));
+        own
+    }
+
+    fn export(&mut self, tree: &UseTree, before: &[String]) {
+        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+        match tree {
+            UseTree::Path(path) => self.export(&path.tree, &with(&path.ident)),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.export(tree, before)),
+            UseTree::Name(name) => drop(self.exports.insert(name.ident.to_string(), with(&name.ident))),
+            UseTree::Rename(name) => drop(self.exports.insert(name.rename.to_string(), with(&name.ident))),
+            UseTree::Glob(_) => {}
+        }
+    }
+
+    /// Where a path leads that begins with the crate's own name. None if it is no such path, or leads to what the root itself
+    /// declares, which the crate uses as any program does.
+    fn within(&self, path: &[String]) -> Option<Vec<String>> {
+        let [first, exported, rest @ ..] = path else { return None };
+        let exported = self.exports.get(exported).filter(|_| self.name.as_ref() == Some(first))?;
+        Some([exported, rest].concat())
+    }
 }
 
 /// Reads a file and the files of its modules, which are in `folder`.
@@ -203,19 +276,22 @@ fn is_below(modules: &Modules, user: &[String], used: &[String]) -> bool {
 
 /// Collects the paths that a module uses, from the root of its crate.
 struct Paths {
+    own: Own,
     module: Vec<String>,
     found: Vec<Vec<String>>,
 }
 
 impl Paths {
-    /// Notes a path that begins with `crate`, `self` or `super`; others lead to items that are in scope already.
+    /// Notes a path that begins with `crate`, the crate's own name, `self` or `super`; others lead to items that are in scope already.
     fn note(&mut self, segments: &[String]) {
+        let own = self.own.within(segments);
         let mut path = match segments.first().map(String::as_str) {
+            _ if own.is_some() => Vec::new(),
             Some("crate") => Vec::new(),
             Some("self" | "super") => self.module.clone(),
             _ => return,
         };
-        for segment in segments {
+        for segment in own.as_deref().unwrap_or(segments) {
             match segment.as_str() {
                 "crate" | "self" => {}
                 "super" => drop(path.pop()),

@@ -103,7 +103,7 @@ pub struct Stalled(u32);
 
 impl Drop for Stalled {
     fn drop(&mut self) {
-        process::signal("CONT", self.0);
+        signal_all("CONT", &[self.0.to_string()]);
     }
 }
 
@@ -117,8 +117,10 @@ impl Drop for Hung {
     fn drop(&mut self) {
         signal_all("KILL", &self.processes);
         let has_ended = |process: &String| fs::read_link(format!("/proc/{process}/exe")).is_err();
-        waiting::until("the end of the primary", || self.processes.iter().all(has_ended))
-            .unwrap_or_else(|sentence| panic!("{sentence}"));
+        // While it has not ended, its folder is in use.
+        if waiting::until("the end of the primary", || self.processes.iter().all(has_ended)).is_err() {
+            return;
+        }
         // Only this removes the shared memory that tells whether a folder is in use (line 7), and looks for the process again.
         let file = self.server.folder().join("data/postmaster.pid");
         let text = fs::read_to_string(&file).unwrap_or_default();

@@ -5,7 +5,7 @@ use contract_tests::{
         contract::CONTRACT,
         deployment::SERVICES,
         property::Effort,
-        replay::{cases, promises, situations, workflows},
+        replay::{case::Finding, cases, promises, situations, workflows},
         session::Session,
     },
     harness::store::Store,
@@ -41,7 +41,7 @@ pub(crate) fn replay(session: &Session, is_balanced: bool) {
 pub(crate) fn properties(session: &Session) {
     for property in &PROPERTIES {
         let effort = Effort { cases: 12, always_the_same: false };
-        (property.check)(session, effort).unwrap_or_else(|failure| panic!("{}: {failure}", property.name));
+        assert_eq!((property.check)(session, effort), Ok(Finding::Kept), "{}", property.name);
     }
 }
 

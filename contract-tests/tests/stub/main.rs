@@ -97,8 +97,13 @@ impl Stub {
 
 impl Drop for Stub {
     fn drop(&mut self) {
-        if self.process.try_wait().is_ok_and(|status| status.is_none()) {
-            self.stop("INT");
+        // Asked to stop, it stops its services, and removes its folder.
+        let has_ended = |process: &mut Child| !matches!(process.try_wait(), Ok(None));
+        if !has_ended(&mut self.process) {
+            let _ = Command::new("kill").args(["-s", "INT", &self.process.id().to_string()]).status();
+            if waiting::until("the end of a stub", || has_ended(&mut self.process)).is_err() {
+                let _ = self.process.kill();
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::engine::{
     exchange::Request,
     failure::Failure,
     property::Effort,
+    replay::case::Finding,
     session::{Scope, Session},
 };
 
@@ -50,19 +51,20 @@ pub(super) fn without_a_trace(session: &Session) -> Result<(), Failure> {
 /// How often the next id is guessed. Another caller may take it once in a while.
 const GUESSES: u32 = 5;
 
-/// No service remembers that something was not there. Most stores count their ids, so the next one can be guessed; of one that
-/// does not, this says nothing, so a store of the whole contract has to count.
-pub(super) fn once_it_is_there(session: &Session) -> Result<(), Failure> {
+/// No service remembers that something was not there. Most stores count their ids, so the next one can be guessed; one that does
+/// not cannot be judged, so a store of the whole contract has to count.
+pub(super) fn once_it_is_there(session: &Session) -> Result<Finding, Failure> {
     let new_product = || create_product(session, &unique("next"), 1.0, 5);
     let use_product = |id| order(session, id, 1, 5);
     let ask_for_product = |id| order_request(session, id, 1);
-    once_guessed(session, new_product, ask_for_product, use_product)?;
+    let of_products = once_guessed(session, new_product, ask_for_product, use_product)?;
 
     let product = create_product(session, &unique("next"), 1.0, 5)?;
     let new_order = || Ok(session.expect(&order_request(session, product, 1), 201, None)?.id());
     let use_order = |id| session.expect(&payment_request(session, id), 201, None).map(drop);
     let ask_for_order = |id| payment_request(session, id);
-    once_guessed(session, new_order, ask_for_order, use_order)
+    let of_orders = once_guessed(session, new_order, ask_for_order, use_order)?;
+    Ok(if of_products == Finding::Kept { of_orders } else { of_products })
 }
 
 /// Asks for what is not there yet, lets it be created, and uses it.
@@ -71,14 +73,14 @@ fn once_guessed(
     create: impl Fn() -> Result<u64, Failure>,
     ask: impl Fn(u64) -> Request,
     use_it: impl Fn(u64) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<Finding, Failure> {
     let mut last = None;
     for _ in 0..GUESSES {
         let next = create()? + 1;
         let request = ask(next);
         let response = session.send(&request)?;
         if create()? == next {
-            return use_it(next);
+            return use_it(next).map(|()| Finding::Kept);
         }
         last = Some((request, response));
     }
@@ -86,7 +88,7 @@ fn once_guessed(
         Some((request, response)) if session.scope == Scope::Whole => {
             Err(session.failure(&request, &response, "ids that are counted, so that the next can be guessed"))
         }
-        _ => Ok(()),
+        _ => Ok(Finding::NotJudged("its ids are not counted, so nobody can ask for the next one".into())),
     }
 }
 
@@ -163,4 +165,31 @@ pub(super) fn in_pages(session: &Session) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{
+        engine::deployment::Deployment,
+        harness::upstream::{FakeUpstream, FaultMode},
+    };
+
+    #[test]
+    fn a_store_whose_ids_are_not_counted_is_not_judged_unless_it_has_to_count() {
+        let refusal = r#"{"error":"Product not found or unavailable"}"#;
+        let upstream = FakeUpstream::start("", FaultMode::AnswersStatus(400, Some(refusal)));
+        let judged = |scope| {
+            let deployment = Deployment::default().with_url("orders", upstream.url());
+            let session = Session::with_scope(deployment, scope);
+            let last = Cell::new(0);
+            let create = || Ok(last.replace(last.get() + 7));
+            let ask = |id| order_request(&session, id, 1);
+            once_guessed(&session, create, ask, |_| panic!("nothing was guessed"))
+        };
+        assert!(matches!(judged(Scope::Common), Ok(Finding::NotJudged(why)) if why.contains("not counted")));
+        assert!(judged(Scope::Whole).unwrap_err().to_string().contains("ids that are counted"));
+    }
 }

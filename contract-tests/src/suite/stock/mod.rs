@@ -21,6 +21,7 @@ use self::{
 use crate::engine::{
     failure::Failure,
     property::{Effort, run},
+    replay::case::Finding,
     session::{Scope, Session},
 };
 
@@ -31,7 +32,7 @@ pub struct Property {
     /// Which stores keep it.
     pub scope: Scope,
     /// Tries to show that it is not.
-    pub check: fn(&Session, Effort) -> Result<(), String>,
+    pub check: fn(&Session, Effort) -> Result<Finding, String>,
 }
 
 /// Every property.
@@ -39,22 +40,22 @@ pub const PROPERTIES: [Property; 8] = [
     Property {
         name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it_at_every_edge",
         scope: Scope::Common,
-        check: |session, _| at_every_edge(session).map_err(|failure| failure.to_string()),
+        check: |session, _| kept(at_every_edge(session)),
     },
     Property {
         name: "an_order_is_accepted_if_and_only_if_the_stock_covers_it",
         scope: Scope::Common,
-        check: for_any_stock_and_quantity,
+        check: |session, effort| kept(for_any_stock_and_quantity(session, effort)),
     },
     Property {
         name: "every_response_matches_a_model_in_any_interleaving",
         scope: Scope::Common,
-        check: in_any_interleaving,
+        check: |session, effort| kept(in_any_interleaving(session, effort)),
     },
     Property {
         name: "a_refused_order_leaves_no_trace",
         scope: Scope::Common,
-        check: |session, _| without_a_trace(session).map_err(|failure| failure.to_string()),
+        check: |session, _| kept(without_a_trace(session)),
     },
     Property {
         name: "a_missing_item_can_be_used_once_it_exists",
@@ -64,19 +65,23 @@ pub const PROPERTIES: [Property; 8] = [
     Property {
         name: "concurrent_creates_get_distinct_ids",
         scope: Scope::Common,
-        check: |session, effort| all_at_once(session, effort).map_err(|failure| failure.to_string()),
+        check: |session, effort| kept(all_at_once(session, effort)),
     },
     Property {
         name: "the_pages_add_up_to_the_list",
         scope: Scope::Whole,
-        check: |session, _| in_pages(session).map_err(|failure| failure.to_string()),
+        check: |session, _| kept(in_pages(session)),
     },
     Property {
         name: "concurrent_orders_keep_to_a_stock_that_the_product_had",
         scope: Scope::Common,
-        check: while_the_stock_changes,
+        check: |session, effort| kept(while_the_stock_changes(session, effort)),
     },
 ];
+
+fn kept<E: ToString>(result: Result<(), E>) -> Result<Finding, String> {
+    result.map(|()| Finding::Kept).map_err(|error| error.to_string())
+}
 
 fn at_every_edge(session: &Session) -> Result<(), Failure> {
     for stock in [0, 1, 2, 20, 99, 100, 101, 999, 1000, 1001, MAX - 1, MAX] {
