@@ -167,3 +167,37 @@ pub(in crate::storage) fn describe(error: &tokio_postgres::Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_succeed_later_and_has_written_nothing_is_temporary() {
+        for code in ["08006", "25006", "40001", "40P01", "53100", "53300", "55P03", "57014", "57P01"] {
+            assert!(is_of_the_moment(&SqlState::from_code(code)), "{code}");
+        }
+        for code in ["22003", "23514", "25001", "42P01", "55000", "XX000"] {
+            assert!(!is_of_the_moment(&SqlState::from_code(code)), "{code}");
+        }
+        let (down, late) = (Error::NotConnected("it is down".into()), Error::Cancelled);
+        for error in [down, late, Error::Busy, Error::Conflict, Error::ReadOnly, Error::Stopped] {
+            assert!(error.is_temporary(), "{error}");
+            assert!(Error::Shared(Arc::new(error)).is_temporary());
+        }
+        let (unknown, value) = (Error::Unknown("it ended".into()), Error::Value("a number"));
+        for error in [unknown, value, Error::NoRow("a row"), Error::Panicked] {
+            assert!(!error.is_temporary(), "{error}");
+            assert!(!Error::Shared(Arc::new(error)).is_temporary());
+        }
+    }
+
+    #[test]
+    fn only_a_transaction_that_was_not_committed_is_repeated() {
+        let (ended, unknown) = (Error::Interrupted("it ended".into()), Error::Unknown("it ended".into()));
+        assert!(ended.is_repeatable() && Error::Conflict.is_repeatable());
+        assert!(
+            !unknown.is_repeatable() && !Error::Cancelled.is_repeatable() && !Error::Busy.is_repeatable()
+        );
+    }
+}

@@ -26,3 +26,16 @@ impl Settled {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_list_stays_settled_up_to_the_greatest_id() {
+        let settled = Settled::default();
+        assert_eq!((settled.of("thing"), settled.advance("thing", 5)), (0, 5));
+        assert_eq!((settled.advance("thing", 3), settled.of("thing")), (5, 5));
+        assert_eq!(settled.of("other"), 0);
+    }
+}

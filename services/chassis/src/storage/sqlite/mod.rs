@@ -231,6 +231,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_write_after_one_that_ended_the_transaction_is_in_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();
+        let (go_on, held) = hold_up(&database).await;
+        // As SQLite itself does when the disk is full.
+        let ending = database.write(|connection| connection.execute_batch("ROLLBACK"));
+        let last = database.write(insert(2));
+        let (ending, last, ()) = tokio::join!(ending, last, async { go_on.send(()).unwrap() });
+        assert!(held.await.unwrap().is_err() && ending.is_err());
+        last.unwrap();
+        assert_eq!(ids(&database), [2]);
+    }
+
+    #[tokio::test]
     async fn a_write_in_progress_finishes_before_the_database_closes() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path(), "things", &SCHEMA).unwrap();

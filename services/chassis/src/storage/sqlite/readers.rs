@@ -251,6 +251,26 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_read_has_one_snapshot_and_the_next_one_sees_what_was_committed_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("things.db");
+        let writer = Connection::open(&file).unwrap();
+        writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE thing (id INTEGER)").unwrap();
+        let readers = Readers::open(&file).unwrap();
+        let count = |connection: &Connection| {
+            connection.query_row("SELECT count(*) FROM thing", [], |row| row.get::<_, i64>(0))
+        };
+        let counts = readers.read(|connection| {
+            let before = count(connection)?;
+            writer.execute_batch("INSERT INTO thing VALUES (1)")?;
+            readers.invalidate_snapshots();
+            Ok((before, count(connection)?))
+        });
+        assert_eq!(counts.unwrap(), (0, 0));
+        assert_eq!(readers.read(count).unwrap(), 1);
+    }
+
     #[tokio::test]
     async fn a_read_of_many_rows_that_is_given_up_keeps_its_permit_until_it_ends() {
         let folder = tempfile::tempdir().unwrap();

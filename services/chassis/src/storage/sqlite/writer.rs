@@ -256,3 +256,26 @@ fn close(connection: &Connection) {
         tracing::warn!(%error, "the database could not be optimised");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::sqlite::{Database, Schema};
+
+    #[tokio::test]
+    async fn a_write_waits_for_the_lock_of_another_program_but_not_for_ever() {
+        let schema =
+            Schema { application_id: 0x7e57, migrations: &["CREATE TABLE thing (id INTEGER) STRICT"] };
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), "things", &schema).unwrap();
+        let other = Connection::open(folder.path().join("things.db")).unwrap();
+        let insert = |connection: &Connection| connection.execute("INSERT INTO thing VALUES (1)", []);
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let began = Instant::now();
+        let refused = tokio::time::timeout(Duration::from_secs(60), database.write(insert)).await;
+        assert!(refused.expect("it waits for ever").is_err_and(|error| error.is_temporary()));
+        assert!(began.elapsed() >= LOCK_TIMEOUT, "{:?}", began.elapsed());
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(database.write(insert).await.unwrap(), 1);
+    }
+}
