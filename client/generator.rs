@@ -25,9 +25,7 @@ pub(crate) fn generate(
     mut document: Value,
     has_mocks: bool,
 ) -> Result<(String, Option<String>), String> {
-    for operation in operations(&mut document) {
-        read_every_error(operation);
-    }
+    operations(&mut document).try_for_each(read_every_error)?;
     let none = Map::new();
     let schemas = document["components"]["schemas"].as_object().unwrap_or(&none);
     let messages = schemas.iter().filter(|(name, _)| name.ends_with(MESSAGE));
@@ -90,15 +88,21 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
 }
 
 /// Gives every error status, documented or not, the body of the documented ones.
-fn read_every_error(operation: &mut Value) {
-    let Some(responses) = operation["responses"].as_object_mut() else { return };
+fn read_every_error(operation: &mut Value) -> Result<(), String> {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    let Some(responses) = operation["responses"].as_object_mut() else { return Ok(()) };
     let is_error = |status: &str| status.starts_with(['4', '5']);
-    let documented = responses.iter().find(|(status, _)| is_error(status));
-    let Some(error) = documented.map(|(_, response)| response.clone()) else { return };
+    let mut errors = responses.iter().filter(|(status, _)| is_error(status)).map(|(_, error)| error);
+    let Some(error) = errors.next().cloned() else { return Ok(()) };
+    let schema = |error: &Value| error["content"]["application/json"]["schema"].clone();
+    if errors.any(|other| schema(other) != schema(&error)) {
+        return Err(format!("{id} has two kinds of error: give all of them one type"));
+    }
     responses.retain(|status, _| !is_error(status));
     for class in ["4XX", "5XX"] {
         responses.insert(class.to_owned(), error.clone());
     }
+    Ok(())
 }
 
 /// The enum of the error messages `schema`.

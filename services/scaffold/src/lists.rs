@@ -103,11 +103,12 @@ fn checks(thing: &str, schema: &Value) -> String {
 /// # Errors
 /// A list cannot be found, read or written.
 pub(crate) fn add(root: &Path, names: &Names) -> Result<(), String> {
-    add_to_store(root, names)?;
+    add_to_workflows(root, names)?;
+    // Last, since the client reads the list of the workflows again when the store has another package.
     add_to_scraped(root, names)?;
     add_to_backup(root, names)?;
     add_to_proxies(root, names)?;
-    add_to_workflows(root, names)
+    add_to_store(root, names)
 }
 
 fn add_to_store(root: &Path, names: &Names) -> Result<(), String> {

@@ -142,7 +142,7 @@ mod tests {
                 Names { things: "shipping_notes".into(), thing: "shipping_note".into(), port: 1, upstream };
             let others = [("workflow", workflow(&names, "", &[])), ("tokens", tokens(&names))];
             for (path, text) in files(&names).into_iter().chain(others) {
-                let text = text.replace("?@.", "").replace("store@shipping_notes", "");
+                let text = text.replace("@.", "").replace("store@shipping_notes", "");
                 assert!(!text.contains('@'), "{path}:\n{text}");
             }
         }
