@@ -20,6 +20,10 @@
 //! Fat LTO is no faster: in pairs with the last row, it takes 0.98 of the time for reads and 1.01 for writes. Panics unwind in
 //! all of them, because a request that panics gets a 500 and the others go on.
 //!
+//! The first debug build of `store`, from an empty folder on two cores, took 296 s while all libraries were optimised at level 1,
+//! and takes 142 s with only those that the services spend their time in. With line tables instead of full debug information, it
+//! takes 139 s, and a debugger shows no variables.
+//!
 //! # Own code or a library
 //!
 //! We use a library unless our code keeps a promise that the library cannot keep, or improves a headline figure by at least 5 %.
