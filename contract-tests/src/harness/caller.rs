@@ -81,7 +81,7 @@ impl Caller {
         Some(response)
     }
 
-    /// Whether another request is answered on the same connection.
+    /// Whether another request gets a response on the same connection.
     pub fn goes_on(&mut self) -> bool {
         self.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
         self.response().is_some_and(|response| response.status == 200)

@@ -26,10 +26,10 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How many threads ask. As many as answer: the machine is shared half and half.
+/// How many threads send requests. As many as respond: the machine is shared half and half.
 const THREADS: usize = 2;
 
-/// What is asked: a request for each number, and the status that answers it.
+/// The load: a request for each number, and the status of its response.
 pub struct Question {
     /// The server.
     pub server: SocketAddr,
@@ -39,7 +39,7 @@ pub struct Question {
     pub status: StatusCode,
 }
 
-/// How often it was answered, and after how long.
+/// How many responses there were, and their latencies.
 pub struct Responses {
     /// How many responses a second.
     pub rate: f64,
@@ -47,7 +47,7 @@ pub struct Responses {
     pub latencies: Histogram<u64>,
 }
 
-/// Asks on `connections` for `time`, each next question as soon as the last one was answered. The time begins when all of them are
+/// Sends requests on `connections` for `time`, each as soon as the last one has its response. The time begins when all of them are
 /// open.
 pub fn closed_loop(question: &'static Question, connections: usize, time: Duration) -> Responses {
     let threads = THREADS.min(connections);

@@ -212,7 +212,7 @@ impl Case {
     }
 }
 
-/// The expectations for every response, whatever the request.
+/// The expectations for every response to any request.
 const NO_FAILURE: &str = "no failure of the service";
 
 /// Where the example is refused, nothing tells how the service takes what fits.

@@ -236,7 +236,7 @@ pub struct Example<'a> {
 
 impl<'a> Example<'a> {
     /// The examples of a request to `operation`, which are those of its body, or else of the parameters in its path. An
-    /// operation that has neither has one: what it answers when all is well.
+    /// operation that has neither has one: what it returns on success.
     ///
     /// # Panics
     /// An example has no response, or the operation has no successful one.

@@ -32,7 +32,7 @@ pub(super) fn while_the_stock_changes(session: &Session, effort: Effort) -> Resu
             })
             .collect();
 
-        // A stock is possible from when it was sent until the next one was answered.
+        // A stock is possible from when it was sent until the response to the next one.
         let mut possible = vec![(stocks[0], began.elapsed(), None)];
         for stock in &stocks[1..] {
             let body = json!({ "name": name, "price": 1, "stock": stock });

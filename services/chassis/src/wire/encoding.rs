@@ -85,11 +85,11 @@ mod tests {
 
     #[test]
     fn an_unpaired_surrogate_is_found_anywhere() {
-        is_refused(br#"{"a": "\ud800"}"#, r"\ud800 at line 1 column 8 is half");
-        is_refused(b"{\n \"a\\uDfFf\": 1}", r"\uDfFf at line 2 column 4 is half");
-        is_refused(br#"["\ud800\ud800\udc00"]"#, r"\ud800 at line 1 column 3 is half");
-        is_refused(br#"["\ud800\udc00\udc00"]"#, r"\udc00 at line 1 column 15 is half");
-        is_refused(br#"["\\\ud800\n"]"#, r"\ud800 at line 1 column 5 is half");
+        is_refused(br#"{"a": "\ud800"}"#, r"\ud800 at line 1 column 8 is an unpaired surrogate");
+        is_refused(b"{\n \"a\\uDfFf\": 1}", r"\uDfFf at line 2 column 4 is an unpaired surrogate");
+        is_refused(br#"["\ud800\ud800\udc00"]"#, r"\ud800 at line 1 column 3 is an unpaired surrogate");
+        is_refused(br#"["\ud800\udc00\udc00"]"#, r"\udc00 at line 1 column 15 is an unpaired surrogate");
+        is_refused(br#"["\\\ud800\n"]"#, r"\ud800 at line 1 column 5 is an unpaired surrogate");
     }
 
     #[test]

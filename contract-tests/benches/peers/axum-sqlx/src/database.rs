@@ -42,7 +42,7 @@ async fn connect(url: &str) -> sqlx::Result<Pool<Engine>> {
     Pool::connect(url).await
 }
 
-/// A write is durable when it is answered, as in the store: `synchronous` is `FULL`.
+/// A write is durable before its response, as in the store: `synchronous` is `FULL`.
 #[cfg(not(feature = "postgres"))]
 async fn connect(url: &str) -> sqlx::Result<Pool<Engine>> {
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
