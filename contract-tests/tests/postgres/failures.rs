@@ -17,13 +17,14 @@ use contract_tests::{
         caller::SOON,
         development::token,
         folders::new_folder,
-        postgres::Server,
+        postgres::{Database, Server},
         process::Process,
         store::Store,
         waiting::{self, SetOnDrop},
     },
 };
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::{PROGRAM, relay::Relay};
 
@@ -251,7 +252,8 @@ pub(crate) fn a_commit_whose_outcome_the_server_does_not_know_is_a_500() {
     }
 }
 
-pub(crate) fn a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe() {
+/// Products, whose database is behind a relay.
+fn behind_relay() -> (Relay, Database, Process, Session, TempDir) {
     let server = Server::local();
     let (database, folder) = (server.database("products"), new_folder());
     let relay = Relay::start(&server.socket().unwrap());
@@ -261,7 +263,11 @@ pub(crate) fn a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_saf
     let deployment = Deployment::new(
         SERVICES.iter().map(|service| Address { url: process.url().into(), token: token(service) }),
     );
-    let session = Session::new(deployment);
+    (relay, database, process, Session::new(deployment), folder)
+}
+
+pub(crate) fn a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe() {
+    let (relay, database, process, session, _folder) = behind_relay();
     let mut watcher = database.session();
     let mut rows = || watcher.number("SELECT count(*) FROM product");
     // Its statement is prepared now, so that the next thing to be sent is the insert itself.
@@ -284,4 +290,20 @@ pub(crate) fn a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_saf
     let again = session.expect(&with_key, 201, None).unwrap();
     assert_eq!(again.header("Idempotency-Replayed"), Some("true"), "{again}");
     assert_eq!((again.json()["name"].as_str(), rows()), (Some("third"), 3));
+}
+
+pub(crate) fn a_server_that_falls_silent_leaves_only_a_commit_unknown() {
+    let (relay, database, _process, session, _folder) = behind_relay();
+    let mut watcher = database.session();
+    session.expect(&create(&session, "first"), 201, None).unwrap();
+    let hurried = |name| create(&session, name).header("X-Request-Timeout-Ms", "2000");
+    let with_key = hurried("third").header("Idempotency-Key", "third");
+    for (request, last, status) in [(hurried("second"), "", 500), (with_key, "BEGIN", 503)] {
+        // Until the response is here, the connection stays open.
+        let (_sent, _cut) = relay.swallow_the_response_to(last);
+        assert_eq!(session.send(&request).unwrap().status, status);
+    }
+    session.expect(&create(&session, "last"), 201, None).unwrap();
+    let names = watcher.rows("SELECT name FROM product ORDER BY id");
+    assert_eq!(names.iter().map(|row| row.get(0)).collect::<Vec<String>>(), ["first", "second", "last"]);
 }
