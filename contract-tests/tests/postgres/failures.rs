@@ -253,7 +253,7 @@ pub(crate) fn a_commit_whose_outcome_the_server_does_not_know_is_a_500() {
 }
 
 /// Products, whose database is behind a relay.
-fn behind_relay() -> (Relay, Database, Process, Session, TempDir) {
+pub(crate) fn behind_relay() -> (Relay, Database, Process, Session, TempDir) {
     let server = Server::local();
     let (database, folder) = (server.database("products"), new_folder());
     let relay = Relay::start(&server.socket().unwrap());

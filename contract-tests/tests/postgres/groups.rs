@@ -4,25 +4,15 @@ use std::{thread, time::Duration};
 
 use contract_tests::{
     engine::{
-        deployment::{Address, Deployment, SERVICES},
         exchange::{Request, Response},
         session::Session,
     },
-    harness::{
-        caller::SOON,
-        development::token,
-        folders::new_folder,
-        metrics::Metrics,
-        postgres::{self, Server},
-        process::Process,
-        store::Store,
-        waiting,
-    },
+    harness::{caller::SOON, metrics::Metrics, postgres, store::Store, waiting},
 };
 use serde_json::json;
 use socket2::SockRef;
 
-use crate::{PROGRAM, relay::Relay};
+use crate::{PROGRAM, failures::behind_relay};
 
 /// How many statements of a group are in flight before others are collected.
 const LANES: usize = 2;
@@ -193,16 +183,7 @@ pub(crate) fn those_that_wait_for_a_connection_in_vain_are_503_each() {
 }
 
 pub(crate) fn a_lost_response_to_the_commit_of_many_is_a_500_for_each() {
-    let server = Server::local();
-    let (database, folder) = (server.database("products"), new_folder());
-    let relay = Relay::start(&server.socket().unwrap());
-    let url = format!("postgres://postgres@127.0.0.1:{}/{}", relay.port(), database.name());
-    let process =
-        Process::start(PROGRAM, "products", folder.path(), &[("PRODUCTS_DATABASE_URL".to_owned(), url)]);
-    let deployment = Deployment::new(
-        SERVICES.iter().map(|service| Address { url: process.url().into(), token: token(service) }),
-    );
-    let session = Session::new(deployment);
+    let (relay, database, process, session, _folder) = behind_relay();
     let mut watcher = database.session();
     watcher.execute(TRIGGER);
     let requests: Vec<_> =
@@ -227,6 +208,18 @@ pub(crate) fn a_lost_response_to_the_commit_of_many_is_a_500_for_each() {
     // None was stored twice, and none is missing.
     let all = (CALLERS + LANES) as i64;
     assert_eq!(watcher.number("SELECT count(*) FROM product"), all);
+}
+
+pub(crate) fn a_commit_of_many_that_nobody_answers_is_a_500_for_each_at_its_deadline() {
+    let (relay, database, process, session, _folder) = behind_relay();
+    database.session().execute(TRIGGER);
+    let late = |number| create(&session, &format!("late-{number}")).header("X-Request-Timeout-Ms", "3000");
+    let requests: Vec<_> = (0..CALLERS).map(late).collect();
+    let (_sent, _cut) = relay.swallow_the_response_to("COMMIT");
+    let statuses = statuses(&collected(&session, &database, &requests, || {}));
+    let unknown = statuses.iter().filter(|status| **status == 500).count();
+    assert!(unknown > 1 && statuses.iter().all(|status| [201, 500].contains(status)), "{statuses:?}");
+    process.wait_for_log("the deadline of the request was over");
 }
 
 pub(crate) fn a_spoilt_row_does_not_fail_the_reads_of_others() {
