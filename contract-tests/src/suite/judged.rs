@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_service_that_does_not_respond_is_named_and_one_without_a_document_is_judged() {
-        let upstream = FakeUpstream::start("", FaultMode::AnswersStatus(404, None));
+        let upstream = FakeUpstream::start("", FaultMode::RespondsWithStatus(404, None));
         let everywhere = |url: &str| {
             let with = |deployment: Deployment, service: &&str| deployment.with_url(service, url.to_owned());
             SERVICES.iter().fold(Deployment::default(), with)

@@ -210,7 +210,7 @@ pub(crate) fn a_lost_response_to_the_commit_of_many_is_a_500_for_each() {
     assert_eq!(watcher.number("SELECT count(*) FROM product"), all);
 }
 
-pub(crate) fn a_commit_of_many_that_nobody_answers_is_a_500_for_each_at_its_deadline() {
+pub(crate) fn a_commit_of_many_without_a_response_is_a_500_for_each_at_its_deadline() {
     let (relay, database, process, session, _folder) = behind_relay();
     database.session().execute(TRIGGER);
     let late = |number| create(&session, &format!("late-{number}")).header("X-Request-Timeout-Ms", "3000");

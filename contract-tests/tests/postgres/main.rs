@@ -72,20 +72,12 @@ const CASES: [Case; 49] = cases! {
 };
 
 /// Those that need a server that a test can start, or whose socket it can reach.
-<<<<<<< HEAD
-const CASES_WITH_A_LOCAL_SERVER: [Case; 16] = cases! {
-    failures: readyz_reports_a_killed_server_and_the_service_recovers, connections_that_run_out_are_503,
-||||||| c68371f
-const CASES_WITH_A_LOCAL_SERVER: [Case; 16] = cases! {
-    failures: a_killed_server_is_told_by_readyz_and_recovered_from, connections_that_run_out_are_503,
-=======
 const CASES_WITH_A_LOCAL_SERVER: [Case; 17] = cases! {
-    failures: a_killed_server_is_told_by_readyz_and_recovered_from, connections_that_run_out_are_503,
->>>>>>> mutants
+    failures: readyz_reports_a_killed_server_and_the_service_recovers, connections_that_run_out_are_503,
         a_lost_response_to_a_commit_is_a_500_and_the_key_makes_a_retry_safe,
         a_server_that_falls_silent_leaves_only_a_commit_unknown;
     groups: a_lost_response_to_the_commit_of_many_is_a_500_for_each,
-        a_commit_of_many_that_nobody_answers_is_a_500_for_each_at_its_deadline;
+        a_commit_of_many_without_a_response_is_a_500_for_each_at_its_deadline;
     failover: a_promoted_standby_has_every_acknowledged_write, a_failover_leaves_no_stock_taken_without_an_order,
         a_primary_that_hangs_is_given_up_at_the_deadline, a_write_that_no_standby_has_is_not_acknowledged;
     hosts: a_silent_host_leaves_time_for_the_next, a_host_that_takes_no_writes_is_passed_over;

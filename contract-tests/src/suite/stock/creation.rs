@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_store_whose_ids_are_not_counted_is_not_judged_unless_it_has_to_count() {
         let refusal = r#"{"error":"Product not found or unavailable"}"#;
-        let upstream = FakeUpstream::start("", FaultMode::AnswersStatus(400, Some(refusal)));
+        let upstream = FakeUpstream::start("", FaultMode::RespondsWithStatus(400, Some(refusal)));
         let judged = |scope| {
             let deployment = Deployment::default().with_url("orders", upstream.url());
             let session = Session::with_scope(deployment, scope);
