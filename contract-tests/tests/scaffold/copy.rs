@@ -16,7 +16,7 @@ use contract_tests::{
 };
 use libtest_mimic::Failed;
 
-/// How long all of it may take. It takes twelve minutes of a processor, of which a busy machine has little.
+/// How long all of it may take. It takes more than ten minutes of a processor, of which a busy machine has little.
 const LIMIT: Duration = Duration::from_secs(2400);
 
 /// A copy of the repository.
