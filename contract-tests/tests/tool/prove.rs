@@ -87,7 +87,7 @@ fn an_id_that_is_given_again_is_noticed_where_ids_are_given_once() {
     };
     prove("notes.yaml", "").expect(2, "no fault is chosen");
     let by = "noticed      notes delete_note: an id is given again\n             \
-              by notes delete_note::no_id_is_given_again";
+              by notes delete_note::ids_are_not_reused";
     prove("notes.yaml", "ids_are_given_once: true\n").expect(0, by);
 }
 

@@ -54,7 +54,7 @@ fn a_flaw_is_found() {
         (Flaw::Undocumented, "response:   302\n"),
         (Flaw::Silent, "\"text\" is a required property"),
         (Flaw::Keeps, "FAILED notes delete_note::a_deleted_item_is_gone"),
-        (Flaw::Reuses, "FAILED notes delete_note::no_id_is_given_again"),
+        (Flaw::Reuses, "FAILED notes delete_note::ids_are_not_reused"),
     ] {
         let (files, service) = (Files::new(), Service::start(flaw));
         files.write("contract.yaml", "ids_are_given_once: true\n");
