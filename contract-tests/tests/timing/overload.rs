@@ -124,11 +124,12 @@ fn the_surplus_is_refused_and_the_rest_is_as_fast_as_before() {
         println!("peaks, and twice of that: {pairs:?}, afterwards {afterwards:?}");
         assert!(pairs.iter().all(|(_, over)| over.refused > 0), "nothing was too much: {pairs:?}");
         let share = |(peak, over): &(Outcome, Outcome)| over.accepted as f64 / peak.accepted as f64;
+        let best = pairs.iter().map(share).fold(0.0, f64::max);
         let share = median(pairs.iter().map(share).collect());
         let slowest = median(pairs.iter().map(|(_, over)| over.slowest.as_secs_f64()).collect());
-        println!("of the peak, {share:.2} is accepted, the slowest within {slowest:.2} s");
+        println!("of the peak, {share:.2} is accepted, {best:.2} at best, the slowest within {slowest:.2} s");
         // Callers who were refused leave their places empty for a moment, more so on a busy machine; a collapse is far below this.
-        assert!(share >= 0.4 && slowest < 1.0, "{share}, {slowest}: {pairs:?}");
+        assert!(best >= 0.8 && share >= 0.4 && slowest < 1.0, "{best}, {share}, {slowest}: {pairs:?}");
         assert_eq!(afterwards.refused, 0, "it does not recover: {afterwards:?}");
     });
 }
