@@ -78,7 +78,7 @@ fn passes_the_suite(tracked: Vec<PathBuf>) -> Result<(), Failed> {
     // A PATCH, an object and an array in bodies, and text/csv beside JSON.
     copy.patch(include_str!("richer.patch"))?;
     test("richer-documents", &["documents"], &[])?;
-    test("richer", &["replay", "fuzz"], &[])?;
+    test("richer", &["replay", "fuzz", "stub"], &[])?;
     copy.cargo("library", &["test", "--package", "contract-tests", "--lib"])?;
     Ok(copy.remove()?)
 }
