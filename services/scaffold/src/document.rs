@@ -73,31 +73,47 @@ fn read_emitted(root: &Path, service: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&run.stdout).into_owned())
 }
 
-/// A document that is no JSON, such as after a merge conflict. It has its text again when this is dropped.
+/// What a broken document is called while the document of no operations is in its place.
+const KEPT: &str = "json.kept";
+
+/// A document that is not JSON, such as after a merge conflict. It is back in its place when this is dropped.
 struct Broken {
     path: PathBuf,
-    text: String,
 }
 
-impl Drop for Broken {
-    fn drop(&mut self) {
-        if fs::write(&self.path, &self.text).is_err() {
-            say(&format!("{} cannot be written; restore it with git", self.path.display()));
+impl Broken {
+    fn put_back(path: &Path) {
+        let kept = path.with_extension(KEPT);
+        if let Err(error) = fs::rename(&kept, path) {
+            let (kept, path) = (kept.display(), path.display());
+            say(&format!("{path} cannot be put back ({error}): rename {kept} to it"));
         }
     }
 }
 
-/// Puts the document of no operations in place of each that is no JSON: none of them could be read for the clients that a service
-/// calls others with, even if it does not call that one.
+impl Drop for Broken {
+    fn drop(&mut self) {
+        Self::put_back(&self.path);
+    }
+}
+
+/// Puts the document of no operations in place of each that is not JSON: none of them could be read for the clients that a service
+/// calls others with, even if it does not call that one. If a run before was killed, what it replaced comes back first.
 fn replace_broken(folder: &Path) -> Result<Vec<Broken>, String> {
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let documents = entries.flatten().map(|entry| entry.path());
     let mut broken = Vec::new();
     for path in documents.filter(|path| path.extension().is_some_and(|end| end == "json")) {
-        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let failed = |error: io::Error| format!("{}: {error}", path.display());
+        let mut text = fs::read_to_string(&path).map_err(failed)?;
+        if text == NOTHING && path.with_extension(KEPT).exists() {
+            Broken::put_back(&path);
+            text = fs::read_to_string(&path).map_err(failed)?;
+        }
         if serde_json::from_str::<Value>(&text).is_err() {
-            fs::write(&path, NOTHING).map_err(|error| format!("{}: {error}", path.display()))?;
-            broken.push(Broken { path, text });
+            fs::rename(&path, path.with_extension(KEPT)).map_err(failed)?;
+            broken.push(Broken { path: path.clone() });
+            fs::write(&path, NOTHING).map_err(failed)?;
         }
     }
     Ok(broken)
@@ -123,4 +139,32 @@ pub(crate) fn format(root: &Path, package: &str) -> Result<(), String> {
 /// Prints a message, if somebody reads it.
 pub(crate) fn say(message: &str) {
     let _ = writeln!(io::stdout(), "{message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem;
+
+    use super::*;
+
+    #[test]
+    fn a_broken_document_comes_back_even_after_a_kill() {
+        const CONFLICT: &str = "<<<<<<< HEAD\n{}\n=======\n";
+        let folder = tempfile::tempdir().unwrap();
+        let [broken, whole] = ["orders.json", "products.json"].map(|name| folder.path().join(name));
+        fs::write(&broken, CONFLICT).unwrap();
+        fs::write(&whole, "{}").unwrap();
+
+        // A process that is killed drops nothing.
+        mem::forget(replace_broken(folder.path()));
+        assert_eq!(fs::read_to_string(&broken).unwrap(), NOTHING);
+        let Ok(replaced) = replace_broken(folder.path()) else { panic!("it cannot be replaced") };
+        assert_eq!(replaced.iter().map(|it| &it.path).collect::<Vec<_>>(), [&broken]);
+        assert_eq!(fs::read_to_string(&broken).unwrap(), NOTHING);
+        drop(replaced);
+
+        assert_eq!(fs::read_to_string(&broken).unwrap(), CONFLICT);
+        assert_eq!(fs::read_to_string(&whole).unwrap(), "{}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
 }
