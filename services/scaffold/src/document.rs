@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::SystemTime,
 };
 
 use serde_json::Value;
@@ -84,7 +85,12 @@ struct Broken {
 impl Broken {
     fn put_back(path: &Path) {
         let kept = path.with_extension(KEPT);
-        if let Err(error) = fs::rename(&kept, path) {
+        // As a change of now: Cargo would take what it has built of the other document for newer.
+        let renamed = fs::File::options().write(true).open(&kept).and_then(|file| {
+            file.set_modified(SystemTime::now())?;
+            fs::rename(&kept, path)
+        });
+        if let Err(error) = renamed {
             let (kept, path) = (kept.display(), path.display());
             say(&format!("{path} cannot be put back ({error}): rename {kept} to it"));
         }
@@ -155,6 +161,9 @@ mod tests {
         fs::write(&broken, CONFLICT).unwrap();
         fs::write(&whole, "{}").unwrap();
 
+        let long_ago = SystemTime::UNIX_EPOCH;
+        fs::File::options().write(true).open(&broken).unwrap().set_modified(long_ago).unwrap();
+
         // A process that is killed drops nothing.
         mem::forget(replace_broken(folder.path()));
         assert_eq!(fs::read_to_string(&broken).unwrap(), NOTHING);
@@ -164,6 +173,11 @@ mod tests {
         drop(replaced);
 
         assert_eq!(fs::read_to_string(&broken).unwrap(), CONFLICT);
+        assert_ne!(
+            fs::metadata(&broken).unwrap().modified().unwrap(),
+            long_ago,
+            "Cargo would not build it again"
+        );
         assert_eq!(fs::read_to_string(&whole).unwrap(), "{}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
