@@ -10,14 +10,15 @@ mod log;
 mod output;
 mod settings;
 mod supervision;
+mod start;
 mod start_page;
+mod stop;
 mod tokens;
 
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    os::fd::OwnedFd,
+    net::TcpStream,
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
     sync::mpsc,
@@ -212,162 +213,4 @@ fn run(prepare: impl FnOnce(&Path, &mut Command), arguments: &[&str]) -> Output 
     let mut command = command(folder.path(), arguments);
     prepare(folder.path(), &mut command);
     output_of(&mut command)
-}
-
-#[test]
-fn all_services_are_ready_when_the_summary_is_printed() {
-    let store = Store::start();
-    for url in &store.urls {
-        assert_eq!(get(url, "/readyz"), "HTTP/1.1 200 OK");
-    }
-}
-
-#[test]
-fn a_signal_stops_all_services_gracefully() {
-    for name in ["TERM", "INT", "QUIT"] {
-        let mut store = Store::start();
-        for ignored in ["USR1", "USR2", "ALRM", "RTMIN+3"] {
-            store.signal(ignored);
-            store.wait_for(&format!("ignored a signal signal=SIG{ignored}"));
-        }
-        assert_eq!(get(&store.urls[0], "/readyz"), "HTTP/1.1 200 OK");
-        store.signal(name);
-        assert_eq!(store.exit_code(), Some(0), "{}", store.log());
-        store.wait_for(&format!("stopping signal=SIG{name}"));
-        let mut rest = String::new();
-        store.output.read_to_string(&mut rest).unwrap();
-        for url in &store.urls {
-            assert_eq!(get(url, "/livez"), "", "after SIG{name}");
-        }
-    }
-}
-
-#[test]
-fn the_store_stops_within_five_seconds_despite_stuck_clients_and_a_blocked_log() {
-    let (_unread, log) = std::io::pipe().unwrap();
-    let mut store = Store::start_in(folder(), fs::File::from(OwnedFd::from(log)));
-    // More log lines than fit in the pipe.
-    for _ in 0..1000 {
-        get(&store.urls[0], "/nothing");
-    }
-    let stuck = store::services().zip(&store.urls).map(|(name, url)| {
-        let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-        let token = format!("SECRET_{}_TOKEN", name.to_uppercase());
-        let half = format!(
-            "POST /{name} HTTP/1.1\r\nHost: store\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
-        );
-        stream.write_all(half.as_bytes()).unwrap();
-        stream
-    });
-    let stuck: Vec<TcpStream> = stuck.collect();
-    let began = Instant::now();
-    store.signal("TERM");
-    assert_eq!(store.exit_code(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    drop(stuck);
-}
-
-#[test]
-fn the_services_stop_when_the_store_is_killed() {
-    let store = Store::start();
-    store.signal("KILL");
-    for url in &store.urls {
-        wait_until(|| get(url, "/livez").is_empty(), &format!("{url} is gone"));
-    }
-}
-
-#[test]
-fn services_start_when_the_log_cannot_be_written() {
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let store = Store::start_in(folder(), full);
-    for url in &store.urls {
-        assert_eq!(get(url, "/readyz"), "HTTP/1.1 200 OK");
-    }
-}
-
-#[test]
-fn an_address_in_use_is_named() {
-    for service in store::services() {
-        let variable = format!("{}_LISTEN", service.to_uppercase());
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap().to_string();
-        let output = run(
-            |_, command| {
-                command.env(&variable, &address);
-            },
-            &[],
-        );
-        refuses(output, &format!("{service}: {address} cannot be bound"));
-    }
-}
-
-#[test]
-fn a_flag_sets_the_address_of_a_service() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    refuses(run(|_, _| {}, &["--orders-listen", &address]), "set ORDERS_LISTEN to another address");
-}
-
-#[test]
-fn a_folder_that_cannot_be_created_is_named() {
-    let output = run(|folder, _| fs::write(folder.join("data"), "a file").unwrap(), &[]);
-    refuses(output, "set DATA_DIR to a writable folder");
-}
-
-#[test]
-fn a_file_that_is_not_a_database_is_named() {
-    let garbage = |folder: &Path, _: &mut Command| {
-        fs::create_dir(folder.join("data")).unwrap();
-        fs::write(folder.join("data/orders.db"), "not a database, but long enough to have a header").unwrap();
-    };
-    refuses(run(garbage, &[]), "orders.db is not a SQLite database");
-}
-
-/// The same command, if this is root, who can write to a read-only file because of one capability (capabilities(7)).
-fn without_privilege(command: &Command) -> Command {
-    let mut without = Command::new("setpriv");
-    without.args(["--bounding-set", "-dac_override"]).arg(command.get_program()).args(command.get_args());
-    for (variable, value) in command.get_envs() {
-        match value {
-            Some(value) => without.env(variable, value),
-            None => without.env_remove(variable),
-        };
-    }
-    without.stdin(Stdio::null());
-    without
-}
-
-#[test]
-fn a_read_only_file_is_named() {
-    let folder = folder();
-    let data = folder.path().join("data");
-    fs::create_dir(&data).unwrap();
-    let file = data.join("products.db");
-    fs::write(&file, "").unwrap();
-    let mut permissions = fs::metadata(&file).unwrap().permissions();
-    permissions.set_readonly(true);
-    fs::set_permissions(&file, permissions).unwrap();
-    let mut command = command(folder.path(), &[]);
-    if fs::OpenOptions::new().append(true).open(&file).is_ok() {
-        command = without_privilege(&command);
-    }
-    let output = output_of(&mut command);
-    refuses(output, "products.db cannot be written");
-}
-
-#[test]
-fn help_lists_every_setting_with_its_variable() {
-    let of_service = |name: &'static str| {
-        let (first, rest) = name.split_at(1);
-        (vec![name, "--help"], format!("{}{rest} of the store: ", first.to_uppercase()))
-    };
-    let of_store = (vec!["--help"], "The store: ".to_owned());
-    for (arguments, about) in [of_store].into_iter().chain(store::services().map(of_service)) {
-        let help = String::from_utf8(run(|_, _| {}, &arguments).stdout).unwrap();
-        assert!(help.starts_with(&about), "{help}");
-        for flag in ["--data-dir", "[env: DATA_DIR", "--log-format", "--max-requests", "-listen", "-token"] {
-            assert!(help.contains(flag), "{arguments:?} has no {flag}: {help}");
-        }
-    }
 }
